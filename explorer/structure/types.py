@@ -1,0 +1,147 @@
+"""The words of a network's structure: members, groups, widths, costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Member:
+    """One axis of one parameter or buffer that shrinks with a group.
+
+    `units` has one entry per index of the axis: the group's unit that owns it, or -1 where the index
+    belongs to another group or can't leave at all. Roles: a *producer*'s rows make the channels, a
+    *consumer*'s input slices read them, everything else that has an entry per channel (normalisation,
+    bias, layer scale, positions) is *affine*.
+    """
+
+    tensor: str
+    axis: int
+    role: str
+    units: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Tap:
+    """Where the activation of a producer can be observed: after its normalisation and non-linearity.
+
+    The output of `module` (the batch norm that follows the producer, else the producer's own module)
+    passed through `activation`, a name in `torch.nn.functional` (`""`: none), has the producer's
+    channels on axis `axis`: 1 for (batch, channel, height, width), -1 for (batch, …, channel).
+    """
+
+    producer: str
+    module: str
+    activation: str
+    axis: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Channels that must leave together, named after the layer that first produces them.
+
+    `size` counts channels, `unit` how many of them leave at once (1, or a head's width, or one channel
+    of every convolution group); `kind` is one of conv, linear, ffn, heads, stream, embedding. `exact`
+    says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
+    sentence what ties the members together.
+    """
+
+    name: str
+    kind: str
+    size: int
+    unit: int
+    exact: bool
+    reason: str
+    why: str
+    members: tuple[Member, ...] = field(repr=False)
+    taps: tuple[Tap, ...] = field(repr=False, default=())
+
+    @property
+    def units(self) -> int:
+        return self.size // self.unit
+
+    def of_role(self, role: str) -> list[Member]:
+        return [member for member in self.members if member.role == role]
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Channels that can't be cut: the layer that makes them, and why."""
+
+    name: str
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, and multiply-accumulates of one forward pass for one input."""
+
+    params: int
+    macs: int
+
+
+# A width is a sum of monomials: (coefficient, names of the groups whose kept unit counts are multiplied in).
+Width = tuple[tuple[int, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """``coefficient · Π widths``: one tensor's size, or one contraction's multiply-accumulates."""
+
+    coefficient: int
+    widths: tuple[Width, ...]
+
+    def __call__(self, kept: Mapping[str, int]) -> int:
+        return self.coefficient * prod(
+            sum(c * prod(kept[name] for name in names) for c, names in width) for width in self.widths
+        )
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Parameters and multiply-accumulates as polynomials of the groups' kept unit counts.
+
+    Exact for every plan: the value equals a count of the cut model, to the unit.
+    """
+
+    params: tuple[Product, ...]
+    macs: tuple[Product, ...]
+
+    def __call__(self, kept: Mapping[str, int]) -> Cost:
+        return Cost(sum(p(kept) for p in self.params), sum(p(kept) for p in self.macs))
+
+    def to_json(self) -> dict:
+        """The polynomials for a browser: ``{"params": [[coefficient, [width, …]], …], "macs": …}``."""
+        return {
+            name: [[p.coefficient, [[[c, list(names)] for c, names in w] for w in p.widths]] for p in products]
+            for name, products in (("params", self.params), ("macs", self.macs))
+        }
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a model is made of, as far as cutting goes: groups in network order, blocked parts, costs."""
+
+    groups: dict[str, Group]
+    blocked: tuple[Blocked, ...]
+    cost_model: CostModel = field(repr=False)
+    input_shape: tuple[int, ...]
+    seconds: float
+
+    @cached_property
+    def full(self) -> dict[str, int]:
+        """Every group's unit count."""
+        return {name: group.units for name, group in self.groups.items()}
+
+    def cost(self, kept: Mapping[str, int] | None = None) -> Cost:
+        """Cost when `kept` units of each group remain; groups not named stay whole."""
+        return self.cost_model({**self.full, **(kept or {})})
+
+    def saving(self, name: str) -> Cost:
+        """What removing all of one group would save."""
+        whole, without = self.cost(), self.cost({name: 0})
+        return Cost(whole.params - without.params, whole.macs - without.macs)
