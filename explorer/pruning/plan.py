@@ -1,0 +1,138 @@
+"""A plan: which units leave which group, in the coordinates of the original model."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.structure import Structure
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Units to remove from every group of the model that `base` names.
+
+    Indices count units (channels where a group's unit is 1), always of the original model, so two plans for one
+    model can be merged in any order. *Base weights + plan = pruned model.*
+    """
+
+    base: str
+    remove: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        tidy = {name: tuple(sorted({int(u) for u in units})) for name, units in self.remove.items()}
+        object.__setattr__(self, "remove", {name: units for name, units in tidy.items() if units})
+
+    @property
+    def empty(self) -> bool:
+        return not self.remove
+
+    def check(self, structure: Structure) -> "Plan":
+        """This plan, if it fits the structure.
+
+        Raises:
+            ExplorerError: an unknown group, a unit that the group does not have, or a group left with nothing.
+        """
+        for name, units in self.remove.items():
+            group = structure.groups.get(name)
+            if group is None:
+                raise ExplorerError(unknown_group(name, structure))
+            if units[0] < 0 or units[-1] >= group.units:
+                raise ExplorerError(
+                    f"the plan removes unit {units[-1]} of {name}, which has units 0 to {group.units - 1}: "
+                    "is it a plan for another model?"
+                )
+            if len(units) == group.units:
+                raise ExplorerError(
+                    f"the plan removes all {group.units} units of {name}, which would cut the network in two: leave one"
+                )
+        return self
+
+    def kept(self, structure: Structure) -> dict[str, int]:
+        """How many units of every group remain."""
+        return {name: group.units - len(self.remove.get(name, ())) for name, group in structure.groups.items()}
+
+    def budget(self, structure: Structure) -> dict[str, float]:
+        """The fraction of every group's units that the plan removes."""
+        return {name: len(self.remove.get(name, ())) / group.units for name, group in structure.groups.items()}
+
+    def merge(self, other: "Plan") -> "Plan":
+        """The plan that removes what either removes.
+
+        Raises:
+            ExplorerError: the plans are for different models.
+        """
+        if self.base != other.base:
+            raise ExplorerError(f"a plan for {self.base} and one for {other.base} can't be merged")
+        names = dict.fromkeys([*self.remove, *other.remove])
+        return Plan(self.base, {n: (*self.remove.get(n, ()), *other.remove.get(n, ())) for n in names})
+
+    def to_json(self) -> dict[str, Any]:
+        return {"base": self.base, "remove": {name: list(units) for name, units in self.remove.items()}}
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Plan":
+        """A plan from parsed JSON, or from its text.
+
+        Raises:
+            ExplorerError: it is not a plan.
+        """
+        if isinstance(data, str | bytes):
+            try:
+                data = json.loads(data)
+            except ValueError as error:
+                raise ExplorerError(f'the plan is not JSON ({error}): it starts with {{"base": …}}') from None
+        fits = (
+            isinstance(data, dict)
+            and isinstance(data.get("base"), str)
+            and isinstance(data.get("remove"), dict)
+            and all(isinstance(units, list) and all(type(u) is int for u in units) for units in data["remove"].values())
+        )
+        if not fits:
+            raise ExplorerError('this is not a plan: expected {"base": model ref, "remove": {group: [unit, …]}}')
+        return cls(data["base"], data["remove"])
+
+
+def plan_from_budget(
+    structure: Structure, scores: Mapping[str, np.ndarray], budget: Mapping[str, float], base: str
+) -> Plan:
+    """The plan that removes the lowest scored units of each group, `budget` of them (rounded down).
+
+    Args:
+        scores: per group an array of shape (units,), higher = keep; ties go to the lower index.
+        budget: fraction of each group's units to remove, in [0, 1).
+
+    Raises:
+        ExplorerError: a group is unknown or has no scores, or a fraction is outside [0, 1).
+    """
+    remove = {}
+    for name, fraction in budget.items():
+        if name not in structure.groups:
+            raise ExplorerError(unknown_group(name, structure))
+        if not 0 <= fraction < 1:
+            raise ExplorerError(f"the ratio {fraction:g} for {name} is outside 0 to 1: 0.3 removes 30 % of its units")
+        count = int(structure.groups[name].units * fraction + 1e-9)
+        if count and name not in scores:
+            raise ExplorerError(
+                f"{name} has no scores, so nothing says which units to remove: choose another criterion"
+            )
+        if count:
+            remove[name] = tuple(np.argsort(scores[name], kind="stable")[:count].tolist())
+    return Plan(base, remove)
+
+
+def unknown_group(name: str, structure: Structure) -> str:
+    """One line for a group that does not exist: what is meant, or why that layer can't be cut."""
+    for blocked in structure.blocked:
+        if blocked.name == name:
+            return f"{name} can't be cut: {blocked.reason}"
+    for group in structure.groups.values():
+        if any(member.tensor.rpartition(".")[0] == name for member in group.of_role("producer")):
+            return f"{name} is not a group of its own: its channels belong to {group.name}"
+    close = difflib.get_close_matches(name, structure.groups, n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(close)}?" if close else "`inspect` lists the groups"
+    return f"unknown group {name!r}: {hint}"

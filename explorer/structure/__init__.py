@@ -1,0 +1,23 @@
+"""What leaves together and what it saves: groups, cost polynomials, and the surgery on single tensors."""
+
+from explorer.structure.adapt import adapt
+from explorer.structure.analyse import analyse
+from explorer.structure.count import count
+from explorer.structure.surgery import cut_module, leaving, mask_module
+from explorer.structure.types import Blocked, Cost, CostModel, Group, Member, Structure, Tap
+
+__all__ = [
+    "Blocked",
+    "Cost",
+    "CostModel",
+    "Group",
+    "Member",
+    "Structure",
+    "Tap",
+    "adapt",
+    "analyse",
+    "count",
+    "cut_module",
+    "leaving",
+    "mask_module",
+]

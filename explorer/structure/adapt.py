@@ -1,0 +1,76 @@
+"""Gives a freshly built network the widths found in a set of tensors, and the tensors themselves.
+
+One function serves the cut, saved models and the script beside every exported model, which contains this
+file as it stands: it must import nothing but torch.
+"""
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+
+def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, dict] | None = None) -> None:
+    """Make `module` the network that `tensors` belong to, in place.
+
+    Args:
+        module: the architecture at any widths.
+        tensors: a complete state dict of the same architecture at other widths.
+        attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``.
+
+    Raises:
+        RuntimeError: a tensor is missing, or belongs to no part of the module.
+    """
+    replaced: dict[int, nn.Parameter] = {}
+    for prefix, layer in module.named_modules():
+        path = f"{prefix}." if prefix else ""
+        before = _depthwise_multiplier(layer)
+        for key, parameter in layer._parameters.items():
+            tensor = tensors.get(path + key)
+            if parameter is None or tensor is None or tensor.shape == parameter.shape:
+                continue
+            if id(parameter) not in replaced:
+                empty = parameter.new_empty(tensor.shape)
+                replaced[id(parameter)] = nn.Parameter(empty, requires_grad=parameter.requires_grad)
+            layer._parameters[key] = replaced[id(parameter)]
+        for key, buffer in layer._buffers.items():
+            tensor = tensors.get(path + key)
+            if buffer is not None and tensor is not None and tensor.shape != buffer.shape:
+                layer._buffers[key] = buffer.new_empty(tensor.shape)
+        _set_widths(layer, before)
+    for name, values in (attributes or {}).items():
+        for key, value in values.items():
+            setattr(module.get_submodule(name), key, value)
+    module.load_state_dict(tensors)
+
+
+def _depthwise_multiplier(layer: nn.Module) -> int:
+    """Outputs per input channel of a depthwise convolution, 0 for any other layer."""
+    if isinstance(layer, _ConvNd) and layer.groups == layer.in_channels and layer.groups > 1:
+        return layer.out_channels // layer.in_channels
+    return 0
+
+
+def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
+    """Let a layer's own record of its widths follow its tensors."""
+    weight = getattr(layer, "weight", None)
+    if isinstance(layer, _ConvNd):
+        outer, inner = weight.shape[:2]
+        if layer.transposed:
+            layer.groups = outer if depthwise_multiplier else layer.groups
+            layer.in_channels, layer.out_channels = outer, inner * layer.groups
+        else:
+            layer.groups = outer // depthwise_multiplier if depthwise_multiplier else layer.groups
+            layer.in_channels, layer.out_channels = inner * layer.groups, outer
+    elif isinstance(layer, nn.Linear):
+        layer.out_features, layer.in_features = weight.shape
+    elif isinstance(layer, nn.Embedding):
+        layer.num_embeddings, layer.embedding_dim = weight.shape
+    elif isinstance(layer, nn.LayerNorm) and weight is not None:
+        layer.normalized_shape = tuple(weight.shape)
+    elif isinstance(layer, nn.GroupNorm) and weight is not None:
+        layer.num_channels = weight.shape[0]
+    elif isinstance(layer, nn.PReLU):
+        layer.num_parameters = weight.shape[0]
+    elif isinstance(layer, _NormBase):
+        sized = weight if weight is not None else layer.running_mean
+        layer.num_features = layer.num_features if sized is None else sized.shape[0]

@@ -1,0 +1,96 @@
+"""Finds a model's groups and proves on the model itself that they can be cut."""
+
+import time
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import ExplorerError
+from explorer.structure.resolve import Resolution, resolve
+from explorer.structure.running import undisturbed
+from explorer.structure.surgery import cut_module, mask_module
+from explorer.structure.trace import trace
+from explorer.structure.types import Structure
+
+TRIAL_TIME = 60.0  # seconds for finding out which groups can't be cut
+TOLERANCE = 1e-3  # of the largest logit; float32 noise is a hundred times smaller
+
+
+def analyse(module: nn.Module, example: Tensor, *, trial: bool = True) -> Structure:
+    """The coupled groups, blocked parts and cost polynomials of a model.
+
+    The model runs once on `example` while channel identities are propagated through every operator. Then,
+    unless `trial` is False, one unit of every group is cut and masked: groups for which the cut model does
+    not run, or gives other logits than the masked one, are reported as blocked instead of offered.
+
+    Args:
+        module: any network of one tensor input; it is left as it was.
+        example: one input, of shape (1, …).
+
+    Raises:
+        ExplorerError: the model does not run on the example, or takes too long.
+    """
+    start = time.perf_counter()
+    if example.shape[0] != 1:
+        raise ValueError("the example must be a batch of one")
+    try:
+        ledger = trace(module, example)
+    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+        size = "×".join(map(str, example.shape[1:]))
+        raise ExplorerError(f"the model does not run on an input of {size}: {_first_line(error)}") from error
+    found = resolve(ledger, module)
+    refused: dict[str, str] = {}
+    while trial and (failed := _failures(module, example, _structure(found, example, 0.0))):
+        refused.update({birth: reason for name, reason in failed.items() for birth in _producers(found, name)})
+        found = resolve(ledger, module, refused)
+    return _structure(found, example, time.perf_counter() - start)
+
+
+def _structure(found: Resolution, example: Tensor, seconds: float) -> Structure:
+    return Structure(found.groups, found.blocked, found.cost_model, tuple(example.shape[1:]), seconds)
+
+
+def _producers(found: Resolution, name: str) -> list[str]:
+    return [member.tensor for member in found.groups[name].of_role("producer")]
+
+
+def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[str, str]:
+    """Groups that can't be cut, with the reason; empty when a cut of one unit of every group works."""
+    candidates = [name for name, group in structure.groups.items() if group.units > 1]
+    with undisturbed(module):
+        if not candidates or not _failure(module, example, structure, candidates):
+            return {}
+        deadline = time.monotonic() + TRIAL_TIME
+        failed = {}
+        for name in candidates:
+            if time.monotonic() > deadline:
+                failed[name] = "checking that it can be cut took too long"
+            elif reason := _failure(module, example, structure, [name]):
+                failed[name] = reason
+    return failed or {name: "cutting it together with the other groups fails" for name in candidates}
+
+
+def _failure(module: nn.Module, example: Tensor, structure: Structure, names: list[str]) -> str:
+    """Why one unit of each of these groups can't be cut; empty if it can."""
+    removal = {name: (0,) for name in names}
+    try:
+        cut = _logits(cut_module(module, structure, removal)[0](example))
+    except Exception as error:  # any error of the model's own code means: not cuttable
+        return f"the cut model does not run: {_first_line(error)}"
+    if not all(structure.groups[name].exact for name in names):
+        return ""
+    masked = _logits(mask_module(module, structure, removal)(example))
+    if cut.shape != masked.shape or (cut - masked).abs().max() > TOLERANCE * masked.abs().max():
+        return "the cut model computes something else than the masked one"
+    return ""
+
+
+def _logits(out: object) -> Tensor:
+    if isinstance(out, Tensor):
+        return out
+    values = out.values() if isinstance(out, dict) else out
+    return torch.cat([v.flatten() for v in values if isinstance(v, Tensor)])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,0 +1,115 @@
+"""The books kept while a model is traced: born channels, what they are tied to, who reads them.
+
+An *atom* is one channel as one tensor's row produces it. Tracing unites atoms that must leave together,
+freezes those that can't leave, and writes down for every axis of every parameter and buffer which atom each
+index belongs to.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Atoms = np.ndarray  # of int64 atom numbers
+
+
+@dataclass(frozen=True)
+class Birth:
+    """A stretch of atoms made by the rows of one tensor's axis; `tensor` is empty for a model's input and constants."""
+
+    tensor: str
+    axis: int
+    start: int
+    size: int
+    tokens: bool = False
+
+
+@dataclass(frozen=True)
+class Tie:
+    """An operation that made atoms inseparable; `atom` is one of those atoms."""
+
+    what: str
+    module: str
+    atom: int
+
+
+@dataclass
+class Contraction:
+    """``coefficient · Π len(live entries)``: multiply-accumulates of one product."""
+
+    coefficient: int
+    sides: tuple[Atoms, ...]
+
+
+@dataclass
+class Observation:
+    """Where a producer's channels can be seen: see `explorer.structure.types.Tap`."""
+
+    module: str
+    axis: int
+    activation: str = ""
+    normalised: bool = False
+
+
+@dataclass
+class Ledger:
+    births: list[Birth] = field(default_factory=list)
+    rows: dict[tuple[str, int], Atoms] = field(default_factory=dict)
+    axes: dict[tuple[str, int], Atoms] = field(default_factory=dict)
+    roles: dict[tuple[str, int], str] = field(default_factory=dict)
+    edges: list[tuple[Atoms, Atoms]] = field(default_factory=list)
+    frozen: list[tuple[Atoms, str]] = field(default_factory=list)
+    inexact: list[tuple[Atoms, str]] = field(default_factory=list)
+    heads: list[Atoms] = field(default_factory=list)
+    ties: list[Tie] = field(default_factory=list)
+    contractions: list[Contraction] = field(default_factory=list)
+    observations: dict[str, Observation] = field(default_factory=dict)
+    atoms: int = 0
+
+    def bear(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False) -> Atoms:
+        """The atoms of a tensor's axis: new ones at the first call, the same ones afterwards."""
+        key = (tensor, axis)
+        if key not in self.rows:
+            self.births.append(Birth(tensor, axis, self.atoms, size, tokens))
+            self.rows[key] = np.arange(self.atoms, self.atoms + size)
+            self.atoms += size
+            self.record(tensor, axis, np.arange(size), self.rows[key], size=size, role=role)
+        return self.rows[key]
+
+    def constant(self, size: int, reason: str) -> Atoms:
+        """Atoms that can't leave: entries of an input, or of a constant."""
+        self.births.append(Birth("", 0, self.atoms, size))
+        atoms = np.arange(self.atoms, self.atoms + size)
+        self.atoms += size
+        self.freeze(atoms, reason)
+        return atoms
+
+    def record(self, tensor: str, axis: int, positions: Atoms, atoms: Atoms, *, size: int, role: str) -> None:
+        """Write down which atom each position of a tensor's axis belongs to; a second owner is united with the first."""
+        key = (tensor, axis)
+        owners = self.axes.setdefault(key, np.full(size, -1, dtype=np.int64))
+        if self.roles.get(key) != "producer":
+            self.roles[key] = role
+        owned = owners[positions]
+        known = owned >= 0
+        self.unite(owned[known], atoms[known])
+        owners[positions[~known]] = atoms[~known]
+
+    def unite(self, a: Atoms, b: Atoms, what: str = "", module: str = "") -> None:
+        differ = a != b
+        if differ.any():
+            self.edges.append((a[differ], b[differ]))
+            if what:
+                self.ties.append(Tie(what, module, int(a[differ][0])))
+
+    def freeze(self, atoms: Atoms, reason: str) -> None:
+        self.frozen.append((np.unique(atoms), reason))
+
+    def blur(self, atoms: Atoms, reason: str) -> None:
+        """Masking these atoms is not the same as cutting them."""
+        self.inexact.append((np.unique(atoms), reason))
+
+    def producers_of(self, atoms: Atoms) -> list[Birth]:
+        """The births that cover exactly the run of these atoms (none, or one)."""
+        if len(atoms) and atoms[-1] - atoms[0] == len(atoms) - 1 and (np.diff(atoms) == 1).all():
+            return [b for b in self.births if b.start == atoms[0] and b.size == len(atoms) and b.tensor]
+        return []

@@ -1,0 +1,624 @@
+"""What every operator does to channel identities: a table from operator name to rule.
+
+A rule reads the labels of its inputs from the tracer and sets those of its outputs, writing into the ledger
+what gets tied, read or frozen. Labels are int64 tensors of their tensor's shape; an axis along which the
+identity does not vary has stride 0.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from explorer.structure.ledger import Contraction, Observation
+
+if TYPE_CHECKING:
+    from explorer.structure.trace import Source, Tracer
+
+Rule = Callable[["Tracer", str, tuple, dict, Any], None]
+RULES: dict[str, Rule] = {}
+
+STRUCTURAL = (
+    "view _unsafe_view reshape permute transpose t expand unsqueeze squeeze slice select split split_with_sizes "
+    "chunk unbind alias detach clone contiguous _to_copy roll flip index_select index repeat lift_fresh narrow "
+    "unflatten flatten movedim pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _reshape_alias"
+).split()
+POINTWISE = (
+    "relu gelu silu sigmoid hardswish hardsigmoid hardtanh clamp clamp_min clamp_max tanh dropout native_dropout neg "
+    "exp log pow leaky_relu elu softplus erf rsqrt sqrt abs mish add sub rsub mul div maximum minimum where "
+    "masked_fill lerp addcmul addcdiv relu6 _prelu_kernel prelu square reciprocal bernoulli threshold "
+    "eq ne gt lt ge le zeros_like ones_like empty_like rand_like randn_like full_like"
+).split()
+ACTIVATIONS = "relu gelu silu sigmoid hardswish hardsigmoid hardtanh tanh leaky_relu elu softplus mish relu6".split()
+SPATIAL = (
+    "max_pool2d_with_indices avg_pool2d _adaptive_avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d "
+    "upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa avg_pool1d max_pool1d "
+    "_adaptive_avg_pool3d max_pool3d_with_indices avg_pool3d"
+).split()
+REDUCTIONS = "mean sum amax amin max min var std var_mean prod linalg_vector_norm logsumexp argmax any all".split()
+HARMLESS = "new_zeros new_ones new_empty new_full sym_size is_pinned _local_scalar_dense as_strided".split()
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    def register(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def apply(tracer: "Tracer", func: Any, args: tuple, kwargs: dict, out: Any) -> None:
+    """Carry identities through one operator; one without a rule freezes what reaches it."""
+    name = func.overloadpacket.__name__
+    if name.endswith("_") and not name.endswith("__"):
+        name = name[:-1]
+    if name.startswith("_scaled_dot_product"):
+        name = "scaled_dot_product_attention"
+    if name in HARMLESS:
+        return
+    RULES.get(name, _unknown)(tracer, name, args, kwargs, out)
+
+
+# Labels --------------------------------------------------------------------------------------------------
+
+
+def entries(label: Tensor) -> np.ndarray:
+    """All different atoms of a label."""
+    return np.unique(_flat(label))
+
+
+def varying(label: Tensor) -> list[int]:
+    """Axes along which the identity varies."""
+    return [d for d in range(label.dim()) if label.shape[d] > 1 and label.stride(d) != 0]
+
+
+def along(label: Tensor, axis: int) -> np.ndarray:
+    """The atoms met along one axis, at index 0 of all others."""
+    index = [0] * label.dim()
+    index[axis] = slice(None)
+    return label[tuple(index)].numpy()
+
+
+def on_axis(atoms: np.ndarray, axis: int, shape: torch.Size) -> Tensor:
+    """A label of `shape` whose identity varies along one axis only."""
+    view = [1] * len(shape)
+    view[axis] = -1
+    return torch.from_numpy(np.ascontiguousarray(atoms)).view(view).expand(shape)
+
+
+def collapse(label: Tensor) -> Tensor:
+    """The same label with stride 0 on every axis along which it turns out constant."""
+    for d in varying(label):
+        size = label.shape[d]
+        if torch.equal(label.narrow(d, 0, size - 1), label.narrow(d, 1, size - 1)):
+            label = label.narrow(d, 0, 1).expand(label.shape)
+    return label
+
+
+def _flat(label: Tensor) -> np.ndarray:
+    for d in range(label.dim()):
+        if label.stride(d) == 0:
+            label = label.narrow(d, 0, 1) if label.shape[d] else label
+    return label.reshape(-1).numpy()
+
+
+def _core(label: Tensor, axes: set[int]) -> Tensor:
+    """The label reduced to the given axes (index 0 elsewhere)."""
+    for d in range(label.dim()):
+        if d not in axes:
+            label = label.narrow(d, 0, 1)
+    return label
+
+
+def born_from(tracer: "Tracer", source: "Source") -> Tensor | None:
+    """Labels of a parameter that enters as an activation (positions, class token, layer scale, a gate)."""
+    axes = [d for d, size in enumerate(source.shape) if size > 1]
+    if not axes:
+        return None
+    axis = axes[-1]
+    atoms = tracer.ledger.bear(source.name, axis, source.shape[axis], role="affine")
+    index = source.indices[axis]
+    return torch.from_numpy(atoms)[_core(index, set(varying(index)))].expand(index.shape)
+
+
+def _freeze(tracer: "Tracer", label: Tensor | None, reason: str) -> None:
+    if label is not None:
+        tracer.ledger.freeze(entries(label), f"{reason} in {tracer.here}")
+
+
+def _set(tracer: "Tracer", tensor: Any, label: Tensor | None) -> None:
+    if isinstance(tensor, Tensor) and label is not None:
+        tracer.labels[tensor] = label
+        tracer.sources.pop(tensor, None)
+
+
+def _source_axis(source: "Source | None", dim: int) -> tuple[int, np.ndarray] | None:
+    """Which original axis of a parameter runs along `dim` of its view, and the indices met there."""
+    if source is None:
+        return None
+    running = [a for a, index in enumerate(source.indices) if dim in varying(index)]
+    if len(running) == 1 and varying(source.indices[running[0]]) == [dim]:
+        return running[0], along(source.indices[running[0]], dim)
+    if not running:  # an axis of size 1
+        single = [a for a, size in enumerate(source.shape) if size == 1]
+        if single and source.indices[0].shape[dim] == 1:
+            return single[0], np.zeros(1, dtype=np.int64)
+    return None
+
+
+def _attach(tracer: "Tracer", tensor: Any, atoms: np.ndarray, role: str = "affine") -> None:
+    """Write down a per-channel vector (bias, scale, statistics) as belonging to these atoms."""
+    if not isinstance(tensor, Tensor):
+        return
+    place = _source_axis(tracer.sources.get(tensor), 0)
+    if place is None:
+        label = tracer.label(tensor)
+        if label is None:
+            tracer.ledger.freeze(atoms, f"a computed vector is added per channel in {tracer.here}")
+        else:
+            tracer.ledger.unite(along(label, 0), atoms)
+        return
+    source = tracer.sources[tensor]
+    axis, positions = place
+    tracer.ledger.record(source.name, axis, positions, atoms, size=source.shape[axis], role=role)
+
+
+def _unite(tracer: "Tracer", a: Tensor, b: Tensor, what: str) -> None:
+    """Unite two labels of one shape entry by entry."""
+    axes = set(varying(a)) | set(varying(b))
+    tracer.ledger.unite(
+        _core(a, axes).reshape(-1).numpy(), _core(b, axes).reshape(-1).numpy(), what=what, module=tracer.here
+    )
+
+
+# Operators that only move entries ------------------------------------------------------------------------
+
+
+@rule(*STRUCTURAL)
+def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    tensor = args[0]
+    source = tracer.sources.get(tensor) if tensor not in tracer.labels else None
+    if source is not None:
+        moved = [_move(name, index, args, kwargs, out) for index in source.indices]
+        for position, view in enumerate(tree_leaves(out)):
+            if view is not tensor:
+                tracer.sources[view] = type(source)(source.name, source.shape, tuple(m[position] for m in moved))
+    elif (label := tracer.label(tensor)) is not None:
+        for view, moved_label in zip(tree_leaves(out), _move(name, label, args, kwargs, out), strict=True):
+            _set(tracer, view, moved_label)
+    else:
+        for other in tree_leaves(args[1:]):
+            _freeze(tracer, tracer.label(other), f"used as an index by {name}")
+
+
+def _move(name: str, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:
+    """Apply an operator that only moves entries to a label: one label per output."""
+    if name in ("clone", "contiguous", "_to_copy", "alias", "detach", "lift_fresh"):
+        return [label]
+    if name in ("view", "_unsafe_view", "reshape", "_reshape_alias"):
+        return [collapse(label.reshape(out.shape))]
+    op = getattr(torch.ops.aten, name)
+    moved = tree_leaves(op(label, *args[1:], **kwargs))
+    simple = name in ("permute", "transpose", "t", "expand", "unsqueeze", "squeeze", "select", "unbind")
+    return moved if simple else [collapse(m) for m in moved]
+
+
+# Operators that work entry by entry ----------------------------------------------------------------------
+
+
+@rule(*POINTWISE)
+def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    outs = [o for o in tree_leaves(out) if isinstance(o, Tensor)]
+    shape = outs[0].shape
+    tensors = [a for a in tree_leaves((args, kwargs)) if isinstance(a, Tensor)]
+    found = [(t, tracer.label(t)) for t in tensors]
+    labels = [label.expand(shape) for _, label in found if label is not None]
+    if not labels:
+        return
+    result = labels[0]
+    for other in labels[1:]:
+        _unite(tracer, result, other, {"mul": "product", "add": "addition"}.get(name, name))
+        result = result if len(varying(result)) >= len(varying(other)) else other
+    axes = set(varying(result))
+    for tensor, label in found:
+        if label is None and any(d - len(shape) + tensor.dim() >= 0 and tensor.shape[d - len(shape)] > 1 for d in axes):
+            _freeze(tracer, result, f"{name} with a tensor of fixed width")
+    if name in ACTIVATIONS:
+        _observe_activation(tracer, name, result)
+    for o in outs:
+        if o.shape == shape:
+            _set(tracer, o, result)
+
+
+def _observe_activation(tracer: "Tracer", name: str, label: Tensor) -> None:
+    axes = varying(label)
+    if len(axes) == 1:
+        for birth in tracer.ledger.producers_of(along(label, axes[0])):
+            seen = tracer.ledger.observations.get(birth.tensor)
+            if seen and not seen.activation:
+                seen.activation = name
+
+
+@rule(*SPATIAL)
+def _spatial(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    label, first = tracer.label(args[0]), tree_leaves(out)[0]
+    if label is None:
+        return
+    if any(label.shape[d] != first.shape[d] for d in varying(label)):
+        _freeze(tracer, label, f"{name} mixes channels")
+        return
+    core = _core(label, set(varying(label)))
+    for o in tree_leaves(out):
+        _set(tracer, o, core.expand(o.shape))
+
+
+@rule("constant_pad_nd", "reflection_pad2d", "replication_pad2d")
+def _pad(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    label = tracer.label(args[0])
+    if label is None:
+        return
+    if any(label.shape[d] != out.shape[d] for d in varying(label)):
+        _freeze(tracer, label, "padding along channels")
+    else:
+        _set(tracer, out, _core(label, set(varying(label))).expand(out.shape))
+
+
+@rule(*REDUCTIONS)
+def _reduction(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    label = tracer.label(args[0])
+    if label is None:
+        return
+    dims = next((a for a in args[1:] if isinstance(a, int | list | tuple) and not isinstance(a, bool)), None)
+    if name == "linalg_vector_norm":
+        dims = args[2] if len(args) > 2 else kwargs.get("dim")
+    dims = kwargs.get("dim", dims)
+    dims = range(label.dim()) if dims is None or dims == [] else dims
+    dims = {d % label.dim() for d in ([dims] if isinstance(dims, int) else dims)}
+    if dims & set(varying(label)):
+        _freeze(tracer, label, f"{name} over channels")
+        return
+    first = tree_leaves(out)[0]
+    kept = _core(label, set(range(label.dim())) - dims)
+    if first.dim() != label.dim():
+        for d in sorted(dims, reverse=True):
+            kept = kept.squeeze(d)
+    for o in tree_leaves(out):
+        _set(tracer, o, kept)
+
+
+@rule("_softmax", "_log_softmax", "softmax", "log_softmax")
+def _softmax(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    label = tracer.label(args[0])
+    if label is None:
+        return
+    if args[1] % label.dim() in varying(label):
+        tracer.ledger.blur(entries(label), f"the softmax in {tracer.here} runs over these channels")
+    _set(tracer, out, label)
+
+
+@rule("cat")
+def _cat(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    tensors = [t for t in args[0] if t.numel()]
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
+    labels = [tracer.label(t) for t in tensors]
+    known = [label for label in labels if label is not None]
+    if not known:
+        return
+    axes = {d for label in known for d in varying(label)}
+    if dim in axes or not axes:
+        if axes - {dim}:
+            for label in known:
+                _freeze(tracer, label, "concatenation along two axes")
+            return
+        parts = [
+            tracer.ledger.constant(t.shape[dim], f"joined with a tensor of fixed width in {tracer.here}")
+            if label is None
+            else _axis_atoms(label, dim)
+            for t, label in zip(tensors, labels, strict=True)
+        ]
+        _set(tracer, out, on_axis(np.concatenate(parts), dim, out.shape))
+        return
+    result = _core(known[0], axes)
+    for label in known[1:]:
+        _unite(tracer, result, _core(label, axes), "concatenation")
+    for label in known if len(known) < len(labels) else []:
+        _freeze(tracer, label, "joined with a tensor of fixed width")
+    _set(tracer, out, result.expand(out.shape))
+
+
+def _axis_atoms(label: Tensor, dim: int) -> np.ndarray:
+    return np.broadcast_to(along(label, dim), (label.shape[dim],))
+
+
+@rule("stack")
+def _stack(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    labels = [label for t in args[0] if (label := tracer.label(t)) is not None]
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
+    for label in labels[1:]:
+        _unite(tracer, labels[0], label, "stack")
+    if labels:
+        if len(labels) < len(args[0]):
+            _freeze(tracer, labels[0], "stacked with a tensor of fixed width")
+        _set(tracer, out, labels[0].unsqueeze(dim).expand(out.shape))
+
+
+# Normalisation -------------------------------------------------------------------------------------------
+
+
+@rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm",
+      "_batch_norm_with_update", "_batch_norm_no_update")  # fmt: skip
+def _batch_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    label = tracer.label(args[0])
+    if label is None:
+        return
+    if [d for d in varying(label) if d != 1]:
+        _freeze(tracer, label, "batch norm over mixed axes")
+        return
+    atoms = _axis_atoms(label, 1)
+    for vector in args[1:5]:
+        if isinstance(vector, Tensor):
+            _attach(tracer, vector, atoms)
+    for birth in tracer.ledger.producers_of(atoms):
+        seen = tracer.ledger.observations.get(birth.tensor)
+        if seen and not seen.normalised and not seen.activation:
+            seen.module, seen.normalised, seen.axis = tracer.path[-1], True, 1
+    _set(tracer, out[0], label)
+
+
+@rule("native_layer_norm")
+def _layer_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    x, shape, weight, bias = args[:4]
+    label = tracer.label(x)
+    if label is None:
+        return
+    over = set(range(x.dim() - len(shape), x.dim()))
+    axes = set(varying(label)) & over
+    if axes:
+        if len(shape) > 1 or set(varying(label)) != axes:
+            _freeze(tracer, label, "layer norm over several axes")
+            return
+        atoms = along(label, x.dim() - 1)
+        tracer.ledger.blur(atoms, f"layer norm:{tracer.path[-1]}")
+        for vector in (weight, bias):
+            _attach(tracer, vector, atoms)
+    _set(tracer, out[0], label)
+
+
+@rule("native_group_norm")
+def _group_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    x, weight, bias, *_, groups, _eps = args
+    label = tracer.label(x)
+    if label is None:
+        return
+    if varying(label) != [1]:
+        _freeze(tracer, label, "group norm over mixed axes")
+        return
+    atoms = along(label, 1)
+    rows = atoms.reshape(groups, -1)
+    for row in rows[1:]:
+        tracer.ledger.unite(rows[0], row, "group norm", tracer.here)
+    tracer.ledger.blur(atoms, f"group norm in {tracer.here} takes its statistics over these channels")
+    for vector in (weight, bias):
+        _attach(tracer, vector, atoms)
+    _set(tracer, out[0], label)
+
+
+# Products with parameters --------------------------------------------------------------------------------
+
+
+@rule("convolution", "_convolution", "cudnn_convolution", "mkldnn_convolution")
+def _convolution(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    x, weight, bias = args[:3]
+    transposed, groups = (args[6], args[8]) if name in ("convolution", "_convolution") else (False, args[-1])
+    label, source = tracer.label(x), tracer.sources.get(weight)
+    if source is None or any(len(varying(i)) > 1 for i in source.indices) or source.shape != tuple(weight.shape):
+        for t in (x, weight):
+            _freeze(tracer, tracer.label(t), "convolution with a computed kernel")
+        return
+    if label is not None and [d for d in varying(label) if d != 1]:
+        _freeze(tracer, label, "convolution over mixed axes")
+        label = None
+    ledger = tracer.ledger
+    read = (
+        ledger.constant(x.shape[1], "it reads the model's input")
+        if label is None
+        else np.ascontiguousarray(_axis_atoms(label, 1))
+    )
+    depthwise = groups > 1 and groups == x.shape[1] and weight.shape[1] == 1 and not transposed
+    out_axis, in_axis = (1, 0) if transposed else (0, 1)
+    rows = ledger.bear(source.name, out_axis, weight.shape[out_axis], role="producer")
+    born = np.tile(rows, groups) if transposed else rows
+    if groups > 1 and not depthwise and not transposed:
+        _tie_groups(tracer, rows.reshape(groups, -1))
+    if depthwise:
+        ledger.unite(np.repeat(read, len(born) // len(read)), born, "depthwise convolution", tracer.here)
+        inner = np.zeros(0, dtype=np.int64)
+    else:
+        if groups > 1:
+            _tie_groups(tracer, read.reshape(groups, -1))
+        inner = read if transposed else read[: weight.shape[1]]
+        ledger.record(source.name, in_axis, np.arange(len(inner)), inner, size=len(inner), role="consumer")
+    if bias is not None:
+        _attach(tracer, bias, born)
+    ledger.observations.setdefault(source.name, Observation(tracer.path[-1], 1))
+    if tracer.costs:
+        grid = x if transposed else out
+        taps = prod(grid.shape[2:]) * prod(weight.shape[2:])
+        sides = (born,) if depthwise else (rows, inner)
+        ledger.contractions.append(Contraction(taps, sides))
+    _set(tracer, out, on_axis(born, 1, out.shape))
+
+
+def _tie_groups(tracer: "Tracer", rows: np.ndarray) -> None:
+    """Every group of a grouped convolution keeps the same number: same positions leave together."""
+    for row in rows[1:]:
+        tracer.ledger.unite(rows[0], row, "grouped convolution", tracer.here)
+
+
+@rule("addmm")
+def _addmm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    bias, a, b = args[:3]
+    _matmul(tracer, a, b, bias, out)
+
+
+@rule("mm")
+def _mm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    _matmul(tracer, args[0], args[1], None, out)
+
+
+@rule("linear")
+def _linear(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    x, weight = args[:2]
+    bias = args[2] if len(args) > 2 else kwargs.get("bias")
+    turned = weight.t()
+    _structural(tracer, "t", (weight,), {}, turned)
+    _matmul(tracer, x, turned, bias, out)
+
+
+def _matmul(tracer: "Tracer", x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    """``x @ weight (+ bias)`` with a parameter as `weight`: the last axis of x is read, rows are born."""
+    source = tracer.sources.get(weight) if weight not in tracer.labels else None
+    outer, inner = _source_axis(source, 1), _source_axis(source, 0)
+    if outer is None or inner is None or outer[0] == inner[0]:
+        sizes = (*x.shape, weight.shape[-1])
+        _set(tracer, out, _product(tracer, tracer.label(x), tracer.label(weight), (), sizes))
+        return
+    ledger = tracer.ledger
+    label = tracer.label(x)
+    positions = set(varying(label)) - {x.dim() - 1} if label is not None else set()
+    (out_axis, out_index), (in_axis, in_index) = outer, inner
+    tokens = x.numel() // x.shape[-1] > 2
+    rows = ledger.bear(source.name, out_axis, source.shape[out_axis], role="producer", tokens=tokens)[out_index]
+    if label is None or positions:
+        read = ledger.constant(len(in_index), "it reads the model's input")
+        if positions:
+            if x.dim() - 1 in varying(label):
+                _freeze(tracer, label, "a matrix product over mixed axes")
+            ledger.freeze(rows, f"{tracer.here} mixes positions, not channels")
+    else:
+        read = np.ascontiguousarray(_axis_atoms(label, x.dim() - 1))
+    ledger.record(source.name, in_axis, in_index, read, size=source.shape[in_axis], role="consumer")
+    if bias is not None:
+        _attach(tracer, bias, rows)
+    ledger.observations.setdefault(source.name, Observation(tracer.path[-1], -1))
+    if tracer.costs:
+        sides = (rows, read)
+        coefficient = x.numel() // x.shape[-1]
+        if positions:
+            coefficient, sides = 1, (rows, read, _label_rows(label))
+        ledger.contractions.append(Contraction(coefficient, sides))
+    if positions:
+        core = _core(label, positions)
+        _set(tracer, out, core.expand(out.shape))
+    else:
+        _set(tracer, out, on_axis(rows, out.dim() - 1, out.shape))
+
+
+def _label_rows(label: Tensor) -> np.ndarray:
+    return label.select(-1, 0).reshape(-1).numpy()
+
+
+@rule("embedding")
+def _embedding(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    place = _source_axis(tracer.sources.get(args[0]), 1)
+    if place is None:
+        _unknown(tracer, name, args, kwargs, out)
+        return
+    source, (axis, index) = tracer.sources[args[0]], place
+    atoms = tracer.ledger.bear(source.name, axis, source.shape[axis], role="producer")[index]
+    tracer.ledger.observations.setdefault(source.name, Observation(tracer.path[-1], -1))
+    _set(tracer, out, on_axis(atoms, out.dim() - 1, out.shape))
+
+
+# Products of activations ---------------------------------------------------------------------------------
+
+
+@rule("bmm")
+def _bmm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    a, b = args[:2]
+    _set(tracer, out, _product(tracer, tracer.label(a), tracer.label(b), a.shape[:-2], (*a.shape[-2:], b.shape[-1])))
+
+
+@rule("baddbmm")
+def _baddbmm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    _bmm(tracer, name, args[1:], {}, out)
+    _pointwise(tracer, "add", (args[0], out), {}, out)
+
+
+@rule("scaled_dot_product_attention")
+def _attention(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    q, k, v = args[:3]
+    first = tree_leaves(out)[0]
+    lq, lk, lv = (tracer.label(t) for t in (q, k, v))
+    turned = None if lk is None else lk.transpose(-1, -2)
+    batch, rows, columns = q.shape[:-2], q.shape[-2], k.shape[-2]
+    weights = _product(tracer, lq, turned, batch, (rows, q.shape[-1], columns))
+    _set(tracer, first, _product(tracer, weights, lv, batch, (rows, columns, v.shape[-1])))
+
+
+def _product(
+    tracer: "Tracer", la: Tensor | None, lb: Tensor | None, batch: tuple[int, ...], sizes: tuple[int, int, int]
+) -> Tensor | None:
+    """The label of ``a @ b``, two activations of shape (*batch, rows, inner) and (*batch, inner, columns).
+
+    Channels that are summed over are tied pair by pair, and all those of one batch index (a head) to each
+    other; what has the same batch index on the other side is tied to it too.
+    """
+    rows, inner, columns = sizes
+    dims = len(batch)
+    va, vb = (set(varying(label)) if label is not None else set() for label in (la, lb))
+    summed, carried = dims + 1 in va, dims + 1 in vb
+    if dims in va or summed != (dims in vb) or (summed and carried):
+        for label in (la, lb):
+            _freeze(tracer, label, "a product of activations along channels")
+        la = lb = None
+        va = vb = set()
+        summed = carried = False
+    heads = {d for d in va | vb if d < dims}
+    each = prod(size for d, size in enumerate(batch) if d not in heads)
+    if summed:
+        counted = _core(la, heads | {dims + 1})
+        _unite(tracer, counted, _core(lb, heads | {dims}).transpose(-1, -2), "attention")
+        result = counted.narrow(-1, 0, 1)
+        _tie_head(tracer, result, counted)
+        each *= rows * columns
+    elif lb is not None:
+        counted = result = _core(lb, heads | ({dims + 1} & vb))
+        if la is not None:
+            _tie_head(tracer, _core(la, heads), counted)
+        each *= rows * inner * (1 if carried else columns)
+    else:
+        counted = result = None if la is None else _core(la, heads)
+        each *= rows * inner * columns
+    if tracer.costs:
+        sides = () if counted is None else (counted.reshape(-1).numpy(),)
+        tracer.ledger.contractions.append(Contraction(each, sides))
+    return None if result is None else result.expand(*batch, rows, columns)
+
+
+def _tie_head(tracer: "Tracer", head: Tensor, channels: Tensor) -> None:
+    """All channels of one batch index leave with that index."""
+    head = head.expand(channels.shape)
+    _unite(tracer, head, channels, "attention head")
+    tracer.ledger.heads.append(channels.reshape(-1).numpy())
+
+
+@rule("copy", "fill", "zero")
+def _overwrite(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    source = args[1] if name == "copy" else None
+    label = tracer.label(source)
+    whole = isinstance(out, Tensor) and out._base is None
+    if label is not None and whole and label.shape == out.shape:
+        _set(tracer, out, label)
+    else:
+        _freeze(tracer, label, "written into a part of another tensor")
+
+
+def _unknown(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    for tensor in tree_leaves((args, kwargs)):
+        label = tracer.label(tensor) if isinstance(tensor, Tensor) else None
+        _freeze(tracer, label, f"the operator {name}")
