@@ -1,0 +1,19 @@
+"""Pruning Explorer: `streamlit run app.py`."""
+
+import streamlit as st
+
+from explorer.ui import session
+
+# Each url_path differs from the file's stem: Streamlit would otherwise run a page without this script
+# when a link to it is the server's first request.
+PAGES = (
+    st.Page("pages/model.py", title="Model", icon=":material/schema:", url_path="network", default=True),
+    st.Page("pages/flow.py", title="Flow", icon=":material/gradient:", url_path="channel-flow"),
+    st.Page("pages/budget.py", title="Budget", icon=":material/tune:", url_path="channel-budget"),
+    st.Page("pages/prune.py", title="Prune", icon=":material/content_cut:", url_path="prune-run"),
+    st.Page("pages/export.py", title="Export", icon=":material/download:", url_path="export-bundle"),
+)
+
+st.set_page_config(page_title="Pruning Explorer", page_icon=":material/content_cut:", layout="wide")
+session.open_workspace()
+st.navigation(PAGES, position="top").run()

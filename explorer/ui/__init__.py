@@ -1,0 +1,1 @@
+"""What the pages share: workspaces, charts, wording; the only package that knows Streamlit."""

@@ -1,0 +1,70 @@
+"""Which paths a browser may name, and where its uploads go."""
+
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from explorer.errors import ExplorerError
+
+PATH_SCHEMES = ("folder", "file", "run")
+UPLOAD_SUFFIXES = (".safetensors", ".pth", ".pt")
+UPLOAD_BYTES = 200 * 2**20
+UPLOADS_KEPT = 5
+
+
+def is_local(address: str | None) -> bool:
+    """Whether a server bound to `address` can only be reached from its own machine."""
+    return address in ("localhost", "127.0.0.1", "::1")
+
+
+def allowed_roots(address: str | None, environment: str | None) -> list[Path] | None:
+    """The folders that refs may point into; None where any path may be named.
+
+    Args:
+        address: what the server listens on; None means all interfaces.
+        environment: the value of EXPLORER_ROOTS: folders joined by the system's path separator.
+    """
+    if environment:
+        return [Path(root).expanduser().resolve() for root in environment.split(os.pathsep) if root]
+    return None if is_local(address) else []
+
+
+def check_ref(ref: str, roots: Iterable[Path] | None, own: Iterable[Path] = ()) -> str:
+    """`ref` itself, if a browser may use it.
+
+    Symbolic links are followed before comparing, so neither ``..`` nor a link leads out of a root. `own`
+    are folders of this workspace (its runs and uploads), which are always allowed.
+
+    Raises:
+        ExplorerError: the ref names a path outside the roots.
+    """
+    scheme, colon, rest = ref.partition(":")
+    if not colon or scheme not in PATH_SCHEMES or roots is None:
+        return ref
+    path = Path(rest.partition("#")[0]).expanduser().resolve()
+    if any(path.is_relative_to(root.resolve()) for root in (*roots, *own)):
+        return ref
+    raise ExplorerError(
+        f"{scheme}: paths outside the server's open folders are not readable from a browser: "
+        "put the file under a folder of EXPLORER_ROOTS, or upload it"
+    )
+
+
+def save_upload(name: str, content: bytes, folder: Path) -> Path:
+    """Writes an upload under a generated name, keeping only the suffix of `name`; the newest few are kept.
+
+    Raises:
+        ExplorerError: the suffix is not one of a state dict, or the file is empty or too large.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix not in UPLOAD_SUFFIXES:
+        raise ExplorerError(f"{suffix or 'a file without suffix'} is no state dict: upload .safetensors, .pth or .pt")
+    if not 0 < len(content) <= UPLOAD_BYTES:
+        raise ExplorerError(f"the upload has {len(content)} bytes: it must be between 1 byte and 200 MB")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{secrets.token_hex(8)}{suffix}"
+    path.write_bytes(content)
+    for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)[:-UPLOADS_KEPT]:
+        old.unlink()
+    return path

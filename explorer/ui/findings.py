@@ -1,0 +1,65 @@
+"""What a picture shows, said in a sentence."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from explorer.ui import words
+
+WEAK = 0.5  # of the median of its group
+
+
+def weak(values: np.ndarray) -> int:
+    """How many units score below half of their group's median."""
+    return int((values < WEAK * np.median(values)).sum())
+
+
+def of_heatmap(criterion: str, scores: Mapping[str, np.ndarray]) -> str:
+    """Where the weakest units are, each measured against its own group."""
+    shares = {name: weak(values) / len(values) for name, values in scores.items()}
+    name = max(shares, key=shares.get, default=None)
+    if name is None or shares[name] == 0:
+        return f"{criterion}: no unit scores below half of its group's median"
+    return f"{criterion}: in {name}, {shares[name]:.0%} of the units score below half of the group's median"
+
+
+def of_group(name: str, values: np.ndarray) -> str:
+    return f"{name}: {weak(values)} of {len(values)} units score below half of the median"
+
+
+def of_network(table: pd.DataFrame) -> str:
+    """How wide the groups are, and which part of the network weighs most; `table` as in `tables.groups`."""
+    if table.empty:
+        return "This network has no channels that can be cut"
+    stages = words.stages(list(table.name))
+    weight = {heading: table[table.name.isin(names)].params.sum() for heading, names in stages}
+    heaviest = max(weight, key=weight.get)
+    size = f"{len(table)} groups of {table.channels.min()} to {table.channels.max()} channels"
+    return f"{size}; most parameters lie in {heaviest}" if len(stages) > 1 and weight[heaviest] > 0 else size
+
+
+def of_cut(table: pd.DataFrame) -> str:
+    """How much of the channels a budget keeps."""
+    whole, kept = int(table.channels.sum()), int(table.kept.sum())
+    if kept == whole:
+        return f"Nothing is cut yet: all {whole:,} channels stay"
+    touched = int((table.kept < table.channels).sum())
+    return f"{kept:,} of {whole:,} channels stay; {touched} of {len(table)} groups are cut"
+
+
+def of_accuracies(frame: pd.DataFrame) -> str:
+    """What the cut took and recovery gave back, in points of top-1."""
+    base, after = frame.top1.iloc[0], frame.top1.iloc[-1]
+    difference = 100 * (after - base)
+    end = f"{abs(difference):.1f} points {'below' if difference < 0 else 'above'} the base model"
+    if len(frame) < 3:
+        return f"The pruned model ends {end}"
+    return f"The cut leaves {words.percent(frame.top1.iloc[1])}; after recovery it is {words.percent(after)}, {end}"
+
+
+def extremes(values: np.ndarray, most: int) -> tuple[list[int], list[int]]:
+    """The units with the lowest and with the highest scores, worst and best first, none twice."""
+    order = np.argsort(values, kind="stable").tolist()
+    shown = max(1, min(most, len(order) // 2))
+    return order[:shown], order[::-1][:shown]

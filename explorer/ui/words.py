@@ -1,0 +1,95 @@
+"""How names and numbers read on screen: stages, units, definitions."""
+
+from collections.abc import Sequence
+
+KINDS = ("conv", "stream", "linear", "ffn", "heads", "embedding")
+
+KIND_HELP = {
+    "conv": "output channels of convolutions",
+    "stream": "the width of a residual stream: every layer that adds into it or reads from it is tied together",
+    "linear": "output features of fully connected layers",
+    "ffn": "hidden features of a transformer's feed-forward block",
+    "heads": "attention heads: a whole head leaves at once",
+    "embedding": "the width of token or patch embeddings",
+}
+
+MAC_HELP = "Multiply-accumulates of one forward pass for one input. Papers often write FLOPs for the same count."
+PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scales."
+SIZE_HELP = "Bytes of all weights and buffers as stored in float32."
+INTERVAL_HELP = (
+    "Share of images classified right (top-1), with the range in which the accuracy on endlessly many such "
+    "images lies with 95 % confidence (Wilson). Fewer images, wider range."
+)
+
+
+def count(value: float) -> str:
+    """A count with three significant digits: ``272 k``, ``41.0 M``, ``17.6 G``."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 0.9995 * factor:
+            return f"{three(value / factor)} {prefix}"
+    return f"{value:.0f}"
+
+
+def three(value: float) -> str:
+    """Three significant digits without an exponent, for values from 1 to 999."""
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return f"{value:.{digits}f}"
+
+
+def size(bytes_: float) -> str:
+    """Bytes in decimal units: ``1.09 MB``."""
+    return f"{count(bytes_)}B" if bytes_ >= 999.5 else f"{bytes_:.0f} B"
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def interval(top1: float, low: float, high: float) -> str:
+    """An accuracy with its 95 % interval: ``97.2 % (95.0–98.5)``."""
+    return f"{percent(top1)} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def shape(input_shape: Sequence[int]) -> str:
+    """An input's shape: ``3 × 224 × 224``."""
+    return " × ".join(map(str, input_shape))
+
+
+def change(before: float, after: float) -> str:
+    """A relative change: ``−49.8 %``."""
+    if not before:
+        return "–"
+    relative = 100 * (after / before - 1)
+    return "±0 %" if abs(relative) < 0.05 else f"{'+' if relative > 0 else '−'}{abs(relative):.1f} %"
+
+
+def stages(names: Sequence[str], limit: int = 24) -> list[tuple[str, list[str]]]:
+    """Groups gathered under the parts of the network that their names share, both in network order.
+
+    Takes the shortest name prefix that makes at least three stages of at most `limit` groups; where none
+    does, the one with the fewest oversized stages, and one stage where names have nothing in common.
+    """
+    if not names:
+        return []
+    options = [_by_prefix(names, depth) for depth in range(1, 5)]
+    sensible = [option for option in options if len(option) > 2 and len(option) <= max(3, len(names) // 2)]
+    fitting = [option for option in sensible if max(len(members) for _, members in option) <= limit]
+    if fitting:
+        return fitting[0]
+    return min(sensible or options[:1], key=lambda option: max(len(members) for _, members in option))
+
+
+def _by_prefix(names: Sequence[str], depth: int) -> list[tuple[str, list[str]]]:
+    gathered: dict[str, list[str]] = {}
+    for name in names:
+        parts = name.split(".")
+        gathered.setdefault(".".join(parts[: min(depth, max(1, len(parts) - 1))]), []).append(name)
+    return list(gathered.items())
+
+
+def middle(text: str, length: int = 30) -> str:
+    """`text` shortened in its middle, where layer names differ least."""
+    if len(text) <= length:
+        return text
+    head = (length - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"

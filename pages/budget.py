@@ -1,0 +1,254 @@
+"""Budget: how much of every group goes, with the price and the accuracy of it."""
+
+from functools import partial
+
+import streamlit as st
+
+from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate
+from explorer.criteria import CRITERIA
+from explorer.errors import ExplorerError
+from explorer.ui import charts, engine, findings, frame, session, tables, words
+from explorer.ui.scoring import scores_for
+
+workspace = session.current()
+OPEN_STAGES = 24  # groups up to which every stage stands open
+QUANTITIES = {"macs": "MACs", "params": "Parameters"}
+
+
+def set_uniform() -> None:
+    """One ratio for every group that has scores."""
+    ratio = st.session_state["uniform"] / 100
+    workspace.replace(dict.fromkeys(scores.groups, ratio))
+
+
+def set_target() -> None:
+    state = st.session_state
+    try:
+        found = allocate(
+            state["allocator"],
+            structure,
+            scores,
+            Target(state["quantity"], state["keep"] / 100),
+            normalise=state["normaliser"],
+        )
+    except ExplorerError as error:
+        state["remark"] = (str(error),)
+        return
+    workspace.replace(found.budget)
+    state["remark"] = found.warnings
+
+
+def set_group(name: str) -> None:
+    workspace.adjust(name, st.session_state[f"removed {name}"] / structure.groups[name].units)
+
+
+def presets() -> None:
+    """One ratio for all, or as much as a target allows."""
+    left, right = st.columns([2, 5], gap="medium")
+    with left, st.container(border=True, height="stretch"):
+        st.markdown("**One ratio for all groups**")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.number_input(
+                "Remove (%)",
+                0,
+                95,
+                30,
+                5,
+                key="uniform",
+                width=130,
+                persist_state="session",
+                help="This share of every group's units, the lowest scored first",
+            )
+            st.button("Apply to all", on_click=set_uniform, disabled=not scores.groups)
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Reach a target**")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.number_input(
+                "Keep (%)",
+                1,
+                100,
+                50,
+                5,
+                key="keep",
+                width=130,
+                persist_state="session",
+                help="How much of the whole model's cost may remain",
+            )
+            st.selectbox(
+                "of the",
+                list(QUANTITIES),
+                format_func=QUANTITIES.get,
+                key="quantity",
+                width=150,
+                persist_state="session",
+            )
+            registry_choice("Shared out by", ALLOCATORS, "allocator", "global")
+            registry_choice("Scores compared by", NORMALISERS, "normaliser", "mean")
+            st.button("Cut to target", type="primary", on_click=set_target, icon=":material/my_location:")
+    for sentence in st.session_state.pop("remark", ()):
+        st.warning(sentence[:1].upper() + sentence[1:], icon=":material/info:")
+
+
+def registry_choice(label: str, registry: dict, key: str, default: str) -> None:
+    names = list(registry)
+    st.selectbox(
+        label,
+        names,
+        index=names.index(default),
+        format_func=lambda name: registry[name].title,
+        help="  \n".join(f"**{entry.title}**: {entry.explanation}" for entry in registry.values()),
+        key=key,
+        width=200,
+        persist_state="session",
+    )
+
+
+def history() -> None:
+    draft = workspace.draft
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
+        st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
+        st.button(
+            "Reset",
+            icon=":material/restart_alt:",
+            on_click=workspace.replace,
+            args=({},),
+            disabled=not workspace.budget,
+        )
+        st.caption(
+            f"Removes the lowest scores first, by the criterion **{CRITERIA[workspace.criterion].title}**.",
+            width="content",
+        )
+
+
+def sliders() -> None:
+    """One control per group, gathered by the stages of the network."""
+    is_open = len(structure.groups) <= OPEN_STAGES
+    for stage, names in words.stages(list(structure.groups)):
+        removed = sum(len(plan.remove.get(name, ())) * structure.groups[name].unit for name in names)
+        whole = sum(structure.groups[name].size for name in names)
+        label = (
+            f"**{stage}** · {len(names)} {'group' if len(names) == 1 else 'groups'} · {removed} of {whole} channels go"
+        )
+        with (
+            st.expander(label, expanded=is_open, key=f"stage {workspace.model} {stage}"),
+            st.grid(4, min_column_width=210),
+        ):
+            for name in names:
+                slider(name)
+
+
+def slider(name: str) -> None:
+    """How many units of one group go; its state is always what the workspace holds."""
+    group = structure.groups[name]
+    share = f"{group.units} {unit_word(group)} · {shares[name]:.0%} of MACs"
+    if name in scores.skipped or group.units < 2:
+        reason = scores.skipped.get(name, "it has a single unit")
+        st.caption(f"`{words.middle(name, 34)}`  \n{share}. Stays whole: {reason}.")
+        return
+    key = f"removed {name}"
+    st.session_state[key] = len(plan.remove.get(name, ()))
+    st.slider(
+        f"`{words.middle(name, 34)}`  \n{share}",
+        0,
+        group.units - 1,
+        key=key,
+        format=f"%d of {group.units} go",
+        on_change=partial(set_group, name),
+        help=f"{group.why}" + ("" if group.exact else f" A mask is not exact here: {group.reason}."),
+    )
+
+
+def unit_word(group) -> str:
+    return "channels" if group.unit == 1 else "heads" if group.kind == "heads" else f"units of {group.unit} channels"
+
+
+def accuracy(place) -> None:
+    """The accuracy of the plan on the validation slice, at once where it is quick, else on demand."""
+    with place:
+        if task is None or not task.measured:
+            st.metric("Accuracy", "not measured", help="This data has no meaningful labels.", border=True)
+            return
+        if not engine.is_quick(workspace.model) and not st.session_state.pop("evaluate now", False):
+            with st.container(border=True):
+                st.caption("Accuracy: a large network, evaluated on request")
+                st.button("Evaluate", key="evaluate", on_click=lambda: st.session_state.update({"evaluate now": True}))
+            return
+        slot = st.empty()
+        bar = slot.progress(0.0, text="Evaluating the plan…")
+        report = lambda fraction, message, **metrics: bar.progress(fraction, text=message[:1].upper() + message[1:])  # noqa: E731
+        try:
+            base = engine.base_accuracy(workspace.model, workspace.data, test=False, report=report)
+            found = engine.simulate(workspace.model, workspace.data, plan, report)
+        except ExplorerError as error:
+            slot.error(str(error))
+            return
+        now = found.accuracy
+        points = 100 * (now.top1 - base.top1)
+        slot.metric(
+            f"Accuracy, {'simulated by mask' if found.by == 'mask' else 'measured by cutting'}",
+            words.percent(now.top1),
+            delta=f"{points:+.1f} points · {100 * now.low:.1f}–{100 * now.high:.1f} %".replace("-", "−")
+            if plan.remove
+            else f"{100 * now.low:.1f}–{100 * now.high:.1f} %",
+            delta_color="normal" if plan.remove and abs(points) >= 0.05 else "off",
+            delta_arrow="off",
+            help=f"Top-1 before any recovery on {now.samples} validation images, with its 95 % interval. "
+            + (
+                "Masked channels give exactly the cut's answers."
+                if found.by == "mask"
+                else f"A mask would not be exact for {', '.join(found.inexact[:3])}, so a copy was cut."
+            ),
+            border=True,
+        )
+
+
+frame.heading(
+    "Budget", "How many channels of every group go. The numbers follow at once; nothing is cut yet.", workspace
+)
+found = frame.model_or_stop(workspace)
+structure = found.structure
+if not structure.groups:
+    st.info("This network has no channels that can be cut; the Model page says why.", icon=":material/lock:")
+    st.stop()
+scores = scores_for(workspace)
+if scores is None:
+    st.stop()
+task = frame.task_or_word(workspace, found)
+plan = engine.plan_of(workspace.model, scores, workspace.budget)
+kept = plan.kept(structure)
+table = tables.groups(structure, kept)
+shares = dict(zip(table.name, table.macs, strict=True))
+whole, now = structure.cost(), structure.cost(kept)
+
+with st.grid(4, min_column_width=190) as grid:
+    for label, before, after, help_ in (
+        ("MACs", whole.macs, now.macs, words.MAC_HELP),
+        ("Parameters", whole.params, now.params, words.PARAM_HELP),
+    ):
+        st.metric(
+            label,
+            words.count(after),
+            delta=f"{words.change(before, after)} · was {words.count(before)}",
+            delta_color="off",
+            delta_arrow="off",
+            help=help_,
+            border=True,
+        )
+    st.metric(
+        "Left of the cost",
+        f"{now.macs / whole.macs:.0%} MACs",
+        delta=f"{now.params / whole.params:.0%} of the parameters",
+        delta_color="off",
+        delta_arrow="off",
+        help="Closed form: counting the cut network gives the same numbers, to the unit.",
+        border=True,
+    )
+    place = st.container()
+presets()
+history()
+title = findings.of_cut(table)
+st.altair_chart(charts.network(table, title, height=170), alt=f"The network, cut channels in grey. {title}.")
+sliders()
+frame.onward("pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
+accuracy(place)

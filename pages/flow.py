@@ -1,0 +1,147 @@
+"""Flow: what every channel is worth, all groups at once."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer.criteria import CRITERIA
+from explorer.ui import charts, colours, engine, findings, frame, session, words
+from explorer.ui.scoring import scores_for
+
+workspace = session.current()
+SHOWN = 6
+
+
+def choose_criterion() -> None:
+    """The criterion and its options; the explanation stands beside the choice."""
+    left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
+    names = list(CRITERIA)
+    name = left.selectbox(
+        "Criterion: what makes a channel worth keeping",
+        names,
+        index=names.index(workspace.criterion),
+        format_func=lambda key: CRITERIA[key].title,
+    )
+    chosen = CRITERIA[name]
+    with middle:
+        options = criterion_options(name)
+    with right.popover("How it is computed", icon=":material/function:", width="stretch"):
+        explain(chosen)
+    if (name, options) != (workspace.criterion, workspace.options):
+        workspace.judge_by(name, options)
+    st.caption(chosen.explanation)
+
+
+def criterion_options(name: str) -> dict[str, str]:
+    """A control for every option; only what differs from the default is kept."""
+    options = CRITERIA[name].options
+    chosen = {}
+    for column, (key, option) in zip(st.columns(max(len(options), 1)), options.items(), strict=False):
+        before = workspace.options.get(key, option.default) if name == workspace.criterion else option.default
+        value = column.selectbox(
+            key.capitalize(),
+            option.allowed,
+            index=option.allowed.index(before),
+            help=option.description[:1].upper() + option.description[1:],
+            key=f"option-{name}-{key}",
+        )
+        if value != option.default:
+            chosen[key] = value
+    return chosen
+
+
+def explain(chosen) -> None:
+    st.markdown(f"**{chosen.title}**")
+    st.markdown((chosen.function.__doc__ or chosen.explanation).replace("``", "`"))
+    needs = ", ".join(sorted(chosen.needs)) or "nothing but the weights"
+    st.caption(f"Needs {needs} · cost: {chosen.cost}")
+    st.caption(f"Source: {chosen.paper}")
+
+
+def picked() -> str | None:
+    """The group that was clicked in the heatmap."""
+    rows = st.session_state.get("heatmap", {}).get("selection", {}).get("pick", [])
+    return rows[0].get("group") if rows else None
+
+
+def take_pick() -> None:
+    if name := picked():
+        st.session_state["group"] = name
+
+
+def show_group(name: str) -> None:
+    group, values = structure.groups[name], scores.groups[name]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        title = findings.of_group(name, values)
+        st.altair_chart(charts.distribution(values, title, removed=len(plan.remove.get(name, ()))), alt=title)
+        st.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
+    with right:
+        show_maps(name)
+
+
+def show_maps(name: str) -> None:
+    """What the worst and the best channels of a convolution see in one real image."""
+    task = frame.task_or_word(workspace, found)
+    if task is None:
+        return
+    index = st.slider("Test image", 0, min(len(task.test), 50) - 1, key="image", persist_state="session")
+    maps = engine.maps(workspace.model, workspace.data, name, index)
+    if maps is None:
+        st.caption("This group has no feature maps to look at: its channels are not laid out over an image.")
+        return
+    worst, best = findings.extremes(scores.groups[name], SHOWN)
+    unit = structure.groups[name].unit
+    tiles = colours.tiles(maps[[unit * index for index in (*worst, *best)]])
+    picture, gallery = st.columns([1, 5])
+    label = task.classes[int(task.test[index][1])]
+    picture.image(task.picture(index), caption=f"Input: {label}", width="stretch", alt=f"The test image, class {label}")
+    rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
+    for heading, units, images in rows:
+        channels = [str(unit * index) for index in units]
+        gallery.caption(f"{heading}: channels {', '.join(channels)}")
+        gallery.image(images, width=76, alt=[f"{heading}: feature map of channel {channel}" for channel in channels])
+    st.caption("Dark is silent, bright is active. All maps share one scale.")
+
+
+frame.heading("Flow", "Every channel's score, from the ones that hardly matter to the ones that do.", workspace)
+found = frame.model_or_stop(workspace)
+structure = found.structure
+choose_criterion()
+scores = scores_for(workspace)
+if scores is None:
+    st.stop()
+
+plan = engine.plan_of(workspace.model, scores, workspace.budget)
+kinds = {name: structure.groups[name].kind for name in scores.groups}
+cut = {name: len(plan.remove.get(name, ())) / structure.groups[name].units for name in scores.groups}
+facts = pd.DataFrame({"kind": kinds, "cut": cut})
+shared = st.segmented_control(
+    "Colour scale",
+    ["One for all groups", "One per group"],
+    default="One for all groups",
+    required=True,
+    key="scale",
+    persist_state="session",
+    help="One for all: the same score has the same colour everywhere. Per group: the order within each group shows.",
+)
+title = findings.of_heatmap(CRITERIA[workspace.criterion].title, scores.groups)
+st.altair_chart(
+    charts.heatmap(scores.groups, facts, title, shared=shared != "One per group"),
+    key="heatmap",
+    on_select=take_pick,
+    alt=f"Heatmap of all scores, a row per group. {title}.",
+)
+note = "Click a row to look into its group."
+if workspace.budget:
+    note += " The red mark is where the budget cuts: what lies left of it goes."
+st.caption(note)
+if scores.skipped:
+    with st.expander(f"{len(scores.skipped)} groups without a score: they stay whole", icon=":material/info:"):
+        for name, reason in scores.skipped.items():
+            st.markdown(f"- `{name}`: {reason}")
+
+names = list(scores.groups)
+if st.session_state.get("group") not in names:
+    st.session_state["group"] = names[len(names) // 2]
+show_group(st.selectbox("Group", names, key="group", width=380, persist_state="session"))
+frame.onward("pages/budget.py", "Budget", "Next: choose how many go")

@@ -1,0 +1,193 @@
+"""Model: choose a network and its data, see what it is made of."""
+
+import streamlit as st
+
+from explorer.errors import ExplorerError
+from explorer.sources import list_models, list_tasks
+from explorer.ui import access, charts, engine, findings, frame, jobs, session, tables, words
+
+workspace = session.current()
+
+
+def adopt(model: str, data: str | None = None) -> None:
+    """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is shown."""
+    try:
+        found = engine.opened(session.permitted(model, workspace))
+        wanted = data or found.model.data or "random"
+        engine.task(session.permitted(wanted, workspace), found.model)
+    except ExplorerError as error:
+        st.error(f"{error}. {workspace.model} on {workspace.data} stays open.", icon=":material/error:")
+        return
+    workspace.choose(model.strip(), wanted.strip())
+    st.rerun()
+
+
+def choosers() -> None:
+    titles = {entry.ref: entry.title for entry in list_models()}
+    tasks = dict(list_tasks())
+    left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
+    models = list(dict.fromkeys([*titles, workspace.model]))
+    model = left.selectbox(
+        "Model",
+        models,
+        index=models.index(workspace.model),
+        format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
+        accept_new_options=True,
+        key=f"model-{workspace.model}",
+        help="Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], file:PATH#ARCHITECTURE, run:DIR",
+    )
+    refs = list(dict.fromkeys([*tasks, workspace.data]))
+    data = middle.selectbox(
+        "Data",
+        refs,
+        index=refs.index(workspace.data),
+        format_func=lambda ref: f"{tasks[ref]} · {ref}" if ref in tasks else ref,
+        accept_new_options=True,
+        key=f"data-{workspace.data}",
+        help="Choose one, or type a data ref: digits, shapes, torchvision:NAME, folder:PATH, random (timing only)",
+    )
+    with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
+        upload()
+    if model and model != workspace.model:
+        adopt(model)
+    elif data and data != workspace.data:
+        adopt(workspace.model, data)
+
+
+def upload() -> None:
+    """A state dict from the browser becomes a `file:` ref; it is never unpickled."""
+    with st.form("upload", border=False):
+        file = st.file_uploader("State dict, up to 200 MB", type=[s[1:] for s in access.UPLOAD_SUFFIXES])
+        architecture = st.text_input(
+            "Architecture",
+            placeholder="torchvision:resnet18?num_classes=10",
+            help="The network that the weights belong to, as a model ref",
+        )
+        if st.form_submit_button("Open", type="primary") and file and architecture:
+            try:
+                path = access.save_upload(file.name, file.getvalue(), session.uploads(workspace))
+            except ExplorerError as error:
+                st.error(str(error))
+            else:
+                adopt(f"file:{path}#{architecture.strip()}")
+
+
+def accuracy_metric(task) -> None:
+    """Accuracy on the test images, measured here: at once for small networks, at the desk for large ones."""
+    label, help_ = "Accuracy", words.INTERVAL_HELP
+    if task is None or not task.measured:
+        st.metric(label, "not measured", help="This data has no meaningful labels: it serves timing only.", border=True)
+        return
+    if engine.is_quick(workspace.model):
+        with st.spinner("Measuring the accuracy…"):
+            found = engine.base_accuracy(workspace.model, workspace.data, test=True)
+        top1, low, high, samples = found.top1, found.low, found.high, found.samples
+    else:
+        job = jobs.find(workspace, evaluation)
+        if not job or job.state != "done":
+            st.metric(label, "not measured yet", help="Large network: measured in the background.", border=True)
+            return
+        measured = job.result
+        top1, low, high, samples = (measured[key] for key in ("top1", "top1_low", "top1_high", "samples"))
+    st.metric(
+        label,
+        words.percent(top1),
+        delta=f"{100 * low:.1f}–{100 * high:.1f} % · {samples} test images",
+        delta_color="off",
+        delta_arrow="off",
+        help=help_,
+        border=True,
+    )
+
+
+def measure_large() -> None:
+    job = jobs.find(workspace, evaluation)
+    if job and not job.final:
+        jobs.watch(job)
+    elif not job or job.state != "done":
+        if job:
+            jobs.outcome(job)
+        jobs.refusal(evaluation)
+        request = {"kind": "evaluate", "spec": {"model": workspace.model, "data": workspace.data}}
+        st.button(
+            "Measure the accuracy in the background",
+            icon=":material/play_arrow:",
+            on_click=jobs.start,
+            args=(workspace, evaluation, request, f"Evaluate {workspace.model}"),
+        )
+
+
+st.title("Make a network smaller, and see what it costs", anchor=False)
+st.markdown(
+    "A network is made of **channels**, and some of them hardly matter. See which, choose how many to remove, "
+    "measure what that does to accuracy, size and speed, and take the smaller network with you. "
+    "A trained one is open already: change it below, or go straight on to the flow."
+)
+choosers()
+
+found = frame.model_or_stop(workspace)
+model, structure = found.model, found.structure
+cost = structure.cost()
+evaluation = f"evaluate {workspace.model} {workspace.data}"
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.subheader(model.title, anchor=False, width="content")
+    if model.trained:
+        st.badge("trained", icon=":material/check:", color="green")
+    else:
+        st.badge("untrained: random weights", icon=":material/warning:", color="orange")
+if model.note:
+    st.caption(model.note)
+task = frame.task_or_word(workspace, found)
+
+with st.grid(5, min_column_width=150):
+    st.metric("Parameters", words.count(cost.params), help=words.PARAM_HELP, border=True)
+    st.metric("MACs", words.count(cost.macs), help=words.MAC_HELP, border=True)
+    st.metric("Size on disk", words.size(found.size_bytes), help=words.SIZE_HELP, border=True)
+    st.metric("Input", words.shape(model.input_shape), help="Channels × height × width of one image", border=True)
+    accuracy_metric(task)
+if task is not None and task.measured and not engine.is_quick(workspace.model):
+    measure_large()
+
+table = tables.groups(structure)
+if not table.empty:
+    title = findings.of_network(table)
+    st.altair_chart(charts.network(table, title), alt=f"The network as a row of bars, as tall as channels. {title}.")
+
+st.subheader(f"{len(table)} groups of channels that can be cut", anchor=False)
+st.caption(
+    "A group is what has to leave together: removing a channel of one layer means removing it wherever it is added, "
+    f"normalised or read. Found in {structure.seconds:.2f} s."
+)
+st.dataframe(
+    table.drop(columns=["kept", "units"]),
+    hide_index=True,
+    column_config={
+        "name": st.column_config.TextColumn(
+            "Group", help="Named after the layer that first makes its channels", pinned=True
+        ),
+        "kind": st.column_config.TextColumn("Kind", help="; ".join(f"{k}: {v}" for k, v in words.KIND_HELP.items())),
+        "channels": st.column_config.NumberColumn("Channels", format="%d"),
+        "unit": st.column_config.NumberColumn(
+            "Per unit", help="Channels that leave at once, a whole head for instance"
+        ),
+        "exact": st.column_config.CheckboxColumn("Exact", help="Whether a mask gives the very logits of the cut"),
+        "params": st.column_config.ProgressColumn(
+            "Parameters", format="percent", min_value=0, max_value=1, help="Share that removing all of it would save"
+        ),
+        "macs": st.column_config.ProgressColumn(
+            "MACs", format="percent", min_value=0, max_value=1, help="Share that removing all of it would save"
+        ),
+        "why": st.column_config.TextColumn("Why tied", width="large"),
+    },
+    alt="The groups with their kind, channels, share of parameters and MACs, and what ties them",
+)
+if structure.blocked:
+    with st.expander(f"{len(structure.blocked)} parts that can't be cut, and why", icon=":material/lock:"):
+        st.dataframe(
+            [{"Layer": part.name, "Channels": part.size, "Why": part.reason} for part in structure.blocked],
+            hide_index=True,
+            column_config={"Why": st.column_config.TextColumn(width="large")},
+            alt="Layers whose channels can't be cut, with the reason",
+        )
+frame.onward("pages/flow.py", "Flow", "Next: see which channels matter")

@@ -1,0 +1,79 @@
+"""What a browser may name, and what it may upload."""
+
+import os
+
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.ui import access
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "open" / "inner").mkdir(parents=True)
+    (tmp_path / "secret").mkdir()
+    return (tmp_path / "open").resolve()
+
+
+def test_a_local_server_opens_every_path_and_others_none():
+    assert access.allowed_roots("localhost", None) is None
+    assert access.allowed_roots("127.0.0.1", "") is None
+    assert access.allowed_roots("0.0.0.0", None) == []
+    assert access.allowed_roots(None, None) == []
+
+
+def test_configured_roots_hold_even_on_localhost(root):
+    found = access.allowed_roots("localhost", f"{root}{os.pathsep}{root / 'inner'}")
+    assert found == [root, root / "inner"]
+
+
+@pytest.mark.parametrize("scheme", ["folder", "file", "run"])
+def test_paths_under_a_root_pass(root, scheme):
+    ref = f"{scheme}:{root}/inner/model.safetensors#demo:resnet20-digits"
+    assert access.check_ref(ref, [root]) == ref
+
+
+@pytest.mark.parametrize("path", ["..", "inner/../../secret", "/etc", "~", "../open-but-longer", "../secret/x#inner"])
+def test_traversal_is_refused(root, path):
+    with pytest.raises(ExplorerError, match="EXPLORER_ROOTS"):
+        access.check_ref(f"folder:{root}/{path}" if not path.startswith(("/", "~")) else f"folder:{path}", [root])
+
+
+def test_a_link_out_of_the_root_is_refused(root):
+    (root / "link").symlink_to(root.parent / "secret")
+    with pytest.raises(ExplorerError):
+        access.check_ref(f"folder:{root}/link", [root])
+
+
+def test_nothing_is_open_without_roots_but_ones_own_folders(root):
+    with pytest.raises(ExplorerError):
+        access.check_ref(f"run:{root}", [])
+    assert access.check_ref(f"run:{root}/inner", [], own=[root])
+
+
+@pytest.mark.parametrize("ref", ["demo:resnet20-digits", "torchvision:resnet18@DEFAULT", "digits", "random"])
+def test_refs_without_a_path_always_pass(ref):
+    assert access.check_ref(ref, []) == ref
+
+
+def test_uploads_get_a_safe_name_and_old_ones_leave(tmp_path):
+    paths = []
+    for index in range(access.UPLOADS_KEPT + 2):
+        path = access.save_upload(f"../../evil name {index}.SafeTensors", b"abc", tmp_path / "uploads")
+        os.utime(path, ns=(index, index))
+        paths.append(path)
+    assert all(path.parent == tmp_path / "uploads" and path.suffix == ".safetensors" for path in paths)
+    assert len(list((tmp_path / "uploads").iterdir())) <= access.UPLOADS_KEPT + 1
+    assert paths[-1].read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize(("name", "content"), [("model.pkl", b"x"), ("model", b"x"), ("model.pth", b"")])
+def test_other_files_and_empty_ones_are_refused(tmp_path, name, content):
+    with pytest.raises(ExplorerError):
+        access.save_upload(name, content, tmp_path)
+
+
+def test_an_upload_beyond_the_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(access, "UPLOAD_BYTES", 3)
+    with pytest.raises(ExplorerError, match="200 MB"):
+        access.save_upload("model.pth", b"four", tmp_path)

@@ -1,0 +1,65 @@
+"""How numbers and names read."""
+
+import pytest
+
+from explorer.ui import words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.00 k"),
+        (272474, "272 k"),
+        (41e6, "41.0 M"),
+        (999_999, "1.00 M"),
+        (17.6e9, "17.6 G"),
+    ],
+)
+def test_counts_have_three_digits(value, text):
+    assert words.count(value) == text
+
+
+def test_sizes_and_changes():
+    assert words.size(512) == "512 B"
+    assert words.size(1_092_000) == "1.09 MB"
+    assert words.change(200, 100) == "−50.0 %"
+    assert words.change(100, 125) == "+25.0 %"
+    assert words.change(100, 100) == "±0 %"
+    assert words.change(0, 1) == "–"
+    assert words.interval(0.972, 0.95, 0.985) == "97.2 % (95.0–98.5)"
+
+
+def test_a_residual_network_falls_into_its_stages():
+    names = ["conv1", *(f"layer{i}.{j}.conv1" for i in (1, 2, 3) for j in range(3)), "layer2.0.conv2"]
+    assert [(heading, len(members)) for heading, members in words.stages(names)] == [
+        ("conv1", 1),
+        ("layer1", 3),
+        ("layer2", 4),
+        ("layer3", 3),
+    ]
+
+
+def test_blocks_below_one_common_name_are_still_told_apart():
+    names = [f"features.denseblock{i}.denselayer{j}.conv1" for i in range(4) for j in range(6)]
+    assert len(words.stages(names)) == 4
+
+
+def test_a_plain_chain_is_one_stage():
+    assert words.stages(["features.0", "features.3", "features.7"]) == [
+        ("features", ["features.0", "features.3", "features.7"])
+    ]
+
+
+@pytest.mark.parametrize("names", [[], ["conv1"], ["a.b.c.d.e.f"], [f"features.{i}" for i in range(100)]])
+def test_every_group_is_in_exactly_one_stage(names):
+    assert sorted(name for _, members in words.stages(names) for name in members) == sorted(names)
+
+
+def test_long_names_lose_their_middle():
+    assert words.middle("short") == "short"
+    text = words.middle("features.denseblock4.denselayer16.conv1", 20)
+    assert len(text) == 20
+    assert text.startswith("features")
+    assert text.endswith(".conv1")
