@@ -1,0 +1,43 @@
+"""Criteria that read batch normalisation."""
+
+import numpy as np
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from explorer.criteria.context import Context
+from explorer.criteria.members import MEMBERS, combine, host, unit_means
+from explorer.criteria.registry import criterion
+from explorer.errors import ExplorerError
+from explorer.structure.types import Group, Member
+
+
+@criterion(
+    "bn-scale",
+    title="Batch-norm scale",
+    needs={"batch norm"},
+    cost="none",
+    paper="Liu et al. 2017, Network Slimming (arXiv:1708.06519)",
+    explanation="The absolute scale |γ| that batch normalisation gives to a channel. It says most after training "
+    "with an L1 penalty on γ, for which it was invented; groups without batch normalisation stay whole.",
+    options={"members": MEMBERS},
+)
+def bn_scale(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
+    """The mean of |γ| over a unit's channels in one batch norm, then `members` over the group's batch norms."""
+    modules = dict(context.module.named_modules())
+    tensors = context.module.state_dict()
+    found: dict[str, np.ndarray | str] = {}
+    for name, group in context.structure.groups.items():
+        scales = [m for m in group.of_role("affine") if _is_scale(m, modules)]
+        parts = [unit_means(host(tensors[m.tensor].abs()), m, group.units) for m in scales]
+        found[name] = combine(parts, members) if parts else _without(group)
+    if all(isinstance(score, str) for score in found.values()):
+        raise ExplorerError("bn-scale needs batch normalisation and no group of this model has it: use l2 or flow")
+    return found
+
+
+def _is_scale(member: Member, modules: dict) -> bool:
+    layer, _, tensor = member.tensor.rpartition(".")
+    return tensor == "weight" and isinstance(modules.get(layer), _BatchNorm)
+
+
+def _without(group: Group) -> str:
+    return f"no batch normalisation with a scale follows {group.name}"

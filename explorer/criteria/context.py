@@ -1,0 +1,105 @@
+"""What a criterion works with: the model, its structure, and calibration data in bounded batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from explorer.device import BatchSize
+from explorer.errors import ExplorerError
+from explorer.progress import Report
+from explorer.structure.types import Structure
+
+
+@dataclass(frozen=True)
+class Context:
+    """One scoring: `module` is in eval mode on `device` and no parameter of it requires a gradient.
+
+    A criterion may set `requires_grad` and add hooks; hooks it must remove.
+    """
+
+    module: nn.Module
+    structure: Structure
+    data: Dataset | None
+    device: torch.device
+    batch: BatchSize
+    seed: int
+    report: Report
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Mini-batches of (images, labels) in the data's order, on the CPU, of sizes that differ by one at most."""
+        total, asked = len(self.data), self.batch.size
+        splits = np.array_split(np.arange(total), ceil(total / asked))
+        done = 0
+        for images, labels in DataLoader(self.data, batch_sampler=[split.tolist() for split in splits]):
+            self.report(done / total, f"scored {done} of {total} inputs{self._smaller(asked)}")
+            yield images, labels
+            done += len(images)
+        self.report(1.0, f"scored {total} inputs{self._smaller(asked)}")
+
+    def _smaller(self, asked: int) -> str:
+        return f", {self.batch.size} at a time for lack of memory" if self.batch.size < asked else ""
+
+    def chunks(self, size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """The tensors in slices of at most `size` along the batch, on the device."""
+        for parts in zip(*(tensor.split(size) for tensor in tensors), strict=True):
+            yield tuple(part.to(self.device) for part in parts)
+
+    def logits(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The module's logits, (batch, classes).
+
+        Raises:
+            ExplorerError: the output isn't logits, or a label has no class.
+        """
+        output = self.module(images)
+        if not isinstance(output, Tensor) or output.ndim != 2:
+            raise ExplorerError("the model gives no (batch, classes) logits: choose a criterion that needs no labels")
+        if int(labels.max()) >= output.shape[1]:
+            raise ExplorerError(
+                f"the data has the label {int(labels.max())} but the model only {output.shape[1]} classes: "
+                "choose the data that the model was trained on, or a criterion that needs no labels"
+            )
+        return output
+
+
+def calibration_slice(data: Dataset, samples: int | None, seed: int) -> Dataset:
+    """`samples` examples of the data, in its order: drawn evenly from every class where the labels are known.
+
+    Labels are known where `data` has `labels` or `targets` or is a `TensorDataset`; elsewhere reading them would
+    mean reading the whole set, and the draw is uniform. All examples where `samples` is None or not fewer.
+
+    Raises:
+        ExplorerError: `samples` is below one.
+    """
+    if samples is None:
+        return data
+    if samples < 1:
+        raise ExplorerError(f"scoring needs at least one sample, not {samples}: give a larger --samples")
+    if samples >= len(data):
+        return data
+    order = np.random.default_rng(seed).permutation(len(data))
+    labels = _labels(data)
+    if labels is not None:
+        order = order[np.argsort(_rank_in_class(labels[order]), kind="stable")]
+    return Subset(data, np.sort(order[:samples]).tolist())
+
+
+def _labels(data: Dataset) -> np.ndarray | None:
+    for name in ("labels", "targets"):
+        if (labels := getattr(data, name, None)) is not None:
+            return np.asarray(labels)
+    tensors = getattr(data, "tensors", ())
+    return tensors[1].numpy() if len(tensors) > 1 else None
+
+
+def _rank_in_class(labels: np.ndarray) -> np.ndarray:
+    """For every entry, how many entries of its class stand before it."""
+    rank = np.empty(len(labels), dtype=int)
+    for label in np.unique(labels):
+        (places,) = np.nonzero(labels == label)
+        rank[places] = np.arange(len(places))
+    return rank

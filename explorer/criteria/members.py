@@ -1,0 +1,67 @@
+"""From the entries of tensors to the units of a group."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.criteria.registry import Option
+from explorer.structure.types import Member
+
+MEMBERS = Option(
+    "mean", ("mean", "sum", "max", "first"), "how the scores that a unit gets from several layers become one"
+)
+
+
+def sums(tensor: Tensor, axis: int) -> Tensor:
+    """The sum of every slice along `axis`, float64 where the device has it."""
+    slices = tensor.detach().movedim(axis, 0).flatten(1) if tensor.ndim > 1 else tensor.detach()[:, None]
+    return slices.sum(1, dtype=torch.float32 if tensor.device.type == "mps" else torch.float64)
+
+
+def norms(tensor: Tensor, axis: int) -> Tensor:
+    """The L2 norm of every slice along `axis`."""
+    return sums(tensor.detach().square(), axis).sqrt()
+
+
+def host(values: Tensor) -> np.ndarray:
+    """The values as float64 in numpy, where sums have a fixed order on every device."""
+    return values.detach().cpu().double().numpy()
+
+
+class Part(NamedTuple):
+    """What one member says: a value per unit, and whether it holds the unit at all; both (units,)."""
+
+    values: np.ndarray
+    holds: np.ndarray
+
+
+def unit_sums(values: np.ndarray, member: Member, units: int) -> Part:
+    """The sum of the values that each unit owns on the member's axis; zero where it owns none."""
+    owned = member.units >= 0
+    counts = np.bincount(member.units[owned], minlength=units)
+    return Part(np.bincount(member.units[owned], weights=values[owned], minlength=units), counts > 0)
+
+
+def unit_means(values: np.ndarray, member: Member, units: int) -> Part:
+    """As `unit_sums`, divided by how many entries the unit owns."""
+    totals, holds = unit_sums(values, member, units)
+    return Part(totals / np.maximum(unit_sums(np.ones_like(values), member, units).values, 1), holds)
+
+
+def combine(parts: Sequence[Part], how: str) -> np.ndarray | str:
+    """One score per unit from one part per member; members that don't hold a unit have no say in it.
+
+    A string, the reason, where no member holds some unit.
+    """
+    values, holds = np.stack([part.values for part in parts]), np.stack([part.holds for part in parts])
+    if not holds.any(axis=0).all():
+        return "some of its units are in none of the layers that this criterion looks at"
+    if how == "first":
+        return values[holds.argmax(axis=0), np.arange(values.shape[1])]
+    if how == "max":
+        return np.where(holds, values, -np.inf).max(axis=0)
+    totals = values.sum(axis=0, where=holds)
+    return totals if how == "sum" else totals / holds.sum(axis=0)

@@ -1,0 +1,97 @@
+"""The Taylor criterion, against masks that are really there."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from explorer.criteria import score
+
+
+def mask_gradients(module, consumers, channels, images, labels):
+    """∂(mean cross-entropy)/∂mask for every channel, by multiplying a mask into the consumers' inputs.
+
+    `consumers` maps module names to the axis that holds the channels.
+    """
+    mask = torch.ones(channels, requires_grad=True)
+    handles = []
+    for name, axis in consumers.items():
+
+        def hook(_, inputs, axis=axis):
+            shape = [1] * inputs[0].ndim
+            shape[axis] = -1
+            return (inputs[0] * mask.view(shape),)
+
+        handles.append(module.get_submodule(name).register_forward_pre_hook(hook))
+    F.cross_entropy(module(images), labels).backward()
+    for handle in handles:
+        handle.remove()
+    module.zero_grad(set_to_none=True)
+    return mask.grad.double().numpy()
+
+
+@pytest.mark.parametrize(
+    ("net", "group", "consumers", "unit"),
+    [
+        ("plain", "conv1", {"conv2": 1}, 1),
+        ("plain", "conv2", {"fc": -1}, 1),
+        ("residual", "stem", {"inner": 1, "fc": -1}, 1),
+        ("heads", "qkv", {"proj": -1}, 2),
+        ("heads", "up", {"down": -1}, 1),
+    ],
+)
+def test_equals_the_squared_gradient_of_a_mask(net, group, consumers, unit, request):
+    case = request.getfixturevalue(net)
+    found = score("taylor", case.module, case.structure, case.data, device="cpu", batch_size=5).groups[group]
+    size = case.structure.groups[group].size
+    images, labels = case.data.tensors
+    gradients = [
+        mask_gradients(case.module, consumers, size, images[part], labels[part]).reshape(-1, unit).sum(1)
+        for part in (slice(0, 5), slice(5, 10))
+    ]
+    np.testing.assert_allclose(found, np.mean(np.square(gradients), axis=0), rtol=1e-4, atol=1e-12)
+
+
+def test_worked_number(tools):
+    """Two classes, logits (w·m, 0), w = 2, label 0: L = log(1 + e^{-2m}), so ∂L/∂m = −2·σ(−2) at m = 1."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(1, 1, bias=False)
+            self.b = nn.Linear(1, 2, bias=False)
+
+        def forward(self, x):
+            return self.b(self.a(x))
+
+    net = Net()
+    with torch.no_grad():
+        net.a.weight.fill_(1.0)
+        net.b.weight.copy_(torch.tensor([[2.0], [0.0]]))
+    members = [tools.member("a.weight", "producer", [0]), tools.member("b.weight", "consumer", [0])]
+    data = torch.utils.data.TensorDataset(torch.ones(1, 1), torch.tensor([0]))
+    found = score("taylor", net, tools.structure(tools.group("a", 1, members)), data, device="cpu").groups["a"]
+    np.testing.assert_allclose(found, [(2 / (1 + np.exp(2.0))) ** 2], rtol=1e-6)
+
+
+def test_without_consumers_the_mask_is_on_the_producer_with_its_bias(plain, tools):
+    """Scaling conv2's rows and biases by m is a mask on its output."""
+    members = [m for m in plain.structure.groups["conv2"].members if m.role != "consumer"]
+    alone = tools.structure(tools.group("conv2", 6, members))
+    found = score("taylor", plain.module, alone, plain.data, device="cpu").groups["conv2"]
+    images, labels = plain.data.tensors
+    mask = torch.ones(6, requires_grad=True)
+    handle = plain.module.conv2.register_forward_hook(lambda _, inputs, output: output * mask.view(1, -1, 1, 1))
+    F.cross_entropy(plain.module(images), labels).backward()
+    handle.remove()
+    np.testing.assert_allclose(found, mask.grad.double().numpy() ** 2, rtol=1e-4)
+
+
+def test_leaves_gradients_of_a_running_training_alone(plain):
+    images, labels = plain.data.tensors
+    F.cross_entropy(plain.module(images), labels).backward()
+    before = [parameter.grad.clone() for parameter in plain.module.parameters()]
+    score("taylor", plain.module, plain.structure, plain.data, device="cpu")
+    for old, parameter in zip(before, plain.module.parameters(), strict=True):
+        torch.testing.assert_close(old, parameter.grad, rtol=0, atol=0)
