@@ -1,0 +1,1 @@
+"""Runs: what is asked (spec), who does it (desk and worker), what comes of it (execute)."""

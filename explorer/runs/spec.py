@@ -1,0 +1,196 @@
+"""What a run is asked to do: a frozen record that reads and writes strict JSON."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any
+
+from explorer.errors import ExplorerError
+
+PLANNED_METHODS = ("ifap", "idap", "spvr", "dg2pf")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> ExplorerError:
+    """The error for a name that does not exist: names the nearest one, or all when none is near."""
+    known = list(known)
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
+    return ExplorerError(f"unknown {what} {name!r}: {hint}")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One run, complete: the same spec with the same versions gives the same cut weights.
+
+    What is removed is said in exactly one of three ways: `keep` (a target such as ``{"macs": 0.5}``,
+    reached by `allocate`), `ratios` (fraction of units to remove, per group) or `plan` (unit
+    indices to remove, per group). `samples` counts the calibration samples that are scored on,
+    `epochs` the passes of fine-tuning (None: its own default). With a target, every group keeps
+    `minimum` (below 1 a fraction, else a number of units) and `locked` groups stay whole.
+    `input_shape` is (C, H, W), None for the model's own.
+    """
+
+    model: str
+    data: str
+    method: str = "one-shot"
+    criterion: str = "l2"
+    options: dict[str, str] = field(default_factory=dict)
+    allocate: str = "global"
+    normalise: str = "mean"
+    keep: dict[str, float] | None = None
+    ratios: dict[str, float] = field(default_factory=dict)
+    plan: dict[str, tuple[int, ...]] | None = None
+    recover: str = "none"
+    epochs: int | None = None
+    samples: int = 512
+    seed: int = 0
+    device: str = "auto"
+    input_shape: tuple[int, ...] | None = None
+    minimum: float = 0.1
+    locked: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, every field present."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_json(cls, document: object) -> "Spec":
+        """The spec in a JSON object.
+
+        Raises:
+            ExplorerError: an unknown or missing key, or a value of the wrong type.
+        """
+        if not isinstance(document, Mapping):
+            raise ExplorerError("a run's spec must be a JSON object")
+        known = [f.name for f in fields(cls)]
+        for key in document:
+            if key not in known:
+                raise unknown("key in the run's spec", str(key), known)
+        for key in ("model", "data"):
+            if key not in document:
+                raise ExplorerError(f"the run's spec has no {key!r}: name the {key} by its ref")
+        return cls(**{key: _typed(key, value) for key, value in document.items()})
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change when any field changes."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def check(self, *, removes: bool = True) -> None:
+        """Refuses what can be known to be wrong without loading model or data.
+
+        `removes`: the spec must say what goes; scoring and evaluating need not.
+
+        Raises:
+            ExplorerError: a number out of range, no or several ways to say what goes, an unknown
+                method, criterion, allocator, normaliser, recovery, target or device.
+        """
+        self._check_numbers()
+        if removes:
+            self._check_request()
+        self._check_names()
+
+    def _check_numbers(self) -> None:
+        for name, least in (("samples", 1), ("epochs", 1), ("seed", 0), ("minimum", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ExplorerError(f"{name} is {value:g}: it must be at least {least}")
+        for group, ratio in self.ratios.items():
+            if not 0 <= ratio < 1:
+                raise ExplorerError(f"ratio {group}={ratio:g}: give a fraction to remove, at least 0 and below 1")
+
+    def _check_request(self) -> None:
+        given = [name for name, value in (("keep", self.keep), ("ratios", self.ratios), ("plan", self.plan)) if value]
+        if not given:
+            raise ExplorerError("nothing to remove: give a target (--keep macs=0.5) or ratios (--ratio GROUP=0.3)")
+        if len(given) > 1:
+            raise ExplorerError(f"{' and '.join(given)} both say what goes: give one of them")
+        if self.keep is not None:
+            self.target()
+
+    def _check_names(self) -> None:
+        from explorer.budget import ALLOCATORS, NORMALISERS
+        from explorer.criteria import CRITERIA
+        from explorer.device import choose_device
+        from explorer.methods import METHODS
+        from explorer.recovery import RECOVERIES
+
+        if self.method in PLANNED_METHODS and self.method not in METHODS:
+            raise ExplorerError(f"this version has no method {self.method!r} yet: use {', '.join(METHODS)}")
+        for what, name, known in (
+            ("method", self.method, METHODS),
+            ("criterion", self.criterion, CRITERIA),
+            ("allocation", self.allocate, ALLOCATORS),
+            ("normaliser", self.normalise, NORMALISERS),
+            ("recovery", self.recover, RECOVERIES),
+        ):
+            if name not in known:
+                raise unknown(what, name, known)
+        if RECOVERIES[self.recover].needs != "nothing" and self.data.partition("?")[0] == "random":
+            raise ExplorerError(
+                f"recovery {self.recover!r} can't learn from 'random' data: use --recover none, or real data"
+            )
+        CRITERIA[self.criterion].settings(self.options)
+        choose_device(self.device)
+
+    def target(self) -> Any:
+        """The `explorer.budget.Target` that `keep` asks for, or None.
+
+        Raises:
+            ExplorerError: `keep` names no single known quantity, or a fraction out of range.
+        """
+        from explorer.budget import Target
+
+        if self.keep is None:
+            return None
+        if len(self.keep) != 1:
+            raise ExplorerError('keep must name one quantity, for example {"macs": 0.5}')
+        kind, fraction = next(iter(self.keep.items()))
+        return Target.parse(f"{kind}={fraction}")
+
+
+def _integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return _integer(value) or isinstance(value, float)
+
+
+def _table(of: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, Mapping) and all(isinstance(k, str) and of(v) for k, v in value.items())
+
+
+def _list(of: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list | tuple) and all(of(v) for v in value)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "options": (_table(_text), "an object of option names and values"),
+    "keep": (_table(_number), "an object such as {macs: 0.5}"),
+    "ratios": (_table(_number), "an object of group names and fractions"),
+    "plan": (_table(_list(_integer)), "an object of group names and lists of unit indices"),
+    "input_shape": (_list(_integer), "a list of whole numbers such as [3, 224, 224]"),
+    "minimum": (_number, "a number"),
+    "locked": (_list(_text), "a list of group names"),
+    **dict.fromkeys(("epochs", "samples", "seed"), (_integer, "a whole number")),
+}
+
+
+def _typed(key: str, value: object) -> Any:
+    if value is None and key in ("keep", "plan", "input_shape", "epochs"):
+        return None
+    accepts, description = _RULES.get(key, (_text, "a text"))
+    if not accepts(value):
+        raise ExplorerError(f"{key!r} in the run's spec must be {description}")
+    if key == "plan":
+        return {group: tuple(indices) for group, indices in value.items()}
+    if isinstance(value, Mapping):
+        return dict(value)
+    return tuple(value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,103 @@
+"""Specs: strict JSON, and early answers to what can't work."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.errors import ExplorerError
+from explorer.runs.spec import Spec
+
+SPEC = Spec(model="demo:resnet20-digits", data="digits", keep={"macs": 0.5})
+
+names = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12)
+specs = st.builds(
+    Spec,
+    model=names,
+    data=names,
+    options=st.dictionaries(names, names, max_size=2),
+    keep=st.none() | st.fixed_dictionaries({"macs": st.floats(0.01, 1)}),
+    ratios=st.dictionaries(names, st.floats(0, 0.99), max_size=3),
+    plan=st.none() | st.dictionaries(names, st.tuples(st.integers(0, 99)), max_size=3),
+    epochs=st.none() | st.integers(1, 50),
+    input_shape=st.none() | st.tuples(*[st.integers(1, 300)] * 3),
+    minimum=st.integers(1, 9) | st.floats(0, 0.9),
+    locked=st.tuples(names),
+)
+
+
+@given(specs)
+def test_json_round_trip(spec):
+    again = Spec.from_json(json.loads(json.dumps(spec.to_json())))
+    assert again == spec
+    assert again.digest() == spec.digest()
+
+
+def test_digest_changes_with_any_field():
+    assert replace(SPEC, seed=1).digest() != SPEC.digest()
+    assert replace(SPEC, keep={"macs": 0.51}).digest() != SPEC.digest()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"criterium": "l2"}, "did you mean 'criterion'"),
+        ({"samples": "many"}, "'samples'"),
+        ({"samples": True}, "'samples'"),
+        ({"keep": {"macs": "half"}}, "'keep'"),
+        ({"keep": 0.5}, "'keep'"),
+        ({"plan": {"conv1": [1.5]}}, "'plan'"),
+        ({"locked": "conv1"}, "'locked'"),
+        ({"model": None}, "'model'"),
+    ],
+)
+def test_strict_json(change, words):
+    with pytest.raises(ExplorerError, match=words):
+        Spec.from_json({"model": "m", "data": "d", **change})
+
+
+def test_json_needs_model_and_data():
+    with pytest.raises(ExplorerError, match="'data'"):
+        Spec.from_json({"model": "m"})
+    with pytest.raises(ExplorerError, match="object"):
+        Spec.from_json(["m", "d"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"criterion": "tailor"}, "taylor"),
+        ({"method": "ifap"}, "this version has no method 'ifap' yet: use one-shot"),
+        ({"method": "oneshot"}, "one-shot"),
+        ({"recover": "fine-tune"}, "finetune"),
+        ({"recover": "distill"}, "unknown recovery"),
+        ({"allocate": "globl"}, "global"),
+        ({"normalise": "men"}, "mean"),
+        ({"device": "abacus"}, "device"),
+        ({"samples": 0}, "samples is 0"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"seed": -1}, "seed"),
+        ({"minimum": -1}, "minimum"),
+        ({"keep": None}, "nothing to remove"),
+        ({"keep": {"macs": 0}}, "macs=0"),
+        ({"keep": {"latency": 0.5}}, "latency are not available yet"),
+        ({"keep": {"macs": 0.5, "params": 0.5}}, "one quantity"),
+        ({"ratios": {"conv1": 0.5}}, "keep and ratios"),
+        ({"keep": None, "ratios": {"conv1": 1.0}}, "conv1=1"),
+        ({"criterion": "flow", "options": {"scal": "x"}}, "scal"),
+        ({"data": "random", "recover": "finetune"}, "random"),
+        ({"data": "random?classes=5", "recover": "bn"}, "random"),
+    ],
+)
+def test_check_names_the_fault(change, words):
+    with pytest.raises(ExplorerError, match=words) as caught:
+        replace(SPEC, **change).check()
+    assert "\n" not in str(caught.value)
+
+
+def test_check_accepts_what_works():
+    SPEC.check()
+    replace(SPEC, keep=None, ratios={"conv1": 0.5}).check()
+    replace(SPEC, keep=None).check(removes=False)
