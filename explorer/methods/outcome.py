@@ -1,0 +1,43 @@
+"""What a method hands back."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from explorer.pruning import Plan
+
+if TYPE_CHECKING:
+    from explorer.sources import LoadedModel, Task
+    from explorer.structure.types import Structure
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A pruned model and everything that is known about how it came to be.
+
+    `base`, `as_cut` (before recovery) and `pruned` are measurements on the test split, as
+    `explorer.evaluation.measure` gives them. `target` is what was asked (None for ratios by hand),
+    `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
+    in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
+    `seconds` has one entry per step.
+    """
+
+    loaded: "LoadedModel"
+    task: "Task"
+    structure: "Structure"
+    device: torch.device
+    module: nn.Module
+    plan: Plan
+    attributes: dict[str, Any]
+    base: dict[str, Any]
+    as_cut: dict[str, Any]
+    pruned: dict[str, Any]
+    target: dict[str, float] | None
+    achieved: dict[str, float]
+    groups: list[dict[str, Any]]
+    scores: dict[str, Any]
+    recovery: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)

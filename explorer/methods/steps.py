@@ -1,0 +1,210 @@
+"""The verbs that every method is composed of, joined to a spec: open, score, choose, cut, recover, measure."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from explorer.budget import allocate
+from explorer.criteria import CRITERIA, Scores, score
+from explorer.device import choose_device
+from explorer.errors import ExplorerError
+from explorer.evaluation import measure, weights
+from explorer.methods.stages import Record
+from explorer.progress import Report
+from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
+from explorer.recovery import recover
+from explorer.sources import LoadedModel, Task, load_model, load_task
+from explorer.structure import Cost, Structure, analyse, count
+
+if TYPE_CHECKING:
+    from explorer.runs.spec import Spec
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a run works on: the model, its structure, the task, and the device that computes."""
+
+    loaded: LoadedModel
+    task: Task
+    structure: Structure
+    device: torch.device
+
+    @property
+    def module(self) -> nn.Module:
+        return self.loaded.module
+
+
+def open_subject(spec: "Spec", report: Report) -> Subject:
+    """Loads model and task and finds the groups.
+
+    Raises:
+        ExplorerError: a ref that leads nowhere, data that does not fit the model, a model that can't be traced.
+    """
+    device = choose_device(spec.device)
+    report(0.0, f"loading {spec.model}")
+    loaded = load_model(spec.model, input_shape=spec.input_shape)
+    report(0.4, f"loading {spec.data}")
+    task = load_task(spec.data, input_shape=loaded.input_shape, classes=loaded.classes)
+    report(0.7, "finding the groups")
+    structure = analyse(loaded.module, loaded.example())
+    if not structure.groups:
+        raise ExplorerError(f"{spec.model} has no group of channels that can be cut: choose another model")
+    report(1.0, f"found {len(structure.groups)} groups")
+    return Subject(loaded, task, structure, device)
+
+
+def score_subject(subject: Subject, spec: "Spec", report: Report) -> Record:
+    """Scores of all groups, as the record that `scores_of` reads."""
+    scores = score(
+        spec.criterion,
+        subject.module,
+        subject.structure,
+        subject.task.calibration,
+        options=spec.options,
+        samples=spec.samples,
+        device=subject.device,
+        seed=spec.seed,
+        report=report,
+    )
+    values = {"criterion": scores.criterion, "seconds": scores.seconds, "skipped": dict(scores.skipped)}
+    return Record(values, {name: torch.from_numpy(array) for name, array in scores.groups.items()})
+
+
+def scores_of(record: Record) -> Scores:
+    """The scores in a record of `score_subject`."""
+    values = record.values
+    groups = {name: tensor.numpy() for name, tensor in record.tensors.items()}
+    return Scores(criterion=values["criterion"], seconds=values["seconds"], groups=groups, skipped=values["skipped"])
+
+
+def choose(subject: Subject, spec: "Spec", scores: Scores) -> tuple[Plan, list[str]]:
+    """The plan that reaches the spec's target, or that its ratios ask for, and what is to be said about it.
+
+    Raises:
+        ExplorerError: a ratio or lock names no group, or a group that the criterion could not score.
+    """
+    structure = subject.structure
+    _known_groups(structure, (*spec.ratios, *spec.locked))
+    target = spec.target()
+    if target is None:
+        return _by_ratios(subject, spec, scores)
+    allocation = allocate(
+        spec.allocate,
+        structure,
+        scores,
+        target,
+        normalise=spec.normalise,
+        minimum=spec.minimum,
+        locked=spec.locked,
+    )
+    return Plan(spec.model, allocation.remove), list(allocation.warnings)
+
+
+def explicit_plan(subject: Subject, spec: "Spec") -> Plan:
+    """The plan that the spec holds."""
+    return Plan(spec.model, spec.plan).check(subject.structure)
+
+
+def measured(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:
+    """The step that measures a module on the task's test split."""
+
+    def work(report: Report) -> Record:
+        return Record(
+            measure(module, subject.task, subject.structure.input_shape, device=subject.device, report=report)
+        )
+
+    return work
+
+
+def cut_exactly(subject: Subject, plan: Plan) -> CutModel:
+    """The cut model, after checking that it is what the plan promised.
+
+    Raises:
+        ExplorerError: the plan removes nothing, its cost differs from the count of what was cut,
+            it is no smaller, or it no longer computes finite logits.
+    """
+    structure = subject.structure
+    promised = structure.cost(plan.kept(structure))
+    result = cut(subject.module, structure, plan)
+    example = subject.loaded.example()
+    real = count(result.module, example)
+    whole = structure.cost()
+    if real != promised:
+        raise ExplorerError(
+            f"the cut model has {_words(real)} where the plan promised {_words(promised)}: "
+            "please report this model, its groups were misread"
+        )
+    if real.params >= whole.params and real.macs >= whole.macs:
+        raise ExplorerError(f"the cut made nothing smaller ({_words(real)} before and after): choose other groups")
+    with torch.inference_mode():
+        logits = result.module(example)
+    if not torch.isfinite(logits).all():
+        raise ExplorerError("the cut model's logits are not finite: cut less, or check the base model's weights")
+    return result
+
+
+def recovered(subject: Subject, spec: "Spec", module: nn.Module) -> Callable[[Report], Record]:
+    """The step that recovers a cut module in place; its record holds the weights."""
+
+    def work(report: Report) -> Record:
+        history = recover(
+            spec.recover,
+            module,
+            subject.task,
+            device=subject.device,
+            epochs=spec.epochs,
+            seed=spec.seed,
+            report=report,
+        )
+        return Record(history.to_json(), weights(module))
+
+    return work
+
+
+def fractions(cost: Cost, whole: Cost) -> dict[str, float]:
+    """What is left of params and MACs."""
+    return {"params": cost.params / whole.params, "macs": cost.macs / whole.macs}
+
+
+def widths(structure: Structure, plan: Plan) -> list[dict[str, Any]]:
+    """``{name, size, kept}`` of every group, in channels."""
+    kept = plan.kept(structure)
+    return [
+        {"name": name, "size": group.size, "kept": kept[name] * group.unit} for name, group in structure.groups.items()
+    ]
+
+
+def _by_ratios(subject: Subject, spec: "Spec", scores: Scores) -> tuple[Plan, list[str]]:
+    for name, ratio in spec.ratios.items():
+        if name in spec.locked:
+            raise ExplorerError(f"group {name!r} is locked and has a ratio: drop one of the two")
+        if ratio and name in scores.skipped:
+            raise ExplorerError(
+                f"criterion {spec.criterion!r} can't score {name!r} ({scores.skipped[name]}): use another criterion"
+            )
+    plan, warnings = plan_from_budget(subject.structure, scores.groups, spec.ratios, spec.model), []
+    for name, ratio in spec.ratios.items():
+        units = subject.structure.groups[name].units
+        if ratio and name not in plan.remove:
+            warnings.append(f"{name} stays whole: {ratio:g} of its {units} units is less than one")
+    return plan, warnings
+
+
+def _known_groups(structure: Structure, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in structure.groups:
+            raise ExplorerError(unknown_group(name, structure))
+
+
+def _words(cost: Cost) -> str:
+    return f"{cost.params:,} params and {cost.macs:,} MACs"
+
+
+def meaningless_scores(task: Task, criterion: str) -> str | None:
+    """The warning that scores mean nothing, where a criterion looks at inputs and there are no real ones."""
+    if task.measured or not CRITERIA[criterion].needs & {"inputs", "labels", "gradients"}:
+        return None
+    return f"criterion {criterion!r} was scored on {task.ref!r} inputs: its choice means nothing, only the timing does"
