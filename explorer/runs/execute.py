@@ -1,0 +1,202 @@
+"""Specs carried out: what the command line and the worker both call."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer.device import choose_device, describe_device
+from explorer.errors import ExplorerError
+from explorer.evaluation import fetch, measure
+from explorer.export import check_onnx, export_onnx, write_bundle
+from explorer.methods import METHODS, Memo, Outcome, forgetful, sensitivity, steps
+from explorer.methods.sensitivity import RATIOS
+from explorer.progress import Report, part, silent
+from explorer.runs.checkpoint import Checkpoint
+from explorer.runs.files import place
+from explorer.runs.place import claim, finished_run
+from explorer.runs.spec import Spec
+from explorer.runs.versions import versions
+from explorer.sources import load_model, load_task
+from explorer.structure import Structure, analyse
+
+
+def execute(spec: Spec, out: Path | None, report: Report = silent, *, resume: bool = False) -> dict[str, Any]:
+    """Prunes as the spec says and writes the bundle to the folder `out`, whole or not at all.
+
+    Finished steps are kept in ``<out>.partial`` until the bundle is written, and stay there when the run
+    is interrupted. With `resume` they are taken over by a run with the same spec, and a run that had
+    finished is only read. Without `out` nothing is written.
+
+    Returns:
+        A JSON object: `base`, `as_cut`, `pruned` (measurements on the test split), `target`, `achieved`,
+        `seconds` (up to the export), `stages` (seconds of each), `groups` ``[{name, size, kept}]`` in channels,
+        `blocked`, `warnings`, `scores`, `recovery`, `device`, `spec`, `versions`; with `out` also `out`,
+        `onnx` ``{max_abs_diff, top1, …}`` and `checks`.
+
+    Raises:
+        ExplorerError: bad input, an `out` that can't be written, or steps there that belong to another run.
+        Cancelled: the report asked to stop.
+    """
+    started = time.perf_counter()
+    spec.check()
+    if out is None:
+        return _prune(spec, report, forgetful, started)[1]
+    if resume and (done := finished_run(out, spec)) is not None:
+        return done
+    checkpoint = Checkpoint(claim(out), spec, resume=resume)
+    try:
+        outcome, result = _prune(spec, part(report, 0.0, 0.85), checkpoint, started)
+        result = _bundle(out, outcome, result, part(report, 0.85, 1.0))
+    except (ExplorerError, OSError):
+        checkpoint.remove()
+        raise
+    checkpoint.remove()
+    return result
+
+
+def inspect_model(ref: str, input_shape: tuple[int, ...] | None, report: Report = silent) -> dict[str, Any]:
+    """Groups and cost of a model; a group's `params` and `macs` are what removing all of it would save."""
+    report(0.0, f"loading {ref}")
+    loaded = load_model(ref, input_shape=input_shape)
+    report(0.5, "finding the groups")
+    structure = analyse(loaded.module, loaded.example())
+    cost = structure.cost()
+    groups = []
+    for name, group in structure.groups.items():
+        saving = structure.saving(name)
+        groups.append(
+            {
+                "name": name,
+                "kind": group.kind,
+                "size": group.size,
+                "unit": group.unit,
+                "exact": group.exact,
+                "reason": group.reason,
+                "members": len(group.members),
+                "params": saving.params,
+                "macs": saving.macs,
+            }
+        )
+    return {
+        "model": ref,
+        "params": cost.params,
+        "macs": cost.macs,
+        "input": list(loaded.input_shape),
+        "groups": groups,
+        "blocked": _blocked(structure),
+    }
+
+
+def score_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
+    """``{criterion, seconds, groups: {name: [one score per unit]}, skipped: {name: reason}}``."""
+    subject = steps.open_subject(spec, part(report, 0.0, 0.2))
+    return steps.scores_of(steps.score_subject(subject, spec, part(report, 0.2, 1.0))).to_json()
+
+
+def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
+    """The model's measurement on the test split, with the device."""
+    device = choose_device(spec.device)
+    report(0.0, f"loading {spec.model} and {spec.data}")
+    loaded = load_model(spec.model, input_shape=spec.input_shape)
+    task = load_task(spec.data, input_shape=loaded.input_shape, classes=loaded.classes)
+    found = measure(loaded.module, task, loaded.input_shape, device=device, report=part(report, 0.1, 1.0))
+    return {**found, "device": describe_device(device)}
+
+
+def sensitivity_of(spec: Spec, ratios: Sequence[float] | None, report: Report = silent) -> dict[str, Any]:
+    """See `explorer.methods.sensitivity`; `ratios` None: its default."""
+    return sensitivity(spec, RATIOS if ratios is None else ratios, report)
+
+
+def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outcome, dict[str, Any]]:
+    """The outcome of the spec's method, and the result as far as it is known before an export."""
+    with _overheard() as heard:
+        outcome = METHODS[spec.method].function(spec, report, memo)
+    result = {
+        "base": outcome.base,
+        "as_cut": outcome.as_cut,
+        "pruned": outcome.pruned,
+        "target": outcome.target,
+        "achieved": outcome.achieved,
+        "seconds": time.perf_counter() - started,
+        "stages": outcome.seconds,
+        "groups": outcome.groups,
+        "blocked": _blocked(outcome.structure),
+        "warnings": list(dict.fromkeys([*outcome.warnings, *heard])),
+        "scores": outcome.scores,
+        "recovery": outcome.recovery,
+        "device": describe_device(outcome.device),
+        "spec": spec.to_json(),
+        "versions": versions(),
+    }
+    return outcome, result
+
+
+def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Writes the bundle; its report is the result of the run."""
+    loaded, task = outcome.loaded, outcome.task
+    return write_bundle(
+        out,
+        outcome.module,
+        architecture=loaded.architecture,
+        attributes=outcome.attributes,
+        plan=outcome.plan.to_json(),
+        result=result,
+        data=task.test,
+        input_shape=loaded.input_shape,
+        classes=task.classes if task.measured else loaded.classes,
+        title=loaded.title,
+        model=loaded.ref,
+        data_ref=task.ref,
+        measured=task.measured,
+        report=report,
+    )
+
+
+def export_run(ref: str, path: Path, report: Report = silent) -> dict[str, Any]:
+    """Writes a saved run as one ONNX file, compared with the model on images of the data it was made with.
+
+    Raises:
+        ExplorerError: the ref is no saved run, the path can't be written, or the file computes something else.
+    """
+    if not ref.startswith("run:"):
+        raise ExplorerError(f"{ref!r} is no saved run: give run:DIR with the --out of a prune command")
+    if path.suffix != ".onnx":
+        raise ExplorerError(f"--out {path} is no ONNX file: name it FILE.onnx")
+    report(0.0, f"loading {ref}")
+    loaded = load_model(ref)
+    task = load_task(loaded.data or "random", input_shape=loaded.input_shape, classes=loaded.classes)
+    images, labels = fetch(task.test, torch.arange(min(len(task.test), 256)))
+    with tempfile.TemporaryDirectory() as folder:
+        report(0.2, "writing the ONNX file")
+        trial = Path(folder) / path.name
+        written = export_onnx(loaded.module, loaded.input_shape, trial)
+        checked = check_onnx(
+            trial, loaded.module, images, labels if task.measured else None, report=part(report, 0.6, 1.0)
+        )
+        place(trial, path)
+    return {"out": str(path), **written, **checked, "top1": checked["top1_onnx"]}
+
+
+def _blocked(structure: Structure) -> list[dict[str, Any]]:
+    return [{"name": entry.name, "size": entry.size, "reason": entry.reason} for entry in structure.blocked]
+
+
+@contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """The engine's logged warnings, for example that a batch had to be halved."""
+    heard: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: heard.append(record.getMessage())
+    logger = logging.getLogger("explorer")
+    logger.addHandler(handler)
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,83 @@
+"""The kinds of jobs that a worker can do, each a thin call of the engine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from explorer.errors import ExplorerError
+from explorer.progress import Report
+from explorer.runs.files import write_json
+from explorer.runs.spec import Spec
+
+Work = Callable[[Spec, Mapping[str, Any], Path, Report], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job: ``{"kind": name, "spec": {…}, **extra}``.
+
+    `extra` names the request's further keys; `removes` says whether the spec must say what goes.
+    """
+
+    name: str
+    title: str
+    work: Work
+    removes: bool = False
+    extra: tuple[str, ...] = ()
+
+    def check(self, request: Mapping[str, Any]) -> Spec:
+        """The request's spec.
+
+        Raises:
+            ExplorerError: the request has unknown keys, or its spec is wrong.
+        """
+        for key in request:
+            if key not in ("kind", "spec", *self.extra):
+                raise ExplorerError(f"a job of kind {self.name!r} has no {key!r}: leave it out")
+        spec = Spec.from_json(request.get("spec"))
+        spec.check(removes=self.removes)
+        return spec
+
+    def __call__(self, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+        return self.work(self.check(request), request, folder, report)
+
+
+def _prune(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.execute import execute
+
+    return execute(spec, folder / "bundle", report)
+
+
+def _score(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.execute import score_model
+
+    document = score_model(spec, report)
+    write_json(folder / "scores.json", document)
+    summary = {key: document[key] for key in ("criterion", "seconds", "skipped")}
+    return {**summary, "file": str(folder / "scores.json")}
+
+
+def _evaluate(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.execute import evaluate_model
+
+    return evaluate_model(spec, report)
+
+
+def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.execute import sensitivity_of
+
+    document = sensitivity_of(spec, request.get("ratios"), report)
+    write_json(folder / "sensitivity.json", document)
+    return {**document, "file": str(folder / "sensitivity.json")}
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("prune", "Prune", _prune, removes=True),
+        Kind("score", "Score the channels", _score),
+        Kind("evaluate", "Evaluate", _evaluate),
+        Kind("sensitivity", "Measure the sensitivity", _sensitivity, extra=("ratios",)),
+    )
+}

@@ -1,0 +1,149 @@
+"""The desk with a real worker process: queue, progress, cancel, crash, memory of earlier servers."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.runs.desk import Desk
+from explorer.runs.spec import Spec
+
+QUICK = {"kind": "score", "spec": Spec("demo:resnet20-digits", "digits", device="cpu").to_json()}
+ENDLESS = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.5}, recover="finetune", epochs=100_000, device="cpu")
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    desk = Desk(tmp_path_factory.mktemp("runs"))
+    yield desk
+    desk.close()
+
+
+def wait(desk, id, until=lambda job: job.final):
+    deadline = time.monotonic() + PATIENCE
+    while not until(job := desk.job(id)):
+        assert time.monotonic() < deadline, f"still {job.state} at {job.fraction:.0%}: {job.message}"
+        assert not (job.final and not until(job)), f"ended early: {job.error}"
+        time.sleep(0.05)
+    return job
+
+
+def training(job):
+    return any("loss" in entry for entry in job.history)
+
+
+def test_a_job_runs_and_is_remembered(desk):
+    id = desk.submit(QUICK, owner="ada", title="first")
+    job = wait(desk, id)
+    assert (job.state, job.error, job.fraction, job.title) == ("done", None, 1.0, "first")
+    assert job.created <= job.started <= job.finished
+    scores = json.loads(Path(job.result["file"]).read_text())
+    assert len(scores["groups"]["layer1.0.conv1"]) == 16
+
+    later = Desk(desk.root)
+    assert later.job(id).result == job.result
+    assert [j.id for j in later.jobs("ada")] == [id]
+    assert later.jobs("somebody else") == []
+    later.close()
+
+
+def test_a_failing_job_says_why_and_the_worker_stays(desk):
+    first = wait(desk, desk.submit(QUICK))
+    pid = desk.workers()["cpu"]
+    spec = {**QUICK["spec"], "model": "demo:resnet21-digits"}
+    job = wait(desk, desk.submit({"kind": "score", "spec": spec}))
+    assert first.state == "done"
+    assert job.state == "failed"
+    assert "resnet20-digits" in job.error
+    assert "\n" not in job.error
+    assert desk.workers()["cpu"] == pid
+
+
+def test_cancel_ends_the_running_job_not_the_worker(desk):
+    id = desk.submit(ENDLESS)
+    running = wait(desk, id, training)
+    pid = desk.workers()["cpu"]
+    assert running.state == "running"
+    assert 0 < running.fraction < 1
+    desk.cancel(id)
+    job = wait(desk, id)
+    assert (job.state, job.result) == ("cancelled", None)
+    assert not (Path(job.directory) / "bundle").exists()
+    assert desk.workers()["cpu"] == pid
+    assert wait(desk, desk.submit(QUICK)).state == "done"
+
+
+def test_a_killed_worker_fails_its_job_and_is_replaced(desk):
+    id = desk.submit(ENDLESS)
+    waiting = desk.submit(QUICK)
+    wait(desk, id, training)
+    pid = desk.workers()["cpu"]
+    os.kill(pid, signal.SIGKILL)
+    job = wait(desk, id)
+    assert job.state == "failed"
+    assert "worker process was killed" in job.error
+    assert wait(desk, waiting).state == "done"
+    assert desk.workers()["cpu"] != pid
+
+
+def test_queue_position_limit_and_cancel_of_a_waiting_job(tmp_path):
+    desk = Desk(tmp_path, limit=2)
+    try:
+        running = desk.submit(ENDLESS, owner="ada")
+        second, third = desk.submit(QUICK, owner="ada"), desk.submit(QUICK, owner="ada")
+        assert [desk.position(id) for id in (running, second, third)] == [0, 1, 2]
+        with pytest.raises(ExplorerError, match="2 runs are waiting"):
+            desk.submit(QUICK, owner="ada")
+        other = desk.submit(QUICK, owner="bob")
+        desk.cancel(second)
+        assert desk.job(second).state == "cancelled"
+        assert [desk.position(id) for id in (third, other)] == [1, 2]
+    finally:
+        desk.close()
+    assert {job.state for job in desk.jobs()} == {"cancelled"}
+    assert desk.workers() == {}
+
+
+def test_a_job_that_does_not_listen_is_killed_after_the_grace(tmp_path):
+    desk = Desk(tmp_path, grace=0.05)
+    try:
+        id = desk.submit(ENDLESS)  # the worker is still importing, so it can't hear the cancel in time
+        desk.cancel(id)
+        assert wait(desk, id).state == "cancelled"
+        assert wait(desk, desk.submit(QUICK)).state == "done"
+    finally:
+        desk.close()
+
+
+def test_what_an_earlier_server_left_unfinished_counts_as_failed(tmp_path):
+    desk = Desk(tmp_path)
+    id = desk.submit(ENDLESS)
+    record = Path(desk.job(id).directory) / "job.json"
+    unfinished = record.read_text()
+    desk.close()
+    record.write_text(unfinished)
+    (tmp_path / "stranger").mkdir()
+    (tmp_path / "stranger" / "job.json").write_text("[]")
+    [job] = Desk(tmp_path).jobs()
+    assert (job.id, job.state) == (id, "failed")
+    assert "server stopped" in job.error
+
+
+def test_bad_requests_are_refused_at_the_desk(tmp_path):
+    desk = Desk(tmp_path / "runs")
+    for request, words in (
+        ({"kind": "prun"}, "did you mean 'prune'"),
+        ({**QUICK, "extra": 1}, "'extra'"),
+        ({"kind": "score"}, "JSON object"),
+        (Spec("demo:resnet20-digits", "digits"), "nothing to remove"),
+    ):
+        with pytest.raises(ExplorerError, match=words):
+            desk.submit(request)
+    with pytest.raises(ExplorerError, match="no run 'x'"):
+        desk.job("x")
+    assert not (tmp_path / "runs").exists()
