@@ -1,0 +1,58 @@
+"""The command line: the same verbs as the pages, headless.
+
+Exit codes: 0, 2 for bad input (one line on standard error), 130 when interrupted. With ``--json``
+standard output carries exactly one JSON object; progress and warnings go to standard error.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from explorer.cli.console import Console
+from explorer.cli.parser import build_parser
+from explorer.errors import ExplorerError
+from explorer.runs.files import reserved_stdout
+
+INTERRUPTED = 130
+BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except ExplorerError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return _complain(f"can't use{where or ' a file'}: {error.strerror or error}")
+
+
+def _run(arguments: list[str]) -> int:
+    parser = build_parser()
+    if not arguments:
+        parser.print_help()
+        return 0
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as finished:  # --help and --version have been printed
+        return int(finished.code or 0)
+    with reserved_stdout() as answers, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        console = Console(answers, as_json=options.json, quiet=options.quiet)
+        with console.listening(logging.getLogger("explorer")):
+            console.answer(options.command(options, console.report))
+    return 0
+
+
+def _complain(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,160 @@
+"""The commands: each reads its options, calls the engine, and words the answer."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from explorer.cli.console import Answer, table
+from explorer.cli.wording import measurement_table, prune_text
+from explorer.errors import ExplorerError
+from explorer.progress import Report
+from explorer.runs.spec import Spec, unknown
+
+Options = argparse.Namespace
+
+
+def models(options: Options, report: Report) -> Answer:
+    from explorer.sources import list_models
+
+    entries = [
+        {
+            "ref": entry.ref,
+            "title": entry.title,
+            "input_shape": list(entry.input_shape),
+            "trained": entry.trained,
+            "note": entry.note,
+        }
+        for entry in list_models()
+    ]
+    rows = [
+        [e["ref"], _times(e["input_shape"]), "trained" if e["trained"] else "untrained", e["title"]] for e in entries
+    ]
+    return Answer({"models": entries}, table(["model", "input", "weights", "title"], rows))
+
+
+def criteria(options: Options, report: Report) -> Answer:
+    from explorer.criteria import CRITERIA
+
+    entries = [
+        {"name": c.name, "title": c.title, "needs": sorted(c.needs), "cost": c.cost, "paper": c.paper}
+        for c in CRITERIA.values()
+    ]
+    rows = [[e["name"], e["title"], ", ".join(e["needs"]) or "weights", e["cost"], e["paper"]] for e in entries]
+    return Answer({"criteria": entries}, table(["name", "title", "needs", "cost", "paper"], rows))
+
+
+def inspect(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import inspect_model
+
+    document = inspect_model(options.model, options.input, report)
+    keys = ["name", "kind", "size", "unit", "exact", "members", "params", "macs"]
+    rows = [[group[key] for key in keys] for group in document["groups"]]
+    heads = ["group", "kind", "channels", "unit", "exact", "members", "params", "MACs"]
+    lines = [
+        f"{document['model']}  input {_times(document['input'])}  "
+        f"{document['params']:,} params  {document['macs']:,} MACs",
+        "",
+        table(heads, rows),
+    ]
+    if document["blocked"]:
+        blocked = [[b["name"], b["size"], b["reason"]] for b in document["blocked"]]
+        lines += ["", "can't be cut:", table(["layer", "channels", "reason"], blocked)]
+    return Answer(document, "\n".join(lines))
+
+
+def score(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import score_model
+
+    spec = _spec(options)
+    spec.check(removes=False)
+    document = score_model(spec, report)
+    rows = [
+        [name, len(values), f"{min(values):.4g}", f"{sorted(values)[len(values) // 2]:.4g}", f"{max(values):.4g}"]
+        for name, values in document["groups"].items()
+    ]
+    lines = [table(["group", "units", "lowest", "median", "highest"], rows)]
+    lines += [f"{name}: not scored, {reason}" for name, reason in document["skipped"].items()]
+    return Answer(document, "\n".join(lines))
+
+
+def sensitivity(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import sensitivity_of
+
+    spec = _spec(options)
+    spec.check(removes=False)
+    document = sensitivity_of(spec, options.ratios, report)
+    curves = document["groups"]
+    ratios = [point["ratio"] for point in next(iter(curves.values()))]
+    rows = [[name, *(f"{point['top1']:.1%}" for point in points)] for name, points in curves.items()]
+    head = f"validation top-1 with nothing removed: {document['base']:.1%} of {document['samples']}"
+    return Answer(document, head + "\n\n" + table(["group", *(f"−{ratio:.0%}" for ratio in ratios)], rows))
+
+
+def prune(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import execute
+
+    spec = _spec(options)
+    spec.check()
+    document = execute(spec, Path(options.out), report, resume=options.resume)
+    return Answer(document, prune_text(document))
+
+
+def evaluate(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import evaluate_model
+
+    spec = _spec(options)
+    spec.check(removes=False)
+    document = evaluate_model(spec, report)
+    return Answer(document, measurement_table({options.model: document}))
+
+
+def export(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import export_run
+
+    document = export_run(options.model, Path(options.out), report)
+    text = f"{document['out']}: {document['size_bytes']:,} bytes, differs from torch by {document['max_abs_diff']:.1e}"
+    return Answer(document, text)
+
+
+def demo(options: Options, report: Report) -> Answer:
+    from explorer.sources.demo import ASSETS, RECIPES, train_all, train_demo
+
+    out = Path(options.out) if options.out else ASSETS
+    if options.model is None:
+        records = train_all(report, out)
+    elif options.model in RECIPES:
+        records = {options.model: train_demo(options.model, report, out)}
+    else:
+        raise unknown("demo model", options.model, RECIPES)
+    rows = [[ref, f"{record['top1']:.1%}", f"{record['seconds']:.0f} s"] for ref, record in records.items()]
+    return Answer({"checkpoints": records, "out": str(out)}, table(["model", "test top-1", "trained in"], rows))
+
+
+def _spec(options: Options) -> Spec:
+    """The spec that the command's options describe; what was not given stays at its default."""
+    from explorer.budget import Target, parse_ratio
+
+    given: dict[str, Any] = {}
+    for name in ("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"):
+        given[name] = getattr(options, name, None)
+    for name in ("seed", "device", "minimum"):
+        given[name] = getattr(options, name, None)
+    given["input_shape"] = options.input
+    given["options"] = _unique(getattr(options, "option", []), "option")
+    given["ratios"] = _unique([parse_ratio(text) for text in getattr(options, "ratio", [])], "ratio")
+    given["locked"] = tuple(getattr(options, "lock", ()))
+    if getattr(options, "keep", None) is not None:
+        target = Target.parse(options.keep)
+        given["keep"] = {target.kind: target.keep}
+    return Spec(**{name: value for name, value in given.items() if value is not None})
+
+
+def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
+    for name, _ in pairs:
+        if sum(name == other for other, _ in pairs) > 1:
+            raise ExplorerError(f"{what} {name!r} is given twice: give it once")
+    return dict(pairs)
+
+
+def _times(shape: list[int]) -> str:
+    return "×".join(map(str, shape))

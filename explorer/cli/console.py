@@ -1,0 +1,113 @@
+"""What a person or a program sees: one answer on standard output, progress on standard error."""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from explorer.runs.files import dumps
+
+_QUIET_SECONDS = 10.0  # between two lines where nothing can be overwritten
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answers: `document` for programs, `text` for people."""
+
+    document: dict[str, Any]
+    text: str
+
+
+class Console:
+    """Shows progress as one line that is rewritten on a terminal, as sparse lines elsewhere."""
+
+    def __init__(self, answers: TextIO, *, as_json: bool = False, quiet: bool = False) -> None:
+        self._answers, self._as_json, self._quiet = answers, as_json, quiet
+        self._errors = sys.stderr
+        self._terminal = self._errors.isatty()
+        self._line_open = False
+        self._tenth, self._spoken = -1, 0.0
+
+    def report(self, fraction: float, message: str, **metrics: float) -> None:
+        """An `explorer.progress.Report`."""
+        if self._quiet:
+            return
+        numbers = "".join(f"  {name} {value:.4g}" for name, value in metrics.items())
+        line = f"{fraction:4.0%}  {message}{numbers}"
+        if self._terminal:
+            self._errors.write(f"\r\x1b[K{line[: _columns()]}")
+            self._errors.flush()
+            self._line_open = True
+        elif int(fraction * 10) > self._tenth or time.monotonic() - self._spoken > _QUIET_SECONDS:
+            self._tenth, self._spoken = max(self._tenth, int(fraction * 10)), time.monotonic()
+            print(line, file=self._errors, flush=True)
+
+    def answer(self, answer: Answer) -> None:
+        """Prints the answer, as one JSON object or as text."""
+        self.clear()
+        self._answers.write((dumps(answer.document) if self._as_json else answer.text) + "\n")
+        self._answers.flush()
+
+    def clear(self) -> None:
+        """Wipes the progress line."""
+        if self._line_open:
+            self._errors.write("\r\x1b[K")
+            self._errors.flush()
+            self._line_open = False
+
+    @contextlib.contextmanager
+    def listening(self, logger: logging.Logger) -> Iterator[None]:
+        """Shows the engine's own warnings, one line each, and no other library's."""
+        handler = _Lines(self)
+        silencer = logging.NullHandler()  # without any handler Python would print them all
+        logger.addHandler(handler)
+        logging.getLogger().addHandler(silencer)
+        try:
+            yield
+        finally:
+            self.clear()
+            logger.removeHandler(handler)
+            logging.getLogger().removeHandler(silencer)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.clear()
+        print(f"warning: {record.getMessage()}", file=sys.stderr)
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns - 1
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns padded to their widest cell; a column of numbers is set right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    lines = [list(heads), *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    right = [bool(cells) and all(_numeric(row[i]) for row in cells) for i in range(len(heads))]
+
+    def padded(line: Sequence[str]) -> str:
+        texts = zip(line, widths, right, strict=True)
+        return "  ".join(text.rjust(width) if number else text.ljust(width) for text, width, number in texts).rstrip()
+
+    return "\n".join(map(padded, lines))
+
+
+def _cell(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _numeric(text: str) -> bool:
+    return text == "–" or text[:1].isdigit()

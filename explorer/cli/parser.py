@@ -1,0 +1,151 @@
+"""The grammar of the command line. Importing it loads no heavy library, so that help answers at once."""
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn
+
+from explorer import __version__
+from explorer.errors import ExplorerError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ExplorerError(f"{message}; see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``python -m explorer``; the chosen command stands in `command`."""
+    parser = _Parser(
+        prog="python -m explorer",
+        description="See what structured pruning does to a network, choose how much to cut, keep a smaller model.",
+        epilog="Every command has its own --help.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"explorer {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add(commands, "models", "list the models that can be loaded")
+    _add(commands, "criteria", "list the criteria that score channels")
+    _inspect(_add(commands, "inspect", "show a model's groups of channels and their cost"))
+    _score(_add(commands, "score", "score every channel with one criterion"))
+    _sensitivity(_add(commands, "sensitivity", "measure what each group alone may lose"))
+    _prune(_add(commands, "prune", "score, cut, recover, measure and export"))
+    _evaluate(_add(commands, "evaluate", "measure accuracy, cost, size and latency"))
+    _export(_add(commands, "export", "write a pruned model as ONNX"))
+    _demo(_add(commands, "demo", "train the bundled checkpoints again from nothing"))
+    return parser
+
+
+def _lazy(name: str) -> Callable[..., Any]:
+    """The command's function, imported when it is called."""
+
+    def command(*arguments: Any) -> Any:
+        return getattr(import_module("explorer.cli.commands"), name)(*arguments)
+
+    return command
+
+
+def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=what, description=what.capitalize() + ".", allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    parser.set_defaults(command=_lazy(name))
+    return parser
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, metavar="REF", help="for example demo:resnet20-digits")
+    parser.add_argument("--input", type=_shape, metavar="CxHxW", help="input shape, for example 3x224x224")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="REF", help="for example digits or folder:PATH")
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
+
+
+def _scoring(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--criterion", required=required, metavar="NAME", help="see the command criteria")
+    parser.add_argument(
+        "--option", action="append", default=[], type=_setting, metavar="KEY=VALUE", help="an option of the criterion"
+    )
+    parser.add_argument("--seed", type=_whole, metavar="N", help="of every random choice (default: 0)")
+    parser.add_argument("--samples", type=_whole, metavar="N", help="calibration samples to score on")
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+
+
+def _score(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _data(parser)
+    _scoring(parser, required=True)
+
+
+def _sensitivity(parser: argparse.ArgumentParser) -> None:
+    _score(parser)
+    parser.add_argument("--ratios", type=_fractions, metavar="R,R,…", help="for example 0.1,0.3,0.5")
+
+
+def _prune(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _data(parser)
+    _scoring(parser, required=False)
+    parser.add_argument("--method", metavar="NAME", help="one-shot")
+    parser.add_argument("--keep", metavar="macs=0.5", help="fraction of macs or params to keep")
+    parser.add_argument(
+        "--ratio", action="append", default=[], metavar="GROUP=0.3", help="fraction of one group to remove"
+    )
+    parser.add_argument("--allocate", metavar="NAME", help="how a target is shared out: global or uniform")
+    parser.add_argument("--normalise", metavar="NAME", help="how scores of different groups are compared")
+    parser.add_argument("--minimum", type=float, metavar="N", help="what every group keeps: a fraction, or units")
+    parser.add_argument("--lock", action="append", default=[], metavar="GROUP", help="a group that stays whole")
+    parser.add_argument("--recover", metavar="NAME", help="none, bn or finetune (default: none)")
+    parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _data(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, metavar="run:DIR", help="a pruned model")
+    parser.add_argument("--out", required=True, metavar="FILE.onnx")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="REF", help="only this one, for example demo:resnet20-digits")
+    parser.add_argument("--out", metavar="DIR", help="folder for the checkpoints (default: the bundled ones)")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.lower().replace("×", "x").split("x")
+    if len(sizes) != 3 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r} is no input shape: write channels x height x width, as 3x224x224")
+    return tuple(int(size) for size in sizes)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is no option: write KEY=VALUE")
+    return key, value
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(item) for item in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of fractions: write 0.1,0.3,0.5") from None

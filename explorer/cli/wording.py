@@ -1,0 +1,47 @@
+"""Measurements and results as text for a person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from explorer.cli.console import table
+
+
+def measurement_table(measurements: Mapping[str, Mapping[str, Any]]) -> str:
+    """One column per measured model."""
+    rows = [
+        ["top-1", *(_accuracy(m) for m in measurements.values())],
+        ["top-5", *(_share(m["top5"]) for m in measurements.values())],
+        ["params", *(m["params"] for m in measurements.values())],
+        ["MACs", *(m["macs"] for m in measurements.values())],
+        ["bytes", *(m["size_bytes"] for m in measurements.values())],
+        ["latency, one input", *(f"{m['latency_ms']:.2f} ms" for m in measurements.values())],
+    ]
+    return table(["", *measurements], rows)
+
+
+def prune_text(result: Mapping[str, Any]) -> str:
+    """Before and after, the widths that changed, what is to be minded, and where it lies."""
+    columns = {"base": result["base"], "as cut": result["as_cut"], "pruned": result["pruned"]}
+    achieved = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in result["achieved"].items())
+    changed = [[g["name"], g["size"], g["kept"]] for g in result["groups"] if g["kept"] < g["size"]]
+    onnx = result["onnx"]
+    parts = [
+        measurement_table(columns),
+        f"kept: {achieved}",
+        table(["group", "channels", "kept"], changed),
+        f"ONNX differs from torch by {onnx['max_abs_diff']:.1e} at most",
+        *(f"note: {warning}" for warning in result["warnings"]),
+        f"written to {result['out']} in {result['seconds']:.1f} s; load it as run:{result['out']}",
+    ]
+    return "\n\n".join(parts)
+
+
+def _accuracy(measurement: Mapping[str, Any]) -> str:
+    if measurement["top1"] is None:
+        return "–"
+    low, high = measurement["top1_low"], measurement["top1_high"]
+    return f"{measurement['top1']:.1%} ({low:.1%}–{high:.1%}, {measurement['samples']} images)"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"

@@ -1,0 +1,102 @@
+"""The commands' answers: shapes of the JSON objects, clean streams, text for people."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from explorer import __version__
+from explorer.cli import main
+
+MODEL = ["--model", "demo:resnet20-digits"]
+DATA = ["--data", "digits", "--device", "cpu"]
+
+
+def answer(arguments, capsys):
+    """The JSON object that a command prints, which is all that it prints."""
+    assert main([*arguments, "--json", "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.count("\n") == 1
+    return json.loads(printed.out)
+
+
+def text(arguments, capsys):
+    assert main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_without_arguments_help(capsys):
+    assert "inspect" in text([], capsys)
+    assert __version__ in text(["--version"], capsys)
+    assert "--keep macs=0.5" in text(["prune", "--help"], capsys)
+
+
+def test_models(capsys):
+    refs = {entry["ref"]: entry for entry in answer(["models"], capsys)["models"]}
+    assert refs["demo:resnet20-digits"]["trained"]
+    assert not refs["torchvision:resnet50"]["trained"]
+    assert "demo:vit-digits" in text(["models"], capsys)
+
+
+def test_criteria(capsys):
+    entries = answer(["criteria"], capsys)["criteria"]
+    assert {"random", "l1", "l2", "bn-scale", "taylor", "flow"} <= {entry["name"] for entry in entries}
+    assert all(set(entry) == {"name", "title", "needs", "cost", "paper"} for entry in entries)
+    assert "taylor" in text(["criteria"], capsys)
+
+
+def test_inspect(capsys):
+    found = answer(["inspect", *MODEL], capsys)
+    groups = {group["name"]: group for group in found["groups"]}
+    assert {"model", "params", "macs", "input", "groups", "blocked"} <= set(found)
+    conv = groups["layer1.0.conv1"]
+    assert (conv["kind"], conv["size"], conv["unit"], conv["exact"]) == ("conv", 16, 1, True)
+    # 3×3 kernels of conv1 (16 inputs) and conv2 (16 outputs), and batch norm's weight and bias
+    assert conv["params"] == 16 * (16 * 9 + 16 * 9 + 2)
+    assert conv["macs"] == 2 * 16 * 16 * 9 * 32 * 32
+    assert "layer1.0.conv1" in text(["inspect", *MODEL], capsys)
+
+
+def test_score(capsys):
+    arguments = ["score", *MODEL, *DATA, "--criterion", "flow", "--samples", "20"]
+    found = answer(arguments, capsys)
+    assert {"criterion", "seconds", "groups"} <= set(found)
+    assert len(found["groups"]["layer3.0.conv1"]) == 64
+    assert "layer3.0.conv1" in text(arguments, capsys)
+
+
+def test_evaluate(capsys):
+    found = answer(["evaluate", *MODEL, *DATA], capsys)
+    assert found["top1_low"] < found["top1"] < found["top1_high"]
+    assert found["samples"] > 200
+    assert found["latency_ms"] > 0
+    assert "top-1" in text(["evaluate", *MODEL, *DATA], capsys)
+
+
+def test_evaluate_without_labels_shows_no_accuracy(capsys):
+    arguments = ["evaluate", *MODEL, "--data", "random", "--device", "cpu"]
+    assert answer(arguments, capsys)["top1"] is None
+    assert "top-1" in text(arguments, capsys)
+
+
+def test_sensitivity(capsys):
+    arguments = ["sensitivity", *MODEL, *DATA, "--criterion", "l2", "--ratios", "0.5"]
+    found = answer(arguments, capsys)
+    assert all([point["ratio"] for point in curve] == [0.5] for curve in found["groups"].values())
+    assert 0 <= found["groups"]["layer1.0.conv1"][0]["top1"] <= 1
+
+
+def test_progress_goes_to_standard_error(capsys):
+    assert main(["score", *MODEL, *DATA, "--criterion", "taylor", "--json"]) == 0
+    printed = capsys.readouterr()
+    json.loads(printed.out)
+    assert "scored on" in printed.err
+    assert len(printed.err.splitlines()) <= 15
+
+
+@pytest.mark.parametrize("command", ["prune", "score"])
+def test_help_needs_no_heavy_import(command):
+    code = "import sys; from explorer.cli import main; main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, command, "--help"], check=True, capture_output=True)
