@@ -1,0 +1,263 @@
+"""Model refs → networks: `demo:NAME`, `torchvision:NAME[@WEIGHTS]`, `file:PATH#REF`, `run:DIR`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import ExplorerError
+from explorer.sources import pretrained
+from explorer.sources.architectures import build, torchvision_names
+from explorer.sources.data import load_task
+from explorer.sources.files import load_weights, read_json, read_tensors
+from explorer.sources.refs import integer, one_line, split_query, unknown
+from explorer.sources.task import Task
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+KINDS = ("demo", "torchvision", "run", "file")
+_LARGEST_SIDE = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A network as its ref names it: on the CPU, float32, in eval mode.
+
+    `architecture` is what `build` makes the same network from, untrained; `data` the ref of the data it was
+    trained on, if known; `note` what a person should know about it.
+    """
+
+    ref: str
+    module: nn.Module
+    input_shape: tuple[int, int, int]
+    classes: int
+    trained: bool
+    title: str
+    note: str
+    architecture: dict[str, Any]
+    data: str | None = None
+
+    def example(self, batch: int = 1) -> Tensor:
+        """Normal noise shaped like the input, (batch, C, H, W), always the same."""
+        return torch.randn(batch, *self.input_shape, generator=torch.Generator().manual_seed(0))
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A line of the list of models."""
+
+    ref: str
+    title: str
+    input_shape: tuple[int, int, int]
+    trained: bool
+    note: str
+
+
+def load_model(ref: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> LoadedModel:
+    """The network named by `ref`.
+
+    `input_shape` (channels, height, width) replaces the native one. `classes` is how many outputs the data
+    needs: an untrained network is built with as many, a trained one must have them.
+
+    Raises:
+        ExplorerError: the ref names nothing, its files are missing or damaged, its weights can't be downloaded,
+            or the input shape or the number of classes doesn't fit.
+    """
+    kind, colon, rest = ref.partition(":")
+    if not colon:
+        raise _unknown_model(ref)
+    if kind == "hf":
+        raise ExplorerError(f"{ref}: Hugging Face models can't be read yet: use a demo:, torchvision: or file: model")
+    if kind not in KINDS:
+        raise ExplorerError(f"unknown kind of model {kind!r} in {ref!r}: use demo:, torchvision:, run: or file:")
+    shape = None if input_shape is None else _checked(input_shape)
+    loaders = {"demo": _demo, "torchvision": _torchvision, "file": _file, "run": _run}
+    model = loaders[kind](rest, shape, classes)
+    if classes is not None and model.classes != classes:
+        raise ExplorerError(
+            f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
+            f" {model.classes} classes, or an untrained model such as torchvision:resnet18"
+        )
+    if shape is not None and shape != model.input_shape:
+        _try(model, shape)
+        model = replace(model, input_shape=shape)
+    return model
+
+
+def load_pair(
+    model_ref: str, data_ref: str | None = None, *, input_shape: tuple[int, ...] | None = None
+) -> tuple[LoadedModel, Task]:
+    """A model and the task to judge it by, made to fit each other.
+
+    Without `data_ref` it is the data that the model was trained on, or `random`. An untrained network gets the
+    data's classes; images are brought to the model's input.
+
+    Raises:
+        ExplorerError: see `load_model` and `load_task`.
+    """
+    if data_ref is None:
+        model = load_model(model_ref, input_shape=input_shape)
+        data_ref = model.data or "random"
+    else:
+        noise = data_ref.partition("?")[0] == "random"
+        classes = None if noise else len(load_task(data_ref).classes)
+        model = load_model(model_ref, input_shape=input_shape, classes=classes)
+    return model, load_task(data_ref, input_shape=model.input_shape, classes=model.classes)
+
+
+def list_models() -> list[ModelEntry]:
+    """Every ref that needs no path: the demo models, then torchvision's, untrained and with each set of weights."""
+    entries = []
+    for ref, record in demo_records().items():
+        entries.append(ModelEntry(ref, record["title"], tuple(record["input_shape"]), True, _demo_note(record)))
+    for name in torchvision_names():
+        shape = (3, *[pretrained.native_size(name)] * 2)
+        entries.append(ModelEntry(f"torchvision:{name}", name, shape, False, UNTRAINED))
+        for weights in pretrained.weights_of(name):
+            shape = (3, *[pretrained.crop_size(weights)] * 2)
+            ref = f"torchvision:{name}@{weights.name}"
+            entries.append(ModelEntry(ref, f"{name}, {weights.name}", shape, True, pretrained.describe(weights)))
+    return entries
+
+
+UNTRAINED = "untrained: random weights (seed 0)"
+
+
+def demo_records() -> dict[str, dict[str, Any]]:
+    """How each bundled checkpoint was trained, by ref: architecture, data, seed, time, test top-1.
+
+    Raises:
+        ExplorerError: the bundled files are missing or damaged.
+    """
+    return read_json(ASSETS / "demo.json")
+
+
+def _demo(name: str, _shape: tuple[int, int, int] | None, _classes: int | None) -> LoadedModel:
+    name, _ = split_query(name, {})
+    ref, records = f"demo:{name}", demo_records()
+    if ref not in records:
+        raise unknown("demo model", ref, records)
+    record = records[ref]
+    module = build(record["architecture"])
+    load_weights(module, read_tensors(ASSETS / f"{name}.safetensors"), ref)
+    return LoadedModel(
+        ref=ref,
+        module=module,
+        input_shape=tuple(record["input_shape"]),
+        classes=record["architecture"]["arguments"]["classes"],
+        trained=True,
+        title=record["title"],
+        note=_demo_note(record),
+        architecture=record["architecture"],
+        data=record["data"],
+    )
+
+
+def _demo_note(record: dict[str, Any]) -> str:
+    return f"bundled: trained for {record['epochs']} epochs on {record['train_images']:,} images of {record['data']}"
+
+
+def _torchvision(rest: str, shape: tuple[int, int, int] | None, classes: int | None) -> LoadedModel:
+    ref = f"torchvision:{rest}"
+    body, options = split_query(rest, {"num_classes": integer(1, 100_000)})
+    name, at, weights_name = body.partition("@")
+    if name not in torchvision_names():
+        raise unknown("torchvision model", name, torchvision_names())
+    if not at:
+        return _untrained(ref, name, options.get("num_classes", classes or 1000), shape)
+    weights = pretrained.find_weights(name, weights_name)
+    architecture = {"family": "torchvision", "name": name, "arguments": pretrained.arguments(name, weights)}
+    count = architecture["arguments"]["num_classes"]
+    wanted = options.get("num_classes", classes)
+    if wanted not in (None, count):  # before a download in vain
+        raise ExplorerError(
+            f"the weights {weights_name} of {name} give {count} classes, not {wanted}: leave them out"
+            f" (torchvision:{name}?num_classes={wanted}) or choose data with {count} classes"
+        )
+    module = build(architecture)
+    load_weights(module, pretrained.download(name, weights), ref)
+    native = pretrained.crop_size(weights)
+    note = pretrained.describe(weights)
+    return LoadedModel(ref, module, (3, native, native), count, True, f"{name}, {weights_name}", note, architecture)
+
+
+def _untrained(ref: str, name: str, classes: int, shape: tuple[int, int, int] | None) -> LoadedModel:
+    native = pretrained.native_size(name)
+    arguments = pretrained.untrained_arguments(name) | {"num_classes": classes}
+    if name.startswith("vit_") and shape is not None and shape[1] == shape[2]:
+        native = arguments["image_size"] = shape[1]  # its position embedding is made for one size
+    architecture = {"family": "torchvision", "name": name, "arguments": arguments}
+    module = build(architecture)
+    return LoadedModel(ref, module, (3, native, native), classes, False, name, UNTRAINED, architecture)
+
+
+def _file(rest: str, shape: tuple[int, int, int] | None, classes: int | None) -> LoadedModel:
+    path, mark, base_ref = rest.rpartition("#")
+    if not mark or base_ref.partition(":")[0] not in ("demo", "torchvision"):
+        raise ExplorerError(
+            f"file:{rest} does not say which network the weights belong to: write file:PATH#torchvision:NAME"
+        )
+    tensors = read_tensors(path)
+    base = load_model(base_ref, input_shape=shape, classes=classes)
+    load_weights(base.module, tensors, path)
+    ref, title = f"file:{rest}", f"{base.title} with {Path(path).name}"
+    return replace(base, ref=ref, trained=True, title=title, note=f"weights from {path}")
+
+
+def _run(directory: str, _shape: tuple[int, int, int] | None, _classes: int | None) -> LoadedModel:
+    from explorer.structure import adapt  # structure stands above sources; only reading a saved cut needs it
+
+    folder = Path(directory).expanduser()
+    if not (folder / "report.json").is_file():
+        raise ExplorerError(f"run:{directory} is no saved model: there is no {folder / 'report.json'}")
+    report, tensors = read_json(folder / "report.json"), read_tensors(folder / "weights.safetensors")
+    try:
+        architecture, attributes = report["architecture"], report["attributes"]
+        classes, (channels, height, width) = report["classes"], report["input_shape"]
+        base, title, data = report["model"], report["title"], report["data"]
+        module = build(architecture)
+        adapt(module, tensors, attributes)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ExplorerError(f"the saved model in {directory!r} is damaged: {_reason(error)}") from None
+    return LoadedModel(
+        ref=f"run:{directory}",
+        module=module.eval(),
+        input_shape=(channels, height, width),
+        classes=classes if isinstance(classes, int) else len(classes),
+        trained=bool(report.get("trained", True)),
+        title=title,
+        note=f"pruned from {base}",
+        architecture=architecture,
+        data=data,
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"report.json lacks {error}" if isinstance(error, KeyError) else one_line(error)
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    text = "×".join(str(size) for size in shape)
+    if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= _LARGEST_SIDE for size in shape):
+        raise ExplorerError(
+            f"input {text} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+@torch.inference_mode()
+def _try(model: LoadedModel, shape: tuple[int, int, int]) -> None:
+    try:
+        model.module(torch.zeros(1, *shape))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        given, native = ("×".join(map(str, size)) for size in (shape, model.input_shape))
+        raise ExplorerError(f"{model.ref} can't take input {given} (its own is {native}): {one_line(error)}") from None
+
+
+def _unknown_model(ref: str) -> ExplorerError:
+    refs = [*demo_records(), *(f"torchvision:{name}" for name in torchvision_names())]
+    by_name = {known.partition(":")[2]: known for known in refs}
+    if ref in by_name:
+        return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")
+    return unknown("model", ref, refs)

@@ -1,0 +1,88 @@
+"""What torchvision knows about its models: native sizes, weights, and the arguments that rebuild them."""
+
+import pickle
+import re
+from functools import lru_cache
+from typing import Any
+
+from torch import Tensor
+from torchvision import models
+from torchvision.models import WeightsEnum
+
+from explorer.errors import ExplorerError
+from explorer.sources.refs import one_line, unknown
+
+_OLD_DENSENET_NAME = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
+
+
+def weights_of(name: str) -> list[WeightsEnum]:
+    """All sets of weights of a torchvision model."""
+    return list(models.get_model_weights(name))
+
+
+def find_weights(name: str, weights: str) -> WeightsEnum:
+    """The set of weights called `weights`.
+
+    Raises:
+        ExplorerError: the model has none of that name.
+    """
+    known = {entry.name: entry for entry in weights_of(name)}
+    default = models.get_model_weights(name).DEFAULT
+    if weights not in known and weights != "DEFAULT":
+        raise unknown(f"weights of {name}", weights, known)
+    return known.get(weights, default)
+
+
+def crop_size(weights: WeightsEnum) -> int:
+    """Height and width of the images that these weights expect."""
+    return int(weights.transforms.keywords["crop_size"])
+
+
+@lru_cache
+def native_size(name: str) -> int:
+    """Height and width that an untrained model is made for: 224, 299 for Inception, …"""
+    if name.startswith("vit_"):
+        return 224  # some of its weights were trained at other sizes, the architecture's default is this
+    return crop_size(weights_of(name)[0])
+
+
+def untrained_arguments(name: str) -> dict[str, Any]:
+    """Arguments of the builder besides the number of classes; auxiliary heads stay."""
+    if name in ("googlenet", "inception_v3"):
+        return {"aux_logits": True, "init_weights": False}  # its own initialisation takes half a minute
+    return {}
+
+
+def arguments(name: str, weights: WeightsEnum) -> dict[str, Any]:
+    """Arguments that build the architecture which a set of weights belongs to."""
+    chosen = untrained_arguments(name) | {"num_classes": len(weights.meta["categories"])}
+    if name in ("googlenet", "inception_v3"):
+        chosen["transform_input"] = True
+    if name.startswith("vit_"):
+        chosen["image_size"] = crop_size(weights)
+    return chosen
+
+
+def describe(weights: WeightsEnum) -> str:
+    """Published accuracy and download size, in a sentence."""
+    metrics = weights.meta["_metrics"].get("ImageNet-1K", {})
+    accuracy = f"ImageNet top-1 {metrics['acc@1']:.1f} % (published), " if "acc@1" in metrics else ""
+    return f"{accuracy}{weights.meta['_file_size']:.0f} MB download"
+
+
+def download(name: str, weights: WeightsEnum) -> dict[str, Tensor]:
+    """The tensors of a set of weights, from torch's cache or from the network.
+
+    Raises:
+        ExplorerError: they can't be fetched, or what came is damaged.
+    """
+    try:
+        tensors = weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ExplorerError(
+            f"the weights {weights.name} of {name} could not be downloaded ({one_line(error)}): check the network,"
+            f" or use torchvision:{name} without weights"
+        ) from None
+    if name.startswith("densenet"):
+        return {_OLD_DENSENET_NAME.sub(r"\1\2", key): tensor for key, tensor in tensors.items()}
+    return dict(tensors)

@@ -1,0 +1,74 @@
+"""Reading references: their query options, and helpful answers to names that don't exist."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from explorer.errors import ExplorerError
+
+
+def unknown(what: str, name: str, choices: Iterable[str]) -> ExplorerError:
+    """The error for a name that is none of `choices`, with the closest ones."""
+    choices = list(choices)
+    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {_listed(choices)}"
+    return ExplorerError(f"unknown {what} {name!r}: {hint}")
+
+
+def split_query(ref: str, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
+    """``name?key=value&…`` → the name, and the values read by the options' parsers.
+
+    Raises:
+        ExplorerError: an option is unknown, given twice, or its value is not accepted.
+    """
+    name, mark, query = ref.partition("?")
+    values: dict[str, Any] = {}
+    for item in query.split("&") if mark else ():
+        key, equals, text = item.partition("=")
+        if key not in options:
+            known = f"its options are {', '.join(options)}" if options else "it takes no options"
+            raise ExplorerError(f"unknown option {key!r} in {ref!r}: {known}")
+        if not equals or key in values:
+            raise ExplorerError(f"option {key!r} in {ref!r} needs exactly one value: write {key}=VALUE once")
+        try:
+            values[key] = options[key](text)
+        except ValueError as error:
+            raise ExplorerError(f"{key}={text} in {ref!r} does not work: {error}") from None
+    return name, values
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"give a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ValueError("give a number from 0 to 1")
+    return value
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message, shortened to one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "…"
+
+
+def _listed(names: list[str], limit: int = 10) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
