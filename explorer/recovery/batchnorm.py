@@ -1,0 +1,109 @@
+"""Batch-norm recalibration: statistics of the cut network in place of those of the whole one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import Dataset
+
+from explorer.device import BatchSize
+from explorer.errors import ExplorerError
+from explorer.evaluation import evaluating, fetch
+from explorer.progress import Report, silent
+from explorer.recovery.registry import History, recovery
+
+NO_STATISTICS = "the network has no batch norm with running statistics: recalibration has nothing to do"
+
+
+@recovery(
+    "bn",
+    "Batch-norm recalibration",
+    "Estimates the mean and variance in every batch norm again on calibration images. Seconds, no training.",
+    "calibration data",
+)
+def recalibration(
+    module: nn.Module, task: Any, *, device: torch.device, seed: int = 0, report: Report = silent, **unused: Any
+) -> History:
+    return recalibrate(module, task.calibration, device=device, seed=seed, report=report)
+
+
+def recalibrate(
+    module: nn.Module,
+    data: Dataset,
+    *,
+    device: torch.device,
+    batch_size: int = 100,
+    passes: int = 1,
+    seed: int = 0,
+    report: Report = silent,
+) -> History:
+    """Re-estimates running means and variances as averages over batches of `data`, in place.
+
+    Every batch weighs the same (cumulative average, as in EagleEye, Li et al. 2020, arXiv:2007.02491); `data` is
+    shuffled by `seed`. Only batch norms run in training mode, so dropout stays off. Modes and momenta are put
+    back; if the work is cancelled or fails, the statistics too. A batch norm that sees no data (in an auxiliary
+    head) keeps its statistics.
+
+    Raises:
+        ExplorerError: fewer than two samples, or not even the smallest batch fits in memory.
+    """
+    start = perf_counter()
+    layers = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    if not layers:
+        return History("bn", seconds=0.0, warnings=(NO_STATISTICS,))
+    if len(data) < 2:
+        raise ExplorerError("batch-norm recalibration needs at least two calibration images: give more data")
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.cat([torch.randperm(len(data), generator=generator) for _ in range(passes)])
+    size = BatchSize(batch_size, announce=lambda text: report(0.0, text))
+    with evaluating(module, device), _cumulative(layers):
+        size.retry(lambda n: _observe(module, layers, data, even_batches(order, n), device, report))
+    return History("bn", seconds=perf_counter() - start)
+
+
+def even_batches(order: Tensor, size: int) -> tuple[Tensor, ...]:
+    """`order` in nearly equal parts of at most `size`, none of them of one: batch norm can't train on a single value.
+
+    Parts of two or three remain where a smaller `size` is asked for.
+    """
+    parts = max(1, min(-(-len(order) // size), len(order) // 2))
+    return order.tensor_split(parts)
+
+
+@contextmanager
+def _cumulative(layers: list[_BatchNorm]) -> Iterator[None]:
+    """Within it the layers average over batches; statistics stay when all goes well."""
+    before = [(layer.momentum, {key: value.clone() for key, value in layer._buffers.items()}) for layer in layers]
+    done = False
+    try:
+        for layer in layers:
+            layer.momentum = None
+            layer.train()
+        yield
+        done = True
+    finally:
+        for layer, (momentum, buffers) in zip(layers, before, strict=True):
+            layer.momentum = momentum
+            if not done or layer.num_batches_tracked == 0:
+                for key, value in buffers.items():
+                    layer._buffers[key].copy_(value)
+
+
+@torch.no_grad()
+def _observe(
+    module: nn.Module,
+    layers: list[_BatchNorm],
+    data: Dataset,
+    order: tuple[Tensor, ...],
+    device: torch.device,
+    report: Report,
+) -> None:
+    for layer in layers:
+        layer.reset_running_stats()
+    for step, indices in enumerate(order, start=1):
+        module(fetch(data, indices)[0].to(device))
+        report(step / len(order), f"batch-norm statistics: batch {step} of {len(order)}")

@@ -1,0 +1,83 @@
+"""The pieces of a training run: loss with auxiliary heads, optimiser, schedule, augmentation, seeds."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import cos, pi
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SHIFT_UP_TO = 64  # pixels: the largest input on which a shift of two matters little to the content
+
+
+def training_loss(outputs: Any, labels: Tensor) -> Tensor:
+    """Cross-entropy of logits, or of the tuple that a network with auxiliary heads returns in training mode.
+
+    Auxiliary heads weigh 0.3 each where there are two (GoogLeNet, Szegedy et al. 2015, section 5) and 0.4 where
+    there is one (Inception v3, as in torchvision's references).
+    """
+    if isinstance(outputs, Tensor):
+        return F.cross_entropy(outputs.float(), labels)
+    main, *others = (head for head in outputs if head is not None)
+    weight = 0.3 if len(others) > 1 else 0.4
+    loss = F.cross_entropy(main.float(), labels)
+    return loss + weight * sum(F.cross_entropy(head.float(), labels) for head in others)
+
+
+def is_transformer(module: nn.Module) -> bool:
+    """Whether layer norms outnumber batch norms, which decides how the network likes to be trained."""
+    layer_norms = sum(isinstance(part, nn.LayerNorm) for part in module.modules())
+    return layer_norms > sum(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
+
+
+def make_optimizer(module: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW for transformers, SGD with Nesterov momentum for the rest; no decay of biases and normalisation."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if is_transformer(module):
+        return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.05)
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+
+def schedule(step: int, steps: int, warmup: float = 0.1) -> float:
+    """The share of the peak learning rate at `step`: a linear warm-up, then half a cosine down to nearly 0."""
+    rise = max(1, round(warmup * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + cos(pi * (step - rise) / max(1, steps - rise)))
+
+
+def shifted(images: Tensor, generator: torch.Generator, pixels: int = 2) -> Tensor:
+    """Each image moved by up to `pixels` along both axes, the border repeated; inputs above 64 px as they are."""
+    count, _, height, width = images.shape
+    if max(height, width) > SHIFT_UP_TO:
+        return images
+    offsets = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator)
+    rows = offsets[0] + torch.arange(height)
+    columns = offsets[1] + torch.arange(width)
+    padded = F.pad(images, (pixels,) * 4, mode="replicate")
+    index = torch.arange(count)[:, None, None]
+    return padded[index, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+    """All random numbers inside follow from `seed`; those outside go on as if nothing had been drawn."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield torch.Generator().manual_seed(seed)
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
