@@ -4,6 +4,8 @@ One function serves the cut, saved models and the script beside every exported m
 file as it stands: it must import nothing but torch.
 """
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -40,7 +42,9 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
     for name, values in (attributes or {}).items():
         for key, value in values.items():
             setattr(module.get_submodule(name), key, value)
-    module.load_state_dict(tensors)
+    state = OrderedDict(tensors)
+    state._metadata = module.state_dict(keep_vars=True)._metadata  # some architectures ask for their version here
+    module.load_state_dict(state)
 
 
 def _depthwise_multiplier(layer: nn.Module) -> int:

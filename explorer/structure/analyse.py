@@ -1,5 +1,6 @@
 """Finds a model's groups and proves on the model itself that they can be cut."""
 
+import copy
 import time
 
 import torch
@@ -20,8 +21,8 @@ def analyse(module: nn.Module, example: Tensor, *, trial: bool = True) -> Struct
     """The coupled groups, blocked parts and cost polynomials of a model.
 
     The model runs once on `example` while channel identities are propagated through every operator. Then,
-    unless `trial` is False, one unit of every group is cut and masked: groups for which the cut model does
-    not run, or gives other logits than the masked one, are reported as blocked instead of offered.
+    unless `trial` is False, a few units of every group are cut and masked: groups for which the cut model
+    does not run, or gives other logits than the masked one, are reported as blocked instead of offered.
 
     Args:
         module: any network of one tensor input; it is left as it was.
@@ -55,29 +56,54 @@ def _producers(found: Resolution, name: str) -> list[str]:
 
 
 def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[str, str]:
-    """Groups that can't be cut, with the reason; empty when a cut of one unit of every group works."""
-    candidates = [name for name, group in structure.groups.items() if group.units > 1]
+    """Groups that can't be cut, with the reason; empty when a cut in every group works.
+
+    Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show.
+    When the cut of all fails, groups are added one by one and those that break it are left out.
+    """
+    removal = {
+        name: tuple(range(min(1 + i % 3, group.units - 1)))
+        for i, (name, group) in enumerate(structure.groups.items())
+        if group.units > 1
+    }
+    module = _awake(module)
     with undisturbed(module):
-        if not candidates or not _failure(module, example, structure, candidates):
+        if not removal or not _failure(module, example, structure, removal):
             return {}
         deadline = time.monotonic() + TRIAL_TIME
-        failed = {}
-        for name in candidates:
-            if time.monotonic() > deadline:
-                failed[name] = "checking that it can be cut took too long"
-            elif reason := _failure(module, example, structure, [name]):
+        failed: dict[str, str] = {}
+        works: dict[str, tuple[int, ...]] = {}
+        for name, units in removal.items():
+            reason = "checking that it can be cut took too long"
+            if time.monotonic() < deadline:
+                reason = _failure(module, example, structure, {**works, name: units})
+            if reason:
                 failed[name] = reason
-    return failed or {name: "cutting it together with the other groups fails" for name in candidates}
+            else:
+                works[name] = units
+    return failed
+
+
+def _awake(module: nn.Module) -> nn.Module:
+    """A twin whose all-zero parameters are random: a head that starts at zero would hide every difference."""
+    asleep = [parameter for parameter in module.parameters() if not parameter.any()]
+    generator = torch.Generator().manual_seed(0)
+    memo: dict[int, object] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
+    for parameter in asleep:
+        values = 0.1 * torch.randn(parameter.shape, generator=generator)
+        memo[id(parameter)] = nn.Parameter(values.to(parameter), requires_grad=parameter.requires_grad)
+    return copy.deepcopy(module, memo) if asleep else module
 
 
 def _failure(module: nn.Module, example: Tensor, structure: Structure, names: list[str]) -> str:
     """Why one unit of each of these groups can't be cut; empty if it can."""
-    removal = {name: (0,) for name in names}
+    removal = dict.fromkeys(names, (0,))
+    smaller, _ = cut_module(module, structure, removal)
     try:
-        cut = _logits(cut_module(module, structure, removal)[0](example))
+        cut = _logits(smaller(example))
     except Exception as error:  # any error of the model's own code means: not cuttable
         return f"the cut model does not run: {_first_line(error)}"
-    if not all(structure.groups[name].exact for name in names):
+    if not all(structure.groups[name].exact for name in removal):
         return ""
     masked = _logits(mask_module(module, structure, removal)(example))
     if cut.shape != masked.shape or (cut - masked).abs().max() > TOLERANCE * masked.abs().max():

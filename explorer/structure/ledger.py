@@ -84,7 +84,7 @@ class Ledger:
         return atoms
 
     def record(self, tensor: str, axis: int, positions: Atoms, atoms: Atoms, *, size: int, role: str) -> None:
-        """Write down which atom each position of a tensor's axis belongs to; a second owner is united with the first."""
+        """Write down which atom each position of a tensor's axis belongs to; a second owner joins the first."""
         key = (tensor, axis)
         owners = self.axes.setdefault(key, np.full(size, -1, dtype=np.int64))
         if self.roles.get(key) != "producer":

@@ -188,11 +188,21 @@ def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
             if view is not tensor:
                 tracer.sources[view] = type(source)(source.name, source.shape, tuple(m[position] for m in moved))
     elif (label := tracer.label(tensor)) is not None:
-        for view, moved_label in zip(tree_leaves(out), _move(name, label, args, kwargs, out), strict=True):
+        moved = _move(name, label, args, kwargs, out)
+        for view, moved_label in zip(tree_leaves(out), moved, strict=True):
             _set(tracer, view, moved_label)
+        if name in ("split", "split_with_sizes", "chunk"):
+            _tie_parts(tracer, moved)
     else:
         for other in tree_leaves(args[1:]):
             _freeze(tracer, tracer.label(other), f"used as an index by {name}")
+
+
+def _tie_parts(tracer: "Tracer", parts: list[Tensor]) -> None:
+    """Equal parts of a labelled axis must stay equal: the same places of all parts leave together."""
+    if len({part.shape for part in parts}) == 1:
+        for part in parts[1:]:
+            _unite(tracer, parts[0], part, "split into equal parts")
 
 
 def _move(name: str, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:

@@ -14,7 +14,9 @@ from explorer.structure.types import Structure
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
 
 # Plain attributes that repeat a width, by class: {class: {attribute: (tensor, axis)}}.
-WIDTH_ATTRIBUTES = {"VisionTransformer": {"hidden_dim": ("class_token", 2)}}
+WIDTH_ATTRIBUTES = {
+    "torchvision.models.vision_transformer.VisionTransformer": {"hidden_dim": ("class_token", 2)},
+}
 
 
 def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -> dict[str, dict[int, np.ndarray]]:
@@ -36,13 +38,17 @@ def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -
 def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tuple[nn.Module, dict[str, dict]]:
     """A new module without the removed units, and the plain attributes that had to change."""
     tensors = dict(module.state_dict())
+    owned = dict(module.state_dict(keep_vars=True))
+    replaced: dict[int, object] = {}  # not worth copying
     for name, axes in leaving(structure, removal).items():
         tensor = tensors[name]
         for axis, gone in axes.items():
             index = torch.from_numpy(np.flatnonzero(~gone)).to(tensor.device)
             tensor = tensor.index_select(axis, index)
         tensors[name] = tensor
-    smaller = copy.deepcopy(module)
+        if tensor.shape != owned[name].shape:
+            replaced[id(owned[name])] = owned[name]
+    smaller = copy.deepcopy(module, replaced)
     attributes = _width_attributes(module, tensors)
     adapt(smaller, tensors, attributes)
     return smaller, attributes
@@ -51,11 +57,15 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
 def _width_attributes(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, dict]:
     changed: dict[str, dict] = {}
     for name, layer in module.named_modules():
-        for attribute, (tensor, axis) in WIDTH_ATTRIBUTES.get(type(layer).__name__, {}).items():
+        for attribute, (tensor, axis) in WIDTH_ATTRIBUTES.get(_class_name(layer), {}).items():
             width = tensors[f"{name}.{tensor}" if name else tensor].shape[axis]
             if width != getattr(layer, attribute):
                 changed.setdefault(name, {})[attribute] = width
     return changed
+
+
+def _class_name(layer: nn.Module) -> str:
+    return f"{type(layer).__module__}.{type(layer).__qualname__}"
 
 
 def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn.Module:

@@ -1,0 +1,156 @@
+"""Which channels leave together, and what is said of those that can't leave."""
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.errors import ExplorerError
+from explorer.structure import analyse, count
+from tests import nets
+
+
+def structure_of(net):
+    return analyse(nets.alive(net), torch.randn(1, *nets.INPUT))
+
+
+def producers(structure, name: str) -> set[str]:
+    return {member.tensor for member in structure.groups[name].of_role("producer")}
+
+
+def test_plain_net_has_one_group_per_layer_and_keeps_its_outputs():
+    structure = structure_of(nets.Plain)
+    assert {name: (g.kind, g.size) for name, g in structure.groups.items()} == {
+        "conv1": ("conv", 8),
+        "conv2": ("conv", 12),
+        "fc1": ("linear", 10),
+    }
+    assert [(b.name, b.size, b.reason) for b in structure.blocked] == [("fc2", 5, "these are the model's outputs")]
+
+
+def test_flattened_channels_own_a_run_of_the_linear_layers_inputs():
+    group = structure_of(nets.Plain).groups["conv2"]
+    read = next(m for m in group.members if m.tensor == "fc1.weight")
+    assert read.role == "consumer"
+    assert read.axis == 1
+    assert read.units.tolist() == [channel for channel in range(12) for _ in range(16)]
+
+
+def test_additions_tie_everything_that_writes_into_a_stream():
+    structure = structure_of(nets.Residual)
+    assert producers(structure, "stem") == {"stem.weight", "b.weight"}
+    assert producers(structure, "d") == {"d.weight", "short.weight"}
+    assert structure.groups["stem"].kind == "stream"
+    assert "addition" in structure.groups["stem"].why
+    assert structure.groups["a"].kind == "conv"
+
+
+def test_depthwise_and_gates_join_their_input_and_grouped_convolutions_lose_one_channel_per_group():
+    structure = structure_of(nets.Mobile)
+    assert producers(structure, "expand") == {"expand.weight", "depth.weight", "twofold.weight", "excite.weight"}
+    grouped = structure.groups["grouped"]
+    assert (grouped.size, grouped.unit) == (8, 4)
+    assert structure.groups["project"].unit == 4  # 12 inputs in 4 groups: the same place of every group
+
+
+def test_attention_offers_whole_heads_stream_and_feed_forward():
+    structure = structure_of(nets.Attention)
+    kinds = {name: (g.kind, g.size, g.unit) for name, g in structure.groups.items()}
+    assert kinds == {"patch": ("stream", 12, 1), "qkv": ("heads", 12, 4), "fc1": ("ffn", 20, 1)}
+    tied = {m.tensor for m in structure.groups["patch"].members}
+    assert {"token", "position", "scale", "norm1.weight", "norm3.bias", "head.weight"} <= tied
+
+
+def test_a_module_called_twice_and_split_slices_are_tied():
+    structure = structure_of(nets.Dense)
+    assert structure.groups["c"].unit == 2  # left and right halves enter the same weights
+    assert structure.groups["c"].units == 4
+
+
+def test_inexact_groups_say_why():
+    structure = structure_of(nets.Normed)
+    assert not structure.groups["a"].exact
+    assert "group norm" in structure.groups["a"].reason
+    assert "softmax" in structure.groups["b"].reason
+    assert structure.groups["a"].unit == 2
+
+
+def test_what_can_not_be_cut_is_listed_with_its_operator():
+    structure = structure_of(nets.Awkward)
+    assert list(structure.groups) == ["free"]
+    reasons = {b.name: b.reason for b in structure.blocked}
+    assert "operator sort" in reasons["sorted"]
+    assert "mean over channels" in reasons["averaged"]
+    assert "fixed width" in reasons["plus"]
+
+
+def test_a_view_with_a_remembered_width_blocks_the_group_instead_of_breaking_the_cut():
+    class Remembers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.fc = nets.conv(3, 6), nets.conv(6, 4), nn.Linear(4, 5)
+
+        def forward(self, x):
+            x = self.a(x)
+            x = x.view(len(x), 6, -1).view(len(x), 6, 8, 8)
+            return self.fc(torch.relu(self.b(x)).mean((2, 3)))
+
+    structure = structure_of(Remembers)
+    assert list(structure.groups) == ["b"]
+    assert "does not run" in next(b.reason for b in structure.blocked if b.name == "a")
+
+
+class Halves(nn.Module):
+    """The two halves of one layer's channels go different ways, parted by `part`."""
+
+    def __init__(self, part) -> None:
+        super().__init__()
+        self.part = part
+        self.a, self.left, self.right = nets.conv(3, 8), nets.conv(4, 3), nets.conv(4, 3)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        left, right = self.part(torch.relu(self.a(x)))
+        return self.fc(torch.cat([self.left(left), self.right(right)], 1).mean((2, 3)))
+
+
+def test_equal_parts_lose_the_same_places():
+    structure = structure_of(lambda: Halves(lambda x: x.chunk(2, dim=1)))
+    group = structure.groups["a"]
+    assert (group.units, group.unit) == (4, 2)
+    assert group.members[0].units.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_fixed_bounds_between_channels_block_what_lies_before_them():
+    structure = structure_of(lambda: Halves(lambda x: (x[:, :4], x[:, 4:])))
+    assert {"left", "right"} <= set(structure.groups)
+    before = [g for g in structure.groups.values() if g.name.startswith("a")]
+    assert all(set(m.units[:4].tolist()) == {-1} for g in before for m in g.members if m.tensor == "a.weight")
+    assert "a" in {b.name for b in structure.blocked}
+
+
+def test_the_model_is_left_as_it_was():
+    module = nets.alive(nets.Residual).train()
+    module.bn.eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    random_state = torch.random.get_rng_state()
+    analyse(module, torch.randn(1, *nets.INPUT, generator=torch.Generator().manual_seed(1)))
+    assert module.training
+    assert not module.bn.training
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert torch.equal(random_state, torch.random.get_rng_state())
+    assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules())
+
+
+def test_an_input_that_does_not_fit_is_one_clear_line():
+    with pytest.raises(ExplorerError, match="does not run on an input of 3×12×12: ") as caught:
+        analyse(nets.alive(nets.Attention), torch.randn(1, 3, 12, 12))
+    assert "\n" not in str(caught.value)
+
+
+def test_counted_products():
+    """A convolution: positions × kernel × in × out; attention: both products; by hand."""
+    cost = count(nets.alive(nets.Attention), torch.randn(2, *nets.INPUT))
+    patch = 4 * (3 * 4 * 4) * 12
+    linears = 5 * (12 * 36 + 12 * 12 + 12 * 20 + 20 * 12) + 12 * 5
+    attention = 2 * (5 * 5 * 12)
+    assert cost.macs == patch + linears + attention
