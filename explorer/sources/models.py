@@ -186,6 +186,9 @@ def _untrained(ref: str, name: str, classes: int, shape: tuple[int, int, int] | 
     native = pretrained.native_size(name)
     arguments = pretrained.untrained_arguments(name) | {"num_classes": classes}
     if name.startswith("vit_") and shape is not None and shape[1] == shape[2]:
+        patch = int(name.rpartition("_")[2])
+        if shape[1] % patch:
+            raise ExplorerError(f"{ref} can't take input {_text(shape)}: its sides must be multiples of {patch}")
         native = arguments["image_size"] = shape[1]  # its position embedding is made for one size
     architecture = {"family": "torchvision", "name": name, "arguments": arguments}
     module = build(architecture)
@@ -238,21 +241,25 @@ def _reason(error: Exception) -> str:
 
 
 def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    text = "×".join(str(size) for size in shape)
     if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= _LARGEST_SIDE for size in shape):
         raise ExplorerError(
-            f"input {text} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224"
+            f"input {_text(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224"
         )
     return shape[0], shape[1], shape[2]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _try(model: LoadedModel, shape: tuple[int, int, int]) -> None:
     try:
         model.module(torch.zeros(1, *shape))
     except (RuntimeError, AssertionError, ValueError) as error:
-        given, native = ("×".join(map(str, size)) for size in (shape, model.input_shape))
-        raise ExplorerError(f"{model.ref} can't take input {given} (its own is {native}): {one_line(error)}") from None
+        raise ExplorerError(
+            f"{model.ref} can't take input {_text(shape)} (its own is {_text(model.input_shape)}): {one_line(error)}"
+        ) from None
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) for size in shape)
 
 
 def _unknown_model(ref: str) -> ExplorerError:

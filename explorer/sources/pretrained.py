@@ -1,16 +1,18 @@
 """What torchvision knows about its models: native sizes, weights, and the arguments that rebuild them."""
 
-import pickle
 import re
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torchvision import models
 from torchvision.models import WeightsEnum
 
 from explorer.errors import ExplorerError
-from explorer.sources.refs import one_line, unknown
+from explorer.sources.files import read_tensors
+from explorer.sources.refs import network_reason, unknown
 
 _OLD_DENSENET_NAME = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
@@ -76,13 +78,18 @@ def download(name: str, weights: WeightsEnum) -> dict[str, Tensor]:
     Raises:
         ExplorerError: they can't be fetched, or what came is damaged.
     """
+    path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    digest = re.search(r"-([0-9a-f]{8,})\.", path.name)
     try:
-        tensors = weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(weights.url, str(path), digest and digest[1], progress=False)
+    except (OSError, RuntimeError) as error:
         raise ExplorerError(
-            f"the weights {weights.name} of {name} could not be downloaded ({one_line(error)}): check the network,"
-            f" or use torchvision:{name} without weights"
+            f"the weights {weights.name} of {name} could not be downloaded ({network_reason(error)}): check the"
+            f" network, or use torchvision:{name} without weights"
         ) from None
+    tensors = read_tensors(path)
     if name.startswith("densenet"):
         return {_OLD_DENSENET_NAME.sub(r"\1\2", key): tensor for key, tensor in tensors.items()}
-    return dict(tensors)
+    return tensors

@@ -1,6 +1,7 @@
 """Reading references: their query options, and helpful answers to names that don't exist."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -67,6 +68,12 @@ def one_line(error: BaseException) -> str:
     """An exception's message, shortened to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "…"
+
+
+def network_reason(error: BaseException) -> str:
+    """Why a download failed: the system's words where there was no connection, else the error's."""
+    found = re.search(r"<urlopen error (?:\[[^]]*\] )?(.*?)>", str(error))
+    return f"no connection: {found[1]}" if found else one_line(error)
 
 
 def _listed(names: list[str], limit: int = 10) -> str:

@@ -15,7 +15,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import download_and_extract_archive
 
 from explorer.errors import ExplorerError
-from explorer.sources.refs import one_line
+from explorer.sources.refs import network_reason
 
 Part = tuple[Tensor, np.ndarray]  # uint8 pixels (n, C, H, W), labels (n,)
 Reader = Callable[[Path], tuple[tuple[str, ...], Part, Part]]
@@ -41,8 +41,8 @@ def read_dataset(name: str) -> tuple[tuple[str, ...], Part, Part]:
         return DATASETS[name](root)
     except (OSError, RuntimeError, ValueError, EOFError) as error:
         raise ExplorerError(
-            f"{name} could not be read from {root} or downloaded ({one_line(error)}): "
-            "check the network, or put the files there"
+            f"{name} is not in {root} and could not be downloaded ({network_reason(error)}): check the network,"
+            " or put its files there"
         ) from None
 
 
