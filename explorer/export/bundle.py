@@ -1,0 +1,146 @@
+"""A folder with everything that a pruned model needs to be used, checked before it appears."""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from explorer.errors import ExplorerError
+from explorer.evaluation import METADATA, fetch, weights
+from explorer.export.card import model_card
+from explorer.export.onnx_file import check_onnx, export_onnx
+from explorer.export.place import REPORT, replacing
+from explorer.export.script import loader_script
+from explorer.export.verify import verify_bundle
+from explorer.progress import Report, part, silent
+
+FILES = {
+    "plan.json": "the channels that were removed, in the coordinates of the base model",
+    "weights.safetensors": "the weights of the pruned model",
+    "model.onnx": "the same model for any ONNX runtime, batch size free",
+    "load.py": "rebuilds the model in PyTorch from the weights, without Pruning Explorer",
+    REPORT: "all measurements, the settings of the run, versions, and the checks of this folder",
+    "README.md": "this card",
+}
+LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation images that the ONNX file is compared on
+
+
+def write_bundle(
+    directory: Path | str,
+    module: nn.Module,
+    *,
+    architecture: dict[str, Any],
+    attributes: dict[str, dict[str, Any]],
+    plan: dict[str, Any],
+    result: Mapping[str, Any],
+    data: Dataset,
+    input_shape: Sequence[int],
+    classes: int | Sequence[str],
+    title: str,
+    model: str,
+    data_ref: str | None,
+    measured: bool = True,
+    trained: bool = True,
+    normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    report: Report = silent,
+) -> dict[str, Any]:
+    """Writes `plan.json`, `weights.safetensors`, `model.onnx`, `load.py`, `report.json` and `README.md`.
+
+    Everything is written to a folder beside `directory`, checked there, and renamed at the end: the ONNX file against
+    onnxruntime, load.py in a clean process, ``run:`` by reloading. An earlier bundle in `directory` stays until then.
+
+    Args:
+        module: the cut, recovered model.
+        architecture: what `explorer.sources.build` makes the uncut network from.
+        attributes: ``{layer: {attribute: value}}`` that `adapt` needs besides the tensors.
+        plan: the plan as JSON.
+        result: the object of the command `prune` (`base`, `pruned`, `target`, `achieved`, `groups`, …) with the run's
+            `spec` and `versions`; all of it goes into the report.
+        data: (image, label) pairs of the evaluation set.
+        classes: how many outputs the model has, or their names.
+        model: the ref of the base model, `data_ref` that of the data (None: unknown).
+        measured: whether the labels of `data` mean anything.
+        trained: whether the base model's weights were more than random.
+        normalisation: mean and standard deviation per channel that inputs were normalised by, of pixels from 0 to 1.
+
+    Returns:
+        The report: `result` with `onnx`, `checks`, `out`, and what ``run:`` refs read (`architecture`, `attributes`,
+        `classes`, `input_shape`, `data`, `model`, `title`, `trained`).
+
+    Raises:
+        ExplorerError: the folder can't be written or holds something else, or a check fails; nothing is left behind.
+        Cancelled: the report asked to stop; nothing is left behind either.
+    """
+    directory, input_shape = Path(directory), tuple(input_shape)
+    names = [str(index) for index in range(classes)] if isinstance(classes, int) else list(classes)
+    whole = dict(result) | {
+        "title": title,
+        "trained": trained,
+        "model": model,
+        "data": data_ref,
+        "architecture": architecture,
+        "attributes": attributes,
+        "input_shape": list(input_shape),
+        "classes": classes if isinstance(classes, int) else names,
+        "normalisation": normalisation and dict(zip(("mean", "std"), map(list, normalisation), strict=True)),
+        "out": str(directory),
+    }
+    images, labels = _evaluation_set(data, input_shape)
+    with replacing(directory) as folder:
+        report(0.0, "writing the weights")
+        _write_json(folder / "plan.json", plan)
+        safetensors.torch.save_file(weights(module), folder / "weights.safetensors", METADATA)
+        shutil.copymode(folder / "plan.json", folder / "weights.safetensors")  # safetensors lets only the owner read
+        script = loader_script(
+            module,
+            architecture=architecture,
+            attributes=attributes,
+            input_shape=input_shape,
+            classes=len(names),
+            title=title,
+        )
+        (folder / "load.py").write_text(script, encoding="utf-8")
+        report(0.1, "writing the ONNX file")
+        exported = export_onnx(module, input_shape, folder / "model.onnx")
+        compared = check_onnx(
+            folder / "model.onnx", module, images, labels if measured else None, report=part(report, 0.4, 0.6)
+        )
+        whole["onnx"] = exported | compared | {"top1": compared["top1_onnx"]}
+        _write_json(folder / REPORT, whole)
+        checks = verify_bundle(folder, module, images, report=part(report, 0.6, 1.0))
+        whole["checks"] = [{"name": "model.onnx in onnxruntime"} | compared, *checks]
+        _write_json(folder / REPORT, whole)
+        (folder / "README.md").write_text(model_card(whole, FILES), encoding="utf-8")
+    return whole
+
+
+def _evaluation_set(data: Dataset, input_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """As many of the evaluation images as fit the bound, and their labels.
+
+    Raises:
+        ExplorerError: there are none.
+    """
+    count = min(len(data), max(8, LARGEST_CHECK // math.prod(input_shape)))
+    if count == 0:
+        raise ExplorerError("an export is checked on real inputs and there are none: choose data with a test split")
+    return fetch(data, torch.arange(count))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(_strict(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _strict(value: Any) -> Any:
+    """The value with null where JSON has no word: for NaN and infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    return [_strict(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,139 @@
+"""The README.md of an exported model."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+CARD = """# {title}
+
+{summary}
+
+{table}
+
+{accuracy_note}Latency is the median of single inputs on {device}. One MAC is one multiply-accumulate.
+
+## What was done
+
+{done}
+
+## How to use it
+
+With any ONNX runtime; inputs are float32 of shape (batch, {shape}), {normalisation}:
+
+```python
+import onnxruntime
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": images}})[0]
+```
+
+In PyTorch, from this folder, without Pruning Explorer:
+
+```python
+from load import load
+logits = load()(images)
+```
+
+In Pruning Explorer, to look at it or cut it further: `python -m explorer inspect --model run:DIR`, with this folder
+for DIR.
+
+## What is here
+
+{files}
+
+## What was checked
+
+{checks}
+"""
+
+
+def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Markdown for a person who finds the folder.
+
+    Args:
+        report: the bundle's whole report.
+        files: what each file of the bundle is.
+    """
+    base, pruned = report.get("base") or {}, report.get("pruned") or {}
+    return CARD.format(
+        title=report["title"],
+        summary=_summary(report, base, pruned),
+        table=_table(base, pruned),
+        accuracy_note=_accuracy_note(report, pruned),
+        device=_device(pruned),
+        done="\n".join(_done(report)),
+        normalisation=_normalisation(report.get("normalisation")),
+        shape=", ".join(map(str, report["input_shape"])),
+        files="\n".join(f"- `{name}`: {what}" for name, what in files.items()),
+        checks="\n".join(_check(check) for check in report["checks"]),
+    )
+
+
+def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
+    text = f"`{report['model']}` with whole channels removed: a smaller dense network that needs no special runtime."
+    if base.get("macs") and pruned.get("macs"):
+        text += (
+            f" It keeps {pruned['macs'] / base['macs']:.1%} of the multiply-accumulates and "
+            f"{pruned['params'] / base['params']:.1%} of the parameters."
+        )
+    return text
+
+
+def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
+    rows = [
+        ("top-1 accuracy", "top1", lambda value: f"{value:.1%}"),
+        ("top-5 accuracy", "top5", lambda value: f"{value:.1%}"),
+        ("parameters", "params", lambda value: f"{value:,}"),
+        ("MACs for one input", "macs", lambda value: f"{value:,}"),
+        ("weights, bytes", "size_bytes", lambda value: f"{value:,}"),
+        ("latency, ms", "latency_ms", lambda value: f"{value:.2f}"),
+    ]
+    lines = ["| | base | pruned |", "|---|---:|---:|"]
+    for title, key, show in rows:
+        if pruned.get(key) is not None:
+            before = show(base[key]) if base.get(key) is not None else "–"
+            lines.append(f"| {title} | {before} | {show(pruned[key])} |")
+    return "\n".join(lines)
+
+
+def _accuracy_note(report: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
+    if pruned.get("top1") is None:
+        return "Accuracy was not measured. "
+    return (
+        f"Accuracy is on {pruned['samples']:,} test images of `{report['data']}` that no decision used; the 95 % "
+        f"interval of the pruned model's top-1 is {pruned['top1_low']:.1%} to {pruned['top1_high']:.1%}. "
+    )
+
+
+def _device(pruned: Mapping[str, Any]) -> str:
+    times = pruned.get("latency") or [{}]
+    return times[0].get("device", "an unnamed device")
+
+
+def _normalisation(used: Mapping[str, Any] | None) -> str:
+    if not used:
+        return "normalised as for the base model"
+    mean, std = (", ".join(f"{value:.4g}" for value in used[key]) for key in ("mean", "std"))
+    return f"pixels from 0 to 1 less a mean of ({mean}), divided by ({std}), channel by channel"
+
+
+def _done(report: Mapping[str, Any]) -> Iterable[str]:
+    spec = report.get("spec") or {}
+    settings = {
+        key: spec[key]
+        for key in ("method", "criterion", "allocate", "recover", "epochs", "seed")
+        if spec.get(key) is not None
+    }
+    if settings:
+        yield "Settings: " + ", ".join(f"{key} `{value}`" for key, value in settings.items()) + ".\n"
+    changed = [group for group in report.get("groups") or () if group["kept"] < group["size"]]
+    if changed:
+        yield f"{len(changed)} groups of channels were narrowed (`plan.json` lists the channels):\n"
+        yield "| group | channels before | after |\n|---|---:|---:|"
+        yield from (f"| `{group['name']}` | {group['size']} | {group['kept']} |" for group in changed)
+    yield from (f"\nNote: {warning}." for warning in report.get("warnings") or ())
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    sizes = ", ".join(map(str, check["batches"]))
+    text = f"- {check['name']}: batches of {sizes}; logits differ by at most {check['max_abs_diff']:.1e}"
+    if check.get("samples"):
+        text += f"; the same top class on {check['agreement']:.2%} of {check['samples']:,} images"
+    return text + "."

@@ -1,0 +1,200 @@
+"""Writes load.py: a script that rebuilds one cut model with torch and safetensors alone."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from explorer import __version__
+from explorer.sources import attention, zoo
+from explorer.structure import adapt
+
+adapting = sys.modules[adapt.__module__]
+
+HEAD = '''"""{title}
+
+Rebuilds the network from weights.safetensors beside this file; needs {packages}.
+
+    python load.py                          says what was loaded
+    >>> from load import load
+    >>> logits = load()(images)             (batch, {channels}, {height}, {width}) → (batch, {classes})
+
+Written by Pruning Explorer {version}. The code below `load` is its own, copied so that this file stands alone.
+"""
+'''
+
+BODY = '''INPUT_SHAPE = {input_shape}
+
+# What the weights' shapes don't tell: attributes of layers.
+ATTRIBUTES = {attributes}
+
+
+def load(directory: str | Path = Path(__file__).parent) -> nn.Module:
+    """The network with its weights, in evaluation mode, on the CPU."""
+    model = {build}
+    adapt(model, load_file(Path(directory) / "weights.safetensors"), ATTRIBUTES)
+    return model.eval()
+'''
+
+TAIL = """if __name__ == "__main__":
+    network = load()
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    with torch.inference_mode():
+        outputs = network(torch.zeros(1, *INPUT_SHAPE))
+    print(f"{parameters:,} parameters; {INPUT_SHAPE} gives {tuple(outputs.shape[1:])}")
+"""
+
+OWN_IMPORTS = """
+from pathlib import Path
+import torch
+from torch import nn
+from safetensors.torch import load_file
+"""
+
+
+def loader_script(
+    module: nn.Module,
+    *,
+    architecture: dict[str, Any],
+    attributes: dict[str, dict[str, Any]],
+    input_shape: tuple[int, ...],
+    classes: int,
+    title: str,
+) -> str:
+    """The text of load.py for a cut module.
+
+    Args:
+        module: the cut network; only asked which layers it has.
+        architecture: ``{"family", "name", "arguments"}``, as `explorer.sources.build` takes it.
+        attributes: ``{layer: {attribute: value}}``, plain values that no tensor's shape tells.
+        classes: the number of outputs.
+    """
+    imports, build, wanted = _building(module, architecture)
+    code, used = _copied([(adapting, ["adapt"]), *wanted])
+    lines = used | _imports(ast.parse(OWN_IMPORTS + imports).body)
+    channels, height, width = input_shape
+    head = HEAD.format(
+        title=title.strip().replace("\\", " ").replace('"""', "'''"),
+        packages="torch, torchvision and safetensors" if imports else "torch and safetensors",
+        channels=channels,
+        height=height,
+        width=width,
+        classes=classes,
+        version=__version__,
+    )
+    body = BODY.format(input_shape=repr(tuple(input_shape)), attributes=_literal(attributes), build=build)
+    return "\n".join([head, _import_block(lines), body]) + "\n\n" + "\n\n\n".join([*code, TAIL])
+
+
+def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str, list[tuple[ModuleType, list[str]]]]:
+    """Imports beyond the usual, the expression that builds the uncut network, and the definitions it needs."""
+    name, arguments = architecture["name"], architecture["arguments"]
+    keywords = [f"{key}={_literal(value)}" for key, value in arguments.items()]
+    if architecture["family"] == "demo":
+        kind = zoo.ZOO[name].__name__
+        return "", f"{kind}({', '.join(keywords)})", [(zoo, [kind])]
+    call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
+    if not any(isinstance(part, attention.SelfAttention) for part in module.modules()):
+        return "from torchvision import models", call, []
+    return "from torchvision import models", f"replace_attention({call})", [(attention, ["replace_attention"])]
+
+
+def _copied(wanted: Iterable[tuple[ModuleType, list[str]]]) -> tuple[list[str], set[tuple[str, str, str]]]:
+    """Source of the named definitions with all that they use in their modules, and the imports that these need.
+
+    Raises:
+        ValueError: two modules define the same name, or one needs this program.
+    """
+    code, imports, owners = [], set(), {}
+    for module, names in wanted:
+        source = inspect.getsource(module)
+        tree = ast.parse(source)
+        kept = _reachable(tree, names)
+        for name in (name for node in kept for name in _defined(node)):
+            if owners.setdefault(name, module) is not module:
+                raise ValueError(f"both {owners[name].__name__} and {module.__name__} define {name}")
+        used = set().union(*map(_names, kept))
+        imports |= {entry for entry in _imports(tree.body) if (entry[2] or entry[1] or entry[0]).split(".")[0] in used}
+        code += _segments(source, tree, kept)
+    if any(entry[0].split(".")[0] == "explorer" for entry in imports):
+        raise ValueError("load.py can't copy code that imports this program")
+    return code, imports
+
+
+def _reachable(tree: ast.Module, names: list[str]) -> list[ast.stmt]:
+    """The top-level definitions that `names` need, in their order."""
+    by_name = {name: node for node in tree.body for name in _defined(node)}
+    queue, kept = list(names), []
+    while queue:
+        node = by_name[queue.pop()]
+        if node not in kept:
+            kept.append(node)
+            queue += [name for name in _names(node) if name in by_name]
+    return [node for node in tree.body if node in kept]
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _segments(source: str, tree: ast.Module, kept: list[ast.stmt]) -> list[str]:
+    """The text of each kept statement, with its decorators and the comment above it."""
+    lines, ends = source.splitlines(), [0, *(node.end_lineno for node in tree.body)]
+    return [
+        "\n".join(lines[start : node.end_lineno]).strip("\n")
+        for node, start in zip(tree.body, ends, strict=False)
+        if node in kept
+    ]
+
+
+def _imports(body: list[ast.stmt]) -> set[tuple[str, str, str]]:
+    """``(module, name, alias)`` of every import statement; no name for ``import module``."""
+    found = set()
+    for node in body:
+        if isinstance(node, ast.Import):
+            found |= {(item.name, "", item.asname or "") for item in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {(node.module, item.name, item.asname or "") for item in node.names}
+    return found
+
+
+def _import_block(entries: set[tuple[str, str, str]]) -> str:
+    """Import statements, each module once, standard library first."""
+    statements: dict[bool, list[tuple[bool, str, str]]] = {}
+    for module in {module for module, _, _ in entries}:
+        foreign = module.split(".")[0] not in sys.stdlib_module_names
+        section = statements.setdefault(foreign, [])
+        own = [(name, alias) for origin, name, alias in entries if origin == module]
+        section += [(False, module, f"import {_aliased(module, alias)}") for name, alias in own if not name]
+        members = sorted((item for item in own if item[0]), key=lambda item: (item[0][0].islower(), item[0]))
+        if members:
+            section.append((True, module, f"from {module} import {', '.join(_aliased(*item) for item in members)}"))
+    return "\n\n".join("\n".join(line for *_, line in sorted(statements[key])) for key in sorted(statements)) + "\n"
+
+
+def _aliased(name: str, alias: str) -> str:
+    return f"{name} as {alias}" if alias else name
+
+
+def _literal(value: Any, indent: int = 0) -> str:
+    """Python source of a plain value, dictionaries one entry a line."""
+    if isinstance(value, dict) and value:
+        inner = " " * (indent + 4)
+        entries = [f"{inner}{_literal(key)}: {_literal(item, indent + 4)},\n" for key, item in value.items()]
+        return "{\n" + "".join(entries) + " " * indent + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(item, indent) for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + value.encode("unicode_escape").decode().replace('"', '\\"') + '"'
+    return repr(value)

@@ -1,0 +1,124 @@
+"""Reopens a bundle as a stranger would, and compares what it computes with the model it came from."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from explorer.errors import ExplorerError
+from explorer.evaluation import evaluating
+from explorer.export.onnx_file import CPU
+from explorer.progress import Report, silent
+from explorer.sources import load_model
+
+BATCHES = (1, 2, 5)
+TOLERANCE = 1e-5  # of the largest logit
+ALONE = Path(__file__).with_name("alone.py")
+PATIENCE = 600  # seconds
+
+
+def verify_bundle(
+    directory: Path | str, module: nn.Module, images: Tensor, *, report: Report = silent
+) -> list[dict[str, Any]]:
+    """Checks that the bundle gives the module's logits on batches of 1, 2 and 5 images.
+
+    First through load.py in a clean process that can't import this program, then as ``run:DIR`` here.
+
+    Args:
+        module: the model that was exported.
+        images: real inputs, (samples, C, H, W), at least one.
+
+    Returns:
+        One ``{"name", "batches", "max_abs_diff", "max_rel_diff", "tolerance"}`` for each check.
+
+    Raises:
+        ExplorerError: the bundle can't be loaded, or its logits differ.
+    """
+    directory = Path(directory)
+    inputs = _inputs(images)
+    expected = _logits(module, inputs)
+    report(0.0, "loading the bundle in a clean process")
+    alone = _checked("load.py in a clean process", expected, _alone(directory, inputs, report), TOLERANCE)
+    report(0.8, "loading the bundle as run:")
+    reloaded = _logits(load_model(f"run:{directory}").module, inputs)
+    again = _checked("reloaded as run:DIR", expected, reloaded, 0.0)
+    report(1.0, "the bundle gives the model's logits")
+    return [alone, again]
+
+
+def _inputs(images: Tensor) -> dict[str, Tensor]:
+    """A different stretch of the images for every batch size, repeated where there are too few."""
+    inputs, start = {}, 0
+    for size in BATCHES:
+        inputs[str(size)] = images[torch.arange(start, start + size) % len(images)].contiguous()
+        start += size
+    return inputs
+
+
+def _logits(module: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    with evaluating(module, CPU), torch.inference_mode():
+        return {name: module(batch) for name, batch in inputs.items()}
+
+
+def _alone(directory: Path, inputs: dict[str, Tensor], report: Report) -> dict[str, Tensor]:
+    """What load.py's network gives for the inputs, from a process that sees only the bundle."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, answer, errors = (Path(folder) / name for name in ("inputs", "logits", "errors"))
+        save_file(inputs, given)
+        command = [sys.executable, "-I", "-B", str(ALONE), str(given), str(answer), str(torch.get_num_threads())]
+        with errors.open("w") as stream:
+            process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=stream)
+            code = _finished(process, report)
+        if code != 0:
+            lines = errors.read_text(errors="replace").strip().splitlines() or [f"it ended with code {code}"]
+            raise ExplorerError(f"the exported load.py does not run by itself ({lines[-1]}): the bundle is not kept")
+        return load_file(answer)
+
+
+def _finished(process: subprocess.Popen, report: Report) -> int:
+    """The exit code. The process does not outlive a cancel."""
+    start = time.monotonic()
+    try:
+        while True:
+            try:
+                return process.wait(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                waited = time.monotonic() - start
+                if waited > PATIENCE:
+                    raise ExplorerError(
+                        f"the exported load.py had not finished after {PATIENCE} s: the bundle is not kept"
+                    ) from None
+                report(min(0.75, waited / 20), "loading the bundle in a clean process")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _checked(name: str, expected: dict[str, Tensor], found: dict[str, Tensor], tolerance: float) -> dict[str, Any]:
+    """The record of one comparison.
+
+    Raises:
+        ExplorerError: it failed.
+    """
+    scale = max(float(logits.abs().max()) for logits in expected.values()) or 1.0
+    if any(found[size].shape != logits.shape for size, logits in expected.items()):
+        raise ExplorerError(f"the bundle, {name}, gives outputs of another shape: it is not kept")
+    worst = max(float((found[size] - logits).abs().max()) for size, logits in expected.items())
+    if not worst <= tolerance * scale:
+        raise ExplorerError(
+            f"the bundle, {name}, gives logits that differ by {worst:.2g} where the largest is {scale:.2g}: "
+            "it is not kept"
+        )
+    return {
+        "name": name,
+        "batches": list(BATCHES),
+        "max_abs_diff": worst,
+        "max_rel_diff": worst / scale,
+        "tolerance": tolerance * scale,
+    }
