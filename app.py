@@ -1,9 +1,12 @@
 """Pruning Explorer: `streamlit run app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer.ui import session
 
+ICON = Path(__file__).parent / "assets" / "icon.svg"
 # Each url_path differs from the file's stem: Streamlit would otherwise run a page without this script
 # when a link to it is the server's first request.
 PAGES = (
@@ -14,6 +17,6 @@ PAGES = (
     st.Page("pages/export.py", title="Export", icon=":material/download:", url_path="export-bundle"),
 )
 
-st.set_page_config(page_title="Pruning Explorer", page_icon=":material/content_cut:", layout="wide")
+st.set_page_config(page_title="Pruning Explorer", page_icon=str(ICON), layout="wide")
 session.open_workspace()
 st.navigation(PAGES, position="top").run()

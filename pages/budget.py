@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
+from explorer.evaluation import Accuracy
 from explorer.ui import charts, engine, findings, frame, session, tables, words
 from explorer.ui.scoring import scores_for
 
@@ -44,7 +45,7 @@ def set_group(name: str) -> None:
 
 def presets() -> None:
     """One ratio for all, or as much as a target allows."""
-    left, right = st.columns([2, 5], gap="medium")
+    left, right = st.columns([4, 11], gap="small")
     with left, st.container(border=True, height="stretch"):
         st.markdown("**One ratio for all groups**")
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -55,7 +56,7 @@ def presets() -> None:
                 30,
                 5,
                 key="uniform",
-                width=130,
+                width=115,
                 persist_state="session",
                 help="This share of every group's units, the lowest scored first",
             )
@@ -70,7 +71,7 @@ def presets() -> None:
                 50,
                 5,
                 key="keep",
-                width=130,
+                width=115,
                 persist_state="session",
                 help="How much of the whole model's cost may remain",
             )
@@ -79,14 +80,14 @@ def presets() -> None:
                 list(QUANTITIES),
                 format_func=QUANTITIES.get,
                 key="quantity",
-                width=150,
+                width=135,
                 persist_state="session",
             )
             registry_choice("Shared out by", ALLOCATORS, "allocator", "global")
             registry_choice("Scores compared by", NORMALISERS, "normaliser", "mean")
-            st.button("Cut to target", type="primary", on_click=set_target, icon=":material/my_location:")
+            st.button("Cut to target", type="primary", on_click=set_target, icon=":material/adjust:")
     for sentence in st.session_state.pop("remark", ()):
-        st.warning(sentence[:1].upper() + sentence[1:], icon=":material/info:")
+        st.warning(words.sentence(sentence), icon=":material/info:")
 
 
 def registry_choice(label: str, registry: dict, key: str, default: str) -> None:
@@ -98,7 +99,7 @@ def registry_choice(label: str, registry: dict, key: str, default: str) -> None:
         format_func=lambda name: registry[name].title,
         help="  \n".join(f"**{entry.title}**: {entry.explanation}" for entry in registry.values()),
         key=key,
-        width=200,
+        width=170,
         persist_state="session",
     )
 
@@ -167,7 +168,7 @@ def accuracy(place) -> None:
     """The accuracy of the plan on the validation slice, at once where it is quick, else on demand."""
     with place:
         if task is None or not task.measured:
-            st.metric("Accuracy", "not measured", help="This data has no meaningful labels.", border=True)
+            frame.fact("Accuracy", "not measured", definition="This data has no meaningful labels.")
             return
         if not engine.is_quick(workspace.model) and not st.session_state.pop("evaluate now", False):
             with st.container(border=True):
@@ -176,31 +177,32 @@ def accuracy(place) -> None:
             return
         slot = st.empty()
         bar = slot.progress(0.0, text="Evaluating the plan…")
-        report = lambda fraction, message, **metrics: bar.progress(fraction, text=message[:1].upper() + message[1:])  # noqa: E731
+        report = lambda fraction, message, **metrics: bar.progress(fraction, text=words.sentence(message))  # noqa: E731
         try:
             base = engine.base_accuracy(workspace.model, workspace.data, test=False, report=report)
             found = engine.simulate(workspace.model, workspace.data, plan, report)
         except ExplorerError as error:
             slot.error(str(error))
             return
-        now = found.accuracy
-        points = 100 * (now.top1 - base.top1)
-        slot.metric(
-            f"Accuracy, {'simulated by mask' if found.by == 'mask' else 'measured by cutting'}",
-            words.percent(now.top1),
-            delta=f"{points:+.1f} points · {100 * now.low:.1f}–{100 * now.high:.1f} %".replace("-", "−")
-            if plan.remove
-            else f"{100 * now.low:.1f}–{100 * now.high:.1f} %",
-            delta_color="normal" if plan.remove and abs(points) >= 0.05 else "off",
-            delta_arrow="off",
-            help=f"Top-1 before any recovery on {now.samples} validation images, with its 95 % interval. "
-            + (
-                "Masked channels give exactly the cut's answers."
-                if found.by == "mask"
-                else f"A mask would not be exact for {', '.join(found.inexact[:3])}, so a copy was cut."
-            ),
-            border=True,
-        )
+        with slot.container():
+            show_accuracy(found, base)
+
+
+def show_accuracy(found: engine.Simulated, base: Accuracy) -> None:
+    now = found.accuracy
+    points, range_ = 100 * (now.top1 - base.top1), f"{100 * now.low:.1f}–{words.percent(now.high)}"
+    how = (
+        "Masked channels give exactly the answers of the cut network."
+        if found.by == "mask"
+        else f"A mask would not be exact for {', '.join(found.inexact[:3])}, so a copy was cut."
+    )
+    how_found = "simulated by mask" if found.by == "mask" else "measured by cutting"
+    frame.fact(
+        f"Accuracy, {how_found if workspace.budget else 'nothing cut'}",
+        words.percent(now.top1),
+        f"{points:+.1f} points · {range_}".replace("-", "−") if workspace.budget else range_,
+        f"Top-1 before any recovery on {now.samples} validation images, with its 95% interval. {how}",
+    )
 
 
 frame.heading(
@@ -221,28 +223,15 @@ table = tables.groups(structure, kept)
 shares = dict(zip(table.name, table.macs, strict=True))
 whole, now = structure.cost(), structure.cost(kept)
 
-with st.grid(4, min_column_width=190) as grid:
-    for label, before, after, help_ in (
-        ("MACs", whole.macs, now.macs, words.MAC_HELP),
-        ("Parameters", whole.params, now.params, words.PARAM_HELP),
-    ):
-        st.metric(
-            label,
-            words.count(after),
-            delta=f"{words.change(before, after)} · was {words.count(before)}",
-            delta_color="off",
-            delta_arrow="off",
-            help=help_,
-            border=True,
-        )
-    st.metric(
-        "Left of the cost",
-        f"{now.macs / whole.macs:.0%} MACs",
-        delta=f"{now.params / whole.params:.0%} of the parameters",
-        delta_color="off",
-        delta_arrow="off",
-        help="Closed form: counting the cut network gives the same numbers, to the unit.",
-        border=True,
+with st.grid(4, min_column_width=190):
+    was = words.change(whole.macs, now.macs), words.change(whole.params, now.params)
+    frame.fact("MACs", words.count(now.macs), f"{was[0]} · was {words.count(whole.macs)}", words.MAC_HELP)
+    frame.fact("Parameters", words.count(now.params), f"{was[1]} · was {words.count(whole.params)}", words.PARAM_HELP)
+    frame.fact(
+        "Kept",
+        f"{now.macs / whole.macs:.1%} of MACs",
+        f"{now.params / whole.params:.1%} of the parameters",
+        "In closed form: counting the cut network gives the same numbers, to the unit.",
     )
     place = st.container()
 presets()

@@ -1,38 +1,40 @@
 """Export: take the pruned network along, with the proof that it computes the same."""
 
+from pathlib import Path
+
 import streamlit as st
 
+from explorer.export.bundle import FILES
 from explorer.ui import bundles, frame, jobs, session, tables, words
 
 workspace = session.current()
 
-PURPOSES = {
-    "model.onnx": ("ONNX model", "Runs in onnxruntime and other runtimes; any batch size.", ":material/deployed_code:"),
-    "weights.safetensors": ("Weights", "The cut network's tensors, for PyTorch.", ":material/database:"),
-    "load.py": ("Loader", "Rebuilds the network from the weights without this project.", ":material/code:"),
-    "plan.json": ("Plan", "Which channels were removed, in the original's numbering.", ":material/list_alt:"),
-    "report.json": ("Report", "Everything measured, with spec and versions.", ":material/analytics:"),
-    "README.md": ("Model card", "What it is and how to load it.", ":material/description:"),
+ICONS = {
+    "model.onnx": ":material/deployed_code:",
+    "weights.safetensors": ":material/database:",
+    "load.py": ":material/code:",
+    "plan.json": ":material/list_alt:",
+    "report.json": ":material/analytics:",
+    "README.md": ":material/description:",
 }
 
 
-def downloads(bundle) -> None:
+def downloads(bundle: Path) -> None:
     files = bundles.files(bundle)
     with st.grid(3, min_column_width=260):
-        for name, (title, purpose, icon) in PURPOSES.items():
-            if name in files:
-                with st.container(border=True):
-                    st.markdown(f"**{title}** · {words.size(files[name].stat().st_size)}")
-                    st.caption(purpose)
-                    st.download_button(
-                        name,
-                        files[name].read_bytes,
-                        file_name=name,
-                        on_click="ignore",
-                        icon=icon,
-                        key=f"download {name}",
-                        mime="application/octet-stream",
-                    )
+        for name in [name for name in FILES if name in files]:
+            with st.container(border=True, height="stretch"):
+                st.download_button(
+                    f"{name} · {words.size(files[name].stat().st_size)}",
+                    files[name].read_bytes,
+                    file_name=name,
+                    mime="application/octet-stream",
+                    on_click="ignore",
+                    icon=ICONS.get(name, ":material/draft:"),
+                    key=f"download {name}",
+                    width="stretch",
+                )
+                st.caption(f"{FILES[name][:1].upper()}{FILES[name][1:]}.")
     st.download_button(
         "Everything as one zip",
         lambda: bundles.zipped(bundle),
@@ -44,18 +46,19 @@ def downloads(bundle) -> None:
     )
 
 
-def checks(result) -> None:
-    """The comparisons that were made before the bundle was called done."""
+def checks(result: dict) -> None:
+    """The comparisons that were made before the bundle was kept."""
     st.subheader("Checked before you download", anchor=False)
-    for passed, sentence in bundles.checks(result):
-        st.markdown(f":{'green' if passed else 'red'}[:material/{'check_circle' if passed else 'cancel'}:] {sentence}")
+    for sentence in bundles.checks(result):
+        st.markdown(f":green[:material/check_circle:] {sentence}")
+    st.caption("A bundle that fails one of these is not kept.")
 
 
-def how_to_load() -> None:
+def how_to_load(result: dict) -> None:
     st.subheader("How to load it", anchor=False)
-    onnx, torch = st.tabs(["ONNX", "PyTorch"])
-    onnx.code(bundles.ONNX_EXAMPLE, language="python")
-    torch.code(bundles.TORCH_EXAMPLE, language="python")
+    examples = bundles.examples(result)
+    for tab, code in zip(st.tabs(list(examples)), examples.values(), strict=True):
+        tab.code(code, language="python")
 
 
 frame.heading("Export", "The smaller network as files that others can use.", workspace)
@@ -67,10 +70,10 @@ if job is None or job.state != "done":
 result, bundle = job.result, bundles.folder(job)
 base, pruned = result["base"], result["pruned"]
 st.markdown(
-    f"**{job.request['spec']['model']}**, cut to {pruned['macs'] / base['macs']:.0%} of its MACs and "
-    f"{pruned['params'] / base['params']:.0%} of its parameters. Top-1 on test images: {tables.top1(pruned)}, "
+    f"**{job.request['spec']['model']}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
+    f"{pruned['params'] / base['params']:.1%} of its parameters. Top-1 on test images: {tables.top1(pruned)}, "
     f"before {tables.top1(base)}."
 )
 downloads(bundle)
 checks(result)
-how_to_load()
+how_to_load(result)

@@ -97,10 +97,12 @@ def show_maps(name: str) -> None:
     picture.image(task.picture(index), caption=f"Input: {label}", width="stretch", alt=f"The test image, class {label}")
     rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
     for heading, units, images in rows:
-        channels = [str(unit * index) for index in units]
-        gallery.caption(f"{heading}: channels {', '.join(channels)}")
-        gallery.image(images, width=76, alt=[f"{heading}: feature map of channel {channel}" for channel in channels])
-    st.caption("Dark is silent, bright is active. All maps share one scale.")
+        gallery.caption(heading)
+        with gallery.container(horizontal=True, gap="xsmall"):
+            for index, image in zip(units, images, strict=True):
+                channel = f"channel {unit * index}"
+                st.image(image, width=76, caption=str(unit * index), alt=f"{heading}: feature map of {channel}")
+    st.caption("Numbers are channels. Dark is silent, bright is active; all maps share one scale.")
 
 
 frame.heading("Flow", "Every channel's score, from the ones that hardly matter to the ones that do.", workspace)

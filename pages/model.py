@@ -74,9 +74,9 @@ def upload() -> None:
 
 def accuracy_metric(task) -> None:
     """Accuracy on the test images, measured here: at once for small networks, at the desk for large ones."""
-    label, help_ = "Accuracy", words.INTERVAL_HELP
+    label = "Accuracy"
     if task is None or not task.measured:
-        st.metric(label, "not measured", help="This data has no meaningful labels: it serves timing only.", border=True)
+        frame.fact(label, "not measured", definition="This data has no meaningful labels: it serves timing only.")
         return
     if engine.is_quick(workspace.model):
         with st.spinner("Measuring the accuracy…"):
@@ -85,19 +85,12 @@ def accuracy_metric(task) -> None:
     else:
         job = jobs.find(workspace, evaluation)
         if not job or job.state != "done":
-            st.metric(label, "not measured yet", help="Large network: measured in the background.", border=True)
+            frame.fact(label, "not measured yet", definition="A large network: measured in the background.")
             return
         measured = job.result
         top1, low, high, samples = (measured[key] for key in ("top1", "top1_low", "top1_high", "samples"))
-    st.metric(
-        label,
-        words.percent(top1),
-        delta=f"{100 * low:.1f}–{100 * high:.1f} % · {samples} test images",
-        delta_color="off",
-        delta_arrow="off",
-        help=help_,
-        border=True,
-    )
+    note = f"{100 * low:.1f}–{words.percent(high)} · {samples} test images"
+    frame.fact(label, words.percent(top1), note, words.INTERVAL_HELP)
 
 
 def measure_large() -> None:
@@ -137,14 +130,16 @@ with st.container(horizontal=True, vertical_alignment="center"):
     else:
         st.badge("untrained: random weights", icon=":material/warning:", color="orange")
 if model.note:
-    st.caption(model.note)
+    st.caption(words.sentence(model.note))
 task = frame.task_or_word(workspace, found)
+if task is not None and task.note:
+    st.caption(words.sentence(task.note))
 
 with st.grid(5, min_column_width=150):
-    st.metric("Parameters", words.count(cost.params), help=words.PARAM_HELP, border=True)
-    st.metric("MACs", words.count(cost.macs), help=words.MAC_HELP, border=True)
-    st.metric("Size on disk", words.size(found.size_bytes), help=words.SIZE_HELP, border=True)
-    st.metric("Input", words.shape(model.input_shape), help="Channels × height × width of one image", border=True)
+    frame.fact("Parameters", words.count(cost.params), definition=words.PARAM_HELP)
+    frame.fact("MACs", words.count(cost.macs), definition=words.MAC_HELP)
+    frame.fact("Size on disk", words.size(found.size_bytes), definition=words.SIZE_HELP)
+    frame.fact("Input", words.shape(model.input_shape), definition="Channels × height × width of one image")
     accuracy_metric(task)
 if task is not None and task.measured and not engine.is_quick(workspace.model):
     measure_large()
@@ -162,6 +157,7 @@ st.caption(
 st.dataframe(
     table.drop(columns=["kept", "units"]),
     hide_index=True,
+    height="content" if len(table) <= 24 else 640,
     column_config={
         "name": st.column_config.TextColumn(
             "Group", help="Named after the layer that first makes its channels", pinned=True
@@ -183,7 +179,8 @@ st.dataframe(
     alt="The groups with their kind, channels, share of parameters and MACs, and what ties them",
 )
 if structure.blocked:
-    with st.expander(f"{len(structure.blocked)} parts that can't be cut, and why", icon=":material/lock:"):
+    parts = "1 part" if len(structure.blocked) == 1 else f"{len(structure.blocked)} parts"
+    with st.expander(f"{parts} of the network can't be cut, and why", icon=":material/lock:"):
         st.dataframe(
             [{"Layer": part.name, "Channels": part.size, "Why": part.reason} for part in structure.blocked],
             hide_index=True,

@@ -91,7 +91,7 @@ def results(job) -> None:
         "what you take with you. Accuracy is measured on test images that nothing was chosen or trained on."
     )
     for sentence in dict.fromkeys([*result.get("warnings", ()), *job.warnings]):
-        st.warning(sentence[:1].upper() + sentence[1:], icon=":material/warning:")
+        st.warning(words.sentence(sentence), icon=":material/warning:")
     jobs.learning(job)
     frame.onward("pages/export.py", "Export", "Next: take the smaller network with you")
 

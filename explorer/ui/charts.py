@@ -146,14 +146,14 @@ def heatmap(
         "group:N",
         sort=names,
         scale=alt.Scale(paddingInner=0, paddingOuter=0),
-        axis=alt.Axis(title=None, labelLimit=170, labelOverlap=False, ticks=False, domain=False, labelPadding=8),
+        axis=alt.Axis(
+            title=None, labelLimit=170, labelOverlap=False, labelFlush=False, ticks=False, domain=False, labelPadding=8
+        ),
     )
     x = alt.X(
         "start:Q",
         scale=alt.Scale(domain=[0, 1], nice=False, padding=0),
-        axis=alt.Axis(
-            title="Units of the group, lowest score on the left (share of its units)", format=".0%", grid=False
-        ),
+        axis=alt.Axis(title="Units, lowest score first", format=".0%", grid=False),
     )
     picture = (
         alt.Chart(pd.DataFrame({"url": [heat_image(stepped, row)]}))
@@ -168,7 +168,6 @@ def heatmap(
         )
         .encode(url="url:N")
     )
-    number = "~g" if high - low > 1e-3 else ".2e"
     tooltip = [
         alt.Tooltip("group:N", title="Group"),
         alt.Tooltip("kind:N", title="Kind"),
@@ -203,7 +202,7 @@ def heatmap(
                     orient="top",
                     gradientLength=220,
                     gradientThickness=10,
-                    format=number if shared else ".0%",
+                    format=".3~g" if shared else ".0%",
                     tickCount=4,
                 ),
             ),
@@ -229,7 +228,7 @@ def distribution(values: np.ndarray, title: str, *, removed: int = 0, height: in
         alt.Chart(frame[frame.units > 0])
         .mark_bar(binSpacing=1)
         .encode(
-            x=alt.X("low:Q", bin="binned", title="Score (higher is kept)", axis=alt.Axis(format="~g", grid=False)),
+            x=alt.X("low:Q", bin="binned", title="Score (higher is kept)", axis=alt.Axis(format=".3~g", grid=False)),
             x2="high:Q",
             y=alt.Y("units:Q", title="Units", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color(
@@ -247,13 +246,15 @@ def distribution(values: np.ndarray, title: str, *, removed: int = 0, height: in
 
 
 def accuracies(frame: pd.DataFrame, title: str, height: int | None = None) -> alt.LayerChart:
-    """Accuracies with their 95 % intervals on one line each.
+    """Accuracies with their 95% intervals on one line each.
 
     Args:
         frame: columns model (label, in order), top1, low, high (fractions).
     """
     order = list(frame.model)
-    y = alt.Y("model:N", sort=order, title=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
+    y = alt.Y(
+        "model:N", sort=order, title=None, axis=alt.Axis(labelLimit=220, labelFlush=False, ticks=False, domain=False)
+    )
     lowest = max(0.0, float(frame.low.min()) - 0.02)
     scale = alt.Scale(domain=[lowest, min(1.0, float(frame.high.max()) + 0.02)], nice=False)
     colour = alt.Color(
@@ -262,11 +263,11 @@ def accuracies(frame: pd.DataFrame, title: str, height: int | None = None) -> al
     tooltip = [
         alt.Tooltip("model:N", title="Model"),
         alt.Tooltip("top1:Q", title="Top-1", format=".1%"),
-        alt.Tooltip("low:Q", title="95 % interval from", format=".1%"),
+        alt.Tooltip("low:Q", title="95% interval from", format=".1%"),
         alt.Tooltip("high:Q", title="to", format=".1%"),
     ]
     base = alt.Chart(frame).encode(y=y, color=colour, tooltip=tooltip)
-    axis = alt.Axis(format=".0%", title="Top-1 accuracy with 95 % interval", tickCount=6)
+    axis = alt.Axis(format=".0%", title="Top-1 accuracy with 95% interval", tickCount=6)
     bars = base.mark_rule(strokeWidth=3, opacity=0.6).encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q")
     points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("top1:Q", scale=scale))
     return _finish(alt.layer(bars, points), title, height or 46 * len(frame) + 10)
@@ -276,7 +277,7 @@ def progress(frame: pd.DataFrame, title: str, *, y: str, unit: str, height: int 
     """One metric over the reports of a running job; columns step, value."""
     base = alt.Chart(frame).encode(
         x=alt.X("step:Q", title="Report", axis=alt.Axis(tickMinStep=1, grid=False)),
-        y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False), axis=alt.Axis(format="~g")),
+        y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~g")),
         tooltip=[alt.Tooltip("step:Q", title="Report"), alt.Tooltip("value:Q", title=y, format=".3~g")],
     )
     return _finish(

@@ -20,12 +20,16 @@ def of_heatmap(criterion: str, scores: Mapping[str, np.ndarray]) -> str:
     shares = {name: weak(values) / len(values) for name, values in scores.items()}
     name = max(shares, key=shares.get, default=None)
     if name is None or shares[name] == 0:
-        return f"{criterion}: no unit scores below half of its group's median"
+        return f"{criterion}: all units of a group are of similar worth, none below half of its median"
     return f"{criterion}: in {name}, {shares[name]:.0%} of the units score below half of the group's median"
 
 
 def of_group(name: str, values: np.ndarray) -> str:
-    return f"{name}: {weak(values)} of {len(values)} units score below half of the median"
+    """How far apart a group's units are."""
+    middle = float(np.median(values))
+    if middle <= 0:
+        return f"{name}: scores from {values.min():.3g} to {values.max():.3g}"
+    return f"{name}: the units score {values.min() / middle:.2f} to {values.max() / middle:.2f} times their median"
 
 
 def of_network(table: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scale
 SIZE_HELP = "Bytes of all weights and buffers as stored in float32."
 INTERVAL_HELP = (
     "Share of images classified right (top-1), with the range in which the accuracy on endlessly many such "
-    "images lies with 95 % confidence (Wilson). Fewer images, wider range."
+    "images lies with 95% confidence (Wilson). Fewer images, wider range."
 )
 
 
@@ -42,12 +42,12 @@ def size(bytes_: float) -> str:
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    return f"{100 * fraction:.{digits}f} %"
+    return f"{fraction:.{digits}%}"
 
 
 def interval(top1: float, low: float, high: float) -> str:
-    """An accuracy with its 95 % interval: ``97.2 % (95.0–98.5)``."""
-    return f"{percent(top1)} ({100 * low:.1f}–{100 * high:.1f})"
+    """An accuracy with its 95 % interval: ``97.2% (95.0–98.5%)``."""
+    return f"{percent(top1)} ({100 * low:.1f}–{percent(high)})"
 
 
 def shape(input_shape: Sequence[int]) -> str:
@@ -56,11 +56,11 @@ def shape(input_shape: Sequence[int]) -> str:
 
 
 def change(before: float, after: float) -> str:
-    """A relative change: ``−49.8 %``."""
+    """A relative change: ``−49.8%``."""
     if not before:
         return "–"
     relative = 100 * (after / before - 1)
-    return "±0 %" if abs(relative) < 0.05 else f"{'+' if relative > 0 else '−'}{abs(relative):.1f} %"
+    return "±0%" if abs(relative) < 0.05 else f"{'+' if relative > 0 else '−'}{abs(relative):.1f}%"
 
 
 def stages(names: Sequence[str], limit: int = 24) -> list[tuple[str, list[str]]]:
@@ -85,6 +85,12 @@ def _by_prefix(names: Sequence[str], depth: int) -> list[tuple[str, list[str]]]:
         parts = name.split(".")
         gathered.setdefault(".".join(parts[: min(depth, max(1, len(parts) - 1))]), []).append(name)
     return list(gathered.items())
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital and a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def middle(text: str, length: int = 30) -> str:

@@ -100,12 +100,12 @@ def test_tiles_share_one_scale():
 
 
 def test_findings_say_what_is_there():
-    assert "no unit" in findings.of_heatmap("L1", {"a": np.array([1.0, 1.0])})
+    assert "none below half" in findings.of_heatmap("L1", {"a": np.array([1.0, 1.0])})
     assert "in b, 25%" in findings.of_heatmap("L1", {"a": np.ones(4), "b": np.array([0.1, 1, 1, 1])})
     frame = pd.DataFrame({"top1": [0.97, 0.5, 0.95]})
     assert (
         findings.of_accuracies(frame)
-        == "The cut leaves 50.0 %; after recovery it is 95.0 %, 2.0 points below the base model"
+        == "The cut leaves 50.0%; after recovery it is 95.0%, 2.0 points below the base model"
     )
 
 

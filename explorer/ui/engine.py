@@ -1,0 +1,225 @@
+"""The engine as the pages call it: cached, one computation at a time, small work here and large work at the desk."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+import torch
+from torch.utils.data import Dataset, Subset
+
+from explorer.criteria import CRITERIA, Scores, score
+from explorer.criteria.features import feature_maps
+from explorer.device import choose_device
+from explorer.errors import ExplorerError
+from explorer.evaluation import Accuracy, accuracy, size_bytes
+from explorer.progress import Report, silent
+from explorer.pruning import Plan, cut, exact, mask, plan_from_budget
+from explorer.sources import LoadedModel, Task, load_model, load_task
+from explorer.structure import Structure, analyse
+
+# Masks, hooks and backend switches are process-wide, and two cores serve one network best.
+_TURN = threading.RLock()
+
+SAMPLES = 512
+INLINE_MACS = 6e10  # about a second of forward passes on two cores
+SLICE = 512
+
+
+class _Recent:
+    """The latest results by key. Not a Streamlit cache: the work reports progress to the page while it runs."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._kept, self._lock = limit, OrderedDict(), threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Accuracy]) -> Accuracy:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return made
+
+
+_ACCURACIES = _Recent(256)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model with what is known of it."""
+
+    model: LoadedModel
+    structure: Structure
+    size_bytes: int
+
+
+def _stamp(ref: str) -> str:
+    """Changes when a file behind a ref does, so that a cache never answers for an older one."""
+    scheme, colon, rest = ref.partition(":")
+    if not colon or scheme not in ("file", "run", "folder"):
+        return ""
+    path = Path(rest.partition("#")[0])
+    try:
+        parts = sorted(path.iterdir()) if path.is_dir() else [path]
+        return " ".join(f"{part.stat().st_mtime_ns}" for part in parts)
+    except OSError:
+        return "missing"
+
+
+def opened(ref: str) -> Opened:
+    """The model, analysed.
+
+    Raises:
+        ExplorerError: see `explorer.sources.load_model` and `explorer.structure.analyse`.
+    """
+    return _opened(ref, _stamp(ref))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the model and tracing its structure…")
+def _opened(ref: str, stamp: str) -> Opened:
+    model = load_model(ref)
+    with _TURN:
+        structure = analyse(model.module, model.example())
+    return Opened(model, structure, size_bytes(model.module))
+
+
+def task(ref: str, model: LoadedModel) -> Task:
+    """The task, its images fitted to the model.
+
+    Raises:
+        ExplorerError: see `explorer.sources.load_task`.
+    """
+    return _task(ref, model.input_shape, model.classes, _stamp(ref))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data…")
+def _task(ref: str, input_shape: tuple[int, ...], classes: int, stamp: str) -> Task:
+    return load_task(ref, input_shape=input_shape, classes=classes)
+
+
+def scores_are_quick(ref: str, criterion: str) -> bool:
+    """Whether scoring takes about a second at most, so that a page may wait for it."""
+    needs = CRITERIA[criterion].needs
+    passes = 3 if "gradients" in needs else 1 if needs & {"inputs", "labels"} else 0
+    return passes * opened(ref).structure.cost().macs * SAMPLES < INLINE_MACS
+
+
+def quick_scores(ref: str, data: str, criterion: str, options: Mapping[str, str]) -> Scores:
+    """Scores computed here and now.
+
+    Raises:
+        ExplorerError: see `explorer.criteria.score`.
+    """
+    data = data if CRITERIA[criterion].needs & {"inputs", "labels"} else ""
+    return _quick_scores(ref, data, criterion, tuple(sorted(options.items())), _stamp(ref))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Scoring the channels…")
+def _quick_scores(ref: str, data: str, criterion: str, options: tuple[tuple[str, str], ...], stamp: str) -> Scores:
+    found = opened(ref)
+    calibration = task(data, found.model).calibration if data else None
+    with _TURN:
+        return score(
+            criterion, found.model.module, found.structure, calibration, options=dict(options), samples=SAMPLES
+        )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def read_scores(file: str) -> Scores:
+    """Scores that a worker has left in a file."""
+    document = json.loads(Path(file).read_text(encoding="utf-8"))
+    groups = {name: np.asarray(values, dtype=np.float64) for name, values in document["groups"].items()}
+    return Scores(document["criterion"], document["seconds"], groups, document.get("skipped", {}))
+
+
+def portion(data: Dataset, macs: int) -> Dataset:
+    """The first images of `data`, as many as can be evaluated in about a second, between 64 and 512."""
+    size = int(np.clip(INLINE_MACS // max(macs, 1), 64, SLICE))
+    return data if len(data) <= size else Subset(data, range(size))
+
+
+def is_quick(ref: str) -> bool:
+    """Whether accuracy on the slice can be had within about a second."""
+    return opened(ref).structure.cost().macs * 64 <= INLINE_MACS
+
+
+def base_accuracy(ref: str, data: str, *, test: bool, report: Report = silent) -> Accuracy:
+    """Accuracy of the whole model: on the test split, or on the slice of the validation split.
+
+    Raises:
+        ExplorerError: see `explorer.evaluation.accuracy`.
+    """
+    return _accuracy(ref, data, (), "test" if test else "slice", report)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Accuracy of a plan, and how it was found: "mask" or "cut"."""
+
+    accuracy: Accuracy
+    by: str
+    inexact: tuple[str, ...]
+
+
+def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simulated:
+    """Accuracy of a plan on the validation slice: by mask where that is exact, else by cutting a copy.
+
+    Raises:
+        ExplorerError: see `explorer.evaluation.accuracy` and `explorer.pruning`.
+    """
+    structure = opened(ref).structure
+    inexact = tuple(name for name in plan.remove if not structure.groups[name].exact)
+    removed = tuple(sorted((name, tuple(units)) for name, units in plan.remove.items()))
+    return Simulated(_accuracy(ref, data, removed, "slice", report), "cut" if inexact else "mask", inexact)
+
+
+Key = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def _accuracy(ref: str, data: str, removed: Key, split: str, report: Report) -> Accuracy:
+    key = (ref, data, removed, split, _stamp(ref), _stamp(data))
+    return _ACCURACIES.get(key, lambda: _evaluated(ref, data, removed, split, report))
+
+
+def _evaluated(ref: str, data: str, removed: Key, split: str, report: Report) -> Accuracy:
+    found = opened(ref)
+    images = task(data, found.model)
+    chosen = images.test if split == "test" else portion(images.validation, found.structure.cost().macs)
+    device = choose_device("auto")
+    plan = Plan(ref, dict(removed))
+    with _TURN:
+        module = found.model.module
+        if removed:
+            by_mask = exact(found.structure, plan)
+            module = mask(module, found.structure, plan) if by_mask else cut(module, found.structure, plan).module
+        return accuracy(module, chosen, device=device, report=report)
+
+
+def plan_of(ref: str, scores: Scores, budget: Mapping[str, float]) -> Plan:
+    """The plan that removes each group's lowest-scored units to the budget's fractions."""
+    return plan_from_budget(opened(ref).structure, scores.groups, dict(budget), ref)
+
+
+@st.cache_data(max_entries=32, max_size="64 MB", show_spinner="Looking at the channels…")
+def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.ndarray | None:
+    """The group's feature maps on one test image, (channels, height, width); None where it has none."""
+    found = opened(ref)
+    image = task(data, found.model).test[index][0]
+    with _TURN:
+        return feature_maps(found.model.module, found.structure.groups[group], torch.as_tensor(image))
+
+
+def attempt(work: Callable[[], object]) -> tuple[object | None, str | None]:
+    """What `work` gives, or the sentence that says why it can't be done."""
+    try:
+        return work(), None
+    except ExplorerError as error:
+        return None, str(error)

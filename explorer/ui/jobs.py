@@ -1,0 +1,92 @@
+"""Slow work as the pages show it: start, watch, cancel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from explorer.errors import ExplorerError
+from explorer.runs.desk import DESK
+from explorer.runs.job import Job
+from explorer.ui.charts import progress
+from explorer.ui.workspace import Workspace
+
+Request = Any  # what Desk.submit takes
+
+
+def find(workspace: Workspace, kind: str) -> Job | None:
+    """The workspace's latest job of a kind, if the desk still knows it."""
+    id = workspace.jobs.get(kind)
+    if id is None:
+        return None
+    try:
+        return DESK.job(id)
+    except ExplorerError:
+        return None
+
+
+def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
+    """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
+    try:
+        workspace.remember(kind, DESK.submit(request, owner=workspace.token, title=title))
+    except ExplorerError as error:
+        st.session_state[f"refused-{kind}"] = str(error)
+
+
+def refusal(kind: str) -> None:
+    """Shows why the last `start` of this kind was refused, once."""
+    if sentence := st.session_state.pop(f"refused-{kind}", None):
+        st.error(sentence, icon=":material/block:")
+
+
+def cancel(id: str) -> None:
+    DESK.cancel(id)
+
+
+def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
+    """Shows a job that waits or runs, once a second, and reruns the page when it ends."""
+    active = not job.final
+
+    def panel() -> None:
+        now = DESK.job(job.id)
+        if now.final and active:
+            st.rerun(scope="app")
+        _running(now)
+        if more:
+            more(now)
+
+    st.fragment(panel, run_every=1 if active else None)()
+
+
+def _running(job: Job) -> None:
+    with st.container(border=True):
+        st.progress(job.fraction, text=_line(job))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Cancel", icon=":material/close:", key=f"cancel-{job.id}", on_click=cancel, args=(job.id,))
+            st.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
+
+
+def _line(job: Job) -> str:
+    if job.state == "queued":
+        ahead = DESK.position(job.id)
+        return f"Waiting: {ahead} {'job' if ahead == 1 else 'jobs'} ahead" if ahead else "Starting a worker"
+    return job.message[:1].upper() + job.message[1:]
+
+
+def outcome(job: Job) -> None:
+    """Says how a job ended when it did not end well."""
+    if job.state == "failed":
+        st.error(f"The run failed: {job.error}", icon=":material/error:")
+    elif job.state == "cancelled":
+        st.warning("The run was cancelled; nothing of it is kept.", icon=":material/cancel:")
+
+
+def learning(job: Job) -> None:
+    """The validation accuracy of a fine-tuning as it goes."""
+    points = [entry["top1"] for entry in job.history if "top1" in entry]
+    if len(points) < 2:
+        return
+    frame = pd.DataFrame({"step": range(len(points)), "value": [100 * value for value in points]})
+    title = f"Validation accuracy during recovery: {frame.value.iloc[-1]:.1f}% now, {frame.value.max():.1f}% at best"
+    st.altair_chart(progress(frame, title, y="Top-1 (%)", unit="Validation top-1 (%)"), alt=title)

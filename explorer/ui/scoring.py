@@ -1,0 +1,54 @@
+"""Scores for a page: at once where that is quick, otherwise from a job at the desk."""
+
+import streamlit as st
+
+from explorer.criteria import CRITERIA, Scores
+from explorer.errors import ExplorerError
+from explorer.ui import engine, jobs
+from explorer.ui.workspace import Workspace
+
+
+def scores_for(workspace: Workspace) -> Scores | None:
+    """The workspace's scores; None while a job computes them or its start is offered, which is drawn here."""
+    model, data, criterion = workspace.model, workspace.data, workspace.criterion
+    if engine.scores_are_quick(model, criterion):
+        try:
+            return engine.quick_scores(model, data, criterion, workspace.options)
+        except ExplorerError as error:
+            st.error(f"No scores: {error}", icon=":material/error:")
+            return None
+    return _from_desk(workspace)
+
+
+def _from_desk(workspace: Workspace) -> Scores | None:
+    spec = {
+        "model": workspace.model,
+        "data": workspace.data,
+        "criterion": workspace.criterion,
+        "options": workspace.options,
+        "samples": engine.SAMPLES,
+    }
+    kind = "score " + " ".join(str(part) for part in (*list(spec.values())[:3], sorted(workspace.options.items())))
+    job = jobs.find(workspace, kind)
+    if job and job.state == "done":
+        return engine.read_scores(job.result["file"])
+    title = CRITERIA[workspace.criterion].title
+    if job and not job.final:
+        jobs.watch(job)
+        return None
+    if job:
+        jobs.outcome(job)
+    jobs.refusal(kind)
+    with st.container(border=True):
+        st.markdown(
+            f"**{title}** has to look at {engine.SAMPLES} images, which takes a while with this model. "
+            "It runs in the background; you can go on meanwhile."
+        )
+        st.button(
+            "Score the channels",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=jobs.start,
+            args=(workspace, kind, {"kind": "score", "spec": spec}, f"Score {workspace.model} with {title}"),
+        )
+    return None

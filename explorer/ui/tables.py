@@ -1,0 +1,75 @@
+"""Tables from the engine's results, as data frames with the columns that the pages show."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from explorer.structure import Structure
+from explorer.ui import words
+
+
+def groups(structure: Structure, kept: Mapping[str, int] | None = None) -> pd.DataFrame:
+    """One row per group, in network order; `params` and `macs` are the shares that removing all of it would save."""
+    whole = structure.cost()
+    remaining = {**structure.full, **(kept or {})}
+    rows = []
+    for name, group in structure.groups.items():
+        saving = structure.saving(name)
+        rows.append(
+            {
+                "name": name,
+                "kind": group.kind,
+                "channels": group.size,
+                "unit": group.unit,
+                "units": group.units,
+                "kept": remaining[name] * group.unit,
+                "exact": group.exact,
+                "params": saving.params / max(whole.params, 1),
+                "macs": saving.macs / max(whole.macs, 1),
+                "why": group.why if group.exact else f"{group.why} Not exact: {group.reason}.",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def comparison(result: Mapping[str, Any]) -> pd.DataFrame:
+    """A prune result's base, as cut and recovered model side by side, formatted."""
+    stages = [("Base model", result["base"]), ("As cut", result.get("as_cut")), ("After recovery", result["pruned"])]
+    base = result["base"]
+    columns = {}
+    for title, found in stages:
+        if found:
+            columns[title] = [
+                top1(found),
+                _number(found, base, "params", words.count),
+                _number(found, base, "macs", words.count),
+                _number(found, base, "latency_ms", lambda value: f"{value:.2f} ms"),
+                _number(found, base, "size_bytes", words.size),
+            ]
+    index = ["Top-1 on test images (95% interval)", "Parameters", "MACs", "Latency, batch of 1", "Size on disk"]
+    return pd.DataFrame(columns, index=index)
+
+
+def top1(found: Mapping[str, Any]) -> str:
+    if found.get("top1") is None:
+        return "not measured"
+    return words.interval(found["top1"], found["top1_low"], found["top1_high"])
+
+
+def _number(found: Mapping[str, Any], base: Mapping[str, Any], key: str, text: Any) -> str:
+    value = found.get(key)
+    if value is None:
+        return "–"
+    return text(value) if found is base else f"{text(value)} ({words.change(base[key], value)})"
+
+
+def accuracies(result: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Base, as cut and recovered top-1 for a chart; None where the data has no meaningful labels."""
+    stages = [("Base model", result["base"]), ("As cut", result.get("as_cut")), ("After recovery", result["pruned"])]
+    rows = [
+        {"model": title, "top1": found["top1"], "low": found["top1_low"], "high": found["top1_high"]}
+        for title, found in stages
+        if found and found.get("top1") is not None
+    ]
+    return pd.DataFrame(rows) if rows else None

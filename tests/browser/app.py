@@ -1,0 +1,100 @@
+"""The real app in a process of its own, and Chromium to look at it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+READY = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
+PAGES = {
+    "": "Make a network smaller, and see what it costs",
+    "channel-flow": "Flow",
+    "channel-budget": "Budget",
+    "prune-run": "Prune",
+    "export-bundle": "Export",
+}
+
+
+class App:
+    """A running server; `url` is where it answers."""
+
+    def __init__(self, process: subprocess.Popen, port: int) -> None:
+        self.process, self.url = process, f"http://localhost:{port}"
+
+    def workers(self) -> list[int]:
+        """The ids of the server's own child processes."""
+        path = Path(f"/proc/{self.process.pid}/task")
+        children = (task / "children" for task in path.iterdir())
+        return [int(pid) for file in children for pid in file.read_text().split()]
+
+    def kill_worker(self) -> None:
+        for pid in self.workers():
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def running(runs: Path) -> Iterator[App]:
+    """The app on a free port, its runs in the folder `runs`."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = {**os.environ, "EXPLORER_RUNS": str(runs)}
+    log = (runs / "server.log").open("wb")
+    with log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
+        try:
+            app = App(process, port)
+            _wait_for(app)
+            yield app
+        finally:
+            process.terminate()
+
+
+def _wait_for(app: App) -> None:
+    for _ in range(300):
+        if app.process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{app.url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the app did not start")
+
+
+def launch(playwright: Playwright, chromium: str) -> Browser:
+    return playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+
+
+def settled(page: Page) -> None:
+    """Waits until the script has run; Streamlit takes a moment before it says that it runs."""
+    page.wait_for_timeout(200)
+    page.wait_for_selector(READY, timeout=PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+
+
+def visit(page: Page, url: str, title: str) -> None:
+    page.goto(url)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=PATIENCE)
+    settled(page)
+
+
+def switch(page: Page, name: str) -> None:
+    """Goes to another page by the navigation at the top."""
+    page.get_by_role("banner").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+    settled(page)

@@ -1,0 +1,61 @@
+"""Pictures of every page, light and dark, wide and narrow: ``python -m tests.browser.screenshots FOLDER``.
+
+Goes through the main job once, so that every page has something to show.
+"""
+
+import argparse
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.app import PAGES, PATIENCE, launch, running, settled, switch, visit
+
+SIZES = {"wide": (1400, 900), "narrow": (420, 900)}
+TALLEST = 5000
+
+
+def main_job(page: Page, url: str) -> str:
+    """Cuts the bundled model to half of its MACs; gives the workspace's parameter of the URL."""
+    visit(page, url, PAGES[""])
+    switch(page, "Budget")
+    page.get_by_role("button", name="Cut to target").click()
+    expect(page.get_by_text(re.compile(r"(49|50)\.\d% of MACs"))).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    switch(page, "Prune")
+    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=5 * PATIENCE)
+    return page.url.partition("?")[2]
+
+
+def shoot(browser: Browser, url: str, workspace: str, folder: Path) -> None:
+    for size, (width, height) in SIZES.items():
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page = context.new_page()
+            for path, title in PAGES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                visit(page, f"{url}/{path}?{workspace}", title)
+                tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+                page.set_viewport_size({"width": width, "height": min(tall + 20, TALLEST)})
+                page.wait_for_timeout(1500)
+                page.screenshot(path=folder / f"{path or 'model'}-{size}-{scheme}.png")
+            context.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as runs, running(Path(runs)) as app, sync_playwright() as playwright:
+        browser = launch(playwright, shutil.which("chromium"))
+        page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+        shoot(browser, app.url, main_job(page, app.url), folder)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Every page by its own address, in both colour schemes, without errors in the console."""
+
+import pytest
+from playwright.sync_api import expect
+
+from .app import PAGES, running, visit
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_open_by_link(app, page, path, scheme):
+    page.emulate_media(color_scheme=scheme)
+    visit(page, f"{app.url}/{path}", PAGES[path])
+    expect(page.get_by_role("banner").get_by_role("link")).to_have_count(len(PAGES))
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_link_to_a_page_may_be_the_first_request(page, tmp_path):
+    with running(tmp_path) as fresh:
+        visit(page, f"{fresh.url}/channel-budget", "Budget")
+        page.keyboard.press("Escape")  # Streamlit says once that it did not know the page yet
+        expect(page.get_by_role("banner").get_by_role("link")).to_have_count(len(PAGES))
+
+
+def test_one_workspace_in_two_tabs(app, page, browser):
+    visit(page, f"{app.url}/channel-budget", "Budget")
+    page.get_by_role("button", name="Apply to all").click()
+    expect(page.get_by_text("% of MACs")).not_to_have_text("100.0% of MACs")
+    kept = page.get_by_text("% of MACs").inner_text()
+    context = browser.new_context()
+    other = context.new_page()
+    visit(other, page.url, "Budget")
+    expect(other.get_by_text("% of MACs")).to_have_text(kept)
+    context.close()
