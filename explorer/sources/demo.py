@@ -104,7 +104,7 @@ def _train(module: nn.Module, task: Task, recipe: Recipe, report: Report) -> Non
     images, labels = _stacked(task.train)
     steps = len(images) // recipe.batch
     optimiser, schedule = _optimiser(module, recipe, steps)
-    module.train()
+    module.train().to(memory_format=torch.channels_last)  # half as long on a processor
     for epoch in range(recipe.epochs):
         order = torch.randperm(len(images))
         for step in range(steps):
@@ -145,7 +145,7 @@ def _augmented(images: Tensor, recipe: Recipe) -> Tensor:
     if recipe.flip:
         columns = torch.where(torch.rand(count, 1) < 0.5, columns.flip(1), columns)
     moved = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2).contiguous()
+    return moved.permute(0, 3, 1, 2)
 
 
 @torch.inference_mode()
