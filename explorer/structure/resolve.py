@@ -45,7 +45,7 @@ def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = 
     groups = {group.name: group for group in names.groups()}
     order = sorted(groups.values(), key=lambda g: names.first[g.name])
     return Resolution(
-        {g.name: g for g in order}, _blocked(ledger, unit_of, frozen), _cost(ledger, units, names, module)
+        {g.name: g for g in order}, _blocked(ledger, unit_of, frozen, module), _cost(ledger, units, names, module)
     )
 
 
@@ -250,8 +250,8 @@ def _listed(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _blocked(ledger: Ledger, unit_of: Atoms, frozen: dict[int, str]) -> tuple[Blocked, ...]:
-    """Producers with channels that can't leave, one entry per producer and reason."""
+def _blocked(ledger: Ledger, unit_of: Atoms, frozen: dict[int, str], module: nn.Module) -> tuple[Blocked, ...]:
+    """Producers with channels that can't leave, one entry per producer and reason, and layers never reached."""
     blocked = []
     for birth in ledger.births:
         if not birth.tensor or ledger.roles[birth.tensor, birth.axis] != "producer":
@@ -261,7 +261,9 @@ def _blocked(ledger: Ledger, unit_of: Atoms, frozen: dict[int, str]) -> tuple[Bl
             if unit in frozen:
                 reasons[frozen[unit]] += 1
         blocked += [Blocked(_owner(birth.tensor), size, reason) for reason, size in reasons.items()]
-    return tuple(blocked)
+    met = {name for name, _ in ledger.axes}
+    unreached = {_owner(n): p.shape[0] for n, p in module.named_parameters() if n not in met and p.dim() > 1}
+    return (*blocked, *(Blocked(name, size, "no input of this size reaches it") for name, size in unreached.items()))
 
 
 # Cost ----------------------------------------------------------------------------------------------------

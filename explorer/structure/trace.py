@@ -5,6 +5,7 @@ identity does not vary, so it costs little); for every view of a parameter, one 
 parameter. `explorer.structure.rules` says what each operator does to them.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +109,9 @@ def trace(module: nn.Module, example: Tensor) -> Ledger:
     _run(module, example, ledger, training=False)
     met = {name for name, _ in ledger.axes}
     if any(name not in met for name, _ in module.named_parameters()):
-        _run(module, torch.cat([example, example]), ledger, training=True)
+        # Auxiliary heads may need a larger input than inference; then they can't be trained at this size either.
+        with contextlib.suppress(RuntimeError):
+            _run(module, torch.cat([example, example]), ledger, training=True)
     return ledger
 
 

@@ -81,6 +81,7 @@ def test_what_can_not_be_cut_is_listed_with_its_operator():
     assert "operator sort" in reasons["sorted"]
     assert "mean over channels" in reasons["averaged"]
     assert "fixed width" in reasons["plus"]
+    assert "no input" in reasons["unused"]
 
 
 def test_a_view_with_a_remembered_width_blocks_the_group_instead_of_breaking_the_cut():

@@ -21,6 +21,13 @@ PUBLISHED = (
 ).split()
 
 
+HEAVY = {"vgg16_bn", "vit_b_32", "vit_b_16", "inception_v3"}
+
+
+def heavy(name: str) -> object:
+    return pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name
+
+
 def model(name: str) -> nn.Module:
     torch.manual_seed(0)
     return stir(build({"family": "torchvision", "name": name, "arguments": {}})).eval()
@@ -30,7 +37,7 @@ def size(name: str) -> int:
     return 299 if name == "inception_v3" else 224
 
 
-@pytest.mark.parametrize("name", GRAPH_IS_RIGHT)
+@pytest.mark.parametrize("name", [heavy(n) for n in GRAPH_IS_RIGHT])
 def test_groups_equal_those_of_torch_prunings_graph(name: str):
     module = model(name)
     example = torch.randn(1, 3, 64, 64)
@@ -53,19 +60,22 @@ def test_groups_equal_those_of_torch_prunings_graph(name: str):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [heavy(n) for n in PUBLISHED])
 def test_macs_match_the_published_figures(name: str):
     weights = torchvision.models.get_model_weights(name)
     published = next(w.meta for w in weights if "_ops" in w.meta)
-    cost = count(model(name), torch.randn(1, 3, size(name), size(name)))
+    module = model(name)
+    if name == "googlenet":  # the published parameters leave out its auxiliary heads, Inception's do not
+        module.aux1 = module.aux2 = None
+    cost = count(module, torch.randn(1, 3, size(name), size(name)))
     assert cost.macs / 1e9 == pytest.approx(published["_ops"], rel=0.02)
     assert cost.params == published["num_params"]
 
 
-@pytest.mark.parametrize("name", [n for n in PUBLISHED if n != "vit_b_16"] + ["vit_b_32", "resnext50_32x4d"])
+@pytest.mark.parametrize("name", [heavy(n) for n in (*PUBLISHED[:-1], "vit_b_32", "resnext50_32x4d")])
 def test_thirty_percent_cut_is_the_mask_costs_as_computed_and_trains(name: str):
     module = model(name)
-    pixels = {"inception_v3": 96, "vit_b_32": 224, "squeezenet1_0": 64}.get(name, 64)
+    pixels = {"inception_v3": 160, "vit_b_32": 224}.get(name, 64)
     structure = analyse(module, torch.randn(1, 3, pixels, pixels))
     assert len(structure.groups) > 5
     assert all(group.exact for group in structure.groups.values())
