@@ -45,7 +45,7 @@ def wilson(correct: int, samples: int, z: float = Z_95) -> tuple[float, float]:
     share, square = correct / samples, z * z / samples
     centre = (share + square / 2) / (1 + square)
     half = z / (1 + square) * sqrt(share * (1 - share) / samples + square / (4 * samples))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (centre - half if correct > 0 else 0.0), (centre + half if correct < samples else 1.0)
 
 
 def accuracy(

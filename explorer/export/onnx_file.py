@@ -138,8 +138,9 @@ def check_onnx(
         labels: their classes, (samples,), or None where they mean nothing.
 
     Returns:
-        `max_abs_diff` of the logits, `max_rel_diff` (of the largest logit), the `tolerance` of the first, `top1_onnx` and `top1_torch` (fractions;
-        None without labels), `agreement` (fraction of samples with the same top class), `samples`, `batches`.
+        `max_abs_diff` of the logits, `max_rel_diff` (of the largest logit), the `tolerance` of the first,
+        `top1_onnx` and `top1_torch` (fractions; None without labels), `agreement` (fraction of samples with the same
+        top class), `samples`, `batches`.
 
     Raises:
         ExplorerError: the file is no valid ONNX, onnxruntime can't run it, logits differ by more than

@@ -14,10 +14,9 @@ from explorer.evaluation import Accuracy, accuracy, fetch
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import even_batches, recalibrate
 from explorer.recovery.registry import Epoch, History, recovery
-from explorer.recovery.training import is_transformer, make_optimizer, schedule, seeded, shifted, training_loss
+from explorer.recovery.training import default_learning_rate, make_optimizer, schedule, seeded, shifted, training_loss
 
 EPOCHS = 10
-LEARNING_RATES = {"transformer": 5e-4, "convolutional": 0.02}
 
 
 @recovery(
@@ -54,7 +53,7 @@ def finetune(
     its own device, in its own mode.
 
     Args:
-        learning_rate: the peak; by default 0.02, for transformers 0.0005.
+        learning_rate: the peak; by default see `default_learning_rate`.
         report: gets `loss` (of the batch) and `top1` (last validation) after every batch.
 
     Raises:
@@ -65,7 +64,7 @@ def finetune(
         raise ExplorerError("fine-tuning needs training and validation images: give more data, or recover with none")
     if epochs < 1:
         raise ExplorerError(f"fine-tuning can't run for {epochs} epochs: use 1 or more, or recover with none")
-    rate = learning_rate or LEARNING_RATES["transformer" if is_transformer(module) else "convolutional"]
+    rate = learning_rate or default_learning_rate(module)
     began, home = perf_counter(), next(module.parameters()).device
     modes = [(layer, layer.training) for layer in module.modules()]
     warnings = ()

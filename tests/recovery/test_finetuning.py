@@ -1,0 +1,230 @@
+"""Fine-tuning learns, repeats itself, keeps the best, and copes with what networks and devices do."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+from torchvision import models
+
+from explorer.errors import Cancelled, ExplorerError
+from explorer.evaluation import accuracy
+from explorer.progress import silent
+from explorer.recovery import RECOVERIES, finetune, recover
+from explorer.recovery.training import default_learning_rate, schedule, shifted, training_loss
+from explorer.sources import load_model, load_task
+from explorer.structure import adapt
+
+CPU = torch.device("cpu")
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.drop = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.1)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.drop(F.relu(self.bn(self.conv(x))).mean((2, 3))))
+
+
+def part(count: int, seed: int) -> TensorDataset:
+    """Three classes: noise, horizontal stripes, vertical stripes."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 3
+    images = torch.randn(count, 1, 8, 8, generator=generator) * 0.3
+    stripes = torch.tensor([1.0, -1.0]).repeat(4)
+    images[labels == 1] += stripes[:, None]
+    images[labels == 2] += stripes[None, :]
+    return TensorDataset(images, labels)
+
+
+def task(**changes: object) -> SimpleNamespace:
+    parts = {"train": part(97, 0), "calibration": part(30, 1), "validation": part(30, 2), "test": part(60, 3)}
+    return SimpleNamespace(**({"ref": "stripes", "measured": True} | parts | changes))
+
+
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net()
+
+
+def weights_of(module: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+def test_it_learns_and_says_how():
+    module, seen = net(), []
+    history = finetune(
+        module,
+        task(),
+        epochs=8,
+        learning_rate=0.1,
+        batch_size=16,
+        device=CPU,
+        report=lambda f, message, **m: seen.append((f, m)),
+    )
+    assert accuracy(module, task().test, device=CPU).top1 > 0.9
+    assert history.epochs[-1].top1 > history.start
+    assert [epoch.epoch for epoch in history.epochs] == list(range(1, len(history.epochs) + 1))
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert sum("loss" in metrics and "top1" in metrics for _, metrics in seen) == 7 * len(history.epochs)
+
+
+def test_the_same_seed_gives_the_same_weights_and_disturbs_nobody():
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    results = []
+    for seed in (1, 1, 2):
+        module = net()
+        torch.random.set_rng_state(before)
+        finetune(module, task(), epochs=2, seed=seed, device=CPU)
+        assert torch.equal(torch.random.get_rng_state(), before)
+        results.append(weights_of(module))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_it():
+    module = net()
+    good = finetune(module, task(), epochs=6, learning_rate=0.1, batch_size=16, device=CPU)
+    kept = accuracy(module, task().validation, device=CPU)
+    worse = finetune(module, task(train=part(3, 9)), epochs=20, learning_rate=3.0, patience=2, device=CPU)
+    assert kept.top1 == max([good.start, *(epoch.top1 for epoch in good.epochs)])
+    assert worse.stopped_early
+    assert len(worse.epochs) == worse.best + 2
+    assert accuracy(module, task().validation, device=CPU).top1 >= worse.start
+
+
+def test_a_batch_too_large_is_summed_from_smaller_ones_to_the_same_gradient():
+    class Tight(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training and len(x) > 10:
+                raise torch.OutOfMemoryError
+            return super().forward(x)
+
+    def trained(kind: type, report=silent) -> Tensor:
+        torch.manual_seed(0)
+        module = kind()
+        module.bn, module.drop = nn.Identity(), nn.Identity()
+        finetune(module, task(), epochs=1, batch_size=32, device=CPU, report=report)
+        return weights_of(module)
+
+    said = []
+    tight = trained(Tight, lambda f, message, **m: said.append(message))
+    torch.testing.assert_close(tight, trained(Net))
+    assert [message for message in said if "memory" in message] == [
+        "out of memory: going on with batches of 16",
+        "out of memory: going on with batches of 8",
+    ]
+
+
+def test_modes_and_memory_layout_come_back():
+    module = net().eval()
+    finetune(module, task(), epochs=1, device=CPU)
+    assert not any(part.training for part in module.modules())
+    assert module.conv.weight.is_contiguous()
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_cancel_arrives_within_a_batch():
+    calls = []
+
+    def stop(fraction: float, message: str, **metrics: float) -> None:
+        calls.append(message)
+        if "epoch" in message:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        finetune(net(), task(), epochs=5, device=CPU, report=stop)
+    assert sum("epoch" in message for message in calls) == 1
+
+
+def test_a_diverging_loss_is_said():
+    bad = TensorDataset(torch.full((8, 1, 8, 8), float("nan")), torch.zeros(8).long())
+    with pytest.raises(ExplorerError, match="no longer finite"):
+        finetune(net(), task(train=bad), epochs=1, device=CPU)
+
+
+def test_networks_with_auxiliary_heads_are_trained_with_them():
+    module = models.googlenet(num_classes=3, aux_logits=True, init_weights=False).eval()
+    data = TensorDataset(torch.randn(6, 3, 32, 32), torch.tensor([0, 1, 2, 0, 1, 2]))
+    parts = {"train": data, "calibration": data, "validation": data}
+    finetune(module, task(**parts), epochs=1, batch_size=6, device=CPU)
+    assert isinstance(module(torch.randn(2, 3, 32, 32)), Tensor)
+    training_loss(module.train()(torch.randn(2, 3, 32, 32)), torch.tensor([0, 1])).backward()
+    assert module.aux1.fc2.weight.grad.abs().sum() > 0
+
+
+def test_weights_of_the_heads_in_the_loss():
+    def head(margin: float) -> Tensor:
+        return torch.tensor([[margin, 0.0]])
+
+    label = torch.tensor([0])
+    main, other = F.cross_entropy(head(1.0), label), F.cross_entropy(head(2.0), label)
+    assert training_loss((head(1.0), head(2.0)), label) == pytest.approx(float(main + 0.4 * other))
+    assert training_loss((head(1.0), head(2.0), head(2.0)), label) == pytest.approx(float(main + 0.6 * other))
+    assert training_loss((head(1.0), None, None), label) == pytest.approx(float(main))
+
+
+def test_shifts_move_whole_images_and_repeat_the_border():
+    images = torch.arange(2 * 1 * 5 * 5, dtype=torch.float32).reshape(2, 1, 5, 5)
+    moved = shifted(images, torch.Generator().manual_seed(0))
+    padded = F.pad(images, (2, 2, 2, 2), mode="replicate")
+    windows = padded.unfold(2, 5, 1).unfold(3, 5, 1).reshape(2, 25, 5, 5)
+    for image, candidates in zip(moved, windows, strict=True):
+        assert any(torch.equal(image[0], candidate) for candidate in candidates)
+    large = torch.randn(1, 1, 65, 10)
+    assert shifted(large, torch.Generator()) is large
+
+
+def test_the_learning_rate_rises_then_falls_to_nearly_nothing():
+    shares = [schedule(step, 100) for step in range(100)]
+    assert shares[0] == pytest.approx(0.1)
+    assert shares[9] == 1.0
+    assert shares[55] == pytest.approx(0.5)
+    assert shares[10:] == sorted(shares[10:], reverse=True)
+    assert shares[-1] < 0.001
+
+
+def test_transformers_get_a_rate_by_their_width():
+    assert default_learning_rate(nn.Sequential(nn.LayerNorm(96), nn.LayerNorm(96))) == pytest.approx(0.1 / 96)
+    assert default_learning_rate(nn.Sequential(nn.BatchNorm2d(4), nn.Linear(4, 4))) == 0.02
+
+
+def test_every_recovery_can_be_called_alike():
+    assert list(RECOVERIES) == ["none", "bn", "finetune"]
+    for name in RECOVERIES:
+        history = recover(name, net(), task(), epochs=1, seed=0, device=CPU)
+        assert history.recovery == name
+        assert history.to_json()["seconds"] >= 0
+
+
+def test_no_recovery_from_meaningless_data_and_no_unknown_one():
+    with pytest.raises(ExplorerError, match="needs calibration data"):
+        recover("bn", net(), task(measured=False, ref="random"), device=CPU)
+    with pytest.raises(ExplorerError, match="unknown recovery 'sleep'"):
+        recover("sleep", net(), task(), device=CPU)
+    recover("none", net(), task(measured=False, ref="random"), device=CPU)
+
+
+@pytest.mark.slow
+def test_half_a_resnet_comes_back_within_two_points():
+    loaded = load_model("demo:resnet20-digits")
+    digits = load_task("digits", input_shape=loaded.input_shape)
+    tensors = {name: tensor.clone() for name, tensor in loaded.module.state_dict().items()}
+    for name in [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in range(3)]:
+        weight = tensors[f"{name}.conv1.weight"]
+        keep = weight.abs().sum((1, 2, 3)).argsort(descending=True)[: len(weight) // 2]
+        for key in [key for key in tensors if key.startswith((f"{name}.conv1.", f"{name}.bn1.")) and tensors[key].ndim]:
+            tensors[key] = tensors[key][keep]
+        tensors[f"{name}.conv2.weight"] = tensors[f"{name}.conv2.weight"][:, keep]
+    base = accuracy(loaded.module, digits.test, device=CPU).top1
+    adapt(loaded.module, tensors)
+    assert accuracy(loaded.module, digits.test, device=CPU).top1 < base - 0.2
+    finetune(loaded.module, digits, epochs=6, device=CPU)
+    assert accuracy(loaded.module, digits.test, device=CPU).top1 > base - 0.02
