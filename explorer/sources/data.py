@@ -26,7 +26,7 @@ _SHAPES_OPTIONS = {
     "seed": integer(0, 2**31 - 1),
     "n": integer(200, 100_000),
 }
-_SHAPES_DEFAULTS = {"classes": 8, "difficulty": 0.5, "seed": 0, "n": 6000}
+_SHAPES_DEFAULTS = {"classes": 8, "difficulty": 0.5, "seed": 0, "n": 8000}
 _RANDOM_OPTIONS = {"classes": integer(2, 100_000), "seed": integer(0, 2**31 - 1)}
 _RANDOM_SIZES = {"train": 512, "calibration": 256, "validation": 128, "test": 256}
 

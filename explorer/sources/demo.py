@@ -43,7 +43,7 @@ class Recipe:
 def _recipes() -> dict[str, Recipe]:
     networks = {"resnet20": "ResNet-20", "vgg": "Slim VGG", "vit": "Vision transformer"}
     titles = {"digits": "handwritten digits", "shapes": "shapes and textures"}
-    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 20, "vgg": 20, "vit": 60}}
+    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 10, "vgg": 10, "vit": 30}}
     recipes = {}
     for data, lengths in epochs.items():
         for network, length in lengths.items():
@@ -137,13 +137,13 @@ def _optimiser(
 
 
 def _augmented(images: Tensor, recipe: Recipe) -> Tensor:
-    """Each image moved by up to `shift` pixels, its border repeated, and perhaps flipped."""
+    """Each image moved by up to `shift` pixels, its border repeated, and perhaps mirrored along either axis."""
     count, _, height, width = images.shape
     padded = F.pad(images, (recipe.shift,) * 4, mode="replicate")
     rows = torch.arange(height) + torch.randint(2 * recipe.shift + 1, (count, 1))
     columns = torch.arange(width) + torch.randint(2 * recipe.shift + 1, (count, 1))
     if recipe.flip:
-        columns = torch.where(torch.rand(count, 1) < 0.5, columns.flip(1), columns)
+        rows, columns = (torch.where(torch.rand(count, 1) < 0.5, axis.flip(1), axis) for axis in (rows, columns))
     moved = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
 

@@ -28,26 +28,26 @@ class Difficulty:
     @property
     def contrast(self) -> tuple[float, float]:
         """Range of the difference between a shape's colour and the ground's."""
-        return 0.55 - 0.43 * self.level, 0.9 - 0.5 * self.level
+        return 0.55 - 0.22 * self.level, 0.9 - 0.25 * self.level
 
     @property
     def noise(self) -> float:
         """Standard deviation of the noise of every pixel and channel."""
-        return 0.02 + 0.2 * self.level
+        return 0.02 + 0.1 * self.level
 
     @property
     def clutter(self) -> int:
         """Number of distracting patches, behind the shape and partly over its edge."""
-        return round(8 * self.level)
+        return round(4 * self.level)
 
     @property
     def radius(self) -> tuple[float, float]:
-        return 9.0 - 3.5 * self.level, 12.0 - 1.0 * self.level
+        return 9.0 - 2.0 * self.level, 12.0 - 0.5 * self.level
 
     @property
     def shift(self) -> float:
         """Largest displacement of the centre from the middle."""
-        return 2.0 + 6.0 * self.level
+        return 2.0 + 3.0 * self.level
 
 
 def generate(count: int, classes: int, difficulty: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +74,7 @@ def _draw(labels: np.ndarray, difficulty: Difficulty, generator: np.random.Gener
     colour = ground + _direction(generator, count) * uniform(*difficulty.contrast)[:, None]
     other = ground - (colour - ground) * uniform(0.2, 0.6)[:, None]
     picture = _paint(picture, labels, colour, other, difficulty, uniform)
-    for _ in range(difficulty.clutter // 3):
+    for _ in range(difficulty.clutter // 2):
         picture = _patch(picture, uniform, reach=SIZE / 2, opacity=0.8, size=(1.0, 2.5))
     picture = picture + difficulty.noise * generator.standard_normal(picture.shape, np.float32)
     return (picture.clip(0, 1) * 255).round().astype(np.uint8)
