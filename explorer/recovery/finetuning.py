@@ -1,5 +1,7 @@
 """Fine-tuning: training the cut network further, keeping its best epoch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
 from time import perf_counter
@@ -41,18 +43,19 @@ def finetune(
     seed: int = 0,
     learning_rate: float | None = None,
     batch_size: int = 64,
-    patience: int = 4,
+    patience: int | None = None,
     report: Report = silent,
 ) -> History:
     """Trains the module on `task.train`, in place, after recalibrating its batch norms.
 
     SGD with momentum, or AdamW for transformers, with a short warm-up and a cosine; inputs up to 64 px are shifted
     by up to two pixels. The weights of the epoch with the best validation top-1 (of equals the lowest validation
-    loss) are kept, those before training included; training ends after `patience` epochs without a better one.
+    loss) are kept, those before training included; training ends after `patience` epochs without a higher top-1.
     A batch that does not fit in memory is summed from smaller ones, which is reported. The module comes back on
     its own device, in its own mode.
 
     Args:
+        patience: by default a third of the epochs, at least 4.
         learning_rate: the peak; by default see `default_learning_rate`.
         report: gets `loss` (of the batch) and `top1` (last validation) after every batch.
 
@@ -64,25 +67,12 @@ def finetune(
         raise ExplorerError("fine-tuning needs training and validation images: give more data, or recover with none")
     if epochs < 1:
         raise ExplorerError(f"fine-tuning can't run for {epochs} epochs: use 1 or more, or recover with none")
-    rate = learning_rate or default_learning_rate(module)
-    began, home = perf_counter(), next(module.parameters()).device
-    modes = [(layer, layer.training) for layer in module.modules()]
-    warnings = ()
-    if len(task.calibration) >= 2 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules()):
-        warnings = recalibrate(
-            module, task.calibration, device=device, seed=seed, report=part(report, 0, 0.05)
-        ).warnings
-    try:
-        with seeded(seed, device) as generator:
-            # channels last is what the convolution kernels of processors and GPUs are fastest at
-            module.to(device, memory_format=torch.channels_last).requires_grad_(True)
-            trainer = _Trainer(module, task, device, epochs, rate, batch_size, generator, part(report, 0.05, 1))
-            trainer.run(patience)
-    finally:
-        module.to(home, memory_format=torch.contiguous_format)
-        module.zero_grad(set_to_none=True)
-        for layer, training in modes:
-            layer.training = training
+    began, rate = perf_counter(), learning_rate or default_learning_rate(module)
+    if len(task.calibration) >= 2:
+        recalibrate(module, task.calibration, device=device, seed=seed, report=part(report, 0, 0.05))
+    with _visiting(module, device), seeded(seed, device) as generator:
+        trainer = _Trainer(module, task, device, epochs, rate, batch_size, generator, part(report, 0.05, 1))
+        trainer.run(max(4, -(-epochs // 3)) if patience is None else patience)
     return History(
         "finetune",
         seconds=perf_counter() - began,
@@ -90,8 +80,22 @@ def finetune(
         start=trainer.start.top1,
         best=trainer.best_epoch,
         stopped_early=len(trainer.history) < epochs,
-        warnings=warnings,
     )
+
+
+@contextmanager
+def _visiting(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """The module on `device`, trainable, laid out channels last, which convolutions are fastest at; then as before."""
+    home = next(module.parameters()).device
+    modes = [(layer, layer.training) for layer in module.modules()]
+    try:
+        module.to(device, memory_format=torch.channels_last).requires_grad_(True)
+        yield
+    finally:
+        module.to(home, memory_format=torch.contiguous_format)
+        module.zero_grad(set_to_none=True)
+        for layer, training in modes:
+            layer.training = training
 
 
 @dataclass
@@ -113,16 +117,17 @@ class _Trainer:
         self.micro = BatchSize(self.batch_size, announce=lambda text: self.report(0.0, text))
         self.steps_per_epoch = len(self._batches())
         self.start = self.latest = best = self._validate()
-        kept = self._snapshot()
+        kept, risen = self._snapshot(), 0
         for epoch in range(1, self.epochs + 1):
             start = perf_counter()
             loss = self._train(epoch)
             self.latest = found = self._validate()
             rate, seconds = self.optimizer.param_groups[0]["lr"], perf_counter() - start
             self.history.append(Epoch(epoch, loss, found.top1, found.loss, rate, seconds))
+            risen = epoch if found.top1 > best.top1 else risen
             if (found.top1, -found.loss) > (best.top1, -best.loss):
                 best, kept, self.best_epoch = found, self._snapshot(), epoch
-            elif epoch - self.best_epoch >= patience:
+            if epoch - risen >= patience:
                 break
         self.module.load_state_dict(kept)
         self.report(1.0, f"kept epoch {self.best_epoch}", top1=best.top1)
