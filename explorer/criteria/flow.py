@@ -1,16 +1,13 @@
 """The criterion of Iterative Flow-Aware Pruning: how much activation flows through a channel's weights."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.criteria.context import Context
+from explorer.criteria.gauges import Gauge, Reading, Watch
 from explorer.criteria.members import MEMBERS, combine, host, norms, unit_means
 from explorer.criteria.registry import Option, criterion
 from explorer.structure.types import Group, Member
@@ -21,35 +18,6 @@ SCALE = Option(
     "what a layer's activation norms are divided by: nothing (IFAP), channels·height·width (IDAP), "
     "the root of height·width, or their mean over the layer's channels",
 )
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A place where a group's channels pass: `module`'s output after `activation`, or its input."""
-
-    module: str
-    activation: str
-    axis: int
-    at_input: bool
-
-
-@dataclass
-class Reading:
-    """Sums over inputs of every channel's activation norm; `positions` counts one channel's entries per input."""
-
-    total: Tensor | float = 0.0
-    inputs: int = 0
-    positions: int = 1
-
-    def add(self, other: "Reading") -> None:
-        self.total, self.inputs, self.positions = self.total + other.total, self.inputs + other.inputs, other.positions
-
-    def scaled(self, scale: str) -> np.ndarray:
-        """The mean norm d_c of every channel, divided as `scale` says."""
-        mean = host(self.total) / self.inputs
-        if scale == "layer-mean":
-            return mean / mean.mean() if mean.any() else mean
-        return mean / {"none": 1, "chw": mean.size * self.positions, "sqrt-hw": self.positions**0.5}[scale]
 
 
 @criterion(
@@ -78,7 +46,7 @@ def flow(context: Context, *, scale: str = "none", members: str = "mean") -> dic
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         parts = [
-            unit_means(readings[gauge].scaled(scale) * host(norms(tensors[m.tensor], m.axis)), m, group.units)
+            unit_means(_scaled(readings[gauge], scale) * host(norms(tensors[m.tensor], m.axis)), m, group.units)
             for gauge, m in gauges[name]
             if gauge in readings
         ]
@@ -91,7 +59,7 @@ def _gauges(group: Group, module: nn.Module) -> Iterator[tuple[Gauge, Member]]:
     if group.kind != "heads":
         producers = {member.tensor: member for member in group.of_role("producer")}
         for tap in group.taps:
-            yield Gauge(tap.module, tap.activation, tap.axis, at_input=False), producers[tap.producer]
+            yield Gauge(tap.module, tap.activation, tap.axis), producers[tap.producer]
         return
     for member in group.of_role("consumer"):
         name, _, tensor = member.tensor.rpartition(".")
@@ -101,46 +69,24 @@ def _gauges(group: Group, module: nn.Module) -> Iterator[tuple[Gauge, Member]]:
 
 def _read(context: Context, gauges: set[Gauge]) -> dict[Gauge, Reading]:
     """One pass over the data; gauges that no input passes have no reading."""
+    watch = Watch(context.module, gauges)
     readings: dict[Gauge, Reading] = {}
     for images, _ in context.batches() if gauges else ():
 
         def work(size: int, images: Tensor = images) -> dict[Gauge, Reading]:
-            fresh: dict[Gauge, Reading] = {}
-            with torch.no_grad(), _watching(context.module, gauges, fresh):
+            with torch.no_grad(), watch.open():
                 for (inputs,) in context.chunks(size, images):
                     context.module(inputs)
-            return fresh
+            return watch.readings
 
         for gauge, reading in context.batch.retry(work).items():
             readings.setdefault(gauge, Reading()).add(reading)
     return readings
 
 
-@contextmanager
-def _watching(module: nn.Module, gauges: set[Gauge], readings: dict[Gauge, Reading]) -> Iterator[None]:
-    """While open, every call of a gauged module is added to `readings`."""
-    with ExitStack() as hooks:
-        for gauge in gauges:
-            part = module.get_submodule(gauge.module)
-            register = part.register_forward_pre_hook if gauge.at_input else part.register_forward_hook
-            hooks.callback(register(_hook(gauge, readings)).remove)
-        yield
-
-
-def _hook(gauge: Gauge, readings: dict[Gauge, Reading]) -> Callable[..., None]:
-    def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | None = None) -> None:
-        seen = inputs[0] if gauge.at_input else output
-        seen = seen[0] if isinstance(seen, tuple) else seen  # attention gives its weights too
-        activation = getattr(F, gauge.activation)(seen) if gauge.activation else seen
-        readings.setdefault(gauge, Reading()).add(_measure(activation, gauge.axis))
-
-    return hook
-
-
-def _measure(activation: Tensor, axis: int) -> Reading:
-    """The reading of one call; axis 0 is the batch, everything but it and the channels is a position."""
-    channels = axis % activation.ndim
-    positions = [dim for dim in range(1, activation.ndim) if dim != channels]
-    norm = torch.linalg.vector_norm(activation, dim=positions) if positions else activation.abs()
-    wide = torch.float32 if activation.device.type == "mps" else torch.float64
-    return Reading(norm.sum(0, dtype=wide), activation.shape[0], prod(activation.shape[dim] for dim in positions))
+def _scaled(reading: Reading, scale: str) -> np.ndarray:
+    """The mean activation norm d_c of every channel, divided as `scale` says."""
+    mean = host(reading.total) / reading.inputs
+    if scale == "layer-mean":
+        return mean / mean.mean() if mean.any() else mean
+    return mean / {"none": 1, "chw": mean.size * reading.positions, "sqrt-hw": reading.positions**0.5}[scale]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from explorer.criteria.registry import Option
@@ -16,9 +15,9 @@ MEMBERS = Option(
 
 
 def sums(tensor: Tensor, axis: int) -> Tensor:
-    """The sum of every slice along `axis`, float64 where the device has it."""
-    slices = tensor.detach().movedim(axis, 0).flatten(1) if tensor.ndim > 1 else tensor.detach()[:, None]
-    return slices.sum(1, dtype=torch.float32 if tensor.device.type == "mps" else torch.float64)
+    """The sum of every slice along `axis`."""
+    others = [dim for dim in range(tensor.ndim) if dim != axis % tensor.ndim]
+    return tensor.detach().sum(others) if others else tensor.detach()
 
 
 def norms(tensor: Tensor, axis: int) -> Tensor:

@@ -77,7 +77,7 @@ def criterion(
 
 def unknown(kind: str, name: object, choices: Collection[str]) -> ExplorerError:
     """The error for a name that isn't one of `choices`: it offers the nearest ones, else all when they are few."""
-    close = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.6)
     if close:
         advice = f"did you mean {' or '.join(close)}?"
     elif len(choices) <= 12:

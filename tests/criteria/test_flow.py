@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from explorer.criteria import score
+from tests.criteria.cases import group, member, structure
 
 
 def length(weight):
@@ -77,17 +78,17 @@ def test_tokens_and_heads(heads, scale):
 
 
 @pytest.fixture
-def vectors(tools):
+def vectors():
     """x → ReLU(W x), W = ((3, 4), (−1, 0), (0, 2)), on x = (1, 1) and (2, −1)."""
     from explorer.structure.types import Tap
 
     net = nn.Sequential(nn.Linear(2, 3, bias=False), nn.ReLU(), nn.Linear(3, 2))
     with torch.no_grad():
         net[0].weight.copy_(torch.tensor([[3.0, 4.0], [-1.0, 0.0], [0.0, 2.0]]))
-    members = [tools.member("0.weight", "producer", range(3)), tools.member("2.weight", "consumer", range(3))]
-    one = tools.group("0", 3, members, [Tap("0.weight", "0", "relu", -1)], kind="linear")
+    members = [member("0.weight", "producer", range(3)), member("2.weight", "consumer", range(3))]
+    one = group("0", 3, members, [Tap("0.weight", "0", "relu", -1)], kind="linear")
     data = TensorDataset(torch.tensor([[1.0, 1.0], [2.0, -1.0]]), torch.tensor([0, 1]))
-    return net, tools.structure(one), data
+    return net, structure(one), data
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_the_batch_size_does_not_matter(plain):
         np.testing.assert_allclose(single[name], values, rtol=1e-6)
 
 
-def test_a_group_that_cannot_be_seen_is_skipped_with_a_reason(plain, tools):
-    hidden = tools.group("bare", 4, [tools.member("conv1.weight", "producer", range(4))])
-    both = tools.structure(hidden, plain.structure.groups["conv2"])
+def test_a_group_that_cannot_be_seen_is_skipped_with_a_reason(plain):
+    hidden = group("bare", 4, [member("conv1.weight", "producer", range(4))])
+    both = structure(hidden, plain.structure.groups["conv2"])
     found = score("flow", plain.module, both, plain.data, device="cpu")
     assert list(found.groups) == ["conv2"]
     assert found.skipped == {"bare": "no layer shows its activations when the model runs"}

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer.criteria import score
+from tests.criteria.cases import group, member, structure
 
 
 def mask_gradients(module, consumers, channels, images, labels):
@@ -53,7 +54,7 @@ def test_equals_the_squared_gradient_of_a_mask(net, group, consumers, unit, requ
     np.testing.assert_allclose(found, np.mean(np.square(gradients), axis=0), rtol=1e-4, atol=1e-12)
 
 
-def test_worked_number(tools):
+def test_worked_number():
     """Two classes, logits (w·m, 0), w = 2, label 0: L = log(1 + e^{-2m}), so ∂L/∂m = −2·σ(−2) at m = 1."""
 
     class Net(nn.Module):
@@ -69,16 +70,16 @@ def test_worked_number(tools):
     with torch.no_grad():
         net.a.weight.fill_(1.0)
         net.b.weight.copy_(torch.tensor([[2.0], [0.0]]))
-    members = [tools.member("a.weight", "producer", [0]), tools.member("b.weight", "consumer", [0])]
+    members = [member("a.weight", "producer", [0]), member("b.weight", "consumer", [0])]
     data = torch.utils.data.TensorDataset(torch.ones(1, 1), torch.tensor([0]))
-    found = score("taylor", net, tools.structure(tools.group("a", 1, members)), data, device="cpu").groups["a"]
+    found = score("taylor", net, structure(group("a", 1, members)), data, device="cpu").groups["a"]
     np.testing.assert_allclose(found, [(2 / (1 + np.exp(2.0))) ** 2], rtol=1e-6)
 
 
-def test_without_consumers_the_mask_is_on_the_producer_with_its_bias(plain, tools):
+def test_without_consumers_the_mask_is_on_the_producer_with_its_bias(plain):
     """Scaling conv2's rows and biases by m is a mask on its output."""
     members = [m for m in plain.structure.groups["conv2"].members if m.role != "consumer"]
-    alone = tools.structure(tools.group("conv2", 6, members))
+    alone = structure(group("conv2", 6, members))
     found = score("taylor", plain.module, alone, plain.data, device="cpu").groups["conv2"]
     images, labels = plain.data.tensors
     mask = torch.ones(6, requires_grad=True)

@@ -7,6 +7,7 @@ from torch import nn
 
 from explorer.criteria import score
 from explorer.errors import ExplorerError
+from tests.criteria.cases import group, member, structure
 
 
 def set_(tensor, values):
@@ -53,22 +54,21 @@ def test_a_head_has_the_norm_of_all_its_rows(heads):
     np.testing.assert_allclose(scores("l1", heads)["qkv"], [11, 7])
 
 
-def test_rows_of_other_groups_do_not_count_and_axes_may_be_transposed(tools):
+def test_rows_of_other_groups_do_not_count_and_axes_may_be_transposed():
     """One transposed convolution whose output channels 0–2 make this group; channel 3 belongs elsewhere."""
     module = nn.Sequential(nn.ConvTranspose2d(2, 4, 1, bias=False))
     set_(module[0].weight, [[1, 2, 3, 100], [-1, -2, -3, 100]])  # (in, out, 1, 1)
-    one = tools.group("0", 3, [tools.member("0.weight", "producer", [2, 1, 0, -1], axis=1)])
-    found = score("l1", module, tools.structure(one)).groups["0"]
+    one = group("0", 3, [member("0.weight", "producer", [2, 1, 0, -1], axis=1)])
+    found = score("l1", module, structure(one)).groups["0"]
     np.testing.assert_allclose(found, [6, 4, 2])
 
 
-def test_units_that_a_producer_does_not_make_are_averaged_over_the_others(tools):
+def test_units_that_a_producer_does_not_make_are_averaged_over_the_others():
     module = nn.ModuleDict({"a": nn.Linear(1, 2, bias=False), "b": nn.Linear(1, 1, bias=False)})
     set_(module["a"].weight, [2, 4])
     set_(module["b"].weight, [10])
-    member = tools.member
-    one = tools.group("a", 2, [member("a.weight", "producer", [0, 1]), member("b.weight", "producer", [1])])
-    np.testing.assert_allclose(score("l1", module, tools.structure(one)).groups["a"], [2, 7])
+    one = group("a", 2, [member("a.weight", "producer", [0, 1]), member("b.weight", "producer", [1])])
+    np.testing.assert_allclose(score("l1", module, structure(one)).groups["a"], [2, 7])
 
 
 def test_bn_scale_is_the_mean_absolute_gamma(residual):
