@@ -200,8 +200,10 @@ def show_accuracy(found: engine.Simulated, base: Accuracy) -> None:
     frame.fact(
         f"Accuracy, {how_found if workspace.budget else 'nothing cut'}",
         words.percent(now.top1),
-        f"{points:+.1f} points · {range_}".replace("-", "−") if workspace.budget else range_,
-        f"Top-1 before any recovery on {now.samples} validation images, with its 95% interval. {how}",
+        f"{points:+.1f} points".replace("-", "−") if workspace.budget else range_,
+        f"Top-1 on {now.samples} validation images, with its 95% interval. {how} "
+        "A low number right after a cut is normal: recovery gives most of it back.",
+        detail=f"{range_}, before recovery" if workspace.budget else "",
     )
 
 
@@ -219,25 +221,25 @@ if scores is None:
 task = frame.task_or_word(workspace, found)
 plan = engine.plan_of(workspace.model, scores, workspace.budget)
 kept = plan.kept(structure)
-table = tables.groups(structure, kept)
+table = tables.after(engine.table(workspace.model), kept)
 shares = dict(zip(table.name, table.macs, strict=True))
 whole, now = structure.cost(), structure.cost(kept)
 
-with st.grid(4, min_column_width=190):
-    was = words.change(whole.macs, now.macs), words.change(whole.params, now.params)
-    frame.fact("MACs", words.count(now.macs), f"{was[0]} · was {words.count(whole.macs)}", words.MAC_HELP)
-    frame.fact("Parameters", words.count(now.params), f"{was[1]} · was {words.count(whole.params)}", words.PARAM_HELP)
+with st.grid(4, min_column_width=170):
+    change = words.change(whole.macs, now.macs), words.change(whole.params, now.params)
+    before = f"was {words.count(whole.macs)}", f"was {words.count(whole.params)}"
+    frame.fact("MACs", words.count(now.macs), change[0], words.MAC_HELP, detail=before[0])
+    frame.fact("Parameters", words.count(now.params), change[1], words.PARAM_HELP, detail=before[1])
     frame.fact(
         "Kept",
         f"{now.macs / whole.macs:.1%} of MACs",
         f"{now.params / whole.params:.1%} of the parameters",
         "In closed form: counting the cut network gives the same numbers, to the unit.",
     )
-    place = st.container()
+    place = st.container(height="stretch")
 presets()
 history()
-title = findings.of_cut(table)
-st.altair_chart(charts.network(table, title, height=170), alt=f"The network, cut channels in grey. {title}.")
+frame.chart(findings.of_cut(table), charts.network(table, height=170), "The network, cut channels in grey")
 sliders()
 frame.onward("pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
 accuracy(place)

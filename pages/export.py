@@ -17,12 +17,13 @@ ICONS = {
     "report.json": ":material/analytics:",
     "README.md": ":material/description:",
 }
+PURPOSES = FILES | {"README.md": "the model card: what was done, what was measured, how to use it"}
 
 
 def downloads(bundle: Path) -> None:
     files = bundles.files(bundle)
     with st.grid(3, min_column_width=260):
-        for name in [name for name in FILES if name in files]:
+        for name in [name for name in ICONS if name in files]:
             with st.container(border=True, height="stretch"):
                 st.download_button(
                     f"{name} · {words.size(files[name].stat().st_size)}",
@@ -30,11 +31,11 @@ def downloads(bundle: Path) -> None:
                     file_name=name,
                     mime="application/octet-stream",
                     on_click="ignore",
-                    icon=ICONS.get(name, ":material/draft:"),
+                    icon=ICONS[name],
                     key=f"download {name}",
                     width="stretch",
                 )
-                st.caption(f"{FILES[name][:1].upper()}{FILES[name][1:]}.")
+                st.caption(words.sentence(PURPOSES[name]))
     st.download_button(
         "Everything as one zip",
         lambda: bundles.zipped(bundle),

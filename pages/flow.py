@@ -72,8 +72,8 @@ def show_group(name: str) -> None:
     group, values = structure.groups[name], scores.groups[name]
     left, right = st.columns(2, gap="medium")
     with left:
-        title = findings.of_group(name, values)
-        st.altair_chart(charts.distribution(values, title, removed=len(plan.remove.get(name, ()))), alt=title)
+        picture = charts.distribution(values, removed=len(plan.remove.get(name, ())))
+        frame.chart(findings.of_group(name, values), picture, "Histogram of the group's scores")
         st.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
     with right:
         show_maps(name)
@@ -94,7 +94,7 @@ def show_maps(name: str) -> None:
     tiles = colours.tiles(maps[[unit * index for index in (*worst, *best)]])
     picture, gallery = st.columns([1, 5])
     label = task.classes[int(task.test[index][1])]
-    picture.image(task.picture(index), caption=f"Input: {label}", width="stretch", alt=f"The test image, class {label}")
+    picture.image(task.picture(index), caption=f"Input: {label}", width=88, alt=f"The test image, class {label}")
     rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
     for heading, units, images in rows:
         gallery.caption(heading)
@@ -126,12 +126,12 @@ shared = st.segmented_control(
     persist_state="session",
     help="One for all: the same score has the same colour everywhere. Per group: the order within each group shows.",
 )
-title = findings.of_heatmap(CRITERIA[workspace.criterion].title, scores.groups)
-st.altair_chart(
-    charts.heatmap(scores.groups, facts, title, shared=shared != "One per group"),
+frame.chart(
+    findings.of_heatmap(CRITERIA[workspace.criterion].title, scores.groups),
+    charts.heatmap(scores.groups, facts, shared=shared != "One per group"),
+    "Heatmap of all scores, a row per group",
     key="heatmap",
     on_select=take_pick,
-    alt=f"Heatmap of all scores, a row per group. {title}.",
 )
 note = "Click a row to look into its group."
 if workspace.budget:

@@ -4,7 +4,8 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.sources import list_models, list_tasks
-from explorer.ui import access, charts, engine, findings, frame, jobs, session, tables, words
+from explorer.ui import access, charts, engine, findings, frame, jobs, session, words
+from explorer.ui.workspace import MODEL
 
 workspace = session.current()
 
@@ -111,10 +112,12 @@ def measure_large() -> None:
 
 
 st.title("Make a network smaller, and see what it costs", anchor=False)
+opening = (
+    " A trained one is open already: go on to the **Flow**, or choose another." if workspace.model == MODEL else ""
+)
 st.markdown(
     "A network is made of **channels**, and some of them hardly matter. See which, choose how many to remove, "
-    "measure what that does to accuracy, size and speed, and take the smaller network with you. "
-    "A trained one is open already: change it below, or go straight on to the flow."
+    f"measure what that does to accuracy, size and speed, and take the smaller network with you.{opening}"
 )
 choosers()
 
@@ -128,7 +131,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if model.trained:
         st.badge("trained", icon=":material/check:", color="green")
     else:
-        st.badge("untrained: random weights", icon=":material/warning:", color="orange")
+        st.badge("untrained", icon=":material/warning:", color="orange")
 if model.note:
     st.caption(words.sentence(model.note))
 task = frame.task_or_word(workspace, found)
@@ -144,10 +147,9 @@ with st.grid(5, min_column_width=150):
 if task is not None and task.measured and not engine.is_quick(workspace.model):
     measure_large()
 
-table = tables.groups(structure)
+table = engine.table(workspace.model)
 if not table.empty:
-    title = findings.of_network(table)
-    st.altair_chart(charts.network(table, title), alt=f"The network as a row of bars, as tall as channels. {title}.")
+    frame.chart(findings.of_network(table), charts.network(table), "The network as a row of bars, as tall as channels")
 
 st.subheader(f"{len(table)} groups of channels that can be cut", anchor=False)
 st.caption(

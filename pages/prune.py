@@ -83,8 +83,8 @@ def results(job) -> None:
     st.subheader("Before and after", anchor=False)
     compared = tables.accuracies(result)
     if compared is not None:
-        title = findings.of_accuracies(compared)
-        st.altair_chart(charts.accuracies(compared, title), alt=f"Top-1 accuracies with intervals. {title}.")
+        picture = charts.accuracies(compared)
+        frame.chart(findings.of_accuracies(compared), picture, "Top-1 accuracies with their intervals")
     st.table(tables.comparison(result))
     st.caption(
         "**As cut** is the network right after its channels left; low numbers here are normal. **After recovery** is "

@@ -55,10 +55,11 @@ def checks(result: Mapping[str, Any]) -> list[str]:
 
 def _check(check: Mapping[str, Any]) -> str:
     batches = ", ".join(map(str, check["batches"]))
-    sentence = (
-        f"**{check['name']}**: logits differ by {check['max_abs_diff']:.1e} at most "
-        f"(limit {check['tolerance']:g} of the largest) at batches of {batches}"
+    worst = check["max_abs_diff"]
+    found = (
+        "the same logits" if worst == 0 else f"logits differ by {worst:.1e} at most (limit {check['tolerance']:.1e})"
     )
+    sentence = f"**{check['name']}**: {found}, at batches of {batches}"
     if "agreement" in check:
         sentence += f"; the same class on {check['agreement']:.1%} of {check['samples']} real images"
     if check.get("top1_onnx") is not None:

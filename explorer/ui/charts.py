@@ -11,6 +11,8 @@ from explorer.ui.words import KINDS, middle, stages
 
 IMAGE_WIDTH = 1536
 GAP = 3
+# Layer names differ least in their middle.
+MIDDLE = "length(datum.label) > 30 ? slice(datum.label, 0, 10) + '…' + slice(datum.label, -19) : datum.label"
 
 
 def _kind_colour(present: Sequence[str]) -> alt.Color:
@@ -22,11 +24,14 @@ def _kind_colour(present: Sequence[str]) -> alt.Color:
 def _stage_axis(names: Sequence[str]) -> alt.Axis:
     """Stage headings along the top, each where its first group stands; crowded ones give way."""
     position = {name: index for index, name in enumerate(names)}
-    starts = {str(min(position[name] for name in members)): heading for heading, members in stages(names)}
+    wide = [(heading, members) for heading, members in stages(names) if len(members) >= len(names) / 50]
+    starts = {min(position[name] for name in members): heading for heading, members in wide}
+    if len({heading.partition(".")[0] for heading in starts.values()}) == 1:
+        starts = {at: heading.rpartition(".")[2] for at, heading in starts.items()}
     choices = " : ".join(f"datum.value == {at} ? '{middle(heading, 18)}'" for at, heading in starts.items())
     return alt.Axis(
         orient="top",
-        values=[int(at) for at in starts],
+        values=list(starts),
         labelExpr=f"{choices} : ''",
         labelOverlap="greedy",
         labelAlign="left",
@@ -40,7 +45,7 @@ def _stage_axis(names: Sequence[str]) -> alt.Axis:
     )
 
 
-def network(table: pd.DataFrame, title: str, height: int = 230) -> alt.Chart:
+def network(table: pd.DataFrame, height: int = 230) -> alt.Chart:
     """The network as a row of bars, one per group in network order, as tall as the group has channels.
 
     Args:
@@ -75,7 +80,7 @@ def network(table: pd.DataFrame, title: str, height: int = 230) -> alt.Chart:
     kept = base.mark_rect(cornerRadius=2).encode(
         y=alt.Y("keep_low:Q", axis=y_axis), y2="keep:Q", color=_kind_colour(list(table.kind))
     )
-    return _finish(alt.layer(whole, kept), title, height)
+    return _finish(alt.layer(whole, kept), height)
 
 
 def levels(
@@ -116,7 +121,7 @@ def row_height(groups: int) -> int:
 
 
 def heatmap(
-    scores: Mapping[str, np.ndarray], facts: pd.DataFrame, title: str, *, shared: bool, pick: str = "pick"
+    scores: Mapping[str, np.ndarray], facts: pd.DataFrame, *, shared: bool, pick: str = "pick"
 ) -> alt.LayerChart:
     """All scores at once: a row per group in network order, a cell per unit, sorted from low to high.
 
@@ -147,7 +152,14 @@ def heatmap(
         sort=names,
         scale=alt.Scale(paddingInner=0, paddingOuter=0),
         axis=alt.Axis(
-            title=None, labelLimit=170, labelOverlap=False, labelFlush=False, ticks=False, domain=False, labelPadding=8
+            title=None,
+            labelLimit=190,
+            labelExpr=MIDDLE,
+            labelOverlap=False,
+            labelFlush=False,
+            ticks=False,
+            domain=False,
+            labelPadding=8,
         ),
     )
     x = alt.X(
@@ -209,10 +221,10 @@ def heatmap(
         )
     )
     layers = [picture, legend, *([cuts] if (rows.cut > 0).any() else []), cover]
-    return _finish(alt.layer(*layers), title, row * len(names))
+    return _finish(alt.layer(*layers), row * len(names))
 
 
-def distribution(values: np.ndarray, title: str, *, removed: int = 0, height: int = 220) -> alt.LayerChart:
+def distribution(values: np.ndarray, *, removed: int = 0, height: int = 220) -> alt.LayerChart:
     """How one group's scores are spread; the `removed` lowest are grey, the line shows where the budget cuts."""
     ordered = np.sort(values)
     edges = np.histogram_bin_edges(ordered, bins=min(40, max(8, len(ordered) // 2)))
@@ -242,10 +254,10 @@ def distribution(values: np.ndarray, title: str, *, removed: int = 0, height: in
             ],
         )
     )
-    return _finish(alt.layer(bars), title, height)
+    return _finish(alt.layer(bars), height)
 
 
-def accuracies(frame: pd.DataFrame, title: str, height: int | None = None) -> alt.LayerChart:
+def accuracies(frame: pd.DataFrame, height: int | None = None) -> alt.LayerChart:
     """Accuracies with their 95% intervals on one line each.
 
     Args:
@@ -270,22 +282,20 @@ def accuracies(frame: pd.DataFrame, title: str, height: int | None = None) -> al
     axis = alt.Axis(format=".0%", title="Top-1 accuracy with 95% interval", tickCount=6)
     bars = base.mark_rule(strokeWidth=3, opacity=0.6).encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q")
     points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("top1:Q", scale=scale))
-    return _finish(alt.layer(bars, points), title, height or 46 * len(frame) + 10)
+    return _finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
 
 
-def progress(frame: pd.DataFrame, title: str, *, y: str, unit: str, height: int = 200) -> alt.LayerChart:
+def progress(frame: pd.DataFrame, *, y: str, unit: str, height: int = 200) -> alt.LayerChart:
     """One metric over the reports of a running job; columns step, value."""
     base = alt.Chart(frame).encode(
         x=alt.X("step:Q", title="Report", axis=alt.Axis(tickMinStep=1, grid=False)),
         y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~g")),
         tooltip=[alt.Tooltip("step:Q", title="Report"), alt.Tooltip("value:Q", title=y, format=".3~g")],
     )
-    return _finish(
-        alt.layer(base.mark_line(color=ACCENT), base.mark_point(color=ACCENT, filled=True, size=28)), title, height
-    )
+    return _finish(alt.layer(base.mark_line(color=ACCENT), base.mark_point(color=ACCENT, filled=True, size=28)), height)
 
 
-def _finish(chart: alt.LayerChart, title: str, height: int) -> alt.LayerChart:
-    heading = alt.TitleParams(title, anchor="start", fontSize=15, fontWeight=600, offset=10, limit=1200)
+def _finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
+    """As wide as its place, its plot `height` pixels high. Titles are the page's: there they wrap."""
     sizing = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return chart.properties(width="container", height=height, title=heading, autosize=sizing)
+    return chart.properties(width="container", height=height, autosize=sizing)

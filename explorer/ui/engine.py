@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 import torch
 from torch.utils.data import Dataset, Subset
@@ -21,6 +22,7 @@ from explorer.progress import Report, silent
 from explorer.pruning import Plan, cut, exact, mask, plan_from_budget
 from explorer.sources import LoadedModel, Task, load_model, load_task
 from explorer.structure import Structure, analyse
+from explorer.ui import tables
 
 # Masks, hooks and backend switches are process-wide, and two cores serve one network best.
 _TURN = threading.RLock()
@@ -89,6 +91,16 @@ def _opened(ref: str, stamp: str) -> Opened:
     with _TURN:
         structure = analyse(model.module, model.example())
     return Opened(model, structure, size_bytes(model.module))
+
+
+def table(ref: str) -> pd.DataFrame:
+    """The model's groups, see `explorer.ui.tables.groups`."""
+    return _table(ref, _stamp(ref))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _table(ref: str, stamp: str) -> pd.DataFrame:
+    return tables.groups(opened(ref).structure)
 
 
 def task(ref: str, model: LoadedModel) -> Task:

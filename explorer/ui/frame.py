@@ -1,5 +1,8 @@
 """What every page has around its content: a heading, what is loaded, where to go next."""
 
+from typing import Any
+
+import altair as alt
 import streamlit as st
 
 from explorer.errors import ExplorerError
@@ -20,18 +23,26 @@ def heading(title: str, purpose: str, workspace: Workspace) -> None:
         st.badge(workspace.data, icon=":material/image:", color="gray", help="The data of this workspace")
 
 
-def fact(label: str, value: str, note: str = "", definition: str = "", *, colour: str = "off") -> None:
-    """A number with its unit, a note below it, and its definition on hover."""
+def fact(label: str, value: str, note: str = "", definition: str = "", *, detail: str = "") -> None:
+    """A number with its unit, a note and a detail below it, and its definition on hover."""
     st.metric(
         label,
         value,
         delta=note or None,
-        delta_color=colour,
+        delta_color="off",
+        delta_description=detail or None,
         delta_arrow="off",
         help=definition or None,
         border=True,
         height="stretch",
     )
+
+
+def chart(finding: str, drawing: alt.LayerChart, what: str, **options: Any) -> None:
+    """A chart below the sentence that says what it shows; `what` names the picture for who can't see it."""
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{finding}**")
+        st.altair_chart(drawing, alt=f"{what}. {finding}.", **options)
 
 
 def model_or_stop(workspace: Workspace) -> Opened:

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.runs.desk import DESK
 from explorer.runs.job import Job
+from explorer.ui import frame
 from explorer.ui.charts import progress
 from explorer.ui.workspace import Workspace
 
@@ -84,9 +85,9 @@ def outcome(job: Job) -> None:
 
 def learning(job: Job) -> None:
     """The validation accuracy of a fine-tuning as it goes."""
-    points = [entry["top1"] for entry in job.history if "top1" in entry]
-    if len(points) < 2:
+    seen = [entry["top1"] for entry in job.history if "top1" in entry]
+    if len(seen) < 2:
         return
-    frame = pd.DataFrame({"step": range(len(points)), "value": [100 * value for value in points]})
-    title = f"Validation accuracy during recovery: {frame.value.iloc[-1]:.1f}% now, {frame.value.max():.1f}% at best"
-    st.altair_chart(progress(frame, title, y="Top-1 (%)", unit="Validation top-1 (%)"), alt=title)
+    points = pd.DataFrame({"step": range(len(seen)), "value": [100 * value for value in seen]})
+    title = f"Validation accuracy during recovery: {points.value.iloc[-1]:.1f}% now, {points.value.max():.1f}% at best"
+    frame.chart(title, progress(points, y="Top-1 (%)", unit="Validation top-1 (%)"), "Line of validation accuracies")

@@ -9,13 +9,12 @@ from explorer.structure import Structure
 from explorer.ui import words
 
 
-def groups(structure: Structure, kept: Mapping[str, int] | None = None) -> pd.DataFrame:
+def groups(structure: Structure) -> pd.DataFrame:
     """One row per group, in network order; `params` and `macs` are the shares that removing all of it would save."""
     whole = structure.cost()
-    remaining = {**structure.full, **(kept or {})}
     rows = []
     for name, group in structure.groups.items():
-        saving = structure.saving(name)
+        without = structure.cost({name: 0})
         rows.append(
             {
                 "name": name,
@@ -23,14 +22,19 @@ def groups(structure: Structure, kept: Mapping[str, int] | None = None) -> pd.Da
                 "channels": group.size,
                 "unit": group.unit,
                 "units": group.units,
-                "kept": remaining[name] * group.unit,
+                "kept": group.size,
                 "exact": group.exact,
-                "params": saving.params / max(whole.params, 1),
-                "macs": saving.macs / max(whole.macs, 1),
+                "params": 1 - without.params / max(whole.params, 1),
+                "macs": 1 - without.macs / max(whole.macs, 1),
                 "why": group.why if group.exact else f"{group.why} Not exact: {group.reason}.",
             }
         )
     return pd.DataFrame(rows)
+
+
+def after(table: pd.DataFrame, kept: Mapping[str, int]) -> pd.DataFrame:
+    """The table with the channels that `kept` units of each group come to."""
+    return table.assign(kept=[kept[name] * unit for name, unit in zip(table.name, table.unit, strict=True)])
 
 
 def comparison(result: Mapping[str, Any]) -> pd.DataFrame:

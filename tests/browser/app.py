@@ -95,6 +95,7 @@ def visit(page: Page, url: str, title: str) -> None:
 
 def switch(page: Page, name: str) -> None:
     """Goes to another page by the navigation at the top."""
+    title = PAGES[""] if name == "Model" else name
     page.get_by_role("banner").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=PATIENCE)
     settled(page)

@@ -66,7 +66,7 @@ def test_the_budget_survives_page_switches_and_reloads(app, page):
     expect(metric(page, "MACs")).to_contain_text("−")
     settled(page)
     before = metric(page, "MACs").inner_text()
-    switch(page, "Model")  # its heading differs from its name in the navigation
+    switch(page, "Model")
     switch(page, "Budget")
     expect(metric(page, "MACs")).to_have_text(before, use_inner_text=True)
     page.reload()

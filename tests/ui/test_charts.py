@@ -53,7 +53,7 @@ def test_a_large_network_takes_few_marks_and_bytes():
     generator = np.random.default_rng(0)
     scores = {f"layer{index}": generator.gamma(2, 1, 512) for index in range(120)}
     facts = pd.DataFrame({"kind": "conv", "cut": 0.5}, index=list(scores))
-    spec = charts.heatmap(scores, facts, "t", shared=True).to_dict()
+    spec = charts.heatmap(scores, facts, shared=True).to_dict()
     rows = sum(len(data) for data in spec["datasets"].values())
     assert rows < 4 * len(scores)
     assert len(charts.heat_image(charts.levels(scores, shared=True)[0], charts.row_height(120))) < 250_000
@@ -61,7 +61,7 @@ def test_a_large_network_takes_few_marks_and_bytes():
 
 def test_rows_stand_in_network_order(scores):
     facts = pd.DataFrame({"kind": ["conv", "linear"], "cut": [0.25, 0.0]}, index=["a", "b"])
-    spec = charts.heatmap(scores, facts, "t", shared=True).to_dict()
+    spec = charts.heatmap(scores, facts, shared=True).to_dict()
     sorts = [layer["encoding"]["y"]["sort"] for layer in spec["layer"] if "y" in layer["encoding"]]
     assert sorts
     assert all(order == ["a", "b"] for order in sorts)
@@ -78,17 +78,17 @@ def test_the_network_shows_whole_and_kept_channels():
             "macs": 0.5,
         }
     )
-    data = next(iter(charts.network(table, "t").to_dict()["datasets"].values()))
+    data = next(iter(charts.network(table).to_dict()["datasets"].values()))
     assert [row["half"] - row["low"] for row in data] == [16, 32]
     assert [row["keep"] - row["keep_low"] for row in data] == [16, 8]
 
 
 def test_a_distribution_counts_every_unit_once():
     values = np.random.default_rng(0).normal(size=64)
-    data = next(iter(charts.distribution(values, "t", removed=10).to_dict()["datasets"].values()))
+    data = next(iter(charts.distribution(values, removed=10).to_dict()["datasets"].values()))
     assert sum(row["units"] for row in data) == 64
     assert sum(row["units"] for row in data if row["part"] == "removed") == 10
-    charts.distribution(np.ones(4), "flat")
+    charts.distribution(np.ones(4))
 
 
 def test_tiles_share_one_scale():
