@@ -63,6 +63,7 @@ class Ledger:
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
     observations: dict[str, Observation] = field(default_factory=dict)
+    sums: dict[str, set[str]] = field(default_factory=dict)
     atoms: int = 0
 
     def bear(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False) -> Atoms:
@@ -107,6 +108,20 @@ class Ledger:
     def blur(self, atoms: Atoms, reason: str) -> None:
         """Masking these atoms is not the same as cutting them."""
         self.inexact.append((np.unique(atoms), reason))
+
+    def add_up(self, a: Atoms, b: Atoms) -> None:
+        """Remember which producers are summed, since the non-linearity after the sum is that of all of them."""
+        tensors = {birth.tensor for atoms in (a, b) for birth in self.producers_of(atoms)}
+        merged = tensors.union(*(self.sums.get(tensor, set()) for tensor in tensors))
+        self.sums.update(dict.fromkeys(merged, merged))
+
+    def activate(self, atoms: Atoms, activation: str) -> None:
+        """Write down the first non-linearity after the producers of these atoms, or after their sum."""
+        for birth in self.producers_of(atoms):
+            for tensor in {birth.tensor, *self.sums.get(birth.tensor, ())}:
+                seen = self.observations.get(tensor)
+                if seen and not seen.activation:
+                    seen.activation = activation
 
     def producers_of(self, atoms: Atoms) -> list[Birth]:
         """The births that cover exactly the run of these atoms (none, or one)."""

@@ -222,8 +222,7 @@ class _Names:
 
     def _taps(self, producers: list[str]) -> tuple[Tap, ...]:
         seen = [(p, self.ledger.observations[p]) for p in producers if p in self.ledger.observations]
-        shared = next((o.activation for _, o in seen if o.activation), "")
-        return tuple(Tap(p, o.module, o.activation or shared, o.axis) for p, o in seen)
+        return tuple(Tap(p, o.module, o.activation, o.axis) for p, o in seen)
 
 
 def _owner(tensor: str) -> str:

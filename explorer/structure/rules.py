@@ -232,25 +232,18 @@ def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     result = labels[0]
     for other in labels[1:]:
         _unite(tracer, result, other, {"mul": "product", "add": "addition"}.get(name, name))
+        if name == "add" and varying(result) == varying(other) and len(varying(result)) == 1:
+            tracer.ledger.add_up(along(result, *varying(result)), along(other, *varying(other)))
         result = result if len(varying(result)) >= len(varying(other)) else other
     axes = set(varying(result))
     for tensor, label in found:
         if label is None and any(d - len(shape) + tensor.dim() >= 0 and tensor.shape[d - len(shape)] > 1 for d in axes):
             _freeze(tracer, result, f"{name} with a tensor of fixed width")
-    if name in ACTIVATIONS:
-        _observe_activation(tracer, name, result)
+    if name in ACTIVATIONS and len(axes) == 1:
+        tracer.ledger.activate(along(result, *axes), name)
     for o in outs:
         if o.shape == shape:
             _set(tracer, o, result)
-
-
-def _observe_activation(tracer: "Tracer", name: str, label: Tensor) -> None:
-    axes = varying(label)
-    if len(axes) == 1:
-        for birth in tracer.ledger.producers_of(along(label, axes[0])):
-            seen = tracer.ledger.observations.get(birth.tensor)
-            if seen and not seen.activation:
-                seen.activation = name
 
 
 @rule(*SPATIAL)
@@ -374,7 +367,7 @@ def _batch_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
             _attach(tracer, vector, atoms)
     for birth in tracer.ledger.producers_of(atoms):
         seen = tracer.ledger.observations.get(birth.tensor)
-        if seen and not seen.normalised and not seen.activation:
+        if seen and not (seen.normalised or seen.activation or birth.tensor in tracer.ledger.sums):
             seen.module, seen.normalised, seen.axis = tracer.path[-1], True, 1
     _set(tracer, out[0], label)
 

@@ -44,6 +44,18 @@ def test_additions_tie_everything_that_writes_into_a_stream():
     assert structure.groups["a"].kind == "conv"
 
 
+def test_taps_name_the_norm_and_the_first_non_linearity_also_after_a_sum():
+    groups = structure_of(nets.Residual).groups
+    taps = {(t.producer, t.module, t.activation) for name in ("stem", "a", "d") for t in groups[name].taps}
+    assert taps == {
+        ("stem.weight", "bn", "relu"),
+        ("b.weight", "b", ""),  # summed into the stream, nothing after the sum
+        ("a.weight", "a", "silu"),
+        ("d.weight", "d", "relu"),  # the sum is normalised and then rectified
+        ("short.weight", "short", "relu"),
+    }
+
+
 def test_depthwise_and_gates_join_their_input_and_grouped_convolutions_lose_one_channel_per_group():
     structure = structure_of(nets.Mobile)
     assert producers(structure, "expand") == {"expand.weight", "depth.weight", "twofold.weight", "excite.weight"}
