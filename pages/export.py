@@ -36,15 +36,19 @@ def downloads(bundle: Path) -> None:
                     width="stretch",
                 )
                 st.caption(words.sentence(PURPOSES[name]))
-    st.download_button(
-        "Everything as one zip",
-        lambda: bundles.zipped(bundle),
-        file_name=f"{bundle.parent.name}.zip",
-        mime="application/zip",
-        on_click="ignore",
-        type="primary",
-        icon=":material/folder_zip:",
-    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Everything as one zip",
+            lambda: bundles.zipped(bundle),
+            file_name=f"{bundle.parent.name}.zip",
+            mime="application/zip",
+            on_click="ignore",
+            type="primary",
+            icon=":material/folder_zip:",
+        )
+        if st.button("Open the pruned network here", icon=":material/schema:", help="To look at it, or to cut further"):
+            workspace.choose(f"run:{bundle}", job.request["spec"]["data"])
+            st.switch_page("pages/model.py")
 
 
 def checks(result: dict) -> None:

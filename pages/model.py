@@ -8,18 +8,19 @@ from explorer.ui import access, charts, engine, findings, frame, jobs, session, 
 from explorer.ui.workspace import MODEL
 
 workspace = session.current()
+refusals = st.session_state.get("refusals", 0)  # part of the choosers' keys: a refused choice springs back
 
 
 def adopt(model: str, data: str | None = None) -> None:
     """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is shown."""
     try:
         found = engine.opened(session.permitted(model, workspace))
-        wanted = data or found.model.data or "random"
-        engine.task(session.permitted(wanted, workspace), found.model)
+        wanted = session.permitted(data or found.model.data or "random", workspace)
+        engine.task(wanted, found.model)
+        workspace.choose(found.model.ref, wanted)
     except ExplorerError as error:
-        st.error(f"{error}. {workspace.model} on {workspace.data} stays open.", icon=":material/error:")
-        return
-    workspace.choose(model.strip(), wanted.strip())
+        st.session_state["refusal"] = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
+        st.session_state["refusals"] = refusals + 1
     st.rerun()
 
 
@@ -34,7 +35,7 @@ def choosers() -> None:
         index=models.index(workspace.model),
         format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
         accept_new_options=True,
-        key=f"model-{workspace.model}",
+        key=f"model {refusals} {workspace.model}",
         help="Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], file:PATH#ARCHITECTURE, run:DIR",
     )
     refs = list(dict.fromkeys([*tasks, workspace.data]))
@@ -44,7 +45,7 @@ def choosers() -> None:
         index=refs.index(workspace.data),
         format_func=lambda ref: f"{tasks[ref]} · {ref}" if ref in tasks else ref,
         accept_new_options=True,
-        key=f"data-{workspace.data}",
+        key=f"data {refusals} {workspace.data}",
         help="Choose one, or type a data ref: digits, shapes, torchvision:NAME, folder:PATH, random (timing only)",
     )
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
@@ -120,6 +121,8 @@ st.markdown(
     f"measure what that does to accuracy, size and speed, and take the smaller network with you.{opening}"
 )
 choosers()
+if sentence := st.session_state.pop("refusal", None):
+    st.error(sentence, icon=":material/error:")
 
 found = frame.model_or_stop(workspace)
 model, structure = found.model, found.structure

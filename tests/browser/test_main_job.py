@@ -59,6 +59,10 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
     assert logits.shape == (5, 10)
     assert np.isfinite(logits).all()
 
+    page.get_by_role("button", name="Open the pruned network here").click()
+    expect(page.get_by_role("heading", name=PAGES[""], level=1)).to_be_visible()
+    expect(metric(page, "MACs")).to_contain_text("20.")
+
 
 def test_the_budget_survives_page_switches_and_reloads(app, page):
     visit(page, f"{app.url}/channel-budget", "Budget")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.workspace import WORKSPACES
+from explorer.ui import engine
+from explorer.ui.workspace import MODEL, WORKSPACES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("model", "flow", "budget", "prune", "export")
@@ -40,3 +41,93 @@ def test_addresses_differ_from_file_names():
     assert set(entries) == {path.stem for path in (ROOT / "pages").glob("*.py")}
     assert all(stem != url for stem, url in entries.items())
     assert not set(entries) & set(entries.values())
+
+
+def button(test: AppTest, label: str):
+    return next(entry for entry in test.button if entry.label == label)
+
+
+def test_a_target_becomes_the_workspaces_budget():
+    test = opened("budget")
+    button(test, "Cut to target").click().run()
+    assert not test.exception
+    structure = engine.opened(MODEL).structure
+    kept = {name: round(units * (1 - workspace(test).budget.get(name, 0))) for name, units in structure.full.items()}
+    assert structure.cost(kept).macs / structure.cost().macs == pytest.approx(0.5, rel=0.01)
+    assert workspace(test).revision == 1
+    sliders = {slider.key: slider.value for slider in test.slider}
+    assert sliders == {f"removed {name}": structure.full[name] - kept[name] for name in structure.groups}
+
+
+def test_a_slider_and_undo_act_on_the_same_budget():
+    test = opened("budget")
+    first = test.slider[0]
+    first.set_value(4).run()
+    assert workspace(test).budget == {"conv1": 4 / 16}
+    assert workspace(test).revision == 0
+    button(test, "Undo").click().run()
+    assert workspace(test).budget == {}
+    assert test.slider[0].value == 0
+
+
+def test_the_budget_is_there_after_another_page_and_for_another_session():
+    test = opened("budget")
+    button(test, "Apply to all").click().run()
+    before = workspace(test).budget
+    assert before
+    token = test.session_state["workspace"]
+    other = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    other.query_params["w"] = token
+    other.run().switch_page("pages/budget.py").run()
+    assert other.session_state["workspace"] == token
+    assert workspace(other).budget == before
+    assert [slider.value for slider in other.slider] == [slider.value for slider in test.slider]
+
+
+@pytest.mark.parametrize("ref", ["demo:resnet21-digits", "torchvision:no_such_net", "file:/nowhere/x.pth#demo:vgg"])
+def test_a_ref_that_can_not_be_opened_changes_nothing(ref):
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.session_state[f"model 0 {MODEL}"] = ref
+    test.run()
+    assert len(test.error) == 1
+    assert "stays open" in test.error[0].value
+    assert workspace(test).model == MODEL
+    assert test.selectbox(key=f"model 1 {MODEL}").value == MODEL
+    assert not test.exception
+    assert not test.run().error
+
+
+def test_data_that_does_not_fit_the_model_changes_nothing():
+    test = opened()
+    test.selectbox(key="data 0 digits").set_value("shapes").run()
+    assert "8 classes" in test.error[0].value
+    assert workspace(test).data == "digits"
+
+
+def test_an_uploaded_state_dict_becomes_the_model():
+    test = opened()
+    content = (ROOT / "assets" / "resnet20-digits.safetensors").read_bytes()
+    test.file_uploader[0].upload("../mine.safetensors", content)
+    test.text_input[0].set_value(MODEL)
+    button(test, "Open").click().run()
+    assert not test.exception
+    assert not test.error
+    assert workspace(test).model.startswith("file:")
+    assert "mine" not in workspace(test).model
+    assert [metric.value for metric in test.metric if metric.label == "Parameters"] == ["272 k"]
+
+
+def test_timing_data_has_no_accuracy():
+    test = opened()
+    test.selectbox(key="data 0 digits").set_value("random").run()
+    assert workspace(test).data == "random"
+    assert [metric.value for metric in test.metric if metric.label == "Accuracy"] == ["not measured"]
+
+
+def test_a_workspace_that_is_gone_is_replaced_by_a_new_one():
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params["w"] = "x" * 32
+    test.run()
+    assert not test.exception
+    assert workspace(test).token != "x" * 32
+    assert test.query_params["w"] == workspace(test).token

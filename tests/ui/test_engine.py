@@ -1,0 +1,67 @@
+"""What the pages get from the engine agrees with the engine."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from explorer.budget import Target, allocate
+from explorer.criteria.features import feature_maps
+from explorer.device import choose_device
+from explorer.evaluation import accuracy
+from explorer.pruning import cut
+from explorer.sources import load_model
+from explorer.structure import analyse
+from explorer.ui import engine, tables
+
+MODEL = "demo:resnet20-digits"
+
+
+@pytest.fixture(scope="module")
+def plan():
+    structure = engine.opened(MODEL).structure
+    scores = engine.quick_scores(MODEL, "digits", "l1", {})
+    return engine.plan_of(MODEL, scores, allocate("uniform", structure, scores, Target("macs", 0.8)).budget)
+
+
+def test_the_simulated_accuracy_is_the_cuts(plan):
+    found = engine.opened(MODEL)
+    simulated = engine.simulate(MODEL, "digits", plan)
+    assert simulated.by == "mask"
+    images = engine.portion(engine.task("digits", found.model).validation, found.structure.cost().macs)
+    smaller = cut(found.model.module, found.structure, plan).module
+    real = accuracy(smaller, images, device=choose_device("cpu"))
+    assert simulated.accuracy.top1 == real.top1
+    assert simulated.accuracy.samples == len(images)
+
+
+def test_results_are_kept_and_the_model_is_left_alone(plan):
+    before = {name: tensor.clone() for name, tensor in engine.opened(MODEL).model.module.state_dict().items()}
+    first = engine.simulate(MODEL, "digits", plan).accuracy
+    assert engine.simulate(MODEL, "digits", plan).accuracy is first
+    after = engine.opened(MODEL).model.module.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_feature_maps_are_what_flows_after_norm_and_activation():
+    model = load_model(MODEL)
+    structure = analyse(model.module, model.example())
+    image = model.example()[0]
+    maps = feature_maps(model.module, structure.groups["layer1.0.conv1"], image)
+    network, block = model.module, model.module.layer1[0]
+    with torch.no_grad():
+        stem = F.relu(network.bn1(network.conv1(image[None])))
+        expected = F.relu(block.bn1(block.conv1(stem)))[0]
+    assert maps.shape == (16, 32, 32)
+    np.testing.assert_allclose(maps, expected.numpy(), rtol=1e-5, atol=1e-6)
+    assert not any(part._forward_hooks for part in network.modules())
+
+
+def test_the_table_of_groups_says_what_removal_saves():
+    structure = engine.opened(MODEL).structure
+    table = tables.groups(structure)
+    assert list(table.name) == list(structure.groups)
+    row = table.set_index("name").loc["layer3.0.conv1"]
+    assert row.params == pytest.approx(structure.saving("layer3.0.conv1").params / structure.cost().params)
+    halved = tables.after(table, {name: units // 2 for name, units in structure.full.items()})
+    assert (halved.kept == table.channels // 2).all()
