@@ -16,7 +16,7 @@ from explorer.methods.stages import Record
 from explorer.progress import Report
 from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
 from explorer.recovery import recover
-from explorer.sources import LoadedModel, Task, load_model, load_task
+from explorer.sources import LoadedModel, Task, load_pair
 from explorer.structure import Cost, Structure, analyse, count
 
 if TYPE_CHECKING:
@@ -44,11 +44,9 @@ def open_subject(spec: "Spec", report: Report) -> Subject:
         ExplorerError: a ref that leads nowhere, data that does not fit the model, a model that can't be traced.
     """
     device = choose_device(spec.device)
-    report(0.0, f"loading {spec.model}")
-    loaded = load_model(spec.model, input_shape=spec.input_shape)
-    report(0.4, f"loading {spec.data}")
-    task = load_task(spec.data, input_shape=loaded.input_shape, classes=loaded.classes)
-    report(0.7, "finding the groups")
+    report(0.0, f"loading {spec.model} and {spec.data}")
+    loaded, task = load_pair(spec.model, spec.data, input_shape=spec.input_shape)
+    report(0.5, "finding the groups")
     structure = analyse(loaded.module, loaded.example())
     if not structure.groups:
         raise ExplorerError(f"{spec.model} has no group of channels that can be cut: choose another model")

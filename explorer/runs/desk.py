@@ -137,12 +137,13 @@ class Desk:
             self._closed = True
             links = []
             for lane in self._lanes.values():
+                if lane.link:
+                    links.append((lane.link, self._grace if lane.current else 0.0))
                 for job in [*lane.queue, *filter(None, [lane.current])]:
                     self._end(job, "cancelled")
                 lane.queue.clear()
-                links += filter(None, [lane.link])
-        for link in links:
-            link.close(self._grace)
+        for link, grace in links:
+            link.close(grace)
 
     def _create(self, request: dict[str, Any], owner: str, title: str, device: str) -> Job:
         id = uuid.uuid4().hex[:12]

@@ -22,7 +22,7 @@ from explorer.runs.files import place
 from explorer.runs.place import claim, finished_run
 from explorer.runs.spec import Spec
 from explorer.runs.versions import versions
-from explorer.sources import load_model, load_task
+from explorer.sources import load_model, load_pair
 from explorer.structure import Structure, analyse
 
 
@@ -103,8 +103,7 @@ def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
     """The model's measurement on the test split, with the device."""
     device = choose_device(spec.device)
     report(0.0, f"loading {spec.model} and {spec.data}")
-    loaded = load_model(spec.model, input_shape=spec.input_shape)
-    task = load_task(spec.data, input_shape=loaded.input_shape, classes=loaded.classes)
+    loaded, task = load_pair(spec.model, spec.data, input_shape=spec.input_shape)
     found = measure(loaded.module, task, loaded.input_shape, device=device, report=part(report, 0.1, 1.0))
     return {**found, "device": describe_device(device)}
 
@@ -170,8 +169,7 @@ def export_run(ref: str, path: Path, report: Report = silent) -> dict[str, Any]:
     if path.suffix != ".onnx":
         raise ExplorerError(f"--out {path} is no ONNX file: name it FILE.onnx")
     report(0.0, f"loading {ref}")
-    loaded = load_model(ref)
-    task = load_task(loaded.data or "random", input_shape=loaded.input_shape, classes=loaded.classes)
+    loaded, task = load_pair(ref)
     images, labels = fetch(task.test, torch.arange(min(len(task.test), 256)))
     with tempfile.TemporaryDirectory() as folder:
         report(0.2, "writing the ONNX file")

@@ -54,14 +54,14 @@ class Link:
         self.process.kill()
 
     def close(self, grace: float) -> None:
-        """Asks the worker to leave by closing its input, and kills it after `grace` seconds."""
+        """Asks the worker to leave by closing its input, kills it after `grace` seconds, and hears its end."""
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
             self.process.wait(grace)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+        self._thread.join()
 
     def _listen(self) -> None:
         for line in self.process.stdout:
