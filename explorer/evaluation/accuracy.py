@@ -59,14 +59,14 @@ def accuracy(
     """Accuracy of the module on (image, label) pairs, in float32 and evaluation mode.
 
     The module comes back on the device and in the mode in which it was given. Upon out-of-memory
-    the batch is halved, which is reported.
+    the batch is halved, which is logged.
 
     Raises:
         ExplorerError: there is no data, a label has no output, or not even a batch of one fits.
     """
     if len(data) == 0:
         raise ExplorerError("there are no samples to evaluate on: choose data with a test split that is not empty")
-    size = BatchSize(batch_size, announce=lambda text: report(0.0, text))
+    size = BatchSize(batch_size)
     with evaluating(module, device):
         logits, labels = size.retry(lambda n: predict(module, data, device=device, batch_size=n, report=report))
     return _summary(logits, labels)

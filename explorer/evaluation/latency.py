@@ -44,7 +44,7 @@ def latency(
 
     Each batch size is repeated for about `seconds`, warm-up included; a pass that is slow for that
     budget is repeated less often, but at least once after one warm-up pass. Where a batch does not fit in
-    memory, the largest halving of it that does is timed, which is reported and shows in `Latency.batch`.
+    memory, the largest halving of it that does is timed, which is logged and shows in `Latency.batch`.
 
     Raises:
         ExplorerError: not even a batch of one fits.
@@ -52,7 +52,7 @@ def latency(
     results = []
     with evaluating(module, device):
         for batch in batches:
-            size = BatchSize(batch, announce=lambda text: report(0.0, text))
+            size = BatchSize(batch)
             times = size.retry(lambda n: _times(module, _inputs(n, input_shape, device), warmup, seconds, report))
             results.append(
                 Latency(

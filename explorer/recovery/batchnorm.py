@@ -59,7 +59,7 @@ def recalibrate(
         raise ExplorerError("batch-norm recalibration needs at least two calibration images: give more data")
     generator = torch.Generator().manual_seed(seed)
     order = torch.cat([torch.randperm(len(data), generator=generator) for _ in range(passes)])
-    size = BatchSize(batch_size, announce=lambda text: report(0.0, text))
+    size = BatchSize(batch_size)
     with evaluating(module, device), _cumulative(layers):
         size.retry(lambda n: _observe(module, layers, data, even_batches(order, n), device, report))
     return History("bn", seconds=perf_counter() - start)

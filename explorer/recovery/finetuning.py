@@ -16,7 +16,15 @@ from explorer.evaluation import Accuracy, accuracy, fetch
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import even_batches, recalibrate
 from explorer.recovery.registry import Epoch, History, recovery
-from explorer.recovery.training import default_learning_rate, make_optimizer, schedule, seeded, shifted, training_loss
+from explorer.recovery.training import (
+    default_learning_rate,
+    layout,
+    make_optimizer,
+    schedule,
+    seeded,
+    shifted,
+    training_loss,
+)
 
 EPOCHS = 10
 
@@ -51,7 +59,7 @@ def finetune(
     SGD with momentum, or AdamW for transformers, with a short warm-up and a cosine; inputs up to 64 px are shifted
     by up to two pixels. The weights of the epoch with the best validation top-1 (of equals the lowest validation
     loss) are kept, those before training included; training ends after `patience` epochs without a higher top-1.
-    A batch that does not fit in memory is summed from smaller ones, which is reported. The module comes back on
+    A batch that does not fit in memory is summed from smaller ones, which is logged. The module comes back on
     its own device, in its own mode.
 
     Args:
@@ -85,11 +93,11 @@ def finetune(
 
 @contextmanager
 def _visiting(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """The module on `device`, trainable, laid out channels last, which convolutions are fastest at; then as before."""
+    """The module on `device`, trainable, in the `layout` for it; then as before."""
     home = next(module.parameters()).device
     modes = [(layer, layer.training) for layer in module.modules()]
     try:
-        module.to(device, memory_format=torch.channels_last).requires_grad_(True)
+        module.to(device, memory_format=layout(device)).requires_grad_(True)
         yield
     finally:
         module.to(home, memory_format=torch.contiguous_format)
@@ -114,7 +122,7 @@ class _Trainer:
     def run(self, patience: int) -> None:
         """Trains, and leaves the module with its best weights."""
         self.optimizer = make_optimizer(self.module, self.rate)
-        self.micro = BatchSize(self.batch_size, announce=lambda text: self.report(0.0, text))
+        self.micro = BatchSize(self.batch_size)
         self.steps_per_epoch = len(self._batches())
         self.start = self.latest = best = self._validate()
         kept, risen = self._snapshot(), 0
@@ -166,7 +174,7 @@ class _Trainer:
         total = 0.0
         for indices in even_batches(torch.arange(len(labels)), size):
             with training_precision(self.device):
-                outputs = self.module(images[indices].to(self.device, memory_format=torch.channels_last))
+                outputs = self.module(images[indices].to(self.device, memory_format=layout(self.device)))
                 loss = training_loss(outputs, labels[indices].to(self.device))
             (loss * (len(indices) / len(labels))).backward()
             total += loss.item() * len(indices) / len(labels)

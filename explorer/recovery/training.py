@@ -47,6 +47,15 @@ def default_learning_rate(module: nn.Module) -> float:
     return 0.1 / statistics.median_high(widths)
 
 
+def layout(device: torch.device) -> torch.memory_format:
+    """Channels last where convolutions are fastest in it, on CUDA.
+
+    On processors it would be faster too, but there the backward pass of convolutions with widths that are no
+    multiple of eight, as cuts leave them, corrupts memory with several threads (seen with torch 2.15).
+    """
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
 def make_optimizer(module: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
     """AdamW for transformers, SGD with Nesterov momentum for the rest; no decay of biases and normalisation."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]

@@ -63,12 +63,12 @@ def test_the_interval_is_symmetric_and_never_leaves_the_unit():
         assert wilson(10 - correct, 10) == pytest.approx((1 - high, 1 - low))
 
 
-def test_batches_halve_until_they_fit_and_it_is_said():
-    module, said = Given(room=2), []
-    found = accuracy(module, case(), device=CPU, batch_size=8, report=lambda f, message, **m: said.append(message))
+def test_batches_halve_until_they_fit_and_it_is_said(caplog):
+    module = Given(room=2)
+    found = accuracy(module, case(), device=CPU, batch_size=8)
     assert found.top1 == 6 / 8
     assert module.seen == [2, 2, 2, 2]
-    assert [message for message in said if "memory" in message] == [
+    assert caplog.messages == [
         "out of memory: going on with batches of 4",
         "out of memory: going on with batches of 2",
     ]

@@ -11,9 +11,8 @@ from torchvision import models
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import accuracy
-from explorer.progress import silent
 from explorer.recovery import RECOVERIES, finetune, recover
-from explorer.recovery.training import default_learning_rate, schedule, shifted, training_loss
+from explorer.recovery.training import default_learning_rate, layout, schedule, shifted, training_loss
 from explorer.sources import load_model, load_task
 from explorer.structure import adapt
 
@@ -101,24 +100,22 @@ def test_the_best_epoch_is_kept_and_patience_ends_it():
     assert accuracy(module, task().validation, device=CPU).top1 >= worse.start
 
 
-def test_a_batch_too_large_is_summed_from_smaller_ones_to_the_same_gradient():
+def test_a_batch_too_large_is_summed_from_smaller_ones_to_the_same_gradient(caplog):
     class Tight(Net):
         def forward(self, x: Tensor) -> Tensor:
             if self.training and len(x) > 10:
                 raise torch.OutOfMemoryError
             return super().forward(x)
 
-    def trained(kind: type, report=silent) -> Tensor:
+    def trained(kind: type) -> Tensor:
         torch.manual_seed(0)
         module = kind()
         module.bn, module.drop = nn.Identity(), nn.Identity()
-        finetune(module, task(), epochs=1, batch_size=32, device=CPU, report=report)
+        finetune(module, task(), epochs=1, batch_size=32, device=CPU)
         return weights_of(module)
 
-    said = []
-    tight = trained(Tight, lambda f, message, **m: said.append(message))
-    torch.testing.assert_close(tight, trained(Net))
-    assert [message for message in said if "memory" in message] == [
+    torch.testing.assert_close(trained(Tight), trained(Net))
+    assert caplog.messages == [
         "out of memory: going on with batches of 16",
         "out of memory: going on with batches of 8",
     ]
@@ -190,6 +187,11 @@ def test_the_learning_rate_rises_then_falls_to_nearly_nothing():
     assert shares[55] == pytest.approx(0.5)
     assert shares[10:] == sorted(shares[10:], reverse=True)
     assert shares[-1] < 0.001
+
+
+def test_processors_train_in_the_layout_that_is_safe_for_any_width():
+    assert layout(CPU) is torch.contiguous_format
+    assert layout(torch.device("cuda")) is torch.channels_last
 
 
 def test_transformers_get_a_rate_by_their_width():
