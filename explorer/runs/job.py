@@ -77,6 +77,12 @@ class Job:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Job":
-        """A saved job; keys of other versions are left out."""
+        """A saved job; keys of other versions are left out.
+
+        Raises:
+            TypeError: the document is none.
+        """
+        if not isinstance(document, Mapping):
+            raise TypeError("a job is a JSON object")
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in document.items() if key in known})

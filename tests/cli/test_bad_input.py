@@ -84,7 +84,7 @@ def picture(path: Path) -> None:
 
 def test_folders_without_a_task(tmp_path, capsys):
     data = tmp_path / "data"
-    assert "there" in complaint([*KEEP, "--data", f"folder:{data}"], tmp_path, capsys)
+    assert "not exist" in complaint([*KEEP, "--data", f"folder:{data}"], tmp_path, capsys)
     for index in range(8):
         picture(data / "only" / f"{index}.png")
     assert "class" in complaint([*KEEP, "--data", f"folder:{data}"], tmp_path, capsys)

@@ -92,7 +92,7 @@ def test_a_killed_worker_fails_its_job_and_is_replaced(desk):
 
 
 def test_queue_position_limit_and_cancel_of_a_waiting_job(tmp_path):
-    desk = Desk(tmp_path, limit=2)
+    desk = Desk(tmp_path, limit=2, grace=0.5)
     try:
         running = desk.submit(ENDLESS, owner="ada")
         second, third = desk.submit(QUICK, owner="ada"), desk.submit(QUICK, owner="ada")
@@ -121,7 +121,7 @@ def test_a_job_that_does_not_listen_is_killed_after_the_grace(tmp_path):
 
 
 def test_what_an_earlier_server_left_unfinished_counts_as_failed(tmp_path):
-    desk = Desk(tmp_path)
+    desk = Desk(tmp_path, grace=0.5)
     id = desk.submit(ENDLESS)
     record = Path(desk.job(id).directory) / "job.json"
     unfinished = record.read_text()
