@@ -20,6 +20,7 @@ FLAGS = (
 )
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
 PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
+expect.set_options(timeout=PATIENCE)
 PAGES = {
     "": "Make a network smaller, and see what it costs",
     "channel-flow": "Flow",
@@ -84,12 +85,12 @@ def settled(page: Page) -> None:
     """Waits until the script has run; Streamlit takes a moment before it says that it runs."""
     page.wait_for_timeout(200)
     page.wait_for_selector(READY, timeout=PATIENCE)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 def visit(page: Page, url: str, title: str) -> None:
     page.goto(url)
-    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     settled(page)
 
 
@@ -97,5 +98,5 @@ def switch(page: Page, name: str) -> None:
     """Goes to another page by the navigation at the top."""
     title = PAGES[""] if name == "Model" else name
     page.get_by_role("banner").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     settled(page)
