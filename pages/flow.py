@@ -101,7 +101,7 @@ def show_maps(name: str) -> None:
         with gallery.container(horizontal=True, gap="xsmall"):
             for index, image in zip(units, images, strict=True):
                 channel = f"channel {unit * index}"
-                st.image(image, width=76, caption=str(unit * index), alt=f"{heading}: feature map of {channel}")
+                st.image(image, width=64, caption=str(unit * index), alt=f"{heading}: feature map of {channel}")
     st.caption("Numbers are channels. Dark is silent, bright is active; all maps share one scale.")
 
 

@@ -109,6 +109,15 @@ def test_a_killed_worker_fails_its_run_and_the_next_one_works_until_cancelled(ap
     expect(page.get_by_role("button", name="Prune", exact=True)).to_be_enabled()
 
 
+def test_a_click_on_the_heatmap_chooses_the_group(app, page):
+    visit(page, f"{app.url}/channel-flow", "Flow")
+    chart = page.get_by_test_id("stVegaLiteChart").first
+    row = chart.get_by_text("layer3.1.conv1", exact=True)
+    expect(row).to_be_visible()
+    chart.click(position={"x": 600, "y": row.bounding_box()["y"] - chart.bounding_box()["y"] + 6})
+    expect(page.get_by_text("layer3.1.conv1: the units score")).to_be_visible()
+
+
 def test_a_wrong_ref_costs_nothing(app, page):
     visit(page, app.url, PAGES[""])
     chooser = page.get_by_role("combobox", name="Model")
