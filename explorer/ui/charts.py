@@ -54,17 +54,14 @@ def network(table: pd.DataFrame, height: int = 230) -> alt.Chart:
     frame = table.assign(
         position=np.arange(len(table)),
         right=np.arange(len(table)) + 0.82,
-        half=table.channels / 2,
-        low=-table.channels / 2,
-        keep=table.kept / 2,
-        keep_low=-table.kept / 2,
+        floor=0,
     )
     x = alt.X(
         "position:Q",
         axis=_stage_axis(list(table.name)),
         scale=alt.Scale(domain=[-0.1, max(len(table), 1)], nice=False, padding=0),
     )
-    y_axis = alt.Axis(labelExpr="format(2 * abs(datum.value), ',d')", title="Channels", tickCount=5, grid=False)
+    y_axis = alt.Axis(format=",d", title="Channels", tickCount=5, grid=False)
     tooltip = [
         alt.Tooltip("name:N", title="Group"),
         alt.Tooltip("kind:N", title="Kind"),
@@ -75,10 +72,10 @@ def network(table: pd.DataFrame, height: int = 230) -> alt.Chart:
     ]
     base = alt.Chart(frame).encode(x=x, x2="right:Q", tooltip=tooltip)
     whole = base.mark_rect(color=MUTED, opacity=0.28, cornerRadius=2).encode(
-        y=alt.Y("low:Q", axis=y_axis, scale=alt.Scale(nice=False)), y2="half:Q"
+        y=alt.Y("floor:Q", axis=y_axis, scale=alt.Scale(nice=False)), y2="channels:Q"
     )
     kept = base.mark_rect(cornerRadius=2).encode(
-        y=alt.Y("keep_low:Q", axis=y_axis), y2="keep:Q", color=_kind_colour(list(table.kind))
+        y=alt.Y("floor:Q", axis=y_axis), y2="kept:Q", color=_kind_colour(list(table.kind))
     )
     return _finish(alt.layer(whole, kept), height)
 

@@ -79,8 +79,7 @@ def test_the_network_shows_whole_and_kept_channels():
         }
     )
     data = next(iter(charts.network(table).to_dict()["datasets"].values()))
-    assert [row["half"] - row["low"] for row in data] == [16, 32]
-    assert [row["keep"] - row["keep_low"] for row in data] == [16, 8]
+    assert [(row["floor"], row["channels"], row["kept"]) for row in data] == [(0, 16, 16), (0, 32, 8)]
 
 
 def test_a_distribution_counts_every_unit_once():
