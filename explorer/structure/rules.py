@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Tracer", str, tuple, dict, Any], None]
 RULES: dict[str, Rule] = {}
+LARGEST = 2**27  # entries of a tensor whose identities are followed: 1 GiB where they must be written out
 
 STRUCTURAL = (
     "view _unsafe_view reshape permute transpose t expand unsqueeze squeeze slice select split split_with_sizes "
     "chunk unbind alias detach clone contiguous _to_copy roll flip index_select index repeat lift_fresh narrow "
     "unflatten flatten movedim pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _reshape_alias"
 ).split()
+PLAIN = "permute transpose t expand unsqueeze squeeze select unbind alias detach clone contiguous _to_copy".split()
 POINTWISE = (
     "relu gelu silu sigmoid hardswish hardsigmoid hardtanh clamp clamp_min clamp_max tanh dropout native_dropout neg "
     "exp log pow leaky_relu elu softplus erf rsqrt sqrt abs mish add sub rsub mul div maximum minimum where "
@@ -181,6 +183,9 @@ def _unite(tracer: "Tracer", a: Tensor, b: Tensor, what: str) -> None:
 @rule(*STRUCTURAL)
 def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
     tensor = args[0]
+    if isinstance(tensor, Tensor) and tensor.numel() > LARGEST and name not in PLAIN:
+        _unknown(tracer, name, args, kwargs, out)
+        return
     source = tracer.sources.get(tensor) if tensor not in tracer.labels else None
     if source is not None:
         moved = [_move(name, index, args, kwargs, out) for index in source.indices]
@@ -213,8 +218,7 @@ def _move(name: str, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list
         return [collapse(label.reshape(out.shape))]
     op = getattr(torch.ops.aten, name)
     moved = tree_leaves(op(label, *args[1:], **kwargs))
-    simple = name in ("permute", "transpose", "t", "expand", "unsqueeze", "squeeze", "select", "unbind")
-    return moved if simple else [collapse(m) for m in moved]
+    return moved if name in PLAIN else [collapse(m) for m in moved]
 
 
 # Operators that work entry by entry ----------------------------------------------------------------------
