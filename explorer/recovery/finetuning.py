@@ -26,7 +26,7 @@ from explorer.recovery.training import (
     training_loss,
 )
 
-EPOCHS = 10
+EPOCHS = 8
 
 
 @recovery(
