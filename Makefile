@@ -11,10 +11,10 @@ run: $(VENV)/installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: setup-dev browser lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: setup-dev browser
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -150,10 +150,12 @@ def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], report: Report)
         data=task.test,
         input_shape=loaded.input_shape,
         classes=task.classes if task.measured else loaded.classes,
-        title=loaded.title,
+        title=f"{loaded.title}, pruned",
         model=loaded.ref,
         data_ref=task.ref,
         measured=task.measured,
+        trained=loaded.trained,
+        normalisation=(task.mean, task.std),
         report=report,
     )
 
