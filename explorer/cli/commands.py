@@ -39,7 +39,7 @@ def criteria(options: Options, report: Report) -> Answer:
         {"name": c.name, "title": c.title, "needs": sorted(c.needs), "cost": c.cost, "paper": c.paper}
         for c in CRITERIA.values()
     ]
-    rows = [[e["name"], e["title"], ", ".join(e["needs"]) or "weights", e["cost"], e["paper"]] for e in entries]
+    rows = [[e["name"], e["title"], ", ".join(e["needs"]) or "nothing", e["cost"], e["paper"]] for e in entries]
     return Answer({"criteria": entries}, table(["name", "title", "needs", "cost", "paper"], rows))
 
 
