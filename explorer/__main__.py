@@ -1,8 +1,15 @@
 """``python -m explorer``."""
 
+import os
+import signal
 import sys
+
+# Threads that spin while they wait double the time of a run on a machine that does anything else; torch reads this
+# when it is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from explorer.cli import main
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up like any other end
     sys.exit(main())
