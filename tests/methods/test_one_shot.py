@@ -7,6 +7,7 @@ import torch
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS, one_shot, steps
+from explorer.methods.one_shot import afterthoughts
 from explorer.progress import silent
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec
@@ -104,11 +105,11 @@ def test_random_data_has_no_accuracy_and_gives_no_meaning():
 
 
 def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
-    spec = replace(SPEC, criterion="taylor", samples=64, recover="finetune", epochs=1, seed=3)
+    spec = replace(SPEC, criterion="taylor", samples=64, recover="bn", seed=3)
     whole = one_shot(spec)
 
     def interrupt(fraction, message, **metrics):
-        if "loss" in metrics:
+        if message.startswith("recovering: batch"):
             raise Cancelled
 
     folder = tmp_path / "out.partial"
@@ -120,6 +121,30 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
     assert resumed.plan == whole.plan
     for name, tensor in whole.module.state_dict().items():
         assert torch.equal(tensor, resumed.module.state_dict()[name]), name
+
+
+def test_slower_although_smaller_is_said():
+    def found(latency, p95, macs):
+        return {"top1": None, "params": macs, "macs": macs, "latency_ms": latency, "latency": [{"p95_ms": p95}]}
+
+    base = found(10.0, 12.0, macs=100)
+    assert afterthoughts(SPEC, base, base, found(10.4, 13, macs=50)) == []
+    [noisy] = afterthoughts(SPEC, base, base, found(11.0, 13, macs=50))
+    assert "11.00 ms for one input instead of 10.00 ms" in noisy
+    assert "quiet machine" in noisy
+    [slow] = afterthoughts(SPEC, base, base, found(13.0, 14, macs=50))
+    assert "quiet machine" not in slow
+
+
+def test_lost_accuracy_is_said():
+    def found(top1):
+        return {"top1": top1, "params": 1, "macs": 1, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]}
+
+    whole = {**found(0.9), "params": 2, "macs": 2}
+    assert "usual right after a cut" in afterthoughts(SPEC, whole, found(0.5), found(0.5))[0]
+    recovered = replace(SPEC, recover="finetune")
+    assert afterthoughts(recovered, whole, found(0.5), found(0.8)) == []
+    assert "lowered test top-1" in afterthoughts(recovered, whole, found(0.5), found(0.4))[0]
 
 
 def test_registered():
