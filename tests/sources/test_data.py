@@ -14,7 +14,7 @@ from explorer.sources import PARTS, load_task, shapes
 from explorer.sources.task import fit, stratified_split
 from explorer.sources.vision import read_cifar_records
 
-SMALL = "shapes?n=400&classes=4"
+SMALL = "shapes?n=400&classes=4&difficulty=0.5"
 
 
 def labels(images) -> np.ndarray:
