@@ -28,26 +28,36 @@ class Difficulty:
     @property
     def contrast(self) -> tuple[float, float]:
         """Range of the difference between a shape's colour and the ground's."""
-        return 0.55 - 0.22 * self.level, 0.9 - 0.25 * self.level
+        return 0.4 - 0.36 * self.level, 0.9 - 0.1 * self.level
 
     @property
-    def noise(self) -> float:
-        """Standard deviation of the noise of every pixel and channel."""
-        return 0.02 + 0.1 * self.level
+    def tint(self) -> float:
+        """How far a shape's colour strays from simply brighter than the ground."""
+        return 1.2 * self.level
+
+    @property
+    def noise(self) -> tuple[float, float]:
+        """Range of the standard deviation of a picture's noise."""
+        return 0.02, 0.03 + 0.24 * self.level
 
     @property
     def clutter(self) -> int:
-        """Number of distracting patches, behind the shape and partly over its edge."""
-        return round(4 * self.level)
+        """Number of distracting patches behind the shape; half as many small ones lie over it."""
+        return round(6 * self.level)
 
     @property
     def radius(self) -> tuple[float, float]:
-        return 9.0 - 2.0 * self.level, 12.0 - 0.5 * self.level
+        return 9.0 - 3.0 * self.level, 12.0 - self.level
 
     @property
     def shift(self) -> float:
         """Largest displacement of the centre from the middle."""
-        return 2.0 + 3.0 * self.level
+        return 1.0 + 2.0 * self.level
+
+    @property
+    def turn(self) -> float:
+        """Largest angle by which a shape is turned, in radians."""
+        return np.pi * (0.04 + 0.12 * self.level)
 
 
 def generate(count: int, classes: int, difficulty: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,16 +77,17 @@ def generate(count: int, classes: int, difficulty: float, seed: int) -> tuple[np
 def _draw(labels: np.ndarray, difficulty: Difficulty, generator: np.random.Generator) -> np.ndarray:
     count = len(labels)
     uniform = _uniform(generator, count)
-    ground = uniform(0.25, 0.75, channels=3)
+    ground = uniform(0.15, 0.55, channels=3)
     picture = ground + _slope(uniform)
     for _ in range(difficulty.clutter):
         picture = _patch(picture, uniform, reach=SIZE / 2, opacity=0.6)
-    colour = ground + _direction(generator, count) * uniform(*difficulty.contrast)[:, None]
+    colour = ground + _direction(generator, count, difficulty.tint) * uniform(*difficulty.contrast)[:, None]
     other = ground - (colour - ground) * uniform(0.2, 0.6)[:, None]
     picture = _paint(picture, labels, colour, other, difficulty, uniform)
     for _ in range(difficulty.clutter // 2):
         picture = _patch(picture, uniform, reach=SIZE / 2, opacity=0.8, size=(1.0, 2.5))
-    picture = picture + difficulty.noise * generator.standard_normal(picture.shape, np.float32)
+    noise = uniform(*difficulty.noise)[:, None]
+    picture = picture + noise * generator.standard_normal(picture.shape, np.float32)
     return (picture.clip(0, 1) * 255).round().astype(np.uint8)
 
 
@@ -90,7 +101,7 @@ def _paint(
 ) -> np.ndarray:
     """The labelled shape in its texture: `colour`, and `other` in the texture's gaps."""
     centre = uniform(-difficulty.shift, difficulty.shift), uniform(-difficulty.shift, difficulty.shift)
-    u, v = _turned(*centre, uniform(0, 2 * np.pi))
+    u, v = _turned(*centre, uniform(-difficulty.turn, difficulty.turn))
     inside = _coverage(_distance(labels % len(SHAPES), u, v, uniform(*difficulty.radius)))
     u, v = _turned(*centre, uniform(0, 2 * np.pi))
     texture = _texture(labels // len(SHAPES), u, v, uniform(1.6, 2.4), uniform(0, 2 * np.pi))[:, None]
@@ -153,9 +164,9 @@ def _coverage(distance: Field) -> Field:
     return (0.5 - distance).clip(0, 1)
 
 
-def _direction(generator: np.random.Generator, count: int) -> np.ndarray:
-    """A random unit vector in colour space for every image, (count, 3, 1, 1)."""
-    vector = generator.standard_normal((count, 3, 1, 1), np.float32)
+def _direction(generator: np.random.Generator, count: int, tint: float) -> np.ndarray:
+    """A unit vector in colour space for every image, (count, 3, 1, 1): towards white, and randomly off by `tint`."""
+    vector = 1 + tint * generator.standard_normal((count, 3, 1, 1), np.float32)
     return vector / np.linalg.norm(vector, axis=1, keepdims=True)
 
 
