@@ -13,7 +13,7 @@ COPY --chown=explorer:explorer pages pages
 
 USER explorer
 # Served to others: paths typed into the browser are confined to this folder.
-ENV EXPLORER_ROOTS=/home/explorer/data EXPLORER_RUNS=/home/explorer/runs PYTHONUNBUFFERED=1
+ENV EXPLORER_ROOTS=/home/explorer/data EXPLORER_RUNS=/home/explorer/runs PYTHONUNBUFFERED=1 OMP_WAIT_POLICY=PASSIVE
 RUN mkdir -p /home/explorer/data /home/explorer/runs
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -1,5 +1,8 @@
 """The two ways in which work ends early without being a defect of the program."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class ExplorerError(Exception):
     """Bad input or an impossible request.
@@ -9,5 +12,18 @@ class ExplorerError(Exception):
     """
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - nothing went wrong
     """Raised inside long work, at the next report, when a person asked to stop."""
+
+
+def unknown(kind: str, name: object, choices: Iterable[str], few: int = 12) -> ExplorerError:
+    """The error for a name that isn't one of `choices`: it offers the nearest ones, else all when they are few."""
+    choices = list(choices)
+    close = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.6)
+    if close:
+        advice = f"did you mean {' or '.join(close)}?"
+    elif len(choices) <= few:
+        advice = f"known are {', '.join(choices)}" if choices else "there is none"
+    else:
+        advice = f"there are {len(choices)}, such as {', '.join(choices[:5])}"
+    return ExplorerError(f"unknown {kind} {str(name)!r}: {advice}")

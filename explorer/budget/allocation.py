@@ -10,9 +10,8 @@ from explorer.budget.allocators import ALLOCATORS, Allocator
 from explorer.budget.normalisers import NORMALISERS, Normaliser
 from explorer.budget.search import nearest_prefix, refine
 from explorer.budget.target import Budget, Target
-from explorer.criteria.registry import unknown
 from explorer.criteria.scoring import Scores
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.structure.types import Structure
 
 MINIMUM = 0.1

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from math import isfinite
 
-from explorer.criteria.registry import unknown
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.structure.types import Cost
 
 Budget = dict[str, float]

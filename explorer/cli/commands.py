@@ -6,9 +6,9 @@ from typing import Any
 
 from explorer.cli.console import Answer, table
 from explorer.cli.wording import measurement_table, prune_text
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.progress import Report
-from explorer.runs.spec import Spec, unknown
+from explorer.runs.spec import Spec
 
 Options = argparse.Namespace
 

@@ -1,12 +1,11 @@
 """The registry of criteria, filled by a decorator."""
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from explorer.errors import ExplorerError
+from explorer.errors import unknown
 
 NEEDS = frozenset({"inputs", "labels", "gradients", "batch norm"})
 
@@ -73,15 +72,3 @@ def criterion(
         return function
 
     return register
-
-
-def unknown(kind: str, name: object, choices: Collection[str]) -> ExplorerError:
-    """The error for a name that isn't one of `choices`: it offers the nearest ones, else all when they are few."""
-    close = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.6)
-    if close:
-        advice = f"did you mean {' or '.join(close)}?"
-    elif len(choices) <= 12:
-        advice = f"use {', '.join(choices)}" if choices else "there is none"
-    else:
-        advice = f"there are {len(choices)}, such as {', '.join(list(choices)[:5])}"
-    return ExplorerError(f"unknown {kind} {str(name)!r}: {advice}")

@@ -12,9 +12,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from explorer.criteria.context import Context, calibration_slice
-from explorer.criteria.registry import CRITERIA, Criterion, unknown
+from explorer.criteria.registry import CRITERIA, Criterion
 from explorer.device import BatchSize, choose_device
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.progress import Report, silent
 from explorer.structure.types import Structure
 

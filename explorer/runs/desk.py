@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from explorer.device import choose_device
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.runs.job import FILE, Job
 from explorer.runs.kinds import KINDS
 from explorer.runs.link import Event, Link
-from explorer.runs.spec import Spec, unknown
+from explorer.runs.spec import Spec
 
 QUEUE_LIMIT = 8
 GRACE = 5.0

@@ -2,22 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 
 PLANNED_METHODS = ("ifap", "idap", "spvr", "dg2pf")
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> ExplorerError:
-    """The error for a name that does not exist: names the nearest one, or all when none is near."""
-    known = list(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
-    return ExplorerError(f"unknown {what} {name!r}: {hint}")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torchvision import models
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.sources.attention import replace_attention
-from explorer.sources.refs import one_line, unknown
+from explorer.sources.refs import one_line
 from explorer.sources.zoo import ZOO
 
 FAMILIES = ("demo", "torchvision")

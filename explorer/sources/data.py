@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.sources import shapes
 from explorer.sources.digits import CLASSES, digits
 from explorer.sources.folder import folder_task
-from explorer.sources.refs import fraction, integer, split_query, unknown
+from explorer.sources.refs import fraction, integer, split_query
 from explorer.sources.task import PARTS, PixelImages, Task, fit_note, stratified_split
 from explorer.sources.vision import DATASETS, read_dataset
 
@@ -26,7 +26,7 @@ _SHAPES_OPTIONS = {
     "seed": integer(0, 2**31 - 1),
     "n": integer(200, 100_000),
 }
-_SHAPES_DEFAULTS = {"classes": 8, "difficulty": 0.5, "seed": 0, "n": 8000}
+_SHAPES_DEFAULTS = {"classes": 8, "difficulty": 0.55, "seed": 0, "n": 8000}
 _RANDOM_OPTIONS = {"classes": integer(2, 100_000), "seed": integer(0, 2**31 - 1)}
 _RANDOM_SIZES = {"train": 512, "calibration": 256, "validation": 128, "test": 256}
 

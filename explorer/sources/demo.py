@@ -43,14 +43,16 @@ class Recipe:
 def _recipes() -> dict[str, Recipe]:
     networks = {"resnet20": "ResNet-20", "vgg": "Slim VGG", "vit": "Vision transformer"}
     titles = {"digits": "handwritten digits", "shapes": "shapes and textures"}
-    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 10, "vgg": 10, "vit": 30}}
+    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 6, "vgg": 6, "vit": 12}}
     recipes = {}
     for data, lengths in epochs.items():
         for network, length in lengths.items():
+            batch = {"digits": 64, "shapes": 32}[data]
             optimiser = ("adamw", 2e-3, 0.05) if network == "vit" else ("sgd", 0.1, 5e-4)
+            scaled = (optimiser[0], optimiser[1] * batch / 64, optimiser[2])
             title = f"{networks[network]}, {titles[data]}"
             recipes[f"demo:{network}-{data}"] = Recipe(
-                network, data, title, length, *optimiser, shift=2, flip=data == "shapes"
+                network, data, title, length, *scaled, shift=2, flip=data == "shapes", batch=batch
             )
     return recipes
 
@@ -137,13 +139,13 @@ def _optimiser(
 
 
 def _augmented(images: Tensor, recipe: Recipe) -> Tensor:
-    """Each image moved by up to `shift` pixels, its border repeated, and perhaps mirrored along either axis."""
+    """Each image moved by up to `shift` pixels, its border repeated, and perhaps mirrored left to right."""
     count, _, height, width = images.shape
     padded = F.pad(images, (recipe.shift,) * 4, mode="replicate")
     rows = torch.arange(height) + torch.randint(2 * recipe.shift + 1, (count, 1))
     columns = torch.arange(width) + torch.randint(2 * recipe.shift + 1, (count, 1))
     if recipe.flip:
-        rows, columns = (torch.where(torch.rand(count, 1) < 0.5, axis.flip(1), axis) for axis in (rows, columns))
+        columns = torch.where(torch.rand(count, 1) < 0.5, columns.flip(1), columns)
     moved = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.sources import pretrained
 from explorer.sources.architectures import build, torchvision_names
 from explorer.sources.data import load_task
 from explorer.sources.files import load_weights, read_json, read_tensors
-from explorer.sources.refs import integer, one_line, split_query, unknown
+from explorer.sources.refs import integer, one_line, split_query
 from explorer.sources.task import Task
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"

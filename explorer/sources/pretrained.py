@@ -10,9 +10,9 @@ from torch import Tensor
 from torchvision import models
 from torchvision.models import WeightsEnum
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.sources.files import read_tensors
-from explorer.sources.refs import network_reason, unknown
+from explorer.sources.refs import network_reason
 
 _OLD_DENSENET_NAME = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 

@@ -1,19 +1,10 @@
 """Reading references: their query options, and helpful answers to names that don't exist."""
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from explorer.errors import ExplorerError
-
-
-def unknown(what: str, name: str, choices: Iterable[str]) -> ExplorerError:
-    """The error for a name that is none of `choices`, with the closest ones."""
-    choices = list(choices)
-    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {_listed(choices)}"
-    return ExplorerError(f"unknown {what} {name!r}: {hint}")
 
 
 def split_query(ref: str, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
@@ -74,8 +65,3 @@ def network_reason(error: BaseException) -> str:
     """Why a download failed: the system's words where there was no connection, else the error's."""
     found = re.search(r"<urlopen error (?:\[[^]]*\] )?(.*?)>", str(error))
     return f"no connection: {found[1]}" if found else one_line(error)
-
-
-def _listed(names: list[str], limit: int = 10) -> str:
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more

@@ -134,7 +134,7 @@ def test_random_depends_on_seed_and_group_name_only(plain, residual):
     [
         ({"name": "floww"}, "unknown criterion 'floww': did you mean flow?"),
         ({"name": "flow", "options": {"scal": "chw"}}, "unknown option of criterion flow 'scal': did you mean scale?"),
-        ({"name": "flow", "options": {"scale": "4"}}, "use none, chw, sqrt-hw, layer-mean"),
+        ({"name": "flow", "options": {"scale": "4"}}, "known are none, chw, sqrt-hw, layer-mean"),
         ({"name": "flow", "data": None}, "needs data"),
         ({"name": "flow", "samples": 0}, "at least one sample"),
     ],

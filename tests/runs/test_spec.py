@@ -43,7 +43,7 @@ def test_digest_changes_with_any_field():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"criterium": "l2"}, "did you mean 'criterion'"),
+        ({"criterium": "l2"}, "did you mean criterion"),
         ({"samples": "many"}, "'samples'"),
         ({"samples": True}, "'samples'"),
         ({"keep": {"macs": "half"}}, "'keep'"),
