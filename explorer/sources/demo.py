@@ -43,7 +43,7 @@ class Recipe:
 def _recipes() -> dict[str, Recipe]:
     networks = {"resnet20": "ResNet-20", "vgg": "Slim VGG", "vit": "Vision transformer"}
     titles = {"digits": "handwritten digits", "shapes": "shapes and textures"}
-    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 6, "vgg": 6, "vit": 12}}
+    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 6, "vgg": 6, "vit": 24}}
     recipes = {}
     for data, lengths in epochs.items():
         for network, length in lengths.items():

@@ -19,6 +19,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the environment names
 PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
 expect.set_options(timeout=PATIENCE)
 PAGES = {
@@ -70,7 +71,7 @@ def _wait_for(app: App) -> None:
         if app.process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{app.url}/_stcore/health", timeout=2):
+            with DIRECT.open(f"{app.url}/_stcore/health", timeout=2):
                 return
         except OSError:
             time.sleep(0.2)

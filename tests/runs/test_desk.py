@@ -137,7 +137,7 @@ def test_what_an_earlier_server_left_unfinished_counts_as_failed(tmp_path):
 def test_bad_requests_are_refused_at_the_desk(tmp_path):
     desk = Desk(tmp_path / "runs")
     for request, words in (
-        ({"kind": "prun"}, "did you mean 'prune'"),
+        ({"kind": "prun"}, "did you mean prune"),
         ({**QUICK, "extra": 1}, "'extra'"),
         ({"kind": "score"}, "JSON object"),
         (Spec("demo:resnet20-digits", "digits"), "nothing to remove"),

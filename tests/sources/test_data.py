@@ -257,6 +257,7 @@ def test_models_that_do_not_fit():
 @pytest.mark.parametrize("name", ["CIFAR10", "MNIST", "SVHN"])
 def test_unreachable_network_is_said(name, tmp_path, monkeypatch):
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxies of its first use
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     message = complain(f"torchvision:{name}")

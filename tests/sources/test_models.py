@@ -303,6 +303,7 @@ def test_classes_that_do_not_fit():
 
 def test_unreachable_weights_are_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxies of its first use
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     message = complain("torchvision:squeezenet1_1@IMAGENET1K_V1")
