@@ -6,6 +6,7 @@ parameter. `explorer.structure.rules` says what each operator does to them.
 """
 
 import contextlib
+import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,10 +109,14 @@ def trace(module: nn.Module, example: Tensor) -> Ledger:
     ledger = Ledger()
     _run(module, example, ledger, training=False)
     met = {name for name, _ in ledger.axes}
-    if any(name not in met for name, _ in module.named_parameters()):
-        # Auxiliary heads may need a larger input than inference; then they can't be trained at this size either.
-        with contextlib.suppress(RuntimeError):
-            _run(module, torch.cat([example, example]), ledger, training=True)
+    if all(name in met for name, _ in module.named_parameters()):
+        return ledger
+    for scale in (1, 2, 4):  # auxiliary heads may need a larger input than inference
+        more = copy.deepcopy(ledger)
+        inputs = torch.cat([example, example]).repeat_interleave(scale, -1)
+        with contextlib.suppress(RuntimeError, AssertionError):
+            _run(module, inputs.repeat_interleave(scale, -2) if inputs.dim() == 4 else inputs, more, training=True)
+            return more
     return ledger
 
 

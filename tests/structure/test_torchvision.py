@@ -75,7 +75,7 @@ def test_macs_match_the_published_figures(name: str):
 @pytest.mark.parametrize("name", [heavy(n) for n in (*PUBLISHED[:-1], "vit_b_32", "resnext50_32x4d")])
 def test_thirty_percent_cut_is_the_mask_costs_as_computed_and_trains(name: str):
     module = model(name)
-    pixels = {"inception_v3": 160, "vit_b_32": 224}.get(name, 64)
+    pixels = {"inception_v3": 299, "vit_b_32": 224}.get(name, 64)
     structure = analyse(module, torch.randn(1, 3, pixels, pixels))
     assert len(structure.groups) > 5
     assert all(group.exact for group in structure.groups.values())
@@ -89,3 +89,15 @@ def test_thirty_percent_cut_is_the_mask_costs_as_computed_and_trains(name: str):
     out = smaller.train()(x)
     sum(o.square().mean() for o in (out if isinstance(out, tuple) else (out,))).backward()
     assert all(p.grad is not None and p.grad.shape == p.shape for p in smaller.parameters())
+
+
+@pytest.mark.slow
+def test_auxiliary_heads_are_cut_along_even_if_the_input_is_too_small_for_them():
+    module = model("inception_v3")
+    structure = analyse(module, torch.randn(1, 3, 96, 96))
+    tied = {m.tensor for m in structure.groups["Mixed_6e.branch1x1.conv"].members}
+    assert "AuxLogits.conv0.conv.weight" in tied
+    plan = Plan("inception_v3", {g.name: (0,) for g in structure.groups.values()})
+    with torch.no_grad():
+        logits, auxiliary = cut(module, structure, plan).module.train()(torch.randn(2, 3, 299, 299))
+    assert logits.shape == auxiliary.shape == (2, 1000)
