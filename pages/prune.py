@@ -5,7 +5,7 @@ import shlex
 import streamlit as st
 
 from explorer.criteria import CRITERIA
-from explorer.recovery import RECOVERIES
+from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.runs.spec import Spec
 from explorer.ui import charts, engine, findings, frame, jobs, session, tables, words
 from explorer.ui.scoring import scores_for
@@ -23,7 +23,7 @@ def chosen_spec() -> Spec:
         options=workspace.options,
         ratios=workspace.budget,
         recover=st.session_state["recover"],
-        epochs=st.session_state.get("epochs", 10),
+        epochs=st.session_state.get("epochs", EPOCHS),
         samples=engine.SAMPLES,
         seed=st.session_state["seed"],
     )
@@ -62,7 +62,7 @@ def controls(busy: bool) -> None:
             "Epochs of fine-tuning, at most",
             1,
             200,
-            10,
+            EPOCHS,
             key="epochs",
             persist_state="session",
             disabled=st.session_state["recover"] != "finetune",

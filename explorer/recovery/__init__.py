@@ -1,7 +1,7 @@
 """Recovery: giving a cut network its accuracy back."""
 
 from explorer.recovery.batchnorm import recalibrate
-from explorer.recovery.finetuning import finetune
+from explorer.recovery.finetuning import EPOCHS, finetune
 from explorer.recovery.registry import RECOVERIES, Epoch, History, Recovery, recover
 
-__all__ = ["RECOVERIES", "Epoch", "History", "Recovery", "finetune", "recalibrate", "recover"]
+__all__ = ["EPOCHS", "RECOVERIES", "Epoch", "History", "Recovery", "finetune", "recalibrate", "recover"]
