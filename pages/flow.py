@@ -90,8 +90,7 @@ def show_maps(name: str) -> None:
         st.caption("This group has no feature maps to look at: its channels are not laid out over an image.")
         return
     worst, best = findings.extremes(scores.groups[name], SHOWN)
-    unit = structure.groups[name].unit
-    tiles = colours.tiles(maps[[unit * index for index in (*worst, *best)]])
+    tiles = colours.tiles(maps[[*worst, *best]])
     picture, gallery = st.columns([1, 5])
     label = task.classes[int(task.test[index][1])]
     picture.image(task.picture(index), caption=f"Input: {label}", width=88, alt=f"The test image, class {label}")
@@ -100,9 +99,9 @@ def show_maps(name: str) -> None:
         gallery.caption(heading)
         with gallery.container(horizontal=True, gap="xsmall"):
             for index, image in zip(units, images, strict=True):
-                channel = f"channel {unit * index}"
-                st.image(image, width=64, caption=str(unit * index), alt=f"{heading}: feature map of {channel}")
-    st.caption("Numbers are channels. Dark is silent, bright is active; all maps share one scale.")
+                st.image(image, width=64, caption=str(index), alt=f"{heading}: feature map of unit {index}")
+    numbers = "channels" if structure.groups[name].unit == 1 else "units, of which the first channel is shown"
+    st.caption(f"Numbers are {numbers}. Dark is silent, bright is active; all maps share one scale.")
 
 
 frame.heading("Flow", "Every channel's score, from the ones that hardly matter to the ones that do.", workspace)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from explorer.runs.files import dumps
+from explorer.strict_json import dumps
 
 _QUIET_SECONDS = 10.0  # between two lines where nothing can be overwritten
 

@@ -10,13 +10,13 @@ from explorer.structure.types import Group
 
 
 def feature_maps(module: nn.Module, group: Group, image: Tensor) -> np.ndarray | None:
-    """The group's channels on one image, after normalisation and non-linearity, where they are first produced.
+    """The first channel of every unit on one image, after normalisation and non-linearity, where it is first produced.
 
     Args:
         image: (C, H, W), normalised as the model wants it.
 
     Returns:
-        float32 of shape (channels, height, width); None where the group has no two-dimensional maps.
+        float32 of shape (units, height, width); None where the group has no two-dimensional maps.
     """
     tap = next((tap for tap in group.taps if tap.axis == 1), None)
     if tap is None:
@@ -30,7 +30,9 @@ def feature_maps(module: nn.Module, group: Group, image: Tensor) -> np.ndarray |
             module(image[None].to(next(module.parameters()).device))
     finally:
         handle.remove()
-    if not found or found[0].ndim != 4 or found[0].shape[1] != group.size:
+    owners = next(member.units for member in group.of_role("producer") if member.tensor == tap.producer)
+    if not found or found[0].ndim != 4 or found[0].shape[1] != len(owners):
         return None
     maps = getattr(F, tap.activation)(found[0]) if tap.activation else found[0]
-    return maps[0].float().cpu().numpy()
+    _, firsts = np.unique(owners, return_index=True)
+    return maps[0].float().cpu().numpy()[firsts[-group.units :]]  # -1, not of this group, sorts before the units

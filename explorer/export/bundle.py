@@ -1,6 +1,5 @@
 """A folder with everything that a pruned model needs to be used, checked before it appears."""
 
-import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from explorer.export.place import REPORT, replacing
 from explorer.export.script import loader_script
 from explorer.export.verify import verify_bundle
 from explorer.progress import Report, part, silent
+from explorer.strict_json import dumps
 
 FILES = {
     "plan.json": "the channels that were removed, in the coordinates of the base model",
@@ -134,13 +134,4 @@ def _evaluation_set(data: Dataset, input_shape: tuple[int, ...]) -> tuple[Tensor
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(_strict(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _strict(value: Any) -> Any:
-    """The value with null where JSON has no word: for NaN and infinities."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _strict(item) for key, item in value.items()}
-    return [_strict(item) for item in value] if isinstance(value, list | tuple) else value
+    path.write_text(dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -48,10 +48,15 @@ def replacing(directory: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def foreign(directory: Path) -> bool:
+    """Whether a folder holds files but no bundle, so that it must not be replaced."""
+    return directory.is_dir() and any(directory.iterdir()) and not (directory / REPORT).is_file()
+
+
 def _refuse(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise ExplorerError(f"{directory} is a file: name a folder")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / REPORT).is_file():
+    if foreign(directory):
         raise ExplorerError(f"{directory} holds other files: name a new or empty folder")
 
 

@@ -11,8 +11,9 @@ from safetensors import SafetensorError, safe_open
 
 from explorer.errors import ExplorerError
 from explorer.methods.stages import Record
-from explorer.runs.files import dumps, write_json
+from explorer.runs.files import write_json
 from explorer.runs.spec import Spec
+from explorer.strict_json import dumps
 
 SPEC = "spec.json"
 

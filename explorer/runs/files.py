@@ -1,17 +1,16 @@
 """Writing that is whole or not there, and a standard output that carries nothing but answers."""
 
 import contextlib
-import json
-import math
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from explorer.errors import ExplorerError
+from explorer.strict_json import dumps
 
 
 def write_text(path: Path, text: str) -> None:
@@ -30,19 +29,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Like `write_text`, for a document of plain types."""
     write_text(path, dumps(document, indent=1) + "\n")
-
-
-def dumps(document: Any, indent: int | None = None) -> str:
-    """Strict JSON: NaN and infinities, for which it has no word, become null."""
-    return json.dumps(_finite(document), indent=indent, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def place(source: Path, path: Path) -> None:

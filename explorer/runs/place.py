@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.export.place import REPORT, foreign
 from explorer.runs.spec import Spec
-
-REPORT = "report.json"
 
 
 def claim(out: Path) -> Path:
@@ -20,7 +19,7 @@ def claim(out: Path) -> Path:
     if out.exists() and not out.is_dir():
         raise ExplorerError(f"--out {out} is a file: name a folder")
     try:
-        if out.is_dir() and any(out.iterdir()) and not (out / REPORT).is_file():
+        if foreign(out):
             raise ExplorerError(f"--out {out} holds other files: name a new or empty folder")
         with tempfile.TemporaryDirectory(dir=_nearest(out.absolute().parent)):
             pass

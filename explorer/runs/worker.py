@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.runs.files import dumps, reserved_stdout
+from explorer.runs.files import reserved_stdout
 from explorer.runs.job import FILE, Job
 from explorer.runs.kinds import KINDS
+from explorer.strict_json import dumps
 
 _ORPHAN_GRACE = 5.0
 _PROGRESS_INTERVAL = 0.1

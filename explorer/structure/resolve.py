@@ -63,7 +63,7 @@ def _frozen(ledger: Ledger, unit_of: Atoms, refused: dict[str, str]) -> dict[int
         if birth.tensor and ledger.roles[birth.tensor, birth.axis] == "producer":
             made[unit_of[birth.start : birth.start + birth.size]] = True
     frozen: dict[int, str] = dict.fromkeys(np.flatnonzero(~made).tolist(), "no layer produces these channels")
-    reasons = [(atoms, reason) for atoms, reason in reversed(ledger.frozen)]
+    reasons = ledger.frozen[::-1]  # of several, the one met first stays
     for (tensor, _), atoms in ledger.rows.items():
         if tensor in refused:
             reasons.append((atoms, refused[tensor]))

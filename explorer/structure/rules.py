@@ -39,7 +39,7 @@ ACTIVATIONS = "relu gelu silu sigmoid hardswish hardsigmoid hardtanh tanh leaky_
 SPATIAL = (
     "max_pool2d_with_indices avg_pool2d _adaptive_avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d "
     "upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa avg_pool1d max_pool1d "
-    "_adaptive_avg_pool3d max_pool3d_with_indices avg_pool3d"
+    "_adaptive_avg_pool3d max_pool3d_with_indices avg_pool3d constant_pad_nd reflection_pad2d replication_pad2d"
 ).split()
 REDUCTIONS = "mean sum amax amin max min var std var_mean prod linalg_vector_norm logsumexp argmax any all".split()
 HARMLESS = "new_zeros new_ones new_empty new_full sym_size is_pinned _local_scalar_dense as_strided".split()
@@ -70,7 +70,7 @@ def apply(tracer: "Tracer", func: Any, args: tuple, kwargs: dict, out: Any) -> N
 
 def entries(label: Tensor) -> np.ndarray:
     """All different atoms of a label."""
-    return np.unique(_flat(label))
+    return np.unique(_core(label, set(varying(label))).reshape(-1).numpy())
 
 
 def varying(label: Tensor) -> list[int]:
@@ -99,13 +99,6 @@ def collapse(label: Tensor) -> Tensor:
         if torch.equal(label.narrow(d, 0, size - 1), label.narrow(d, 1, size - 1)):
             label = label.narrow(d, 0, 1).expand(label.shape)
     return label
-
-
-def _flat(label: Tensor) -> np.ndarray:
-    for d in range(label.dim()):
-        if label.stride(d) == 0:
-            label = label.narrow(d, 0, 1) if label.shape[d] else label
-    return label.reshape(-1).numpy()
 
 
 def _core(label: Tensor, axes: set[int]) -> Tensor:
@@ -152,7 +145,7 @@ def _source_axis(source: "Source | None", dim: int) -> tuple[int, np.ndarray] | 
     return None
 
 
-def _attach(tracer: "Tracer", tensor: Any, atoms: np.ndarray, role: str = "affine") -> None:
+def _attach(tracer: "Tracer", tensor: Any, atoms: np.ndarray) -> None:
     """Write down a per-channel vector (bias, scale, statistics) as belonging to these atoms."""
     if not isinstance(tensor, Tensor):
         return
@@ -166,7 +159,7 @@ def _attach(tracer: "Tracer", tensor: Any, atoms: np.ndarray, role: str = "affin
         return
     source = tracer.sources[tensor]
     axis, positions = place
-    tracer.ledger.record(source.name, axis, positions, atoms, size=source.shape[axis], role=role)
+    tracer.ledger.record(source.name, axis, positions, atoms, size=source.shape[axis], role="affine")
 
 
 def _unite(tracer: "Tracer", a: Tensor, b: Tensor, what: str) -> None:
@@ -256,22 +249,11 @@ def _spatial(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -
     if label is None:
         return
     if any(label.shape[d] != first.shape[d] for d in varying(label)):
-        _freeze(tracer, label, f"{name} mixes channels")
+        _freeze(tracer, label, f"{name} along channels")
         return
     core = _core(label, set(varying(label)))
     for o in tree_leaves(out):
         _set(tracer, o, core.expand(o.shape))
-
-
-@rule("constant_pad_nd", "reflection_pad2d", "replication_pad2d")
-def _pad(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
-    label = tracer.label(args[0])
-    if label is None:
-        return
-    if any(label.shape[d] != out.shape[d] for d in varying(label)):
-        _freeze(tracer, label, "padding along channels")
-    else:
-        _set(tracer, out, _core(label, set(varying(label))).expand(out.shape))
 
 
 @rule(*REDUCTIONS)

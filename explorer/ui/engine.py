@@ -222,7 +222,7 @@ def plan_of(ref: str, scores: Scores, budget: Mapping[str, float]) -> Plan:
 
 @st.cache_data(max_entries=32, max_size="64 MB", show_spinner="Looking at the channels…")
 def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.ndarray | None:
-    """The group's feature maps on one test image, (channels, height, width); None where it has none."""
+    """The feature maps of the group's units on one test image, (units, height, width); None where it has none."""
     found = opened(ref)
     image = task(data, found.model).test[index][0]
     with _TURN:

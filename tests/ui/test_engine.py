@@ -13,6 +13,7 @@ from explorer.pruning import cut
 from explorer.sources import load_model
 from explorer.structure import analyse
 from explorer.ui import engine, tables
+from tests import nets
 
 MODEL = "demo:resnet20-digits"
 
@@ -65,3 +66,15 @@ def test_the_table_of_groups_says_what_removal_saves():
     assert row.params == pytest.approx(structure.saving("layer3.0.conv1").params / structure.cost().params)
     halved = tables.after(table, {name: units // 2 for name, units in structure.full.items()})
     assert (halved.kept == table.channels // 2).all()
+
+
+def test_feature_maps_of_a_grouped_convolution_are_one_per_unit():
+    """Units that interleave: the second unit of 12 channels in 4 groups of 3 starts at channel 1, not at 4."""
+    module = nets.alive(nets.Mobile)
+    group = analyse(module, torch.randn(1, *nets.INPUT)).groups["project"]
+    image = torch.randn(nets.INPUT)
+    seen = []
+    module.project.register_forward_hook(lambda layer, inputs, output: seen.append(output.relu()[0].detach()))
+    maps = feature_maps(module, group, image)
+    assert group.unit == 4
+    np.testing.assert_array_equal(maps, seen[0][:3].numpy())
