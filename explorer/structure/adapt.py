@@ -67,6 +67,8 @@ def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
             layer.in_channels, layer.out_channels = inner * layer.groups, outer
     elif isinstance(layer, nn.Linear):
         layer.out_features, layer.in_features = weight.shape
+    elif type(layer).__name__ == "Conv1D" and hasattr(layer, "nf"):  # transformers' linear layer, (inputs, outputs)
+        layer.nx, layer.nf = weight.shape
     elif isinstance(layer, nn.Embedding):
         layer.num_embeddings, layer.embedding_dim = weight.shape
     elif isinstance(layer, nn.LayerNorm) and weight is not None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.structure.resolve import Resolution, resolve
 from explorer.structure.running import undisturbed
-from explorer.structure.surgery import cut_module, mask_module
+from explorer.structure.surgery import Removal, cut_module, mask_module
 from explorer.structure.trace import trace
 from explorer.structure.types import Structure
 
@@ -59,7 +59,7 @@ def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[
     """Groups that can't be cut, with the reason; empty when a cut in every group works.
 
     Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show.
-    When the cut of all fails, groups are added one by one and those that break it are left out.
+    When the cut of all fails, the groups are halved until those that break it are found.
     """
     removal = {
         name: tuple(range(min(1 + i % 3, group.units - 1)))
@@ -67,20 +67,27 @@ def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[
         if group.units > 1
     }
     module = _awake(module)
+    deadline = time.monotonic() + TRIAL_TIME
+    failed: dict[str, str] = {}
+    works: dict[str, tuple[int, ...]] = {}
+
+    def separate(names: list[str]) -> None:
+        """Add those of the groups that can be cut to `works`, the others to `failed`."""
+        more = {name: removal[name] for name in names}
+        reason = "checking that it can be cut took too long"
+        if time.monotonic() < deadline:
+            reason = _failure(module, example, structure, works | more)
+        if not reason:
+            works.update(more)
+        elif len(names) == 1:
+            failed[names[0]] = reason
+        else:
+            separate(names[: len(names) // 2])
+            separate(names[len(names) // 2 :])
+
     with undisturbed(module):
-        if not removal or not _failure(module, example, structure, removal):
-            return {}
-        deadline = time.monotonic() + TRIAL_TIME
-        failed: dict[str, str] = {}
-        works: dict[str, tuple[int, ...]] = {}
-        for name, units in removal.items():
-            reason = "checking that it can be cut took too long"
-            if time.monotonic() < deadline:
-                reason = _failure(module, example, structure, {**works, name: units})
-            if reason:
-                failed[name] = reason
-            else:
-                works[name] = units
+        if removal:
+            separate(list(removal))
     return failed
 
 
@@ -95,16 +102,16 @@ def _awake(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo) if asleep else module
 
 
-def _failure(module: nn.Module, example: Tensor, structure: Structure, names: list[str]) -> str:
-    """Why one unit of each of these groups can't be cut; empty if it can."""
-    removal = dict.fromkeys(names, (0,))
+def _failure(module: nn.Module, example: Tensor, structure: Structure, removal: Removal) -> str:
+    """Why these units can't be cut; empty if they can."""
     smaller, _ = cut_module(module, structure, removal)
     try:
         cut = _logits(smaller(example))
     except Exception as error:  # any error of the model's own code means: not cuttable
         return f"the cut model does not run: {_first_line(error)}"
-    if not all(structure.groups[name].exact for name in removal):
-        return ""
+    exact = {name: units for name, units in removal.items() if structure.groups[name].exact}
+    if len(exact) < len(removal):
+        return _failure(module, example, structure, exact) if exact else ""
     masked = _logits(mask_module(module, structure, removal)(example))
     if cut.shape != masked.shape or (cut - masked).abs().max() > TOLERANCE * masked.abs().max():
         return "the cut model computes something else than the masked one"

@@ -50,6 +50,15 @@ class Observation:
     normalised: bool = False
 
 
+@dataclass(frozen=True)
+class Blur:
+    """Atoms whose mask differs from their cut, since the module `path` computes statistics over them."""
+
+    atoms: Atoms
+    reason: str
+    path: str
+
+
 @dataclass
 class Ledger:
     births: list[Birth] = field(default_factory=list)
@@ -58,7 +67,8 @@ class Ledger:
     roles: dict[tuple[str, int], str] = field(default_factory=dict)
     edges: list[tuple[Atoms, Atoms]] = field(default_factory=list)
     frozen: list[tuple[Atoms, str]] = field(default_factory=list)
-    inexact: list[tuple[Atoms, str]] = field(default_factory=list)
+    blurred: list[Blur] = field(default_factory=list)
+    channels: dict[str, tuple[int, Atoms]] = field(default_factory=dict)
     heads: list[Atoms] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
@@ -105,9 +115,16 @@ class Ledger:
     def freeze(self, atoms: Atoms, reason: str) -> None:
         self.frozen.append((np.unique(atoms), reason))
 
-    def blur(self, atoms: Atoms, reason: str) -> None:
-        """Masking these atoms is not the same as cutting them."""
-        self.inexact.append((np.unique(atoms), reason))
+    def blur(self, atoms: Atoms, reason: str, path: str) -> None:
+        """Masking these atoms is not the same as cutting them, unless the module `path` sees only what stays."""
+        self.blurred.append(Blur(np.unique(atoms), reason, path))
+
+    def pass_through(self, path: str, axis: int, atoms: Atoms) -> None:
+        """A module that blurs maps a tensor with these atoms along one axis to a tensor of the same shape."""
+        if any(blur.path == path for blur in self.blurred):
+            known = self.channels.setdefault(path, (axis, atoms))
+            if known[0] == axis and len(known[1]) == len(atoms):
+                self.unite(known[1], atoms)
 
     def add_up(self, a: Atoms, b: Atoms) -> None:
         """Remember which producers are summed, since the non-linearity after the sum is that of all of them."""

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from explorer.structure.ledger import Atoms, Ledger
-from explorer.structure.types import Blocked, CostModel, Group, Member, Product, Tap, Width
+from explorer.structure.types import Blocked, CostModel, Group, Member, Norm, Product, Tap, Width
 
 OUTSIDE = -1
 
@@ -108,6 +108,7 @@ class _Names:
     def __init__(self, ledger: Ledger, units: _Units, module: nn.Module) -> None:
         self.ledger, self.units, self.module = ledger, units, module
         self.members = self._members()
+        self.norms = self._norms()
         self.births = self._births()
         self.names, self.first = self._name_all()
 
@@ -175,18 +176,22 @@ class _Names:
         return ties
 
     def _blurred(self) -> dict[int, str]:
-        """Groups for which masking differs from cutting; a LayerNorm module can be masked exactly."""
+        """Groups for which masking differs from cutting; a module of its own that normalises can be masked exactly."""
         blurred: dict[int, str] = {}
-        for atoms, reason in self.ledger.inexact:
-            kind, _, path = reason.partition(":")
-            if kind == "layer norm":
-                layer = self.module.get_submodule(path)
-                if isinstance(layer, nn.LayerNorm) and layer.elementwise_affine:
-                    continue
-                reason = f"layer norm in {path or 'the model'} takes its statistics over these channels"
-            for group in self._groups_of([atoms]):
-                blurred.setdefault(group, reason)
+        for blur in self.ledger.blurred:
+            if blur.path not in self.ledger.channels:
+                for group in self._groups_of([blur.atoms]):
+                    blurred.setdefault(group, blur.reason)
         return blurred
+
+    def _norms(self) -> list[list[Norm]]:
+        """For every group: the modules that take statistics over its channels."""
+        norms: list[list[Norm]] = [[] for _ in self.units.sizes]
+        for path in dict.fromkeys(blur.path for blur in self.ledger.blurred if blur.path in self.ledger.channels):
+            axis, atoms = self.ledger.channels[path]
+            for group, units in self._parts(atoms):
+                norms[group].append(Norm(path, axis, units))
+        return norms
 
     def _describe(self, g: int, heads: bool, ties: dict[str, list[str]], reason: str) -> Group:
         members, births, units = self.members[g], self.births[g], self.units.sizes[g]
@@ -205,6 +210,7 @@ class _Names:
             why=_why([_owner(p) for p in producers], ties),
             members=tuple(members),
             taps=self._taps(producers),
+            norms=tuple(self.norms[g]),
         )
 
     def _kind(self, births: list, heads: bool, added: bool) -> str:

@@ -234,13 +234,32 @@ def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
         result = result if len(varying(result)) >= len(varying(other)) else other
     axes = set(varying(result))
     for tensor, label in found:
-        if label is None and any(d - len(shape) + tensor.dim() >= 0 and tensor.shape[d - len(shape)] > 1 for d in axes):
+        if label is None and any(_differs_along(tensor, d - len(shape)) for d in axes):
             _freeze(tracer, result, f"{name} with a tensor of fixed width")
+        elif label is None:
+            _adopt(tracer, tensor, result)
     if name in ACTIVATIONS and len(axes) == 1:
         tracer.ledger.activate(along(result, *axes), name)
     for o in outs:
         if o.shape == shape:
             _set(tracer, o, result)
+
+
+def _adopt(tracer: "Tracer", tensor: Tensor, label: Tensor) -> None:
+    """Let a constant with an entry per channel, all equal, stand for the channels it first meets."""
+    axes = [d for d in varying(label) if (own := d - label.dim() + tensor.dim()) >= 0 and tensor.shape[own] > 1]
+    if axes:
+        core = _core(label, set(axes))
+        for _ in range(label.dim() - tensor.dim()):
+            core = core.squeeze(0)
+        tracer.labels[tensor] = core.expand(tensor.shape)
+
+
+def _differs_along(tensor: Tensor, axis: int) -> bool:
+    """Whether a constant has entries of its own for every channel; equal ones may be as many as there are channels."""
+    if -axis > tensor.dim() or tensor.shape[axis] == 1 or tensor.stride(axis) == 0:
+        return False
+    return not torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor))
 
 
 @rule(*SPATIAL)
@@ -267,9 +286,13 @@ def _reduction(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     dims = kwargs.get("dim", dims)
     dims = range(label.dim()) if dims is None or dims == [] else dims
     dims = {d % label.dim() for d in ([dims] if isinstance(dims, int) else dims)}
-    if dims & set(varying(label)):
-        _freeze(tracer, label, f"{name} over channels")
-        return
+    if reduced := dims & set(varying(label)):
+        if name in ("argmax", "any", "all", "prod"):
+            _freeze(tracer, label, f"{name} over channels")
+            return
+        _reduce_channels(tracer, name, label, reduced)
+        if reduced == set(varying(label)):
+            return
     first = tree_leaves(out)[0]
     kept = _core(label, set(range(label.dim())) - dims)
     if first.dim() != label.dim():
@@ -279,13 +302,25 @@ def _reduction(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
         _set(tracer, o, kept)
 
 
+def _reduce_channels(tracer: "Tracer", name: str, label: Tensor, reduced: set[int]) -> None:
+    """A statistic over channels: what else the identity varies along (heads) leaves as a whole."""
+    core = _core(label, set(varying(label)))
+    first = core
+    for d in reduced:
+        first = first.narrow(d, 0, 1)
+    if reduced == set(varying(label)):
+        tracer.ledger.blur(entries(label), f"{name} in {tracer.here} runs over these channels", tracer.path[-1])
+    else:
+        _unite(tracer, first.expand(core.shape), core, f"{name} over channels")
+
+
 @rule("_softmax", "_log_softmax", "softmax", "log_softmax")
 def _softmax(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
     label = tracer.label(args[0])
     if label is None:
         return
     if args[1] % label.dim() in varying(label):
-        tracer.ledger.blur(entries(label), f"the softmax in {tracer.here} runs over these channels")
+        tracer.ledger.blur(entries(label), f"the softmax in {tracer.here} runs over these channels", "")
     _set(tracer, out, label)
 
 
@@ -371,7 +406,9 @@ def _layer_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
             _freeze(tracer, label, "layer norm over several axes")
             return
         atoms = along(label, x.dim() - 1)
-        tracer.ledger.blur(atoms, f"layer norm:{tracer.path[-1]}")
+        tracer.ledger.blur(
+            atoms, f"layer norm in {tracer.here} takes its statistics over these channels", tracer.path[-1]
+        )
         for vector in (weight, bias):
             _attach(tracer, vector, atoms)
     _set(tracer, out[0], label)
@@ -390,7 +427,7 @@ def _group_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
     rows = atoms.reshape(groups, -1)
     for row in rows[1:]:
         tracer.ledger.unite(rows[0], row, "group norm", tracer.here)
-    tracer.ledger.blur(atoms, f"group norm in {tracer.here} takes its statistics over these channels")
+    tracer.ledger.blur(atoms, f"group norm in {tracer.here} takes its statistics over these channels", tracer.path[-1])
     for vector in (weight, bias):
         _attach(tracer, vector, atoms)
     _set(tracer, out[0], label)
@@ -546,6 +583,16 @@ def _attention(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     turned = None if lk is None else lk.transpose(-1, -2)
     batch, rows, columns = q.shape[:-2], q.shape[-2], k.shape[-2]
     weights = _product(tracer, lq, turned, batch, (rows, q.shape[-1], columns))
+    for bias in tree_leaves((args[3:], kwargs)):  # a mask, or a relative position bias with a row per head
+        label = tracer.label(bias)
+        if label is None and isinstance(bias, Tensor) and weights is not None:
+            _adopt(tracer, bias, weights)
+        elif label is not None:
+            label = label.expand(*batch, rows, columns)
+            if weights is None:
+                _freeze(tracer, label, "added to attention without heads")
+            else:
+                _unite(tracer, weights, label, "position bias of the attention")
     _set(tracer, first, _product(tracer, weights, lv, batch, (rows, columns, v.shape[-1])))
 
 

@@ -5,17 +5,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from explorer.structure.adapt import adapt
 from explorer.structure.types import Structure
 
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
 
-# Plain attributes that repeat a width, by class: {class: {attribute: (tensor, axis)}}.
+# Plain attributes that repeat a width, by class: {class: {attribute: (tensor, axis, attribute to divide by)}}.
 WIDTH_ATTRIBUTES = {
-    "torchvision.models.vision_transformer.VisionTransformer": {"hidden_dim": ("class_token", 2)},
+    "torchvision.models.vision_transformer.VisionTransformer": {"hidden_dim": ("class_token", 2, "")},
+    "transformers.models.gpt2.modeling_gpt2.GPT2Attention": {
+        "split_size": ("c_proj.weight", 0, ""),
+        "num_heads": ("c_proj.weight", 0, "head_dim"),
+    },
+    "transformers.models.t5.modeling_t5.T5Attention": {
+        "inner_dim": ("o.weight", 1, ""),
+        "n_heads": ("o.weight", 1, "key_value_proj_dim"),
+    },
 }
 
 
@@ -23,11 +31,8 @@ def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -
     """For every tensor that loses entries: per axis, which of them leave (boolean)."""
     gone: dict[str, dict[int, np.ndarray]] = {}
     for name, units in removal.items():
-        group = structure.groups[name]
-        lost = np.zeros(group.units + 1, dtype=bool)  # the last entry answers for -1
-        lost[list(units)] = True
-        lost[-1] = False
-        for member in group.members:
+        lost = _lost(removal, structure, name)
+        for member in structure.groups[name].members:
             if units and (not roles or member.role in roles):
                 axes = gone.setdefault(member.tensor, {})
                 out = lost[member.units]
@@ -40,13 +45,13 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
     tensors = dict(module.state_dict())
     owned = dict(module.state_dict(keep_vars=True))
     replaced: dict[int, object] = {}  # not worth copying
+    aliases: dict[int, list[str]] = {}  # a shared weight has several names
+    for name, tensor in owned.items():
+        aliases.setdefault(id(tensor), []).append(name)
     for name, axes in leaving(structure, removal).items():
-        tensor = tensors[name]
-        for axis, gone in axes.items():
-            index = torch.from_numpy(np.flatnonzero(~gone)).to(tensor.device)
-            tensor = tensor.index_select(axis, index)
-        tensors[name] = tensor
-        if tensor.shape != owned[name].shape:
+        narrow = _without(tensors[name], axes)
+        tensors.update(dict.fromkeys(aliases[id(owned[name])], narrow))
+        if narrow.shape != owned[name].shape:
             replaced[id(owned[name])] = owned[name]
     smaller = copy.deepcopy(module, replaced)
     attributes = _width_attributes(module, tensors)
@@ -57,8 +62,9 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
 def _width_attributes(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, dict]:
     changed: dict[str, dict] = {}
     for name, layer in module.named_modules():
-        for attribute, (tensor, axis) in WIDTH_ATTRIBUTES.get(_class_name(layer), {}).items():
+        for attribute, (tensor, axis, divisor) in WIDTH_ATTRIBUTES.get(_class_name(layer), {}).items():
             width = tensors[f"{name}.{tensor}" if name else tensor].shape[axis]
+            width //= getattr(layer, divisor) if divisor else 1
             if width != getattr(layer, attribute):
                 changed.setdefault(name, {})[attribute] = width
     return changed
@@ -72,36 +78,66 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn
     """A twin that computes what the cut model computes; all untouched tensors are shared with `module`.
 
     A removed channel is zero where it is consumed, which is the same as zero weights there, so nothing is
-    hooked and nothing is written into `module`; layer norms take their statistics over the channels that stay.
+    hooked and nothing is written into `module`; normalising modules see only the channels that stay.
     """
+    gone = leaving(structure, removal)
     zeroed = leaving(structure, removal, roles=("consumer",))
-    normalised = leaving(structure, removal, roles=("affine",))
     shared: dict[int, object] = {}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         shared[id(tensor)] = tensor
         if name in zeroed:
             replaced = tensor.detach().clone()
-            for axis, gone in zeroed[name].items():
-                index = torch.from_numpy(np.flatnonzero(gone)).to(tensor.device)
+            for axis, out in zeroed[name].items():
+                index = torch.from_numpy(np.flatnonzero(out)).to(tensor.device)
                 replaced.index_fill_(axis, index, 0.0)
             shared[id(tensor)] = nn.Parameter(replaced, requires_grad=tensor.requires_grad)
     twin = copy.deepcopy(module, shared)
-    for name, layer in twin.named_modules():
-        axes = normalised.get(f"{name}.weight", {}) if isinstance(layer, nn.LayerNorm) else {}
-        if 0 in axes and axes[0].any():
-            _normalise_kept(layer, torch.from_numpy(np.flatnonzero(~axes[0])).to(layer.weight.device))
+    for path, (axis, out) in _narrowed(structure, removal).items():
+        _normalise_kept(twin.get_submodule(path), path, axis, out, gone)
     return twin
 
 
-def _normalise_kept(layer: nn.LayerNorm, kept: Tensor) -> None:
-    """Let a layer norm see only the channels that stay; the others come out as zero."""
-    channels_first = type(layer).__name__ == "LayerNorm2d"  # torchvision's ConvNeXt: (batch, channel, height, width)
+def _lost(removal: Removal, structure: Structure, name: str) -> np.ndarray:
+    """Which units of a group leave, with one entry more, False, that answers for -1."""
+    lost = np.zeros(structure.groups[name].units + 1, dtype=bool)
+    lost[list(removal[name])] = True
+    lost[-1] = False
+    return lost
+
+
+def _narrowed(structure: Structure, removal: Removal) -> dict[str, tuple[int, np.ndarray]]:
+    """Normalising modules some of whose channels leave: the axis of their input, and which (boolean)."""
+    narrowed: dict[str, tuple[int, np.ndarray]] = {}
+    for name, units in removal.items():
+        lost = _lost(removal, structure, name)
+        for norm in structure.groups[name].norms if units else ():
+            out = lost[norm.units]
+            if out.any():
+                known = narrowed.get(norm.module)
+                narrowed[norm.module] = (norm.axis, out if known is None else known[1] | out)
+    return narrowed
+
+
+def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, gone: dict) -> None:
+    """Let a module see only the channels that stay; the others come out as zero."""
+    narrow = copy.copy(layer)
+    narrow._parameters, narrow._buffers = dict(layer._parameters), dict(layer._buffers)
+    prefix = f"{path}." if path else ""
+    narrowed = {k: gone[prefix + k] for k in layer.state_dict() if prefix + k in gone}
+    adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
+    kept = torch.from_numpy(np.flatnonzero(~out))
 
     def forward(x: Tensor) -> Tensor:
-        axis = 1 if channels_first else -1
-        seen = x.index_select(axis, kept).movedim(axis, -1)
-        bias = None if layer.bias is None else layer.bias[kept]
-        y = F.layer_norm(seen, (len(kept),), layer.weight[kept], bias, layer.eps)
-        return torch.zeros_like(x).index_copy_(axis, kept, y.movedim(-1, axis))
+        index = kept.to(x.device)
+        own = {k: _without(t, narrowed[k]) for k, t in layer.named_parameters() if k in narrowed}
+        seen = functional_call(narrow, own, (x.index_select(axis, index),))  # gradients reach the layer's own
+        return torch.zeros_like(x).index_copy_(axis, index, seen)
 
     layer.forward = forward
+
+
+def _without(tensor: Tensor, axes: dict[int, np.ndarray]) -> Tensor:
+    """A tensor without the entries that leave."""
+    for axis, out in axes.items():
+        tensor = tensor.index_select(axis, torch.from_numpy(np.flatnonzero(~out)).to(tensor.device))
+    return tensor

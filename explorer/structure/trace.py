@@ -24,6 +24,8 @@ from explorer.structure import rules
 from explorer.structure.ledger import Ledger
 from explorer.structure.running import undisturbed
 
+# By class: square weights whose module reshapes the output to the width of the input.
+EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
 TIME_LIMIT = 120.0  # seconds for one traced pass
 
 
@@ -85,18 +87,31 @@ class Tracer(TorchDispatchMode):
 
 
 @contextmanager
-def _module_path(module: nn.Module, path: list[str]) -> Iterator[None]:
-    """Keep in `path` the names of the modules that are running."""
+def _module_path(module: nn.Module, tracer: Tracer) -> Iterator[None]:
+    """Keep in the tracer's `path` the names of the modules that are running, and write down what passes leaves."""
 
-    def enter(name: str) -> Any:
-        return lambda *_: path.append(name)
+    def enter(name: str, leaf: bool) -> Any:
+        def hook(_: nn.Module, args: tuple) -> None:
+            tracer.path.append(name)
+            label = tracer.label(args[0]) if leaf and args else None
+            axes = [] if label is None else rules.varying(label)
+            seen[name] = (args[0].shape, axes[0], rules.along(label, axes[0])) if len(axes) == 1 else None
 
-    def leave(*_: Any) -> None:
-        path.pop()
+        return hook
 
+    def leave(name: str) -> Any:
+        def hook(_: nn.Module, __: tuple, out: Any) -> None:
+            tracer.path.pop()
+            if seen[name] and isinstance(out, Tensor) and out.shape == seen[name][0]:
+                tracer.ledger.pass_through(name, *seen[name][1:])
+
+        return hook
+
+    seen: dict[str, Any] = {}
     handles = []
     for name, layer in module.named_modules():
-        handles += [layer.register_forward_pre_hook(enter(name)), layer.register_forward_hook(leave)]
+        leaf = next(layer.children(), None) is None
+        handles += [layer.register_forward_pre_hook(enter(name, leaf)), layer.register_forward_hook(leave(name))]
     try:
         yield
     finally:
@@ -108,6 +123,7 @@ def trace(module: nn.Module, example: Tensor) -> Ledger:
     """The ledger of one evaluation pass, and of a training pass where that reaches more (auxiliary heads)."""
     ledger = Ledger()
     _run(module, example, ledger, training=False)
+    _equal_widths(module, ledger)
     met = {name for name, _ in ledger.axes}
     if all(name in met for name, _ in module.named_parameters()):
         return ledger
@@ -120,9 +136,19 @@ def trace(module: nn.Module, example: Tensor) -> Ledger:
     return ledger
 
 
+def _equal_widths(module: nn.Module, ledger: Ledger) -> None:
+    """Unite the axes of tensors that a module's code takes to be of one width."""
+    for name, layer in module.named_modules():
+        for tensor in EQUAL_WIDTHS.get(type(layer).__name__, ()):
+            path = f"{name}.{tensor}"
+            made, read = ledger.axes.get((path, 0)), ledger.axes.get((path, 1))
+            if made is not None and read is not None:
+                ledger.unite(made, read, "equal widths", name)
+
+
 def _run(module: nn.Module, example: Tensor, ledger: Ledger, *, training: bool) -> None:
     tracer = Tracer(module, ledger, costs=not training)
-    with undisturbed(module, training=training), _module_path(module, tracer.path), tracer:
+    with undisturbed(module, training=training), _module_path(module, tracer), tracer:
         out = module(example)
     for tensor in tree_leaves(out):
         label = tracer.label(tensor)

@@ -40,6 +40,18 @@ class Tap:
 
 
 @dataclass(frozen=True)
+class Norm:
+    """A module that takes statistics over a group's channels, which lie along `axis` of its input.
+
+    `units` has one entry per channel of that axis: the group's unit, or -1.
+    """
+
+    module: str
+    axis: int
+    units: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Group:
     """Channels that must leave together, named after the layer that first produces them.
 
@@ -58,6 +70,7 @@ class Group:
     why: str
     members: tuple[Member, ...] = field(repr=False)
     taps: tuple[Tap, ...] = field(repr=False, default=())
+    norms: tuple[Norm, ...] = field(repr=False, default=())
 
     @property
     def units(self) -> int:
