@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from explorer import __version__
-from explorer.sources import attention, zoo
+from explorer.sources import attention, shuffle, windows, zoo
 from explorer.structure import adapt
 
 adapting = sys.modules[adapt.__module__]
@@ -56,6 +56,13 @@ from safetensors.torch import load_file
 """
 
 
+_REPLACEMENTS = [
+    (attention, "replace_attention", attention.SelfAttention),
+    (windows, "replace_windows", windows.CuttableWindows, windows.CuttablePartitions),
+    (shuffle, "replace_shuffles", shuffle.CuttableShuffle),
+]
+
+
 def loader_script(
     module: nn.Module,
     *,
@@ -98,9 +105,12 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
         kind = zoo.ZOO[name].__name__
         return "", f"{kind}({', '.join(keywords)})", [(zoo, [kind])]
     call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
-    if not any(isinstance(part, attention.SelfAttention) for part in module.modules()):
-        return "from torchvision import models", call, []
-    return "from torchvision import models", f"replace_attention({call})", [(attention, ["replace_attention"])]
+    wanted = []
+    for source, replace, *kinds in _REPLACEMENTS:
+        if any(isinstance(part, tuple(kinds)) for part in module.modules()):
+            call = f"{replace}({call})"
+            wanted.append((source, [replace]))
+    return "from torchvision import models", call, wanted
 
 
 def _copied(wanted: Iterable[tuple[ModuleType, list[str]]]) -> tuple[list[str], set[tuple[str, str, str]]]:

@@ -9,6 +9,8 @@ from torchvision import models
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.attention import replace_attention
 from explorer.sources.refs import one_line
+from explorer.sources.shuffle import replace_shuffles
+from explorer.sources.windows import replace_windows
 from explorer.sources.zoo import ZOO
 
 FAMILIES = ("demo", "torchvision")
@@ -38,7 +40,12 @@ def build(architecture: dict[str, Any]) -> nn.Module:
             module = ZOO[name](**arguments) if family == "demo" else models.get_model(name, weights=None, **arguments)
         except (TypeError, ValueError, AssertionError, RuntimeError) as error:
             raise ExplorerError(f"{name} can't be built with {arguments}: {one_line(error)}") from None
-    return replace_attention(module).eval()
+    return cuttable(module).eval()
+
+
+def cuttable(module: nn.Module) -> nn.Module:
+    """The same network with modules that can be cut in place of some that can't; in place, results stay."""
+    return replace_shuffles(replace_windows(replace_attention(module)))
 
 
 def torchvision_names() -> list[str]:

@@ -62,7 +62,7 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
     """
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    optional = {name for name in wanted if name.endswith("num_batches_tracked")}
+    optional = {name for name, buffer in module.named_buffers() if not buffer.is_floating_point()}  # can be derived
     problems = [
         ("missing", sorted(wanted.keys() - shapes.keys() - optional)),
         ("unexpected", sorted(shapes.keys() - wanted.keys())),

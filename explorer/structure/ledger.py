@@ -68,6 +68,7 @@ class Ledger:
     edges: list[tuple[Atoms, Atoms]] = field(default_factory=list)
     frozen: list[tuple[Atoms, str]] = field(default_factory=list)
     blurred: list[Blur] = field(default_factory=list)
+    lookups: dict[str, Atoms] = field(default_factory=dict)
     channels: dict[str, tuple[int, Atoms]] = field(default_factory=dict)
     heads: list[Atoms] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
@@ -104,6 +105,13 @@ class Ledger:
         known = owned >= 0
         self.unite(owned[known], atoms[known])
         owners[positions[~known]] = atoms[~known]
+
+    def look_up(self, tensor: str, places: Atoms, atoms: Atoms) -> None:
+        """The entries of a buffer, `places`, choose from these atoms."""
+        known = self.lookups.setdefault(tensor, atoms)
+        if len(known) == len(atoms):
+            self.unite(known, atoms)
+        self.record(tensor, 0, np.arange(len(places)), atoms[places], size=len(places), role="index")
 
     def unite(self, a: Atoms, b: Atoms, what: str = "", module: str = "") -> None:
         differ = a != b

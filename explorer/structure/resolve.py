@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from explorer.structure.ledger import Atoms, Ledger
-from explorer.structure.types import Blocked, CostModel, Group, Member, Norm, Product, Tap, Width
+from explorer.structure.types import Blocked, CostModel, Group, Lookup, Member, Norm, Product, Tap, Width
 
 OUTSIDE = -1
 
@@ -108,7 +108,7 @@ class _Names:
     def __init__(self, ledger: Ledger, units: _Units, module: nn.Module) -> None:
         self.ledger, self.units, self.module = ledger, units, module
         self.members = self._members()
-        self.norms = self._norms()
+        self.norms, self.lookups = self._norms(), self._lookups()
         self.births = self._births()
         self.names, self.first = self._name_all()
 
@@ -184,6 +184,14 @@ class _Names:
                     blurred.setdefault(group, blur.reason)
         return blurred
 
+    def _lookups(self) -> list[list[Lookup]]:
+        """For every group: the buffers that number its channels."""
+        lookups: list[list[Lookup]] = [[] for _ in self.units.sizes]
+        for tensor, atoms in self.ledger.lookups.items():
+            for group, units in self._parts(atoms):
+                lookups[group].append(Lookup(tensor, units))
+        return lookups
+
     def _norms(self) -> list[list[Norm]]:
         """For every group: the modules that take statistics over its channels."""
         norms: list[list[Norm]] = [[] for _ in self.units.sizes]
@@ -211,6 +219,7 @@ class _Names:
             members=tuple(members),
             taps=self._taps(producers),
             norms=tuple(self.norms[g]),
+            lookups=tuple(self.lookups[g]),
         )
 
     def _kind(self, births: list, heads: bool, added: bool) -> str:

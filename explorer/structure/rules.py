@@ -186,6 +186,12 @@ def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
             if view is not tensor:
                 tracer.sources[view] = type(source)(source.name, source.shape, tuple(m[position] for m in moved))
     elif (label := tracer.label(tensor)) is not None:
+        if (
+            name == "index_select"
+            and (chosen := tracer.sources.get(args[2]))
+            and varying(label) == [args[1] % label.dim()]
+        ):
+            tracer.ledger.look_up(chosen.name, args[2].numpy(), np.ascontiguousarray(along(label, args[1])))
         moved = _move(name, label, args, kwargs, out)
         for view, moved_label in zip(tree_leaves(out), moved, strict=True):
             _set(tracer, view, moved_label)

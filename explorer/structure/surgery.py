@@ -53,6 +53,10 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
         tensors.update(dict.fromkeys(aliases[id(owned[name])], narrow))
         if narrow.shape != owned[name].shape:
             replaced[id(owned[name])] = owned[name]
+    for name, out in _renumbered(structure, removal).items():
+        places = torch.from_numpy(np.cumsum(~out) - 1).to(tensors[name].device)
+        tensors[name] = places[tensors[name]]
+        replaced[id(owned[name])] = owned[name]
     smaller = copy.deepcopy(module, replaced)
     attributes = _width_attributes(module, tensors)
     adapt(smaller, tensors, attributes)
@@ -103,6 +107,16 @@ def _lost(removal: Removal, structure: Structure, name: str) -> np.ndarray:
     lost[list(removal[name])] = True
     lost[-1] = False
     return lost
+
+
+def _renumbered(structure: Structure, removal: Removal) -> dict[str, np.ndarray]:
+    """Buffers that number channels of which some leave: which (boolean)."""
+    renumbered: dict[str, np.ndarray] = {}
+    for name, units in removal.items():
+        lost = _lost(removal, structure, name)
+        for lookup in structure.groups[name].lookups if units else ():
+            renumbered[lookup.tensor] = renumbered.get(lookup.tensor, False) | lost[lookup.units]
+    return renumbered
 
 
 def _narrowed(structure: Structure, removal: Removal) -> dict[str, tuple[int, np.ndarray]]:

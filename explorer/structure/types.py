@@ -15,7 +15,7 @@ class Member:
     `units` has one entry per index of the axis: the group's unit that owns it, or -1 where the index
     belongs to another group or can't leave at all. Roles: a *producer*'s rows make the channels, a
     *consumer*'s input slices read them, everything else that has an entry per channel (normalisation,
-    bias, layer scale, positions) is *affine*.
+    bias, layer scale, positions) is *affine*, except an *index* whose entries number channels.
     """
 
     tensor: str
@@ -52,6 +52,14 @@ class Norm:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A buffer whose entries number channels; `units` has one entry per channel they choose from, as in `Norm`."""
+
+    tensor: str
+    units: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Group:
     """Channels that must leave together, named after the layer that first produces them.
 
@@ -71,6 +79,7 @@ class Group:
     members: tuple[Member, ...] = field(repr=False)
     taps: tuple[Tap, ...] = field(repr=False, default=())
     norms: tuple[Norm, ...] = field(repr=False, default=())
+    lookups: tuple[Lookup, ...] = field(repr=False, default=())
 
     @property
     def units(self) -> int:
