@@ -56,7 +56,7 @@ def flow(context: Context, *, scale: str = "none", members: str = "mean") -> dic
 
 def _gauges(group: Group, module: nn.Module) -> Iterator[tuple[Gauge, Member]]:
     """Where to look, and the member whose weights count there: producers, for heads the consumers."""
-    if group.kind != "heads":
+    if group.kind not in ("heads", "head-dims"):
         producers = {member.tensor: member for member in group.of_role("producer")}
         for tap in group.taps:
             yield Gauge(tap.module, tap.activation, tap.axis), producers[tap.producer]

@@ -52,7 +52,7 @@ def taylor(context: Context) -> dict[str, np.ndarray | str]:
 def _gates(group: Group, weights: dict[str, nn.Parameter]) -> list[Member]:
     """The members whose slices are scaled exactly when the unit is: consumers, else producers and their biases."""
     consumers = [m for m in group.of_role("consumer") if m.tensor in weights]
-    if consumers:
+    if consumers and group.kind != "head-dims":  # queries and keys are consumed by each other
         return consumers
     producers = [m for m in group.of_role("producer") if m.tensor in weights]
     biases = {m.tensor.removesuffix("weight") + "bias" for m in producers}

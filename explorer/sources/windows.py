@@ -18,6 +18,7 @@ class CuttableWindows(ShiftedWindowAttention):
     """Swin's attention in shifted windows: (batch, height, width, channel) → the same (Liu et al. 2021, 3.2)."""
 
     head_dim: int
+    scale: float  # stays when the head gets narrower
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[1:3]
@@ -46,7 +47,7 @@ class CuttableWindows(ShiftedWindowAttention):
         return self.qkv(x)
 
     def _scores(self, q: Tensor, k: Tensor) -> Tensor:
-        return q * self.head_dim**-0.5 @ k.transpose(-2, -1)
+        return q * self.scale @ k.transpose(-2, -1)
 
     def _borders(self, grid: list[int], shift: list[int], x: Tensor) -> Tensor | None:
         """−100 between tokens that only the cyclic shift made neighbours: (windows, tokens, tokens)."""
@@ -107,5 +108,6 @@ def replace_windows(module: nn.Module) -> nn.Module:
         if type(layer) in _CUTTABLE:
             if isinstance(layer, ShiftedWindowAttention):
                 layer.head_dim = layer.qkv.in_features // layer.num_heads
+                layer.scale = layer.head_dim**-0.5
             layer.__class__ = _CUTTABLE[type(layer)]
     return module

@@ -52,7 +52,9 @@ def _structure(found: Resolution, example: Tensor, seconds: float) -> Structure:
 
 
 def _producers(found: Resolution, name: str) -> list[str]:
-    return [member.tensor for member in found.groups[name].of_role("producer")]
+    """What `resolve` should refuse so that a group is not offered."""
+    group = found.groups[name]
+    return [name] if group.kind == "head-dims" else [member.tensor for member in group.of_role("producer")]
 
 
 def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[str, str]:

@@ -9,10 +9,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import nn
 
+from explorer.structure.heads import OUTSIDE, HeadDims
 from explorer.structure.ledger import Atoms, Ledger
 from explorer.structure.types import Blocked, CostModel, Group, Lookup, Member, Norm, Product, Tap, Width
-
-OUTSIDE = -1
 
 
 @dataclass
@@ -43,10 +42,11 @@ def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = 
     units = _group(ledger, unit_of, frozen)
     names = _Names(ledger, units, module)
     groups = {group.name: group for group in names.groups()}
+    dims = HeadDims(ledger, units.of, units.group, names.names, module, refused or {})
     order = sorted(groups.values(), key=lambda g: names.first[g.name])
-    return Resolution(
-        {g.name: g for g in order}, _blocked(ledger, unit_of, frozen, module), _cost(ledger, units, names, module)
-    )
+    found = {group.name: group for whole in order for group in (whole, *dims.groups_inside(whole))}
+    blocked = (*_blocked(ledger, unit_of, frozen, module), *dims.blocked)
+    return Resolution(found, blocked, _cost(ledger, units, names, dims, module))
 
 
 def _unite(ledger: Ledger) -> Atoms:
@@ -158,7 +158,9 @@ class _Names:
     def _groups_of(self, atoms: list[Atoms]) -> set[int]:
         if not atoms:
             return set()
-        return set(np.unique(self.units.group[self.units.of[np.concatenate(atoms)]]).tolist()) - {OUTSIDE}
+        return set(np.unique(self.units.group[self.units.of[np.concatenate([a.ravel() for a in atoms])]]).tolist()) - {
+            OUTSIDE
+        }
 
     def groups(self) -> list[Group]:
         heads = self._groups_of(self.ledger.heads)
@@ -283,13 +285,13 @@ def _blocked(ledger: Ledger, unit_of: Atoms, frozen: dict[int, str], module: nn.
 # Cost ----------------------------------------------------------------------------------------------------
 
 
-def _cost(ledger: Ledger, units: _Units, names: _Names, module: nn.Module) -> CostModel:
+def _cost(ledger: Ledger, units: _Units, names: _Names, dims: HeadDims, module: nn.Module) -> CostModel:
     widths: dict[bytes, Width] = {}
 
     def width(owners: Atoms) -> Width:
         key = owners.tobytes()
         if key not in widths:
-            widths[key] = _width(owners, units, names.names)
+            widths[key] = _width(owners, units, names.names, dims)
         return widths[key]
 
     params: dict[tuple[Width, ...], int] = defaultdict(int)
@@ -316,11 +318,17 @@ def _add(products: dict[tuple[Width, ...], int], coefficient: int, widths: list[
     products[tuple(varying)] += coefficient
 
 
-def _width(owners: Atoms, units: _Units, names: list[str]) -> Width:
+def _width(owners: Atoms, units: _Units, names: list[str], dims: HeadDims) -> Width:
     """How many of these entries remain, as a sum over groups."""
     group = np.where(owners >= 0, units.group[units.of[owners]], OUTSIDE)
-    met, counts = np.unique(group, return_counts=True)
-    return tuple(
-        (int(count), ()) if g == OUTSIDE else (int(count) // units.sizes[g], (names[g],))
-        for g, count in zip(met.tolist(), counts.tolist(), strict=True)
-    )
+    inner = dims.of(owners)
+    met, counts = np.unique(np.stack([group, inner]), axis=1, return_counts=True)
+    width = []
+    for (g, d), count in zip(met.T.tolist(), counts.tolist(), strict=True):
+        if g == OUTSIDE:
+            width.append((int(count), ()))
+        elif d == OUTSIDE:
+            width.append((int(count) // units.sizes[g], (names[g],)))
+        else:
+            width.append((int(count) // (units.sizes[g] * dims.widths[d]), (names[g], dims.names[d])))
+    return tuple(width)

@@ -627,6 +627,7 @@ def _product(
         _unite(tracer, counted, _core(lb, heads | {dims}).transpose(-1, -2), "attention")
         result = counted.narrow(-1, 0, 1)
         _tie_head(tracer, result, counted)
+        tracer.ledger.heads.append(_by_head(_core(lb, heads | {dims}).transpose(-1, -2)))
         each *= rows * columns
     elif lb is not None:
         counted = result = _core(lb, heads | ({dims + 1} & vb))
@@ -646,7 +647,12 @@ def _tie_head(tracer: "Tracer", head: Tensor, channels: Tensor) -> None:
     """All channels of one batch index leave with that index."""
     head = head.expand(channels.shape)
     _unite(tracer, head, channels, "attention head")
-    tracer.ledger.heads.append(channels.reshape(-1).numpy())
+    tracer.ledger.heads.append(_by_head(channels))
+
+
+def _by_head(channels: Tensor) -> np.ndarray:
+    """Atoms of shape (heads, channels of one head)."""
+    return channels.reshape(-1, channels.shape[-1]).numpy()
 
 
 @rule("copy", "fill", "zero")

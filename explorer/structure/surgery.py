@@ -58,20 +58,24 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
         tensors[name] = places[tensors[name]]
         replaced[id(owned[name])] = owned[name]
     smaller = copy.deepcopy(module, replaced)
-    attributes = _width_attributes(module, tensors)
+    attributes: dict[str, dict] = {}
+    for name, units in removal.items():
+        for path, counter in structure.groups[name].counters if units else ():
+            left = getattr(module.get_submodule(path), counter) - len(set(units))
+            attributes.setdefault(path, {})[counter] = left
+    _add_width_attributes(attributes, module, tensors)
     adapt(smaller, tensors, attributes)
     return smaller, attributes
 
 
-def _width_attributes(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, dict]:
-    changed: dict[str, dict] = {}
+def _add_width_attributes(changed: dict[str, dict], module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     for name, layer in module.named_modules():
         for attribute, (tensor, axis, divisor) in WIDTH_ATTRIBUTES.get(_class_name(layer), {}).items():
             width = tensors[f"{name}.{tensor}" if name else tensor].shape[axis]
-            width //= getattr(layer, divisor) if divisor else 1
+            if divisor:
+                width //= changed.get(name, {}).get(divisor, getattr(layer, divisor))
             if width != getattr(layer, attribute):
                 changed.setdefault(name, {})[attribute] = width
-    return changed
 
 
 def _class_name(layer: nn.Module) -> str:
@@ -85,7 +89,12 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn
     hooked and nothing is written into `module`; normalising modules see only the channels that stay.
     """
     gone = leaving(structure, removal)
-    zeroed = leaving(structure, removal, roles=("consumer",))
+    inner = {name for name in removal if structure.groups[name].kind == "head-dims"}  # no weights consume queries
+    zeroed = leaving(structure, {n: u for n, u in removal.items() if n not in inner}, roles=("consumer",))
+    for name, axes in leaving(structure, {n: removal[n] for n in inner}, roles=("producer", "affine")).items():
+        for axis, out in axes.items():
+            known = zeroed.setdefault(name, {})
+            known[axis] = known[axis] | out if axis in known else out
     shared: dict[int, object] = {}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         shared[id(tensor)] = tensor

@@ -64,9 +64,11 @@ class Group:
     """Channels that must leave together, named after the layer that first produces them.
 
     `size` counts channels, `unit` how many of them leave at once (1, or a head's width, or one channel
-    of every convolution group); `kind` is one of conv, linear, ffn, heads, stream, embedding. `exact`
+    of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
-    sentence what ties the members together.
+    sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
+    the group's units. The *heads* of an attention and its *head-dims* share channels: a channel stays if both
+    its head and its place in the head stay.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Group:
     taps: tuple[Tap, ...] = field(repr=False, default=())
     norms: tuple[Norm, ...] = field(repr=False, default=())
     lookups: tuple[Lookup, ...] = field(repr=False, default=())
+    counters: tuple[tuple[str, str], ...] = ()
 
     @property
     def units(self) -> int:

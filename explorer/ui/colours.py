@@ -13,6 +13,7 @@ KIND_COLOURS = {
     "linear": "#7d64b5",
     "ffn": "#57a06d",
     "heads": "#c2607d",
+    "head-dims": "#a3526f",
     "embedding": "#87929a",
 }
 # Ten stops of viridis, the same as chartSequentialColors in the theme: perceptually even, legible without hue.

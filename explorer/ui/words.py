@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-KINDS = ("conv", "stream", "linear", "ffn", "heads", "embedding")
+KINDS = ("conv", "stream", "linear", "ffn", "heads", "head-dims", "embedding")
 
 KIND_HELP = {
     "conv": "output channels of convolutions",
@@ -10,6 +10,7 @@ KIND_HELP = {
     "linear": "output features of fully connected layers",
     "ffn": "hidden features of a transformer's feed-forward block",
     "heads": "attention heads: a whole head leaves at once",
+    "head-dims": "places inside attention heads: the same place of every head leaves at once",
     "embedding": "the width of token or patch embeddings",
 }
 

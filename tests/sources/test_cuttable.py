@@ -33,9 +33,11 @@ def test_the_results_and_weights_are_torchvisions(name: str, pixels: int):
 @pytest.mark.parametrize(
     ("name", "pixels", "kinds"),
     [
-        ("swin_t", 96, {"stream", "heads", "ffn"}),
-        pytest.param("swin_v2_t", 96, {"stream", "heads", "ffn"}, marks=pytest.mark.slow),
-        pytest.param("maxvit_t", 224, {"stream", "heads", "ffn", "conv", "linear"}, marks=pytest.mark.slow),
+        ("swin_t", 96, {"stream", "heads", "head-dims", "ffn"}),
+        pytest.param("swin_v2_t", 96, {"stream", "heads", "head-dims", "ffn"}, marks=pytest.mark.slow),
+        pytest.param(
+            "maxvit_t", 224, {"stream", "heads", "head-dims", "ffn", "conv", "linear"}, marks=pytest.mark.slow
+        ),
         ("shufflenet_v2_x0_5", 64, {"conv"}),
         pytest.param("shufflenet_v2_x2_0", 64, {"conv"}, marks=pytest.mark.slow),
     ],

@@ -1,0 +1,127 @@
+"""The second axis of attention: the same place of every head as a group of its own.
+
+A head's queries, keys and values are a rectangle, heads × places. Whole heads are the units of one group;
+where the attention keeps the number of places in an attribute, the places are the units of another.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from torch import nn
+
+from explorer.structure.ledger import Atoms, Ledger
+from explorer.structure.types import Blocked, Group, Member
+
+OUTSIDE = -1
+COUNTERS = ("head_dim", "attention_head_size", "key_value_proj_dim")  # names under which modules keep a head's width
+
+
+class HeadDims:
+    """The groups of places inside heads: `names`, and `widths` (how many places).
+
+    Args:
+        unit_of, group_of: the unit of every atom, and the group of every unit (−1: it can't leave).
+        group_names: names of these groups.
+        refused: names of groups that turned out not to be cuttable, with the reason.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        unit_of: Atoms,
+        group_of: np.ndarray,
+        group_names: list[str],
+        module: nn.Module,
+        refused: Mapping[str, str],
+    ) -> None:
+        self._ledger, self._module = ledger, module
+        self._dims = np.full(ledger.atoms, OUTSIDE)
+        self._places = np.full(ledger.atoms, OUTSIDE)
+        self.names: list[str] = []
+        self.widths: list[int] = []
+        self.blocked: list[Blocked] = []
+        self._owners: list[tuple[str, str]] = []
+        self._heads: list[str] = []
+        for owner, grids in self._by_owner().items():
+            name = ".".join(part for part in owner if part)
+            groups = {int(g) for grid in grids for g in np.unique(group_of[unit_of[grid]])}
+            if len(groups) != 1 or OUTSIDE in groups:
+                continue
+            if name in refused:
+                self.blocked.append(Blocked(name, grids[0].size, refused[name]))
+            elif self._number(grids):
+                self.names.append(name)
+                self.widths.append(grids[0].shape[1])
+                self._owners.append(owner)
+                self._heads.append(group_names[groups.pop()])
+
+    def _by_owner(self) -> dict[tuple[str, str], list[np.ndarray]]:
+        """Rectangles (heads, places) of atoms by the module and attribute that keep the number of places."""
+        starts = np.array([birth.start for birth in self._ledger.births])
+        found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+        for grid in self._ledger.heads:
+            births = np.unique(np.searchsorted(starts, grid.ravel(), side="right") - 1)
+            owners = {self._counter(self._ledger.births[b].tensor, grid.shape[1]) for b in births.tolist()}
+            if len(owners) == 1 and (owner := owners.pop()) and grid.shape[1] > 1:
+                found[owner].append(grid)
+        return found
+
+    def _counter(self, tensor: str, places: int) -> tuple[str, str] | None:
+        path = tensor
+        while path:
+            path = path.rpartition(".")[0]
+            layer = self._module.get_submodule(path)
+            for name in COUNTERS:
+                if getattr(layer, name, None) == places:
+                    return path, name
+        return None
+
+    def _number(self, grids: list[np.ndarray]) -> bool:
+        """Write down the place of every atom; False, and nothing written, if one atom has two."""
+        places = np.full(len(self._places), OUTSIDE)
+        for grid in grids:
+            columns = np.broadcast_to(np.arange(grid.shape[1]), grid.shape)
+            known = places[grid]
+            if ((known != OUTSIDE) & (known != columns)).any() or (self._dims[grid] != OUTSIDE).any():
+                return False
+            places[grid] = columns
+        owned = places != OUTSIDE
+        self._places[owned], self._dims[owned] = places[owned], len(self.names)
+        return True
+
+    def of(self, owners: Atoms) -> np.ndarray:
+        """For every entry of an axis the number of its group of places, −1 where the axis holds only whole heads."""
+        inner = np.where(owners >= 0, self._dims[owners], OUTSIDE)
+        for d in np.unique(inner[inner != OUTSIDE]).tolist():
+            counts = np.bincount(self._places[owners[inner == d]], minlength=self.widths[d])
+            if counts.min() != counts.max():  # one channel stands for its head
+                inner[inner == d] = OUTSIDE
+        return inner
+
+    def groups_inside(self, heads: Group) -> list[Group]:
+        """The groups of places of a group of heads."""
+        return [self._group(d, heads) for d, name in enumerate(self._heads) if name == heads.name]
+
+    def _group(self, d: int, heads: Group) -> Group:
+        members = []
+        for member in heads.members:
+            owners = self._ledger.axes[member.tensor, member.axis]
+            mine = self.of(owners) == d
+            if mine.any():
+                units = np.where(mine, self._places[owners], OUTSIDE).astype(np.int32)
+                members.append(Member(member.tensor, member.axis, member.role, units))
+        reading = [m for m in members if m.role == "consumer"] or members
+        size = int((reading[0].units >= 0).sum())
+        return Group(
+            name=self.names[d],
+            kind="head-dims",
+            size=size,
+            unit=size // self.widths[d],
+            exact=heads.exact,
+            reason=heads.reason,
+            why=f"Queries, keys and values in {self._owners[d][0] or 'the model'} give every head the same width, "
+            "so the same place of every head leaves.",
+            members=tuple(members),
+            counters=(self._owners[d],),
+        )
