@@ -116,6 +116,16 @@ def export(options: Options, report: Report) -> Answer:
     return Answer(document, text)
 
 
+def bench(options: Options, report: Report) -> Answer:
+    from explorer.bench.coverage import HEADS, cells, coverage, markdown, summary
+
+    kept = None if options.resume is None else Path(options.resume)
+    rows = coverage(options.only, onnx=not options.no_onnx, report=report, kept=kept)
+    if options.out:
+        Path(options.out).write_text(markdown(rows), encoding="utf-8")
+    return Answer({"rows": rows}, f"{table(HEADS, map(cells, rows))}\n\n{summary(rows)}")
+
+
 def demo(options: Options, report: Report) -> Answer:
     from explorer.sources.demo import ASSETS, RECIPES, train_all, train_demo
 

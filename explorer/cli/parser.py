@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _prune(_add(commands, "prune", "score, cut, recover, measure and export"))
     _evaluate(_add(commands, "evaluate", "measure accuracy, cost, size and latency"))
     _export(_add(commands, "export", "write a pruned model as ONNX"))
+    _bench(_add(commands, "bench", "make one of the tables of the documentation"))
     _demo(_add(commands, "demo", "train the bundled checkpoints again from nothing"))
     return parser
 
@@ -116,6 +117,14 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="run:DIR", help="a pruned model")
     parser.add_argument("--out", required=True, metavar="FILE.onnx")
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", choices=["coverage"], help="coverage: which models can be cut, and how well")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="for example torchvision:resnet*")
+    parser.add_argument("--no-onnx", action="store_true", help="leave out the export, which takes longest")
+    parser.add_argument("--out", metavar="FILE.md", help="write the table there too")
+    parser.add_argument("--resume", metavar="FILE", help="keep finished rows in this file and go on from them")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:

@@ -25,11 +25,14 @@ LARGEST = 2**31  # bytes that a file with its weights inside can hold
 CHATTY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
-def export_onnx(module: nn.Module, input_shape: tuple[int, ...], path: Path | str) -> dict[str, Any]:
+def export_onnx(module: nn.Module, inputs: tuple[int, ...] | Tensor, path: Path | str) -> dict[str, Any]:
     """Writes the module as one ONNX file with a dynamic batch: `input` (batch, C, H, W) → `logits` (batch, classes).
 
     torch's current exporter is tried first; where it can't follow the model, the older TorchScript exporter is
     used and named in the result. The file appears whole or not at all.
+
+    Args:
+        inputs: the shape of one image, (C, H, W), or a batch of at least two inputs of any kind.
 
     Returns:
         ``{"exporter": "dynamo" | "torchscript", "opset": int, "size_bytes": int, "reason": str}``; `reason` is
@@ -44,7 +47,7 @@ def export_onnx(module: nn.Module, input_shape: tuple[int, ...], path: Path | st
             "the model is larger than the 2 GB that one ONNX file can hold: cut more, or keep safetensors"
         )
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    example = torch.zeros(2, *input_shape)
+    example = inputs if isinstance(inputs, Tensor) else torch.zeros(2, *inputs)
     try:
         with evaluating(module, CPU), _quiet():
             exporter, reason = _export(module, example, partial)

@@ -1,0 +1,1 @@
+"""Tables that say what works, made by running it."""
