@@ -39,8 +39,8 @@ def set_target() -> None:
     state["remark"] = found.warnings
 
 
-def set_group(name: str) -> None:
-    workspace.adjust(name, st.session_state[f"removed {name}"] / structure.groups[name].units)
+def set_group(name: str, key: str) -> None:
+    workspace.adjust(name, st.session_state[key] / structure.groups[name].units)
 
 
 def presets() -> None:
@@ -147,7 +147,9 @@ def slider(name: str) -> None:
         reason = scores.skipped.get(name, "it has a single unit")
         st.caption(f"`{words.middle(name, 34)}`  \n{share}. Stays whole: {reason}.")
         return
-    key = f"removed {name}"
+    # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
+    # would otherwise read as the person's own change and wipe out what there was to redo.
+    key = f"removed {workspace.revision} {workspace.model} {name}"
     st.session_state[key] = len(plan.remove.get(name, ()))
     st.slider(
         f"`{words.middle(name, 34)}`  \n{share}",
@@ -155,7 +157,7 @@ def slider(name: str) -> None:
         group.units - 1,
         key=key,
         format=f"%d of {group.units} go",
-        on_change=partial(set_group, name),
+        on_change=partial(set_group, name, key),
         help=f"{group.why}" + ("" if group.exact else f" A mask is not exact here: {group.reason}."),
     )
 
