@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
-from explorer.evaluation import Accuracy
+from explorer.evaluation import METRICS
 from explorer.ui import charts, engine, findings, frame, session, tables, words
 from explorer.ui.scoring import scores_for
 
@@ -167,32 +167,32 @@ def unit_word(group) -> str:
 
 
 def accuracy(place) -> None:
-    """The accuracy of the plan on the validation slice, at once where it is quick, else on demand."""
+    """The task's metric under the plan on the validation slice, at once where it is quick, else on demand."""
     with place:
         if task is None or not task.measured:
             frame.fact("Accuracy", "not measured", definition="This data has no meaningful labels.")
             return
         if not engine.is_quick(workspace.model) and not st.session_state.pop("evaluate now", False):
             with st.container(border=True):
-                st.caption("Accuracy: a large network, evaluated on request")
+                st.caption(f"{METRICS[task.metric].label}: a large network, evaluated on request")
                 st.button("Evaluate", key="evaluate", on_click=lambda: st.session_state.update({"evaluate now": True}))
             return
         slot = st.empty()
         bar = slot.progress(0.0, text="Evaluating the plan…")
         report = lambda fraction, message, **metrics: bar.progress(fraction, text=words.sentence(message))  # noqa: E731
         try:
-            base = engine.base_accuracy(workspace.model, workspace.data, test=False, report=report)
+            base = engine.base_quality(workspace.model, workspace.data, test=False, report=report)
             found = engine.simulate(workspace.model, workspace.data, plan, report)
         except ExplorerError as error:
             slot.error(str(error))
             return
         with slot.container():
-            show_accuracy(found, base)
+            show_quality(found, base)
 
 
-def show_accuracy(found: engine.Simulated, base: Accuracy) -> None:
-    now = found.accuracy
-    points, range_ = 100 * (now.top1 - base.top1), f"{100 * now.low:.1f}–{words.percent(now.high)}"
+def show_quality(found: engine.Simulated, base: engine.Found) -> None:
+    now, metric = found.quality, METRICS[task.metric]
+    range_ = "" if now.low is None or now.high is None else metric.interval(now.low, now.high)
     how = (
         "Masked channels give exactly the answers of the cut network."
         if found.by == "mask"
@@ -200,12 +200,12 @@ def show_accuracy(found: engine.Simulated, base: Accuracy) -> None:
     )
     how_found = "simulated by mask" if found.by == "mask" else "measured by cutting"
     frame.fact(
-        f"Accuracy, {how_found if workspace.budget else 'nothing cut'}",
-        words.percent(now.top1),
-        f"{points:+.1f} points".replace("-", "−") if workspace.budget else range_,
-        f"Top-1 on {now.samples} validation images, with its 95% interval. {how} "
+        f"{metric.label}, {how_found if workspace.budget else 'nothing cut'}",
+        metric.text(now.value),
+        metric.difference(now.value - base.value) if workspace.budget else range_,
+        f"{metric.definition} On {now.samples} validation {words.samples(task)}, with its 95% interval. {how} "
         "A low number right after a cut is normal: recovery gives most of it back.",
-        detail=f"{range_}, before recovery" if workspace.budget else "",
+        detail=", ".join(filter(None, [range_, "before recovery"])) if workspace.budget else "",
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.evaluation import metric_of
 from explorer.export.bundle import FILES
 from explorer.ui import bundles, frame, jobs, session, tables, words
 
@@ -76,8 +77,8 @@ result, bundle = job.result, bundles.folder(job)
 base, pruned = result["base"], result["pruned"]
 st.markdown(
     f"**{job.request['spec']['model']}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
-    f"{pruned['params'] / base['params']:.1%} of its parameters. Top-1 on test images: {tables.top1(pruned)}, "
-    f"before {tables.top1(base)}."
+    f"{pruned['params'] / base['params']:.1%} of its parameters. {metric_of(base).label} on test data: "
+    f"{tables.quality(pruned)}, before {tables.quality(base)}."
 )
 downloads(bundle)
 checks(result)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.evaluation import METRICS, headline
 from explorer.sources import list_models, list_tasks
 from explorer.ui import access, charts, engine, findings, frame, jobs, session, words
 from explorer.ui.workspace import MODEL
@@ -74,25 +75,27 @@ def upload() -> None:
                 adopt(f"file:{path}#{architecture.strip()}")
 
 
-def accuracy_metric(task) -> None:
-    """Accuracy on the test images, measured here: at once for small networks, at the desk for large ones."""
-    label = "Accuracy"
+def quality_metric(task) -> None:
+    """The task's metric on the test data, measured here: at once for small networks, at the desk for large ones."""
+    metric = METRICS[task.metric if task is not None else "top1"]
+    label = metric.label
     if task is None or not task.measured:
         frame.fact(label, "not measured", definition="This data has no meaningful labels: it serves timing only.")
         return
     if engine.is_quick(workspace.model):
-        with st.spinner("Measuring the accuracy…"):
-            found = engine.base_accuracy(workspace.model, workspace.data, test=True)
-        top1, low, high, samples = found.top1, found.low, found.high, found.samples
+        with st.spinner("Measuring…"):
+            measured = engine.base_quality(workspace.model, workspace.data, test=True).to_json()
     else:
         job = jobs.find(workspace, evaluation)
         if not job or job.state != "done":
             frame.fact(label, "not measured yet", definition="A large network: measured in the background.")
             return
         measured = job.result
-        top1, low, high, samples = (measured[key] for key in ("top1", "top1_low", "top1_high", "samples"))
-    note = f"{100 * low:.1f}–{words.percent(high)} · {samples} test images"
-    frame.fact(label, words.percent(top1), note, words.INTERVAL_HELP)
+    found = headline(measured | {"metric": task.metric})
+    note = f"{found.samples} test {words.samples(task)}"
+    if found.low is not None and found.high is not None:
+        note = f"{metric.interval(found.low, found.high)} · {note}"
+    frame.fact(label, metric.text(found.value), note, f"{metric.definition} {words.INTERVAL_HELP}")
 
 
 def measure_large() -> None:
@@ -105,7 +108,7 @@ def measure_large() -> None:
         jobs.refusal(evaluation)
         request = {"kind": "evaluate", "spec": {"model": workspace.model, "data": workspace.data}}
         st.button(
-            "Measure the accuracy in the background",
+            "Measure in the background",
             icon=":material/play_arrow:",
             on_click=jobs.start,
             args=(workspace, evaluation, request, f"Evaluate {workspace.model}"),
@@ -145,8 +148,8 @@ with st.grid(5, min_column_width=150):
     frame.fact("Parameters", words.count(cost.params), definition=words.PARAM_HELP)
     frame.fact("MACs", words.count(cost.macs), definition=words.MAC_HELP)
     frame.fact("Size on disk", words.size(found.size_bytes), definition=words.SIZE_HELP)
-    frame.fact("Input", words.shape(model.input_shape), definition="Channels × height × width of one image")
-    accuracy_metric(task)
+    frame.fact("Input", words.shape(model.input_shape), definition=words.input_help(model.input_shape))
+    quality_metric(task)
 if task is not None and task.measured and not engine.is_quick(workspace.model):
     measure_large()
 

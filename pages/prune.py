@@ -5,6 +5,7 @@ import shlex
 import streamlit as st
 
 from explorer.criteria import CRITERIA
+from explorer.evaluation import metric_of
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.runs.spec import Spec
 from explorer.ui import charts, engine, findings, frame, jobs, session, tables, words
@@ -66,7 +67,7 @@ def controls(busy: bool) -> None:
             key="epochs",
             persist_state="session",
             disabled=st.session_state["recover"] != "finetune",
-            help="Passes over the training images. It stops earlier when the validation accuracy no longer rises.",
+            help="Passes over the training data. It stops earlier when the validation metric no longer rises.",
         )
         st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="seed", persist_state="session", help="The same seed gives the same run."
@@ -81,14 +82,15 @@ def results(job) -> None:
     """What the finished run measured, against the base model."""
     result = job.result
     st.subheader("Before and after", anchor=False)
-    compared = tables.accuracies(result)
+    compared = tables.qualities(result)
     if compared is not None:
-        picture = charts.accuracies(compared)
-        frame.chart(findings.of_accuracies(compared), picture, "Top-1 accuracies with their intervals")
+        metric = metric_of(result["base"])
+        picture = charts.qualities(compared, metric)
+        frame.chart(findings.of_qualities(compared, metric), picture, f"{metric.label} of every model")
     st.table(tables.comparison(result))
     st.caption(
         "**As cut** is the network right after its channels left; low numbers here are normal. **After recovery** is "
-        "what you take with you. Accuracy is measured on test images that nothing was chosen or trained on."
+        "what you take with you. Accuracy is measured on test data that nothing was chosen or trained on."
     )
     for sentence in dict.fromkeys([*result.get("warnings", ()), *job.warnings]):
         st.warning(words.sentence(sentence), icon=":material/warning:")

@@ -78,6 +78,7 @@ def score(options: Options, report: Report) -> Answer:
 
 
 def sensitivity(options: Options, report: Report) -> Answer:
+    from explorer.evaluation import metric_of
     from explorer.runs.execute import sensitivity_of
 
     spec = _spec(options)
@@ -85,8 +86,10 @@ def sensitivity(options: Options, report: Report) -> Answer:
     document = sensitivity_of(spec, options.ratios, report)
     curves = document["groups"]
     ratios = [point["ratio"] for point in next(iter(curves.values()))]
-    rows = [[name, *(f"{point['top1']:.1%}" for point in points)] for name, points in curves.items()]
-    head = f"validation top-1 with nothing removed: {document['base']:.1%} of {document['samples']}"
+    metric = metric_of(document)
+    rows = [[name, *(metric.text(point[metric.name]) for point in points)] for name, points in curves.items()]
+    whole = f"{metric.text(document['base'])} of {document['samples']}"
+    head = f"validation {metric.short} with nothing removed: {whole}"
     return Answer(document, head + "\n\n" + table(["group", *(f"−{ratio:.0%}" for ratio in ratios)], rows))
 
 

@@ -4,13 +4,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from explorer.cli.console import table
+from explorer.evaluation import headline, metric_of
+
+_FURTHER = {
+    "top5": "top-5",
+    "f1": "F1",
+    "mcc": "Matthews correlation",
+    "mse": "mean squared error",
+    "pixel_accuracy": "pixel accuracy",
+    "map_50": "mAP at 50% overlap",
+    "map_75": "mAP at 75% overlap",
+}
 
 
 def measurement_table(measurements: Mapping[str, Mapping[str, Any]]) -> str:
     """One column per measured model."""
+    first = next(iter(measurements.values()))
     rows = [
-        ["top-1", *(_accuracy(m) for m in measurements.values())],
-        ["top-5", *(_share(m["top5"]) for m in measurements.values())],
+        [metric_of(first).short, *(_quality(m) for m in measurements.values())],
+        *([_FURTHER[name], *(_value(m[name]) for m in measurements.values())] for name in _FURTHER if name in first),
         ["params", *(m["params"] for m in measurements.values())],
         ["MACs", *(m["macs"] for m in measurements.values())],
         ["bytes", *(m["size_bytes"] for m in measurements.values())],
@@ -36,12 +48,10 @@ def prune_text(result: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _accuracy(measurement: Mapping[str, Any]) -> str:
-    if measurement["top1"] is None:
-        return "–"
-    low, high = measurement["top1_low"], measurement["top1_high"]
-    return f"{measurement['top1']:.1%} ({low:.1%}–{high:.1%}, {measurement['samples']} images)"
+def _quality(measurement: Mapping[str, Any]) -> str:
+    found = headline(measurement)
+    return "–" if found is None else f"{found.text()} of {found.samples}"
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
+from explorer.evaluation.batches import collate, to_device
+from explorer.evaluation.losses import model_loss
 from explorer.progress import Report
 from explorer.structure.types import Structure
 
@@ -35,7 +38,8 @@ class Context:
         total, asked = len(self.data), self.batch.size
         splits = np.array_split(np.arange(total), ceil(total / asked))
         done = 0
-        for images, labels in DataLoader(self.data, batch_sampler=[split.tolist() for split in splits]):
+        sampler = [split.tolist() for split in splits]
+        for images, labels in DataLoader(self.data, batch_sampler=sampler, collate_fn=collate):
             self.report(done / total, f"scored {done} of {total} inputs{self._smaller(asked)}")
             yield images, labels
             done += len(images)
@@ -45,25 +49,17 @@ class Context:
         return f", {self.batch.size} at a time for lack of memory" if self.batch.size < asked else ""
 
     def chunks(self, size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """The tensors in slices of at most `size` along the batch, on the device."""
-        for parts in zip(*(tensor.split(size) for tensor in tensors), strict=True):
-            yield tuple(part.to(self.device) for part in parts)
+        """The tensors, or lists of boxes, in slices of at most `size` along the batch, on the device."""
+        for start in range(0, len(tensors[0]), size):
+            yield tuple(to_device(tensor[start : start + size], self.device) for tensor in tensors)
 
-    def logits(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The module's logits, (batch, classes).
+    def loss(self, inputs: Tensor, labels: Any) -> Tensor:
+        """The task's mean loss on a batch, differentiable.
 
         Raises:
-            ExplorerError: the output isn't logits, or a label has no class.
+            ExplorerError: the outputs fit no such labels, or a label has no output.
         """
-        output = self.module(images)
-        if not isinstance(output, Tensor) or output.ndim != 2:
-            raise ExplorerError("the model gives no (batch, classes) logits: choose a criterion that needs no labels")
-        if int(labels.max()) >= output.shape[1]:
-            raise ExplorerError(
-                f"the data has the label {int(labels.max())} but the model only {output.shape[1]} classes: "
-                "choose the data that the model was trained on, or a criterion that needs no labels"
-            )
-        return output
+        return model_loss(self.module, inputs, labels)
 
 
 def calibration_slice(data: Dataset, samples: int | None, seed: int) -> Dataset:
@@ -93,7 +89,8 @@ def _labels(data: Dataset) -> np.ndarray | None:
         if (labels := getattr(data, name, None)) is not None:
             return np.asarray(labels)
     tensors = getattr(data, "tensors", ())
-    return tensors[1].numpy() if len(tensors) > 1 else None
+    classes = len(tensors) > 1 and tensors[1].dim() == 1 and not tensors[1].is_floating_point()
+    return tensors[1].numpy() if classes else None
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:

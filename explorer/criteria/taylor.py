@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.criteria.context import Context
@@ -62,13 +61,13 @@ def _gates(group: Group, weights: dict[str, nn.Parameter]) -> list[Member]:
 def _slopes(
     context: Context, images: Tensor, labels: Tensor, weights: dict[str, nn.Parameter], keys: Iterable[Key]
 ) -> dict[Key, np.ndarray]:
-    """Σ w·∂L/∂w for every slice along every key's axis, L the mean cross-entropy of the mini-batch."""
+    """Σ w·∂L/∂w for every slice along every key's axis, L the mean loss of the mini-batch."""
     used = {tensor: weights[tensor] for tensor, _ in keys}
 
     def work(size: int) -> list[Tensor]:
         found = [0.0] * len(used)
         for inputs, targets in context.chunks(size, images, labels):
-            loss = F.cross_entropy(context.logits(inputs, targets), targets, reduction="sum") / len(images)
+            loss = context.loss(inputs, targets) * (len(inputs) / len(images))
             gradients = torch.autograd.grad(loss, list(used.values()), allow_unused=True)
             found = [f if g is None else f + g for f, g in zip(found, gradients, strict=True)]
         return found

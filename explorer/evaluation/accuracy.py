@@ -1,7 +1,8 @@
-"""Top-1 and top-5 accuracy with a confidence interval."""
+"""Accuracy with a confidence interval."""
 
 from dataclasses import dataclass, field
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from torch.utils.data import Dataset
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation.batches import batches, evaluating
+from explorer.evaluation.losses import check_labels
 from explorer.progress import Report, silent
 
 Z_95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+NO_SAMPLES = "there are no samples to evaluate on: choose data with a test split that is not empty"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Accuracy:
 
     `low` and `high` bound the 95 % Wilson interval of `top1`; `top5` is None below five classes;
     `loss` is the mean cross-entropy. `predictions` and `labels` have one class index per sample,
-    `class_correct` and `class_samples` one count per class.
+    `class_correct` and `class_samples` one count per class. `metric` is what the share is called where the
+    task is another than images (`explorer.evaluation.metrics`), `others` are further metrics.
     """
 
     top1: float
@@ -36,6 +40,19 @@ class Accuracy:
     labels: np.ndarray = field(repr=False, compare=False)
     class_correct: np.ndarray = field(repr=False, compare=False)
     class_samples: np.ndarray = field(repr=False, compare=False)
+    metric: str = "top1"
+    others: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        """The main metric."""
+        return self.top1
+
+    def to_json(self) -> dict[str, Any]:
+        """The metrics under their own names."""
+        further = {"top5": self.top5} if self.metric == "top1" else self.others
+        interval = {f"{self.metric}_low": self.low, f"{self.metric}_high": self.high}
+        return {self.metric: self.top1, **further, **interval, "samples": self.samples}
 
 
 def wilson(correct: int, samples: int, z: float = Z_95) -> tuple[float, float]:
@@ -65,7 +82,7 @@ def accuracy(
         ExplorerError: there is no data, a label has no output, or not even a batch of one fits.
     """
     if len(data) == 0:
-        raise ExplorerError("there are no samples to evaluate on: choose data with a test split that is not empty")
+        raise ExplorerError(NO_SAMPLES)
     size = BatchSize(batch_size)
     with evaluating(module, device):
         logits, labels = size.retry(lambda n: predict(module, data, device=device, batch_size=n, report=report))
@@ -88,11 +105,7 @@ def predict(
 
 def _summary(logits: Tensor, labels: Tensor) -> Accuracy:
     samples, classes = logits.shape
-    if int(labels.max()) >= classes or int(labels.min()) < 0:
-        raise ExplorerError(
-            f"the data has class {int(labels.max())} but the model only {classes} outputs: "
-            "use the data that the model was trained for"
-        )
+    check_labels(labels, classes)
     predictions = logits.argmax(1)
     hits = predictions == labels
     low, high = wilson(int(hits.sum()), samples)

@@ -2,26 +2,50 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset, default_collate
 
 
-def fetch(data: Dataset, indices: Tensor) -> tuple[Tensor, Tensor]:
-    """The images (batch, C, H, W) and labels (batch,) at `indices`."""
+def fetch(data: Dataset, indices: Tensor) -> tuple[Tensor, Any]:
+    """The inputs (batch, …) and labels, as `collate` makes them, at `indices`."""
     if isinstance(data, TensorDataset):
-        images, labels = data[indices]
-    else:
-        images, labels = default_collate([data[index] for index in indices.tolist()])
-    return images, torch.as_tensor(labels)
+        inputs, labels = data[indices]
+        return inputs, torch.as_tensor(labels)
+    return collate([data[index] for index in indices.tolist()])
 
 
-def batches(data: Dataset, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+def collate(pairs: list[tuple[Tensor, Any]]) -> tuple[Tensor, Any]:
+    """Inputs stacked, and their labels: a tensor (batch, …), or of boxes a list with a dictionary for each image."""
+    if isinstance(pairs[0][1], dict):
+        return torch.stack([image for image, _ in pairs]), [boxes for _, boxes in pairs]
+    inputs, labels = default_collate(pairs)
+    if labels.dtype == torch.float64:  # what Python's numbers become
+        labels = labels.float()
+    return inputs, labels
+
+
+def to_device(labels: Any, device: torch.device) -> Any:
+    """Labels, or inputs, on the device."""
+    if isinstance(labels, list):
+        return [{name: tensor.to(device) for name, tensor in boxes.items()} for boxes in labels]
+    return labels.to(device)
+
+
+def batches(data: Dataset, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Any]]:
     """`data` in batches of at most `size`, in the given order of indices (default: its own)."""
     indices = torch.arange(len(data)) if order is None else order
     for chunk in indices.split(size):
         yield fetch(data, chunk)
+
+
+def sample_inputs(inputs: tuple[int, ...] | Tensor, batch: int) -> Tensor:
+    """`batch` inputs on the CPU: normal noise where a shape is given, always the same, or the given ones repeated."""
+    if isinstance(inputs, Tensor):
+        return inputs[torch.arange(batch) % len(inputs)]
+    return torch.randn(batch, *inputs, generator=torch.Generator().manual_seed(0))
 
 
 @contextlib.contextmanager

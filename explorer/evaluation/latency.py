@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.device import BatchSize, describe_device
-from explorer.evaluation.batches import evaluating
+from explorer.evaluation.batches import evaluating, sample_inputs
 from explorer.progress import Report, silent
 
 FEWEST, MOST = 5, 200  # repeats of one batch size
@@ -32,7 +32,7 @@ class Latency:
 
 def latency(
     module: nn.Module,
-    input_shape: tuple[int, ...],
+    inputs: tuple[int, ...] | Tensor,
     *,
     device: torch.device,
     batches: Iterable[int] = (1, 32),
@@ -40,7 +40,7 @@ def latency(
     seconds: float = 0.5,
     report: Report = silent,
 ) -> list[Latency]:
-    """Times float32 forward passes on random inputs of each batch size.
+    """Times float32 forward passes on `inputs` of each batch size: noise of that shape, or a batch repeated.
 
     Each batch size is repeated for about `seconds`, warm-up included; a pass that is slow for that
     budget is repeated less often, but at least once after one warm-up pass. Where a batch does not fit in
@@ -53,7 +53,7 @@ def latency(
     with evaluating(module, device):
         for batch in batches:
             size = BatchSize(batch)
-            times = size.retry(lambda n: _times(module, _inputs(n, input_shape, device), warmup, seconds, report))
+            times = size.retry(lambda n: _times(module, sample_inputs(inputs, n).to(device), warmup, seconds, report))
             results.append(
                 Latency(
                     batch=size.size,
@@ -65,10 +65,6 @@ def latency(
                 )
             )
     return results
-
-
-def _inputs(batch: int, input_shape: tuple[int, ...], device: torch.device) -> Tensor:
-    return torch.randn(batch, *input_shape, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 @torch.inference_mode()

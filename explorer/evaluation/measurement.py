@@ -7,8 +7,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from explorer.evaluation.accuracy import accuracy
+from explorer.evaluation.batches import sample_inputs
 from explorer.evaluation.latency import latency
+from explorer.evaluation.quality import evaluate
 from explorer.progress import Report, part, silent
 from explorer.structure import count
 
@@ -18,7 +19,7 @@ METADATA = {"format": "pt"}  # what every safetensors file written here carries
 def measure(
     module: nn.Module,
     task: Any,
-    input_shape: tuple[int, ...],
+    inputs: tuple[int, ...] | Tensor,
     *,
     device: torch.device,
     batch_size: int = 256,
@@ -28,10 +29,14 @@ def measure(
 ) -> dict[str, Any]:
     """Measures the module on the task's test split.
 
+    Args:
+        inputs: the shape of one input of normal noise, or a batch of inputs of any kind, for time and cost.
+
     Returns:
-        A JSON object: `top1`, `top5` with the 95 % interval `top1_low`, `top1_high` of top-1 over `samples`
-        (fractions; None, and 0 samples, for a task without meaningful labels), `metric`, `params`, `macs` of
-        one input, `latency_ms` (median at the first batch size), `latency` (one entry a batch size, each
+        A JSON object: `metric` names the task's main metric, which stands under its own name with its 95 % interval:
+        for images `top1` with `top1_low` and `top1_high`, and `top5` (fractions; None, and 0 samples, for a task
+        without meaningful labels); for other tasks see `evaluate`. `samples`, `params`, `macs` of one input,
+        `latency_ms` (median at the first batch size), `latency` (one entry a batch size, each
         measured for about `seconds`) and `size_bytes` of the safetensors file.
 
     Raises:
@@ -39,16 +44,12 @@ def measure(
     """
     scores = dict.fromkeys(("top1", "top5", "top1_low", "top1_high")) | {"samples": 0}
     if task.measured:
-        found = accuracy(module, task.test, device=device, batch_size=batch_size, report=part(report, 0.0, 0.7))
-        scores = {
-            "top1": found.top1,
-            "top5": found.top5,
-            "top1_low": found.low,
-            "top1_high": found.high,
-            "samples": found.samples,
-        }
-    times = latency(module, input_shape, device=device, batches=batches, seconds=seconds, report=part(report, 0.7, 1.0))
-    cost = count(module, torch.zeros(1, *input_shape, device=next(module.parameters()).device))
+        found = evaluate(
+            module, task.test, kind=task.kind, device=device, batch_size=batch_size, report=part(report, 0.0, 0.7)
+        )
+        scores = found.to_json()
+    times = latency(module, inputs, device=device, batches=batches, seconds=seconds, report=part(report, 0.7, 1.0))
+    cost = count(module, sample_inputs(inputs, 1).to(next(module.parameters()).device))
     return scores | {
         "metric": task.metric,
         "params": cost.params,

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METADATA, fetch, weights
+from explorer.evaluation import METADATA, evaluating, fetch, weights
 from explorer.export.card import model_card
 from explorer.export.onnx_file import check_onnx, export_onnx
 from explorer.export.place import REPORT, replacing
 from explorer.export.script import loader_script
 from explorer.export.verify import verify_bundle
 from explorer.progress import Report, part, silent
+from explorer.sources.models import TOKENIZER
+from explorer.sources.text import Tokenizer
 from explorer.strict_json import dumps
 
 FILES = {
@@ -29,6 +31,7 @@ FILES = {
     REPORT: "all measurements, the settings of the run, versions, and the checks of this folder",
     "README.md": "this card",
 }
+CLASSIFICATION = ("image-classification", "text-classification")  # kinds whose outputs are (batch, classes)
 LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation images that the ONNX file is compared on
 
 
@@ -49,6 +52,9 @@ def write_bundle(
     measured: bool = True,
     trained: bool = True,
     normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    kind: str = "image-classification",
+    example: Tensor | None = None,
+    tokenizer: Tokenizer | None = None,
     report: Report = silent,
 ) -> dict[str, Any]:
     """Writes `plan.json`, `weights.safetensors`, `model.onnx`, `load.py`, `report.json` and `README.md`.
@@ -63,12 +69,15 @@ def write_bundle(
         plan: the plan as JSON.
         result: the object of the command `prune` (`base`, `pruned`, `target`, `achieved`, `groups`, …) with the run's
             `spec` and `versions`; all of it goes into the report.
-        data: (image, label) pairs of the evaluation set.
+        data: (input, label) pairs of the evaluation set.
         classes: how many outputs the model has, or their names.
         model: the ref of the base model, `data_ref` that of the data (None: unknown).
         measured: whether the labels of `data` mean anything.
         trained: whether the base model's weights were more than random.
         normalisation: mean and standard deviation per channel that inputs were normalised by, of pixels from 0 to 1.
+        kind: what the model is for, see `Task.kind`.
+        example: a batch of inputs, where they are not images.
+        tokenizer: what makes inputs of texts; its files go into `tokenizer/`.
 
     Returns:
         The report: `result` with `onnx`, `checks`, `out`, and what ``run:`` refs read (`architecture`, `attributes`,
@@ -89,7 +98,8 @@ def write_bundle(
         "attributes": attributes,
         "input_shape": list(input_shape),
         "classes": classes if isinstance(classes, int) else names,
-        "normalisation": normalisation and dict(zip(("mean", "std"), map(list, normalisation), strict=True)),
+        "kind": kind,
+        "normalisation": dict(zip(("mean", "std"), map(list, normalisation), strict=True)) if normalisation else None,
         "out": str(directory),
     }
     images, labels = _evaluation_set(data, input_shape)
@@ -105,13 +115,15 @@ def write_bundle(
             input_shape=input_shape,
             classes=len(names),
             title=title,
+            outputs="" if kind in CLASSIFICATION else _outputs(module, images),
         )
         (folder / "load.py").write_text(script, encoding="utf-8")
+        if tokenizer is not None:
+            tokenizer.save(folder / TOKENIZER)
         report(0.1, "writing the ONNX file")
-        exported = export_onnx(module, input_shape, folder / "model.onnx")
-        compared = check_onnx(
-            folder / "model.onnx", module, images, labels if measured else None, report=part(report, 0.4, 0.6)
-        )
+        exported = export_onnx(module, input_shape if example is None else example, folder / "model.onnx")
+        judged = labels if measured and kind in CLASSIFICATION else None
+        compared = check_onnx(folder / "model.onnx", module, images, judged, report=part(report, 0.4, 0.6))
         whole["onnx"] = exported | compared | {"top1": compared["top1_onnx"]}
         _write_json(folder / REPORT, whole)
         checks = verify_bundle(folder, module, images, report=part(report, 0.6, 1.0))
@@ -122,7 +134,7 @@ def write_bundle(
 
 
 def _evaluation_set(data: Dataset, input_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """As many of the evaluation images as fit the bound, and their labels.
+    """As many of the evaluation inputs as fit the bound, and their labels.
 
     Raises:
         ExplorerError: there are none.
@@ -131,6 +143,12 @@ def _evaluation_set(data: Dataset, input_shape: tuple[int, ...]) -> tuple[Tensor
     if count == 0:
         raise ExplorerError("an export is checked on real inputs and there are none: choose data with a test split")
     return fetch(data, torch.arange(count))
+
+
+def _outputs(module: nn.Module, inputs: Tensor) -> str:
+    """The shape of the module's outputs, for a person."""
+    with evaluating(module, torch.device("cpu")), torch.inference_mode():
+        return f"(batch, {', '.join(map(str, module(inputs[:2]).shape[1:]))})"
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from explorer.evaluation.metrics import headline, metric_of
+
 CARD = """# {title}
 
 {summary}
@@ -77,9 +79,15 @@ def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping
 
 
 def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
+    metric = metric_of(pruned)
     rows = [
-        ("top-1 accuracy", "top1", lambda value: f"{value:.1%}"),
+        ("top-1 accuracy" if metric.name == "top1" else metric.label, metric.name, metric.text),
         ("top-5 accuracy", "top5", lambda value: f"{value:.1%}"),
+        ("F1, mean over classes", "f1", lambda value: f"{value:.3f}"),
+        ("Matthews correlation", "mcc", lambda value: f"{value:.3f}"),
+        ("mean squared error", "mse", lambda value: f"{value:.4f}"),
+        ("pixel accuracy", "pixel_accuracy", lambda value: f"{value:.1%}"),
+        ("mAP at 50% overlap", "map_50", lambda value: f"{value:.1%}"),
         ("parameters", "params", lambda value: f"{value:,}"),
         ("MACs for one input", "macs", lambda value: f"{value:,}"),
         ("weights, bytes", "size_bytes", lambda value: f"{value:,}"),
@@ -94,12 +102,15 @@ def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
 
 
 def _accuracy_note(report: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
-    if pruned.get("top1") is None:
+    found = headline(pruned)
+    if found is None:
         return "Accuracy was not measured. "
-    return (
-        f"Accuracy is on {pruned['samples']:,} test images of `{report['data']}` that no decision used; the 95 % "
-        f"interval of the pruned model's top-1 is {pruned['top1_low']:.1%} to {pruned['top1_high']:.1%}. "
-    )
+    metric = found.metric
+    note = f"{metric.label} is on {found.samples:,} test samples of `{report['data']}` that no decision used"
+    if found.low is None or found.high is None:
+        return note + ". "
+    low, high = metric.text(found.low), metric.text(found.high)
+    return f"{note}; the 95 % interval of the pruned model's {metric.short} is {low} to {high}. "
 
 
 def _device(pruned: Mapping[str, Any]) -> str:

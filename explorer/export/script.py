@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from explorer import __version__
-from explorer.sources import attention, shuffle, windows, zoo
+from explorer.sources import attention, huggingface, shuffle, windows, zoo
+from explorer.sources.hub import HEADS
 from explorer.structure import adapt
 
 adapting = sys.modules[adapt.__module__]
@@ -21,7 +22,7 @@ Rebuilds the network from weights.safetensors beside this file; needs {packages}
 
     python load.py                          says what was loaded
     >>> from load import load
-    >>> logits = load()(images)             (batch, {channels}, {height}, {width}) → (batch, {classes})
+    >>> logits = load()({inputs}) → {outputs}
 
 Written by Pruning Explorer {version}. The code below `load` is its own, copied so that this file stands alone.
 """
@@ -44,7 +45,7 @@ TAIL = """if __name__ == "__main__":
     network = load()
     parameters = sum(parameter.numel() for parameter in network.parameters())
     with torch.inference_mode():
-        outputs = network(torch.zeros(1, *INPUT_SHAPE))
+        outputs = network({example})
     print(f"{parameters:,} parameters; {INPUT_SHAPE} gives {tuple(outputs.shape[1:])}")
 """
 
@@ -71,6 +72,7 @@ def loader_script(
     input_shape: tuple[int, ...],
     classes: int,
     title: str,
+    outputs: str = "",
 ) -> str:
     """The text of load.py for a cut module.
 
@@ -79,22 +81,30 @@ def loader_script(
         architecture: ``{"family", "name", "arguments"}``, as `explorer.sources.build` takes it.
         attributes: ``{layer: {attribute: value}}``, plain values that no tensor's shape tells.
         classes: the number of outputs.
+        outputs: their shape in words, if it is another than (batch, classes).
     """
     imports, build, wanted = _building(module, architecture)
     code, used = _copied([(adapting, ["adapt"]), *wanted])
     lines = used | _imports(ast.parse(OWN_IMPORTS + imports).body)
-    channels, height, width = input_shape
+    pictures = len(input_shape) == 3
+    shown = f"{'images' if pictures else 'token_ids'})"
     head = HEAD.format(
         title=title.strip().replace("\\", " ").replace('"""', "'''"),
-        packages="torch, torchvision and safetensors" if imports else "torch and safetensors",
-        channels=channels,
-        height=height,
-        width=width,
-        classes=classes,
+        packages=_packages(imports),
+        inputs=f"{shown:<24}({', '.join(['batch', *map(str, input_shape)])})",
+        outputs=outputs or f"(batch, {classes})",
         version=__version__,
     )
     body = BODY.format(input_shape=repr(tuple(input_shape)), attributes=_literal(attributes), build=build)
-    return "\n".join([head, _import_block(lines), body]) + "\n\n" + "\n\n\n".join([*code, TAIL])
+    sample = "torch.zeros(1, *INPUT_SHAPE)" if pictures else "torch.ones(1, *INPUT_SHAPE, dtype=torch.int64)"
+    tail = TAIL.replace("{example}", sample)
+    return "\n".join([head, _import_block(lines), body]) + "\n\n" + "\n\n\n".join([*code, tail])
+
+
+def _packages(imports: str) -> str:
+    """What the script needs, for a person."""
+    names = ["torch", *(name for name in ("torchvision", "transformers") if name in imports), "safetensors"]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str, list[tuple[ModuleType, list[str]]]]:
@@ -104,6 +114,12 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
     if architecture["family"] == "demo":
         kind = zoo.ZOO[name].__name__
         return "", f"{kind}({', '.join(keywords)})", [(zoo, [kind])]
+    if architecture["family"] == "huggingface":
+        head, config = HEADS[name], dict(arguments["config"])
+        made = f"AutoConfig.for_model({_literal(config.pop('model_type'))}, **{_literal(config, 4)})"
+        build = f"{head.wrapper.__name__}({head.auto_class}.from_config({made}))"
+        wanted = [(huggingface, [head.wrapper.__name__])]
+        return f"from transformers import AutoConfig, {head.auto_class}", build, wanted
     call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
     wanted = []
     for source, replace, *kinds in _REPLACEMENTS:

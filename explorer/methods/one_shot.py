@@ -6,6 +6,7 @@ import numpy as np
 
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
+from explorer.evaluation import Headline, headline
 from explorer.methods import steps
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from explorer.runs.spec import Spec
 
 _NOISE = 1.05  # a latency within 5 % of another says nothing
-_COLLAPSE = 0.1  # top-1 lost without recovery that deserves a word
+_COLLAPSE = 0.1  # of the metric, lost without recovery, that deserves a word
 
 
 @method(
@@ -116,16 +117,20 @@ def afterthoughts(spec: "Spec", base: dict[str, Any], as_cut: dict[str, Any], pr
             f"the pruned model takes {pruned['latency_ms']:.2f} ms for one input instead of "
             f"{base['latency_ms']:.2f} ms, although it computes less: {reason}"
         )
-    if base["top1"] is not None:
-        warnings += _accuracy_words(spec, base["top1"], as_cut["top1"], pruned["top1"])
+    found = [headline(measurement) for measurement in (base, as_cut, pruned)]
+    if all(found):
+        warnings += _quality_words(spec, *found)
     return warnings
 
 
-def _accuracy_words(spec: "Spec", base: float, as_cut: float, pruned: float) -> list[str]:
-    if pruned < as_cut:
-        return [f"recovery {spec.recover!r} lowered test top-1 from {as_cut:.1%} to {pruned:.1%}"]
-    if spec.recover == "none" and base - pruned > _COLLAPSE:
-        return [f"top-1 fell from {base:.1%} to {pruned:.1%}: usual right after a cut, recovery gives most of it back"]
+def _quality_words(spec: "Spec", base: Headline, as_cut: Headline, pruned: Headline) -> list[str]:
+    metric = base.metric
+    before, cut, after = (metric.text(found.value) for found in (base, as_cut, pruned))
+    if pruned.value < as_cut.value:
+        return [f"recovery {spec.recover!r} lowered test {metric.short} from {cut} to {after}"]
+    if spec.recover == "none" and base.value - pruned.value > _COLLAPSE:
+        fell = f"{metric.short} fell from {before} to {after}"
+        return [f"{fell}: usual right after a cut, recovery gives most of it back"]
     return []
 
 

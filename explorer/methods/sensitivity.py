@@ -7,7 +7,7 @@ from torch import nn
 
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.evaluation import accuracy
+from explorer.evaluation import evaluate
 from explorer.methods import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, mask, plan_from_budget
@@ -19,13 +19,13 @@ RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 def sensitivity(spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report = silent) -> dict[str, Any]:
-    """Validation top-1 for every group and ratio, the lowest-scored units removed, without recovery.
+    """The task's validation metric for every group and ratio, the lowest-scored units removed, without recovery.
 
     Groups are masked where that equals the cut, else cut.
 
     Returns:
-        ``{criterion, samples, base, groups: {name: [{ratio, removed, top1}]}, skipped: {name: reason}}`` with
-        `removed` in channels and accuracies from 0 to 1.
+        ``{criterion, metric, samples, base, groups: {name: [{ratio, removed, METRIC}]}, skipped: {name: reason}}``
+        with `removed` in channels; METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
 
     Raises:
         ExplorerError: a ratio out of range, or data whose accuracy means nothing.
@@ -37,13 +37,14 @@ def sensitivity(spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report =
     if not subject.task.measured:
         raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
     scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
-    base = _top1(subject, subject.module, part(report, 0.2, 0.25))
+    base = _quality(subject, subject.module, part(report, 0.2, 0.25))
     curves: dict[str, list[dict[str, Any]]] = {}
     for index, name in enumerate(scores.groups):
         stretch = [0.25 + 0.75 * (index + i) / len(scores.groups) for i in (0, 1)]
         curves[name] = _curve(subject, scores, name, ratios, base, part(report, *stretch))
     return {
         "criterion": spec.criterion,
+        "metric": subject.task.metric,
         "samples": len(subject.task.validation),
         "base": base,
         "groups": curves,
@@ -61,8 +62,8 @@ def _curve(
         removed = len(plan.remove.get(name, ()))
         if removed not in known:
             stage = part(report, index / len(ratios), (index + 1) / len(ratios))
-            known[removed] = _top1_without(subject, plan, group.exact, _titled(stage, f"{name} at {ratio:.0%}"))
-        points.append({"ratio": ratio, "removed": removed * group.unit, "top1": known[removed]})
+            known[removed] = _quality_without(subject, plan, group.exact, _titled(stage, f"{name} at {ratio:.0%}"))
+        points.append({"ratio": ratio, "removed": removed * group.unit, subject.task.metric: known[removed]})
     return points
 
 
@@ -70,12 +71,13 @@ def _titled(report: Report, title: str) -> Report:
     return lambda fraction, message, **metrics: report(fraction, f"{title}: {message}", **metrics)
 
 
-def _top1_without(subject: steps.Subject, plan: Plan, exact: bool, report: Report) -> float:
+def _quality_without(subject: steps.Subject, plan: Plan, exact: bool, report: Report) -> float:
     smaller = (
         mask(subject.module, subject.structure, plan) if exact else cut(subject.module, subject.structure, plan).module
     )
-    return _top1(subject, smaller, report)
+    return _quality(subject, smaller, report)
 
 
-def _top1(subject: steps.Subject, module: nn.Module, report: Report) -> float:
-    return accuracy(module, subject.task.validation, device=subject.device, report=report).top1
+def _quality(subject: steps.Subject, module: nn.Module, report: Report) -> float:
+    task = subject.task
+    return evaluate(module, task.validation, kind=task.kind, device=subject.device, report=report).value

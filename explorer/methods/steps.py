@@ -110,9 +110,7 @@ def measured(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:
     """The step that measures a module on the task's test split."""
 
     def work(report: Report) -> Record:
-        return Record(
-            measure(module, subject.task, subject.structure.input_shape, device=subject.device, report=report)
-        )
+        return Record(measure(module, subject.task, subject.loaded.example(), device=subject.device, report=report))
 
     return work
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from explorer.device import BatchSize, training_precision
 from explorer.errors import ExplorerError
-from explorer.evaluation import Accuracy, accuracy, fetch
+from explorer.evaluation import Accuracy, Quality, evaluate, fetch
+from explorer.evaluation.batches import to_device
+from explorer.evaluation.losses import model_loss
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import even_batches, recalibrate
 from explorer.recovery.registry import Epoch, History, recovery
@@ -23,7 +25,6 @@ from explorer.recovery.training import (
     schedule,
     seeded,
     shifted,
-    training_loss,
 )
 
 EPOCHS = 8
@@ -56,23 +57,24 @@ def finetune(
 ) -> History:
     """Trains the module on `task.train`, in place, after recalibrating its batch norms.
 
-    SGD with momentum, or AdamW for transformers, with a short warm-up and a cosine; inputs up to 64 px are shifted
-    by up to two pixels. The weights of the epoch with the best validation top-1 (of equals the lowest validation
-    loss) are kept, those before training included; training ends after `patience` epochs without a higher top-1.
+    SGD with momentum, or AdamW for transformers, with a short warm-up and a cosine; images of one class, up to 64 px,
+    are shifted by up to two pixels. The weights of the epoch with the best validation metric (of equals the lowest
+    validation loss) are kept, those before training included; training ends after `patience` epochs without a higher
+    one.
     A batch that does not fit in memory is summed from smaller ones, which is logged. The module comes back on
     its own device, in its own mode.
 
     Args:
         patience: by default a third of the epochs, at least 4.
         learning_rate: the peak; by default see `default_learning_rate`.
-        report: gets `loss` (of the batch) and `top1` (last validation) after every batch.
+        report: gets `loss` (of the batch) and the task's metric (last validation) under its name after every batch.
 
     Raises:
         ExplorerError: fewer than two training samples, no validation sample, a bad number of epochs, the loss is
             not finite, or not even the smallest batch fits in memory.
     """
     if len(task.train) < 2 or len(task.validation) == 0:
-        raise ExplorerError("fine-tuning needs training and validation images: give more data, or recover with none")
+        raise ExplorerError("fine-tuning needs training and validation data: give more data, or recover with none")
     if epochs < 1:
         raise ExplorerError(f"fine-tuning can't run for {epochs} epochs: use 1 or more, or recover with none")
     began, rate = perf_counter(), learning_rate or default_learning_rate(module)
@@ -85,9 +87,10 @@ def finetune(
         "finetune",
         seconds=perf_counter() - began,
         epochs=tuple(trainer.history),
-        start=trainer.start.top1,
+        start=trainer.start.value,
         best=trainer.best_epoch,
         stopped_early=len(trainer.history) < epochs,
+        metric=task.metric,
     )
 
 
@@ -131,14 +134,14 @@ class _Trainer:
             loss = self._train(epoch)
             self.latest = found = self._validate()
             rate, seconds = self.optimizer.param_groups[0]["lr"], perf_counter() - start
-            self.history.append(Epoch(epoch, loss, found.top1, found.loss, rate, seconds))
-            risen = epoch if found.top1 > best.top1 else risen
-            if (found.top1, -found.loss) > (best.top1, -best.loss):
+            self.history.append(Epoch(epoch, loss, found.value, found.loss, rate, seconds))
+            risen = epoch if found.value > best.value else risen
+            if (found.value, -found.loss) > (best.value, -best.loss):
                 best, kept, self.best_epoch = found, self._snapshot(), epoch
             if epoch - risen >= patience:
                 break
         self.module.load_state_dict(kept)
-        self.report(1.0, f"kept epoch {self.best_epoch}", top1=best.top1)
+        self.report(1.0, f"kept epoch {self.best_epoch}", **{self.task.metric: best.value})
 
     def _batches(self) -> tuple[Tensor, ...]:
         order = torch.randperm(len(self.task.train), generator=self.generator)
@@ -153,35 +156,42 @@ class _Trainer:
             share = schedule(step, self.epochs * self.steps_per_epoch)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate * share
-            images, labels = fetch(self.task.train, indices)
-            loss = self._step(shifted(images, self.generator), labels)
+            inputs, labels = fetch(self.task.train, indices)
+            if self.task.kind == "image-classification":
+                inputs = shifted(inputs, self.generator)
+            loss = self._step(inputs, labels)
             total += loss
             done = (step + 1) / (self.epochs * self.steps_per_epoch)
-            self.report(done, f"epoch {epoch} of {self.epochs}", loss=loss, top1=self.latest.top1)
+            metrics = {"loss": loss, self.task.metric: self.latest.value}
+            self.report(done, f"epoch {epoch} of {self.epochs}", **metrics)
         return total / self.steps_per_epoch
 
-    def _step(self, images: Tensor, labels: Tensor) -> float:
-        loss = self.micro.retry(lambda size: self._gradients(images, labels, size))
+    def _step(self, inputs: Tensor, labels: Any) -> float:
+        loss = self.micro.retry(lambda size: self._gradients(inputs, labels, size))
         if not isfinite(loss):
             raise ExplorerError("the training loss is no longer finite: use a lower learning rate or cut less")
         nn.utils.clip_grad_norm_(self.module.parameters(), 5.0)
         self.optimizer.step()
         return loss
 
-    def _gradients(self, images: Tensor, labels: Tensor, size: int) -> float:
+    def _gradients(self, inputs: Tensor, labels: Any, size: int) -> float:
         """Leaves the gradients of the batch's mean loss, summed over parts of `size`; returns that loss."""
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for indices in even_batches(torch.arange(len(labels)), size):
+            chosen = slice(int(indices[0]), int(indices[-1]) + 1)
             with training_precision(self.device):
-                outputs = self.module(images[indices].to(self.device, memory_format=layout(self.device)))
-                loss = training_loss(outputs, labels[indices].to(self.device))
+                batch = inputs[chosen].to(self.device)
+                if batch.dim() == 4:
+                    batch = batch.to(memory_format=layout(self.device))
+                loss = model_loss(self.module, batch, to_device(labels[chosen], self.device))
             (loss * (len(indices) / len(labels))).backward()
             total += loss.item() * len(indices) / len(labels)
         return total
 
-    def _validate(self) -> Accuracy:
-        return accuracy(self.module, self.task.validation, device=self.device, batch_size=4 * self.batch_size)
+    def _validate(self) -> Accuracy | Quality:
+        kind, size = self.task.kind, 4 * self.batch_size
+        return evaluate(self.module, self.task.validation, kind=kind, device=self.device, batch_size=size)
 
     def _snapshot(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}

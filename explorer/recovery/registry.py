@@ -13,11 +13,11 @@ from explorer.progress import Report, silent
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training data: mean training loss, then accuracy and loss on the validation slice."""
+    """One pass over the training data: mean training loss, then the task's metric and loss on the validation slice."""
 
     epoch: int
     loss: float
-    top1: float
+    score: float
     validation_loss: float
     learning_rate: float
     seconds: float
@@ -25,7 +25,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """What a recovery did. `start` is the validation top-1 before the first epoch, `best` the epoch kept (0: none)."""
+    """What a recovery did.
+
+    `start` is the validation metric before the first epoch, `metric` its name, `best` the epoch kept (0: none).
+    """
 
     recovery: str
     seconds: float
@@ -34,6 +37,7 @@ class History:
     best: int = 0
     stopped_early: bool = False
     warnings: tuple[str, ...] = ()
+    metric: str = "top1"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

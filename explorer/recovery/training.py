@@ -1,11 +1,10 @@
-"""The pieces of a training run: loss with auxiliary heads, optimiser, schedule, augmentation, seeds."""
+"""The pieces of a training run: optimiser, schedule, augmentation, seeds."""
 
 import random
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import cos, pi
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,20 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SHIFT_UP_TO = 64  # pixels: the largest input on which a shift of two matters little to the content
-
-
-def training_loss(outputs: Any, labels: Tensor) -> Tensor:
-    """Cross-entropy of logits, or of the tuple that a network with auxiliary heads returns in training mode.
-
-    Auxiliary heads weigh 0.3 each where there are two (GoogLeNet, Szegedy et al. 2015, section 5) and 0.4 where
-    there is one (Inception v3, as in torchvision's references).
-    """
-    if isinstance(outputs, Tensor):
-        return F.cross_entropy(outputs.float(), labels)
-    main, *others = (head for head in outputs if head is not None)
-    weight = 0.3 if len(others) > 1 else 0.4
-    loss = F.cross_entropy(main.float(), labels)
-    return loss + weight * sum(F.cross_entropy(head.float(), labels) for head in others)
 
 
 def is_transformer(module: nn.Module) -> bool:

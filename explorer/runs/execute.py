@@ -14,6 +14,7 @@ from explorer.device import choose_device, describe_device
 from explorer.errors import ExplorerError
 from explorer.evaluation import fetch, measure
 from explorer.export import check_onnx, export_onnx, write_bundle
+from explorer.export.bundle import CLASSIFICATION
 from explorer.methods import METHODS, Memo, Outcome, forgetful, sensitivity, steps
 from explorer.methods.sensitivity import RATIOS
 from explorer.progress import Report, part, silent
@@ -104,7 +105,7 @@ def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
     device = choose_device(spec.device)
     report(0.0, f"loading {spec.model} and {spec.data}")
     loaded, task = load_pair(spec.model, spec.data, input_shape=spec.input_shape)
-    found = measure(loaded.module, task, loaded.input_shape, device=device, report=part(report, 0.1, 1.0))
+    found = measure(loaded.module, task, loaded.example(), device=device, report=part(report, 0.1, 1.0))
     return {**found, "device": describe_device(device)}
 
 
@@ -155,13 +156,16 @@ def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], report: Report)
         data_ref=task.ref,
         measured=task.measured,
         trained=loaded.trained,
-        normalisation=(task.mean, task.std),
+        normalisation=(task.mean, task.std) if task.mean else None,
+        kind=loaded.kind,
+        example=None if loaded.tokenizer is None and len(loaded.input_shape) == 3 else loaded.example(2),
+        tokenizer=loaded.tokenizer,
         report=report,
     )
 
 
 def export_run(ref: str, path: Path, report: Report = silent) -> dict[str, Any]:
-    """Writes a saved run as one ONNX file, compared with the model on images of the data it was made with.
+    """Writes a saved run as one ONNX file, compared with the model on inputs of the data it was made with.
 
     Raises:
         ExplorerError: the ref is no saved run, the path can't be written, or the file computes something else.
@@ -176,10 +180,9 @@ def export_run(ref: str, path: Path, report: Report = silent) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         report(0.2, "writing the ONNX file")
         trial = Path(folder) / path.name
-        written = export_onnx(loaded.module, loaded.input_shape, trial)
-        checked = check_onnx(
-            trial, loaded.module, images, labels if task.measured else None, report=part(report, 0.6, 1.0)
-        )
+        written = export_onnx(loaded.module, loaded.example(2), trial)
+        judged = labels if task.measured and task.kind in CLASSIFICATION else None
+        checked = check_onnx(trial, loaded.module, images, judged, report=part(report, 0.6, 1.0))
         place(trial, path)
     return {"out": str(path), **written, **checked, "top1": checked["top1_onnx"]}
 

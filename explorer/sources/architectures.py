@@ -8,12 +8,13 @@ from torchvision import models
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.attention import replace_attention
+from explorer.sources.hub import HEADS, build_from_config
 from explorer.sources.refs import one_line
 from explorer.sources.shuffle import replace_shuffles
 from explorer.sources.windows import replace_windows
 from explorer.sources.zoo import ZOO
 
-FAMILIES = ("demo", "torchvision")
+FAMILIES = ("demo", "torchvision", "huggingface")
 
 
 def build(architecture: dict[str, Any]) -> nn.Module:
@@ -31,16 +32,23 @@ def build(architecture: dict[str, Any]) -> nn.Module:
         raise ExplorerError("the architecture is damaged: it needs family, name and arguments") from None
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
-    names = ZOO if family == "demo" else torchvision_names()
+    names = {"demo": ZOO, "torchvision": torchvision_names(), "huggingface": HEADS}[family]
     if name not in names:
         raise unknown(f"{family} model", str(name), names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
-            module = ZOO[name](**arguments) if family == "demo" else models.get_model(name, weights=None, **arguments)
-        except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+            module = _MAKERS[family](name, arguments)
+        except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
             raise ExplorerError(f"{name} can't be built with {arguments}: {one_line(error)}") from None
     return cuttable(module).eval()
+
+
+_MAKERS = {
+    "demo": lambda name, arguments: ZOO[name](**arguments),
+    "torchvision": lambda name, arguments: models.get_model(name, weights=None, **arguments),
+    "huggingface": build_from_config,
+}
 
 
 def cuttable(module: nn.Module) -> nn.Module:

@@ -19,7 +19,14 @@ _VALIDATION = ("val", "valid", "validation")
 Files = tuple[list[Path], np.ndarray]  # paths, and the number of each one's class
 
 
-def folder_task(path: str, shape: tuple[int, int, int]) -> Task:
+def natural(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of photographs, per channel."""
+    return (_MEAN, _STD) if channels == 3 else ((float(np.mean(_MEAN)),), (float(np.mean(_STD)),))
+
+
+def folder_task(
+    path: str, shape: tuple[int, int, int], normalisation: tuple[tuple[float, ...], tuple[float, ...]]
+) -> Task:
     """The pictures under `path`, cropped in the middle and resized to `shape`, read when they are asked for.
 
     Parts: the subfolders `train`, `val` (or `valid`, `validation`) and `test` where they exist. With `val` but
@@ -36,7 +43,7 @@ def folder_task(path: str, shape: tuple[int, int, int]) -> Task:
         classes, parts, origin = _parts(root)
     except OSError as error:
         raise ExplorerError(f"can't read the folder {path!r}: {error.strerror or one_line(error)}") from None
-    mean, std = (_MEAN, _STD) if shape[0] == 3 else ((float(np.mean(_MEAN)),), (float(np.mean(_STD)),))
+    mean, std = normalisation
     images = {name: FolderImages(*files, shape, mean, std) for name, files in parts.items()}
     note = f"pictures cropped in the middle and resized to {shape[1]}×{shape[2]}; {origin}"
     return Task(f"folder:{path}", root.resolve().name, classes, shape, mean, std, **images, note=note)

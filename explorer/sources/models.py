@@ -1,4 +1,4 @@
-"""Model refs → networks: `demo:NAME`, `torchvision:NAME[@WEIGHTS]`, `file:PATH#REF`, `run:DIR`."""
+"""Model refs → networks: `demo:NAME`, `torchvision:NAME[@WEIGHTS]`, `hf:ID`, `file:PATH#REF`, `run:DIR`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,16 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, unknown
-from explorer.sources import pretrained
+from explorer.sources import hub, pretrained
 from explorer.sources.architectures import build, torchvision_names
-from explorer.sources.data import load_task
+from explorer.sources.data import describe_task, load_task
 from explorer.sources.files import load_weights, read_json, read_tensors
 from explorer.sources.refs import integer, one_line, split_query
 from explorer.sources.task import Task
+from explorer.sources.text import Tokenizer
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-KINDS = ("demo", "torchvision", "run", "file")
+KINDS = ("demo", "torchvision", "hf", "run", "file")
 _LARGEST_SIDE = 2048
+_LONGEST_TEXT = 8192
+TOKENIZER = "tokenizer"  # the folder of a saved run that holds its files
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +28,28 @@ class LoadedModel:
     """A network as its ref names it: on the CPU, float32, in eval mode.
 
     `architecture` is what `build` makes the same network from, untrained; `data` the ref of the data it was
-    trained on, if known; `note` what a person should know about it.
+    trained on, if known; `note` what a person should know about it. `kind` is the task that it is made for,
+    `input_shape` (C, H, W) of an image or (L,) of a text in tokens, which `tokenizer` makes, where there is one.
+    `normalisation` is the (mean, std) per channel that its pictures want, None: those of the data.
     """
 
     ref: str
     module: nn.Module
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     classes: int
     trained: bool
     title: str
     note: str
     architecture: dict[str, Any]
     data: str | None = None
+    kind: str = "image-classification"
+    tokenizer: Tokenizer | None = None
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def example(self, batch: int = 1) -> Tensor:
-        """Normal noise shaped like the input, (batch, C, H, W), always the same."""
+        """Inputs that are always the same: normal noise (batch, C, H, W), or random token ids (batch, L)."""
+        if len(self.input_shape) == 1:
+            return hub.example_ids(self.module, self.input_shape[0], batch)
         return torch.randn(batch, *self.input_shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -54,26 +64,34 @@ class ModelEntry:
     note: str
 
 
-def load_model(ref: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> LoadedModel:
+def load_model(
+    ref: str,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    classes: int | None = None,
+    kind: str | None = None,
+) -> LoadedModel:
     """The network named by `ref`.
 
-    `input_shape` (channels, height, width) replaces the native one. `classes` is how many outputs the data
-    needs: an untrained network is built with as many, a trained one must have them.
+    `input_shape` (channels, height, width), or (tokens,), replaces the native one. `classes` is how many outputs
+    the data needs: an untrained network is built with as many, a trained one must have them. `kind` is the data's
+    task, for which a Hugging Face model without a head gets one.
 
     Raises:
         ExplorerError: the ref names nothing, its files are missing or damaged, its weights can't be downloaded,
             or the input shape or the number of classes doesn't fit.
     """
-    kind, colon, rest = ref.partition(":")
+    scheme, colon, rest = ref.partition(":")
     if not colon:
         raise _unknown_model(ref)
-    if kind == "hf":
-        raise ExplorerError(f"{ref}: Hugging Face models can't be read yet: use a demo:, torchvision: or file: model")
-    if kind not in KINDS:
-        raise ExplorerError(f"unknown kind of model {kind!r} in {ref!r}: use demo:, torchvision:, run: or file:")
+    if scheme not in KINDS:
+        raise ExplorerError(f"unknown kind of model {scheme!r} in {ref!r}: use demo:, torchvision:, hf:, run: or file:")
     shape = None if input_shape is None else _checked(input_shape)
-    loaders = {"demo": _demo, "torchvision": _torchvision, "file": _file, "run": _run}
-    model = loaders[kind](rest, shape, classes)
+    if scheme == "hf":
+        model = _hugging_face(rest, shape, classes, kind)
+    else:
+        loaders = {"demo": _demo, "torchvision": _torchvision, "file": _file, "run": _run}
+        model = loaders[scheme](rest, shape, classes)
     if classes is not None and model.classes != classes:
         raise ExplorerError(
             f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
@@ -101,9 +119,30 @@ def load_pair(
         data_ref = model.data or "random"
     else:
         noise = data_ref.partition("?")[0] == "random"
-        classes = None if noise else len(load_task(data_ref).classes)
-        model = load_model(model_ref, input_shape=input_shape, classes=classes)
-    return model, load_task(data_ref, input_shape=model.input_shape, classes=model.classes)
+        wanted = None if noise else describe_task(data_ref)
+        model = load_model(
+            model_ref,
+            input_shape=input_shape,
+            classes=wanted and len(wanted.classes),
+            kind=wanted and wanted.kind,
+        )
+    return model, task_for(model, data_ref)
+
+
+def task_for(model: LoadedModel, data_ref: str) -> Task:
+    """The task to judge a model by, its inputs made as the model wants them.
+
+    Raises:
+        ExplorerError: see `load_task`; or the data is for another kind of model.
+    """
+    return load_task(
+        data_ref,
+        input_shape=model.input_shape,
+        classes=model.classes,
+        kind=model.kind,
+        tokenizer=model.tokenizer,
+        normalisation=model.normalisation,
+    )
 
 
 def list_models() -> list[ModelEntry]:
@@ -195,6 +234,23 @@ def _untrained(ref: str, name: str, classes: int, shape: tuple[int, int, int] | 
     return LoadedModel(ref, module, (3, native, native), classes, False, name, UNTRAINED, architecture)
 
 
+def _hugging_face(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: str | None) -> LoadedModel:
+    found = hub.read(rest, shape, classes, kind)
+    return LoadedModel(
+        ref=f"hf:{rest}",
+        module=found.module,
+        input_shape=found.input_shape,
+        classes=found.classes,
+        trained=found.trained,
+        title=found.title,
+        note=found.note,
+        architecture=found.architecture,
+        kind=found.kind,
+        tokenizer=found.tokenizer,
+        normalisation=found.normalisation,
+    )
+
+
 def _file(rest: str, shape: tuple[int, int, int] | None, classes: int | None) -> LoadedModel:
     path, mark, base_ref = rest.rpartition("#")
     if not mark or base_ref.partition(":")[0] not in ("demo", "torchvision"):
@@ -217,7 +273,7 @@ def _run(directory: str, _shape: tuple[int, int, int] | None, _classes: int | No
     report, tensors = read_json(folder / "report.json"), read_tensors(folder / "weights.safetensors")
     try:
         architecture, attributes = report["architecture"], report["attributes"]
-        classes, (channels, height, width) = report["classes"], report["input_shape"]
+        classes, shape = report["classes"], tuple(int(size) for size in report["input_shape"])
         base, title, data = report["model"], report["title"], report["data"]
         module = build(architecture)
         adapt(module, tensors, attributes)
@@ -226,24 +282,34 @@ def _run(directory: str, _shape: tuple[int, int, int] | None, _classes: int | No
     return LoadedModel(
         ref=f"run:{directory}",
         module=module.eval(),
-        input_shape=(channels, height, width),
+        input_shape=shape,
         classes=classes if isinstance(classes, int) else len(classes),
         trained=bool(report.get("trained", True)),
         title=title,
         note=f"pruned from {base}",
         architecture=architecture,
         data=data,
+        kind=report.get("kind", "image-classification"),
+        tokenizer=hub.read_tokenizer(folder / TOKENIZER, shape[0]) if (folder / TOKENIZER).is_dir() else None,
+        normalisation=_pair(report.get("normalisation")),
     )
+
+
+def _pair(normalisation: dict[str, Any] | None) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    return normalisation and (tuple(normalisation["mean"]), tuple(normalisation["std"]))
 
 
 def _reason(error: Exception) -> str:
     return f"report.json lacks {error}" if isinstance(error, KeyError) else one_line(error)
 
 
-def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) == 1 and isinstance(shape[0], int) and 1 <= shape[0] <= _LONGEST_TEXT:
+        return shape
     if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= _LARGEST_SIDE for size in shape):
         raise ExplorerError(
-            f"input {_text(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224"
+            f"input {_text(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224,"
+            f" or for texts the number of tokens, up to {_LONGEST_TEXT}"
         )
     return shape[0], shape[1], shape[2]
 
@@ -251,8 +317,8 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, int, int]:
 @torch.no_grad()
 def _try(model: LoadedModel, shape: tuple[int, int, int]) -> None:
     try:
-        model.module(torch.zeros(1, *shape))
-    except (RuntimeError, AssertionError, ValueError) as error:
+        model.module(replace(model, input_shape=shape).example())
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         raise ExplorerError(
             f"{model.ref} can't take input {_text(shape)} (its own is {_text(model.input_shape)}): {one_line(error)}"
         ) from None

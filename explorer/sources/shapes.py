@@ -65,16 +65,24 @@ def generate(count: int, classes: int, difficulty: float, seed: int) -> tuple[np
 
     The same arguments give the same pictures; `count` is part of them.
     """
-    labels = np.arange(count) % classes
-    pixels = np.empty((count, 3, SIZE, SIZE), np.uint8)
-    for number, start in enumerate(range(0, count, _CHUNK)):
-        part = slice(start, min(start + _CHUNK, count))
-        generator = np.random.default_rng([seed, classes, number])
-        pixels[part] = _draw(labels[part], Difficulty(difficulty), generator)
+    pixels, labels, _ = generate_with_masks(count, classes, difficulty, seed)
     return pixels, labels
 
 
-def _draw(labels: np.ndarray, difficulty: Difficulty, generator: np.random.Generator) -> np.ndarray:
+def generate_with_masks(
+    count: int, classes: int, difficulty: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `generate` gives, and where each picture's shape is: bool (count, 32, 32)."""
+    labels = np.arange(count) % classes
+    pixels, inside = np.empty((count, 3, SIZE, SIZE), np.uint8), np.empty((count, SIZE, SIZE), bool)
+    for number, start in enumerate(range(0, count, _CHUNK)):
+        part = slice(start, min(start + _CHUNK, count))
+        generator = np.random.default_rng([seed, classes, number])
+        pixels[part], inside[part] = _draw(labels[part], Difficulty(difficulty), generator)
+    return pixels, labels, inside
+
+
+def _draw(labels: np.ndarray, difficulty: Difficulty, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     count = len(labels)
     uniform = _uniform(generator, count)
     ground = uniform(0.15, 0.55, channels=3)
@@ -83,12 +91,12 @@ def _draw(labels: np.ndarray, difficulty: Difficulty, generator: np.random.Gener
         picture = _patch(picture, uniform, reach=SIZE / 2, opacity=0.6)
     colour = ground + _direction(generator, count, difficulty.tint) * uniform(*difficulty.contrast)[:, None]
     other = ground - (colour - ground) * uniform(0.2, 0.6)[:, None]
-    picture = _paint(picture, labels, colour, other, difficulty, uniform)
+    picture, inside = _paint(picture, labels, colour, other, difficulty, uniform)
     for _ in range(difficulty.clutter // 2):
         picture = _patch(picture, uniform, reach=SIZE / 2, opacity=0.8, size=(1.0, 2.5))
     noise = uniform(*difficulty.noise)[:, None]
     picture = picture + noise * generator.standard_normal(picture.shape, np.float32)
-    return (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    return (picture.clip(0, 1) * 255).round().astype(np.uint8), inside > 0.5
 
 
 def _paint(
@@ -98,14 +106,14 @@ def _paint(
     other: np.ndarray,
     difficulty: Difficulty,
     uniform: Callable[..., np.ndarray],
-) -> np.ndarray:
-    """The labelled shape in its texture: `colour`, and `other` in the texture's gaps."""
+) -> tuple[np.ndarray, Field]:
+    """The labelled shape in its texture, `colour` and `other` in the texture's gaps; and how far a pixel is in it."""
     centre = uniform(-difficulty.shift, difficulty.shift), uniform(-difficulty.shift, difficulty.shift)
     u, v = _turned(*centre, uniform(-difficulty.turn, difficulty.turn))
     inside = _coverage(_distance(labels % len(SHAPES), u, v, uniform(*difficulty.radius)))
     u, v = _turned(*centre, uniform(0, 2 * np.pi))
     texture = _texture(labels // len(SHAPES), u, v, uniform(1.6, 2.4), uniform(0, 2 * np.pi))[:, None]
-    return picture + inside[:, None] * (colour * texture + other * (1 - texture) - picture)
+    return picture + inside[:, None] * (colour * texture + other * (1 - texture) - picture), inside
 
 
 def _distance(shape: np.ndarray, u: Field, v: Field, radius: Field) -> Field:

@@ -1,8 +1,8 @@
-"""A task: labelled images in four fixed parts, and how to show one of them."""
+"""A task: labelled images or texts in four fixed parts, and how to show one of them."""
 
 from collections.abc import Sized
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,23 +17,29 @@ _IN_MEMORY_BYTES = 256 * 2**20
 
 
 class Images(Sized, Protocol):
-    """Indexable by position: (float32 image of shape (C, H, W), label)."""
+    """Indexable by position: (input, label).
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]: ...
+    The input is a float32 image (C, H, W) or the int64 token ids (L,) of a text; the label a class, a float score,
+    an int64 map of classes (H, W), or ``{"boxes": (n, 4) float32 x1 y1 x2 y2 in pixels, "labels": (n,) int64}``.
+    """
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]: ...
 
 
 @dataclass(frozen=True)
 class Task:
-    """Labelled images for classification, normalised as ``(pixel − mean) / std`` with pixels from 0 to 1.
+    """Labelled examples; images are normalised as ``(pixel − mean) / std`` with pixels from 0 to 1.
 
-    `calibration` and `validation` are slices of the training data, `test` is only reported on. `measured` is
-    False where accuracy means nothing. `note` says what was done to make the images fit the model.
+    `kind` is image-classification, text-classification, text-regression, segmentation or detection; `metric` what it
+    is judged by, see `explorer.evaluation.METRICS`. `calibration` and `validation` are slices of the training data,
+    `test` is only reported on. `measured` is False where the metric means nothing. `note` says what was done to make
+    the examples fit the model. `texts` are the texts behind the token ids, by part.
     """
 
     ref: str
     title: str
     classes: tuple[str, ...]
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     train: Images = field(repr=False)
@@ -43,9 +49,23 @@ class Task:
     note: str = ""
     metric: str = "top1"
     measured: bool = True
+    kind: str = "image-classification"
+    texts: dict[str, tuple[str, ...]] | None = field(default=None, repr=False)
+
+    def answer(self, index: int, split: str = "test") -> str:
+        """The label of one example in words."""
+        label = getattr(self, split)[index][1]
+        if self.kind == "text-regression":
+            return f"{float(label):.2f}"
+        if self.kind == "segmentation":
+            present = label.unique().tolist()
+            return ", ".join(self.classes[number] for number in present if number < len(self.classes))
+        if self.kind == "detection":
+            return ", ".join(self.classes[number] for number in sorted(set(label["labels"].tolist())))
+        return self.classes[int(label)]
 
     def picture(self, index: int, split: str = "test") -> np.ndarray:
-        """One image for the eye: uint8 of shape (H, W, 3)."""
+        """One image for the eye: uint8 of shape (H, W, 3); only of tasks with images."""
         image = getattr(self, split)[index][0]
         scale = image.new_tensor(self.std).view(-1, 1, 1), image.new_tensor(self.mean).view(-1, 1, 1)
         pixels = (image * scale[0] + scale[1]).clamp(0, 1).expand(3, -1, -1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from explorer.errors import ExplorerError
+from explorer.sources.hub import local_folder
 
 PATH_SCHEMES = ("folder", "file", "run")
 UPLOAD_SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -30,6 +31,16 @@ def allowed_roots(address: str | None, environment: str | None) -> list[Path] | 
     return None if is_local(address) else []
 
 
+def path_of(ref: str) -> Path | None:
+    """The file or folder that a ref points to; None where it points to none."""
+    scheme, colon, rest = ref.partition(":")
+    if colon and scheme == "hf":
+        return local_folder(rest)
+    if not colon or scheme not in PATH_SCHEMES:
+        return None
+    return Path(rest.partition("#")[0]).expanduser()
+
+
 def check_ref(ref: str, roots: Iterable[Path] | None, own: Iterable[Path] = ()) -> str:
     """`ref` itself, if a browser may use it.
 
@@ -39,14 +50,14 @@ def check_ref(ref: str, roots: Iterable[Path] | None, own: Iterable[Path] = ()) 
     Raises:
         ExplorerError: the ref names a path outside the roots.
     """
-    scheme, colon, rest = ref.partition(":")
-    if not colon or scheme not in PATH_SCHEMES or roots is None:
+    named = path_of(ref)
+    if named is None or roots is None:
         return ref
-    path = Path(rest.partition("#")[0]).expanduser().resolve()
+    path = named.resolve()
     if any(path.is_relative_to(root.resolve()) for root in (*roots, *own)):
         return ref
     raise ExplorerError(
-        f"{scheme}: paths outside the server's open folders are not readable from a browser: "
+        f"{ref.partition(':')[0]}: paths outside the server's open folders are not readable from a browser: "
         "put the file under a folder of EXPLORER_ROOTS, or upload it"
     )
 

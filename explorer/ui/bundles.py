@@ -61,7 +61,7 @@ def _check(check: Mapping[str, Any]) -> str:
     )
     sentence = f"**{check['name']}**: {found}, at batches of {batches}"
     if "agreement" in check:
-        sentence += f"; the same class on {check['agreement']:.1%} of {check['samples']} real images"
+        sentence += f"; the same class on {check['agreement']:.1%} of {check['samples']} real inputs"
     if check.get("top1_onnx") is not None:
         sentence += f", top-1 {check['top1_onnx']:.1%}"
     return sentence

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from explorer.evaluation.metrics import Metric
 from explorer.ui.colours import ACCENT, AFTER, BEFORE, KIND_COLOURS, MUTED, SEQUENTIAL, indexed_png, palette
 from explorer.ui.words import KINDS, middle, stages
 
@@ -254,31 +255,33 @@ def distribution(values: np.ndarray, *, removed: int = 0, height: int = 220) -> 
     return _finish(alt.layer(bars), height)
 
 
-def accuracies(frame: pd.DataFrame, height: int | None = None) -> alt.LayerChart:
-    """Accuracies with their 95% intervals on one line each.
+def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) -> alt.LayerChart:
+    """The task's metric with its 95% interval, one line a model.
 
     Args:
-        frame: columns model (label, in order), top1, low, high (fractions).
+        frame: columns model (label, in order), value, low, high.
     """
     order = list(frame.model)
     y = alt.Y(
         "model:N", sort=order, title=None, axis=alt.Axis(labelLimit=220, labelFlush=False, ticks=False, domain=False)
     )
-    lowest = max(0.0, float(frame.low.min()) - 0.02)
+    lowest = max(0.0 if metric.share else -1.0, float(frame.low.min()) - 0.02)
+    form = ".1%" if metric.share else ".3f"
     scale = alt.Scale(domain=[lowest, min(1.0, float(frame.high.max()) + 0.02)], nice=False)
     colour = alt.Color(
         "model:N", scale=alt.Scale(domain=order, range=[BEFORE, ACCENT, AFTER][: len(order)]), legend=None
     )
     tooltip = [
         alt.Tooltip("model:N", title="Model"),
-        alt.Tooltip("top1:Q", title="Top-1", format=".1%"),
-        alt.Tooltip("low:Q", title="95% interval from", format=".1%"),
-        alt.Tooltip("high:Q", title="to", format=".1%"),
+        alt.Tooltip("value:Q", title=metric.label, format=form),
+        alt.Tooltip("low:Q", title="95% interval from", format=form),
+        alt.Tooltip("high:Q", title="to", format=form),
     ]
     base = alt.Chart(frame).encode(y=y, color=colour, tooltip=tooltip)
-    axis = alt.Axis(format=".0%", title="Top-1 accuracy with 95% interval", tickCount=6)
+    title = f"{metric.label} with 95% interval"
+    axis = alt.Axis(format=".0%" if metric.share else ".2f", title=title, tickCount=6)
     bars = base.mark_rule(strokeWidth=3, opacity=0.6).encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q")
-    points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("top1:Q", scale=scale))
+    points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("value:Q", scale=scale))
     return _finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
 
 

@@ -17,12 +17,13 @@ from explorer.criteria import CRITERIA, Scores, score
 from explorer.criteria.features import feature_maps
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import Accuracy, accuracy, size_bytes
+from explorer.evaluation import Accuracy, Quality, evaluate, size_bytes
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, cut, exact, mask, plan_from_budget
-from explorer.sources import LoadedModel, Task, load_model, load_task
+from explorer.sources import LoadedModel, Task, load_model, task_for
 from explorer.structure import Structure, analyse
 from explorer.ui import tables
+from explorer.ui.access import path_of
 
 # Masks, hooks and backend switches are process-wide, and two cores serve one network best.
 _TURN = threading.RLock()
@@ -32,13 +33,16 @@ INLINE_MACS = 6e10  # about a second of forward passes on two cores
 SLICE = 512
 
 
+Found = Accuracy | Quality
+
+
 class _Recent:
     """The latest results by key. Not a Streamlit cache: the work reports progress to the page while it runs."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._kept, self._lock = limit, OrderedDict(), threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Accuracy]) -> Accuracy:
+    def get(self, key: Hashable, make: Callable[[], Found]) -> Found:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -51,7 +55,7 @@ class _Recent:
         return made
 
 
-_ACCURACIES = _Recent(256)
+_QUALITIES = _Recent(256)
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,9 @@ class Opened:
 
 def _stamp(ref: str) -> str:
     """Changes when a file behind a ref does, so that a cache never answers for an older one."""
-    scheme, colon, rest = ref.partition(":")
-    if not colon or scheme not in ("file", "run", "folder"):
+    path = path_of(ref)
+    if path is None:
         return ""
-    path = Path(rest.partition("#")[0])
     try:
         parts = sorted(path.iterdir()) if path.is_dir() else [path]
         return " ".join(f"{part.stat().st_mtime_ns}" for part in parts)
@@ -109,12 +112,12 @@ def task(ref: str, model: LoadedModel) -> Task:
     Raises:
         ExplorerError: see `explorer.sources.load_task`.
     """
-    return _task(ref, model.input_shape, model.classes, _stamp(ref))
+    return _task(ref, model.ref, _stamp(ref), _stamp(model.ref), model)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data…")
-def _task(ref: str, input_shape: tuple[int, ...], classes: int, stamp: str) -> Task:
-    return load_task(ref, input_shape=input_shape, classes=classes)
+def _task(ref: str, model_ref: str, stamp: str, model_stamp: str, _model: LoadedModel) -> Task:
+    return task_for(_model, ref)
 
 
 def scores_are_quick(ref: str, criterion: str) -> bool:
@@ -153,7 +156,7 @@ def read_scores(file: str) -> Scores:
 
 
 def portion(data: Dataset, macs: int) -> Dataset:
-    """The first images of `data`, as many as can be evaluated in about a second, between 64 and 512."""
+    """The first samples of `data`, as many as can be evaluated in about a second, between 64 and 512."""
     size = int(np.clip(INLINE_MACS // max(macs, 1), 64, SLICE))
     return data if len(data) <= size else Subset(data, range(size))
 
@@ -163,45 +166,45 @@ def is_quick(ref: str) -> bool:
     return opened(ref).structure.cost().macs * 64 <= INLINE_MACS
 
 
-def base_accuracy(ref: str, data: str, *, test: bool, report: Report = silent) -> Accuracy:
-    """Accuracy of the whole model: on the test split, or on the slice of the validation split.
+def base_quality(ref: str, data: str, *, test: bool, report: Report = silent) -> Found:
+    """The task's metric of the whole model: on the test split, or on the slice of the validation split.
 
     Raises:
-        ExplorerError: see `explorer.evaluation.accuracy`.
+        ExplorerError: see `explorer.evaluation.evaluate`.
     """
-    return _accuracy(ref, data, (), "test" if test else "slice", report)
+    return _quality(ref, data, (), "test" if test else "slice", report)
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """Accuracy of a plan, and how it was found: "mask" or "cut"."""
+    """The task's metric under a plan, and how it was found: "mask" or "cut"."""
 
-    accuracy: Accuracy
+    quality: Found
     by: str
     inexact: tuple[str, ...]
 
 
 def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simulated:
-    """Accuracy of a plan on the validation slice: by mask where that is exact, else by cutting a copy.
+    """The task's metric under a plan on the validation slice: by mask where that is exact, else by cutting a copy.
 
     Raises:
-        ExplorerError: see `explorer.evaluation.accuracy` and `explorer.pruning`.
+        ExplorerError: see `explorer.evaluation.evaluate` and `explorer.pruning`.
     """
     structure = opened(ref).structure
     inexact = tuple(name for name in plan.remove if not structure.groups[name].exact)
     removed = tuple(sorted((name, tuple(units)) for name, units in plan.remove.items()))
-    return Simulated(_accuracy(ref, data, removed, "slice", report), "cut" if inexact else "mask", inexact)
+    return Simulated(_quality(ref, data, removed, "slice", report), "cut" if inexact else "mask", inexact)
 
 
 Key = tuple[tuple[str, tuple[int, ...]], ...]
 
 
-def _accuracy(ref: str, data: str, removed: Key, split: str, report: Report) -> Accuracy:
+def _quality(ref: str, data: str, removed: Key, split: str, report: Report) -> Found:
     key = (ref, data, removed, split, _stamp(ref), _stamp(data))
-    return _ACCURACIES.get(key, lambda: _evaluated(ref, data, removed, split, report))
+    return _QUALITIES.get(key, lambda: _evaluated(ref, data, removed, split, report))
 
 
-def _evaluated(ref: str, data: str, removed: Key, split: str, report: Report) -> Accuracy:
+def _evaluated(ref: str, data: str, removed: Key, split: str, report: Report) -> Found:
     found = opened(ref)
     images = task(data, found.model)
     chosen = images.test if split == "test" else portion(images.validation, found.structure.cost().macs)
@@ -212,7 +215,7 @@ def _evaluated(ref: str, data: str, removed: Key, split: str, report: Report) ->
         if removed:
             by_mask = exact(found.structure, plan)
             module = mask(module, found.structure, plan) if by_mask else cut(module, found.structure, plan).module
-        return accuracy(module, chosen, device=device, report=report)
+        return evaluate(module, chosen, kind=images.kind, device=device, report=report)
 
 
 def plan_of(ref: str, scores: Scores, budget: Mapping[str, float]) -> Plan:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from explorer.evaluation.metrics import Metric
 from explorer.ui import words
 
 WEAK = 0.5  # of the median of its group
@@ -52,14 +53,14 @@ def of_cut(table: pd.DataFrame) -> str:
     return f"{kept:,} of {whole:,} channels stay; {touched} of {len(table)} groups are cut"
 
 
-def of_accuracies(frame: pd.DataFrame) -> str:
-    """What the cut took and recovery gave back, in points of top-1."""
-    base, after = frame.top1.iloc[0], frame.top1.iloc[-1]
-    difference = 100 * (after - base)
-    end = f"{abs(difference):.1f} points {'below' if difference < 0 else 'above'} the base model"
+def of_qualities(frame: pd.DataFrame, metric: Metric) -> str:
+    """What the cut took and recovery gave back, in points of the task's metric."""
+    base, after = frame.value.iloc[0], frame.value.iloc[-1]
+    distance = metric.difference(abs(after - base)).lstrip("+")
+    end = f"{distance} {'below' if after < base else 'above'} the base model"
     if len(frame) < 3:
         return f"The pruned model ends {end}"
-    return f"The cut leaves {words.percent(frame.top1.iloc[1])}; after recovery it is {words.percent(after)}, {end}"
+    return f"The cut leaves {metric.text(frame.value.iloc[1])}; after recovery it is {metric.text(after)}, {end}"
 
 
 def extremes(values: np.ndarray, most: int) -> tuple[list[int], list[int]]:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.evaluation.metrics import METRICS
 from explorer.runs.desk import DESK
 from explorer.runs.job import Job
 from explorer.ui import frame
@@ -84,10 +85,14 @@ def outcome(job: Job) -> None:
 
 
 def learning(job: Job) -> None:
-    """The validation accuracy of a fine-tuning as it goes."""
-    seen = [entry["top1"] for entry in job.history if "top1" in entry]
+    """The validation metric of a fine-tuning as it goes."""
+    metric = next((METRICS[key] for entry in job.history for key in entry if key in METRICS), None)
+    seen = [entry[metric.name] for entry in job.history if metric and metric.name in entry]
     if len(seen) < 2:
         return
-    points = pd.DataFrame({"step": range(len(seen)), "value": [100 * value for value in seen]})
-    title = f"Validation accuracy during recovery: {points.value.iloc[-1]:.1f}% now, {points.value.max():.1f}% at best"
-    frame.chart(title, progress(points, y="Top-1 (%)", unit="Validation top-1 (%)"), "Line of validation accuracies")
+    scale, sign = (100, " (%)") if metric.share else (1, "")
+    points = pd.DataFrame({"step": range(len(seen)), "value": [scale * value for value in seen]})
+    now, best = metric.text(seen[-1]), metric.text(max(seen))
+    title = f"Validation {metric.short} during recovery: {now} now, {best} at best"
+    drawing = progress(points, y=metric.label + sign, unit=f"Validation {metric.short}{sign}")
+    frame.chart(title, drawing, f"Line of the validation {metric.short}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from explorer.evaluation import headline, metric_of
 from explorer.structure import Structure
 from explorer.ui import words
 
@@ -45,20 +46,26 @@ def comparison(result: Mapping[str, Any]) -> pd.DataFrame:
     for title, found in stages:
         if found:
             columns[title] = [
-                top1(found),
+                quality(found),
                 _number(found, base, "params", words.count),
                 _number(found, base, "macs", words.count),
                 _number(found, base, "latency_ms", lambda value: f"{value:.2f} ms"),
                 _number(found, base, "size_bytes", words.size),
             ]
-    index = ["Top-1 on test images (95% interval)", "Parameters", "MACs", "Latency, batch of 1", "Size on disk"]
+    index = [
+        f"{metric_of(base).label} on test data (95% interval)",
+        "Parameters",
+        "MACs",
+        "Latency, batch of 1",
+        "Size on disk",
+    ]
     return pd.DataFrame(columns, index=index)
 
 
-def top1(found: Mapping[str, Any]) -> str:
-    if found.get("top1") is None:
-        return "not measured"
-    return words.interval(found["top1"], found["top1_low"], found["top1_high"])
+def quality(found: Mapping[str, Any]) -> str:
+    """The task's main metric with its interval."""
+    main = headline(found)
+    return "not measured" if main is None else main.text()
 
 
 def _number(found: Mapping[str, Any], base: Mapping[str, Any], key: str, text: Any) -> str:
@@ -68,12 +75,17 @@ def _number(found: Mapping[str, Any], base: Mapping[str, Any], key: str, text: A
     return text(value) if found is base else f"{text(value)} ({words.change(base[key], value)})"
 
 
-def accuracies(result: Mapping[str, Any]) -> pd.DataFrame | None:
-    """Base, as cut and recovered top-1 for a chart; None where the data has no meaningful labels."""
+def qualities(result: Mapping[str, Any]) -> pd.DataFrame | None:
+    """The task's metric of base, as cut and recovered model for a chart; None where nothing was measured."""
     stages = [("Base model", result["base"]), ("As cut", result.get("as_cut")), ("After recovery", result["pruned"])]
     rows = [
-        {"model": title, "top1": found["top1"], "low": found["top1_low"], "high": found["top1_high"]}
-        for title, found in stages
-        if found and found.get("top1") is not None
+        {
+            "model": title,
+            "value": main.value,
+            "low": main.value if main.low is None else main.low,
+            "high": main.value if main.high is None else main.high,
+        }
+        for title, main in ((title, headline(found)) for title, found in stages if found)
+        if main is not None
     ]
     return pd.DataFrame(rows) if rows else None

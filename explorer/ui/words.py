@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from explorer.sources.task import Task
+
 KINDS = ("conv", "stream", "linear", "ffn", "heads", "head-dims", "embedding")
 
 KIND_HELP = {
@@ -18,8 +20,8 @@ MAC_HELP = "Multiply-accumulates of one forward pass for one input. Papers often
 PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scales."
 SIZE_HELP = "Bytes of all weights and buffers as stored in float32."
 INTERVAL_HELP = (
-    "Share of images classified right (top-1), with the range in which the accuracy on endlessly many such "
-    "images lies with 95% confidence (Wilson). Fewer images, wider range."
+    "Below it, the range in which the value on endlessly many such samples lies with 95% confidence. "
+    "Fewer samples, wider range."
 )
 
 
@@ -46,14 +48,18 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{fraction:.{digits}%}"
 
 
-def interval(top1: float, low: float, high: float) -> str:
-    """An accuracy with its 95 % interval: ``97.2% (95.0–98.5%)``."""
-    return f"{percent(top1)} ({100 * low:.1f}–{percent(high)})"
+def samples(task: Task) -> str:
+    """What a task's samples are called."""
+    return "texts" if task.kind.startswith("text") else "images"
+
+
+def input_help(input_shape: Sequence[int]) -> str:
+    return "Channels × height × width of one image" if len(input_shape) == 3 else "Tokens of one text, padded"
 
 
 def shape(input_shape: Sequence[int]) -> str:
-    """An input's shape: ``3 × 224 × 224``."""
-    return " × ".join(map(str, input_shape))
+    """An input's shape: ``3 × 224 × 224``, ``32 tokens``."""
+    return " × ".join(map(str, input_shape)) + (" tokens" if len(input_shape) == 1 else "")
 
 
 def change(before: float, after: float) -> str:

@@ -149,7 +149,7 @@ def test_bad_input_is_one_line(arguments, message, plain):
 
 def test_labels_that_the_model_has_no_class_for(plain):
     data = TensorDataset(plain.data.tensors[0], torch.full((10,), 7))
-    with pytest.raises(ExplorerError, match="label 7 but the model only 3 classes"):
+    with pytest.raises(ExplorerError, match="class 7 but the model only 3 outputs"):
         score("taylor", plain.module, plain.structure, data, device="cpu")
 
 

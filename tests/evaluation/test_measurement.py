@@ -20,7 +20,7 @@ SHAPE = (3, 8, 8)
 def task(measured: bool = True) -> SimpleNamespace:
     torch.manual_seed(0)
     test = TensorDataset(torch.randn(20, *SHAPE), torch.randint(0, 5, (20,)))
-    return SimpleNamespace(test=test, measured=measured, metric="top1")
+    return SimpleNamespace(test=test, measured=measured, metric="top1", kind="image-classification")
 
 
 def test_latency_of_every_batch_size_with_its_circumstances():

@@ -138,7 +138,7 @@ def test_slower_although_smaller_is_said():
 
 def test_lost_accuracy_is_said():
     def found(top1):
-        return {"top1": top1, "params": 1, "macs": 1, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]}
+        return {"top1": top1, "samples": 100, "params": 1, "macs": 1, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]}
 
     whole = {**found(0.9), "params": 2, "macs": 2}
     assert "usual right after a cut" in afterthoughts(SPEC, whole, found(0.5), found(0.5))[0]

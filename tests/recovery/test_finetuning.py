@@ -11,8 +11,9 @@ from torchvision import models
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import accuracy
+from explorer.evaluation.losses import model_loss
 from explorer.recovery import RECOVERIES, finetune, recover
-from explorer.recovery.training import default_learning_rate, layout, schedule, shifted, training_loss
+from explorer.recovery.training import default_learning_rate, layout, schedule, shifted
 from explorer.sources import load_model, load_task
 from explorer.structure import adapt
 
@@ -42,7 +43,8 @@ def part(count: int, seed: int) -> TensorDataset:
 
 def task(**changes: object) -> SimpleNamespace:
     parts = {"train": part(97, 0), "calibration": part(30, 1), "validation": part(30, 2), "test": part(60, 3)}
-    return SimpleNamespace(**({"ref": "stripes", "measured": True} | parts | changes))
+    facts = {"ref": "stripes", "measured": True, "metric": "top1", "kind": "image-classification"}
+    return SimpleNamespace(**(facts | parts | changes))
 
 
 def net() -> Net:
@@ -66,7 +68,7 @@ def test_it_learns_and_says_how():
         report=lambda f, message, **m: seen.append((f, m)),
     )
     assert accuracy(module, task().test, device=CPU).top1 > 0.9
-    assert history.epochs[-1].top1 > history.start
+    assert history.epochs[-1].score > history.start
     assert [epoch.epoch for epoch in history.epochs] == list(range(1, len(history.epochs) + 1))
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
@@ -93,9 +95,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_it():
     good = finetune(module, task(), epochs=6, learning_rate=0.1, batch_size=16, device=CPU)
     kept = accuracy(module, task().validation, device=CPU)
     worse = finetune(module, task(train=part(3, 9)), epochs=20, learning_rate=3.0, patience=2, device=CPU)
-    assert kept.top1 == max([good.start, *(epoch.top1 for epoch in good.epochs)])
+    assert kept.top1 == max([good.start, *(epoch.score for epoch in good.epochs)])
     assert worse.stopped_early
-    tops = [worse.start, *(epoch.top1 for epoch in worse.epochs)]
+    tops = [worse.start, *(epoch.score for epoch in worse.epochs)]
     assert len(worse.epochs) == tops.index(max(tops)) + 2
     assert accuracy(module, task().validation, device=CPU).top1 >= worse.start
 
@@ -154,7 +156,7 @@ def test_networks_with_auxiliary_heads_are_trained_with_them():
     parts = {"train": data, "calibration": data, "validation": data}
     finetune(module, task(**parts), epochs=1, batch_size=6, device=CPU)
     assert isinstance(module(torch.randn(2, 3, 32, 32)), Tensor)
-    training_loss(module.train()(torch.randn(2, 3, 32, 32)), torch.tensor([0, 1])).backward()
+    model_loss(module.train(), torch.randn(2, 3, 32, 32), torch.tensor([0, 1])).backward()
     assert module.aux1.fc2.weight.grad.abs().sum() > 0
 
 
@@ -162,11 +164,22 @@ def test_weights_of_the_heads_in_the_loss():
     def head(margin: float) -> Tensor:
         return torch.tensor([[margin, 0.0]])
 
+    class Heads(nn.Module):
+        def __init__(self, *heads: Tensor | None) -> None:
+            super().__init__()
+            self.heads = heads
+
+        def forward(self, images: Tensor) -> tuple[Tensor | None, ...]:
+            return self.heads
+
+    def loss(*heads: Tensor | None) -> Tensor:
+        return model_loss(Heads(*heads), torch.zeros(1), label)
+
     label = torch.tensor([0])
     main, other = F.cross_entropy(head(1.0), label), F.cross_entropy(head(2.0), label)
-    assert training_loss((head(1.0), head(2.0)), label) == pytest.approx(float(main + 0.4 * other))
-    assert training_loss((head(1.0), head(2.0), head(2.0)), label) == pytest.approx(float(main + 0.6 * other))
-    assert training_loss((head(1.0), None, None), label) == pytest.approx(float(main))
+    assert loss(head(1.0), head(2.0)) == pytest.approx(float(main + 0.4 * other))
+    assert loss(head(1.0), head(2.0), head(2.0)) == pytest.approx(float(main + 0.6 * other))
+    assert loss(head(1.0), None, None) == pytest.approx(float(main))
 
 
 def test_shifts_move_whole_images_and_repeat_the_border():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from explorer.evaluation import METRICS
 from explorer.ui import charts, colours, findings
 
 
@@ -101,11 +102,13 @@ def test_tiles_share_one_scale():
 def test_findings_say_what_is_there():
     assert "none below half" in findings.of_heatmap("L1", {"a": np.array([1.0, 1.0])})
     assert "in b, 25%" in findings.of_heatmap("L1", {"a": np.ones(4), "b": np.array([0.1, 1, 1, 1])})
-    frame = pd.DataFrame({"top1": [0.97, 0.5, 0.95]})
+    frame = pd.DataFrame({"value": [0.97, 0.5, 0.95]})
     assert (
-        findings.of_accuracies(frame)
+        findings.of_qualities(frame, METRICS["top1"])
         == "The cut leaves 50.0%; after recovery it is 95.0%, 2.0 points below the base model"
     )
+    correlations = findings.of_qualities(frame, METRICS["pearson"])
+    assert correlations == "The cut leaves 0.500; after recovery it is 0.950, 0.020 below the base model"
 
 
 @pytest.mark.parametrize(("count", "shown"), [(64, 6), (5, 2), (2, 1), (1, 1)])

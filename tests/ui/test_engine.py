@@ -32,14 +32,14 @@ def test_the_simulated_accuracy_is_the_cuts(plan):
     images = engine.portion(engine.task("digits", found.model).validation, found.structure.cost().macs)
     smaller = cut(found.model.module, found.structure, plan).module
     real = accuracy(smaller, images, device=choose_device("cpu"))
-    assert simulated.accuracy.top1 == real.top1
-    assert simulated.accuracy.samples == len(images)
+    assert simulated.quality.top1 == real.top1
+    assert simulated.quality.samples == len(images)
 
 
 def test_results_are_kept_and_the_model_is_left_alone(plan):
     before = {name: tensor.clone() for name, tensor in engine.opened(MODEL).model.module.state_dict().items()}
-    first = engine.simulate(MODEL, "digits", plan).accuracy
-    assert engine.simulate(MODEL, "digits", plan).accuracy is first
+    first = engine.simulate(MODEL, "digits", plan).quality
+    assert engine.simulate(MODEL, "digits", plan).quality is first
     after = engine.opened(MODEL).model.module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
