@@ -58,7 +58,7 @@ def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
 
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="REF", help="for example demo:resnet20-digits")
-    parser.add_argument("--input", type=_shape, metavar="CxHxW", help="input shape, for example 3x224x224")
+    parser.add_argument("--input", type=_shape, metavar="CxHxW", help="input shape, as 3x224x224, or tokens")
 
 
 def _data(parser: argparse.ArgumentParser) -> None:
@@ -134,8 +134,10 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _shape(text: str) -> tuple[int, ...]:
     sizes = text.lower().replace("×", "x").split("x")
-    if len(sizes) != 3 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
-        raise argparse.ArgumentTypeError(f"{text!r} is no input shape: write channels x height x width, as 3x224x224")
+    if len(sizes) not in (1, 3) or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no input shape: write channels x height x width, as 3x224x224, or the tokens of a text, as 64"
+        )
     return tuple(int(size) for size in sizes)
 
 

@@ -146,6 +146,7 @@ def mean_iou(confusion: np.ndarray) -> np.ndarray:
     Args:
         confusion: pixel counts (…, true class, predicted class).
     """
+    confusion = np.asarray(confusion, dtype=np.float64)
     inside = np.diagonal(confusion, axis1=-2, axis2=-1)
     union = confusion.sum(-1) + confusion.sum(-2) - inside
     present = union > 0

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from explorer import __version__
-from explorer.sources import attention, huggingface, shuffle, windows, zoo
+from explorer.sources import attention, huggingface, segmenters, shuffle, windows, zoo
 from explorer.sources.hub import HEADS
 from explorer.structure import adapt
 
@@ -22,7 +22,7 @@ Rebuilds the network from weights.safetensors beside this file; needs {packages}
 
     python load.py                          says what was loaded
     >>> from load import load
-    >>> logits = load()({inputs}) → {outputs}
+    >>> logits = load()({inputs} → {outputs}
 
 Written by Pruning Explorer {version}. The code below `load` is its own, copied so that this file stands alone.
 """
@@ -120,8 +120,13 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
         build = f"{head.wrapper.__name__}({head.auto_class}.from_config({made}))"
         wanted = [(huggingface, [head.wrapper.__name__])]
         return f"from transformers import AutoConfig, {head.auto_class}", build, wanted
-    call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
     wanted = []
+    if isinstance(module, segmenters.MainOutput):
+        keywords.insert(0, "weights_backbone=None")
+        wanted.append((segmenters, ["MainOutput"]))
+    call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
+    if wanted:
+        call = f"MainOutput({call})"
     for source, replace, *kinds in _REPLACEMENTS:
         if any(isinstance(part, tuple(kinds)) for part in module.modules()):
             call = f"{replace}({call})"

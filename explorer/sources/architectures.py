@@ -10,6 +10,7 @@ from explorer.errors import ExplorerError, unknown
 from explorer.sources.attention import replace_attention
 from explorer.sources.hub import HEADS, build_from_config
 from explorer.sources.refs import one_line
+from explorer.sources.segmenters import MainOutput
 from explorer.sources.shuffle import replace_shuffles
 from explorer.sources.windows import replace_windows
 from explorer.sources.zoo import ZOO
@@ -32,7 +33,7 @@ def build(architecture: dict[str, Any]) -> nn.Module:
         raise ExplorerError("the architecture is damaged: it needs family, name and arguments") from None
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
-    names = {"demo": ZOO, "torchvision": torchvision_names(), "huggingface": HEADS}[family]
+    names = {"demo": ZOO, "torchvision": [*torchvision_names(), *segmenter_names()], "huggingface": HEADS}[family]
     if name not in names:
         raise unknown(f"{family} model", str(name), names)
     with torch.random.fork_rng(devices=[]):
@@ -44,9 +45,15 @@ def build(architecture: dict[str, Any]) -> nn.Module:
     return cuttable(module).eval()
 
 
+def _torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:
+    if name in segmenter_names():
+        return MainOutput(models.get_model(name, weights=None, weights_backbone=None, **arguments))
+    return models.get_model(name, weights=None, **arguments)
+
+
 _MAKERS = {
     "demo": lambda name, arguments: ZOO[name](**arguments),
-    "torchvision": lambda name, arguments: models.get_model(name, weights=None, **arguments),
+    "torchvision": _torchvision,
     "huggingface": build_from_config,
 }
 
@@ -59,3 +66,8 @@ def cuttable(module: nn.Module) -> nn.Module:
 def torchvision_names() -> list[str]:
     """Every classification model of torchvision."""
     return models.list_models(module=models)
+
+
+def segmenter_names() -> list[str]:
+    """Every semantic segmentation model of torchvision."""
+    return models.list_models(module=models.segmentation)

@@ -16,7 +16,7 @@ from explorer.sources.digits import CLASSES, digits
 from explorer.sources.folder import folder_task, natural
 from explorer.sources.refs import fraction, integer, split_query
 from explorer.sources.segmentation import Normalisation, is_masks_folder, made_masks, masks_folder, masks_task
-from explorer.sources.task import PARTS, PixelImages, Task, fit_note, stratified_split
+from explorer.sources.task import KINDS, PARTS, PixelImages, Task, fit_note, stratified_split
 from explorer.sources.text import TABLES, Texts, Tokenizer, read_tables, text_task
 from explorer.sources.vision import DATASETS, read_dataset
 
@@ -92,7 +92,7 @@ def load_task(
     if kind is not None and _is_noise(ref):
         return replace(task, kind=kind)
     if kind is not None and task.kind != kind:
-        raise ExplorerError(f"{ref} is for {_PLURALS[task.kind]}, and the model is one of the {_PLURALS[kind]}")
+        raise ExplorerError(f"{ref} is for {KINDS[task.kind]}, and the model is one of the {KINDS[kind]}")
     if classes is not None and task.kind != "detection" and len(task.classes) != classes:
         raise ExplorerError(
             f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
@@ -133,13 +133,6 @@ _TITLES = {
     "sentences": "Reviews: negative, neutral, positive",
     "ratings": "Reviews with a rating",
     "random": "Random noise (timing only)",
-}
-_PLURALS = {
-    "image-classification": "image classifiers",
-    "text-classification": "text classifiers",
-    "text-regression": "models that score texts",
-    "segmentation": "segmentation models",
-    "detection": "object detectors",
 }
 
 

@@ -66,7 +66,7 @@ def local_folder(rest: str) -> Path | None:
     """The folder that the part of a ref after ``hf:`` names; None where it is the id of a repository."""
     name = rest.partition("?")[0]
     path = Path(name).expanduser()
-    return path if name.startswith(("/", ".", "~")) or path.is_dir() else None
+    return path if name and (name.startswith(("/", ".", "~")) or path.is_dir()) else None
 
 
 def read(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: str | None = None) -> Found:
@@ -200,6 +200,7 @@ class _Source:
                 f"hf:{self._name} lacks {len(body)} weights of its configuration ({', '.join(body[:2])}, …): "
                 "its files don't belong together"
             )
+        _own(model)
         return model, missing
 
     def pictures(self, place: str | Path, config: Any) -> tuple[tuple[int, int, int], Any]:
@@ -266,6 +267,13 @@ def _head(config: Any, task: str | None, kind: str | None, name: str) -> tuple[H
             f" hf:{name}?task=TASK&labels=N, TASK being {', '.join(HEADS)}"
         )
     return HEADS[chosen], True
+
+
+@torch.no_grad()
+def _own(model: nn.Module) -> None:
+    """Copies what may still be a view of the file, which somebody could truncate under a running process."""
+    for tensor in {id(tensor): tensor for tensor in model.state_dict(keep_vars=True).values()}.values():
+        tensor.data = tensor.data.clone()
 
 
 def _plain(kind: str) -> str:

@@ -9,15 +9,16 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources import hub, pretrained
-from explorer.sources.architectures import build, torchvision_names
+from explorer.sources.architectures import build, segmenter_names, torchvision_names
 from explorer.sources.data import describe_task, load_task
 from explorer.sources.files import load_weights, read_json, read_tensors
 from explorer.sources.refs import integer, one_line, split_query
-from explorer.sources.task import Task
+from explorer.sources.segmenters import MainOutput
+from explorer.sources.task import KINDS, Task
 from explorer.sources.text import Tokenizer
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-KINDS = ("demo", "torchvision", "hf", "run", "file")
+SCHEMES = ("demo", "torchvision", "hf", "run", "file")
 _LARGEST_SIDE = 2048
 _LONGEST_TEXT = 8192
 TOKENIZER = "tokenizer"  # the folder of a saved run that holds its files
@@ -84,7 +85,7 @@ def load_model(
     scheme, colon, rest = ref.partition(":")
     if not colon:
         raise _unknown_model(ref)
-    if scheme not in KINDS:
+    if scheme not in SCHEMES:
         raise ExplorerError(f"unknown kind of model {scheme!r} in {ref!r}: use demo:, torchvision:, hf:, run: or file:")
     shape = None if input_shape is None else _checked(input_shape)
     if scheme == "hf":
@@ -92,6 +93,8 @@ def load_model(
     else:
         loaders = {"demo": _demo, "torchvision": _torchvision, "file": _file, "run": _run}
         model = loaders[scheme](rest, shape, classes)
+    if kind is not None and kind != model.kind:
+        raise ExplorerError(f"the data is for {KINDS[kind]}, and {ref} is one of the {KINDS[model.kind]}")
     if classes is not None and model.classes != classes:
         raise ExplorerError(
             f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
@@ -150,7 +153,7 @@ def list_models() -> list[ModelEntry]:
     entries = []
     for ref, record in demo_records().items():
         entries.append(ModelEntry(ref, record["title"], tuple(record["input_shape"]), True, _demo_note(record)))
-    for name in torchvision_names():
+    for name in [*torchvision_names(), *segmenter_names()]:
         shape = (3, *[pretrained.native_size(name)] * 2)
         entries.append(ModelEntry(f"torchvision:{name}", name, shape, False, UNTRAINED))
         for weights in pretrained.weights_of(name):
@@ -201,8 +204,9 @@ def _torchvision(rest: str, shape: tuple[int, int, int] | None, classes: int | N
     ref = f"torchvision:{rest}"
     body, options = split_query(rest, {"num_classes": integer(1, 100_000)})
     name, at, weights_name = body.partition("@")
-    if name not in torchvision_names():
-        raise unknown("torchvision model", name, torchvision_names())
+    names = [*torchvision_names(), *segmenter_names()]
+    if name not in names:
+        raise unknown("torchvision model", name, names)
     if not at:
         return _untrained(ref, name, options.get("num_classes", classes or 1000), shape)
     weights = pretrained.find_weights(name, weights_name)
@@ -215,10 +219,12 @@ def _torchvision(rest: str, shape: tuple[int, int, int] | None, classes: int | N
             f" (torchvision:{name}?num_classes={wanted}) or choose data with {count} classes"
         )
     module = build(architecture)
-    load_weights(module, pretrained.download(name, weights), ref)
+    load_weights(module, _wrapped(module, pretrained.download(name, weights)), ref)
     native = pretrained.crop_size(weights)
-    note = pretrained.describe(weights)
-    return LoadedModel(ref, module, (3, native, native), count, True, f"{name}, {weights_name}", note, architecture)
+    note, title = pretrained.describe(weights), f"{name}, {weights_name}"
+    return LoadedModel(
+        ref, module, (3, native, native), count, True, title, note, architecture, kind=_torchvision_kind(name)
+    )
 
 
 def _untrained(ref: str, name: str, classes: int, shape: tuple[int, int, int] | None) -> LoadedModel:
@@ -231,7 +237,20 @@ def _untrained(ref: str, name: str, classes: int, shape: tuple[int, int, int] | 
         native = arguments["image_size"] = shape[1]  # its position embedding is made for one size
     architecture = {"family": "torchvision", "name": name, "arguments": arguments}
     module = build(architecture)
-    return LoadedModel(ref, module, (3, native, native), classes, False, name, UNTRAINED, architecture)
+    return LoadedModel(
+        ref, module, (3, native, native), classes, False, name, UNTRAINED, architecture, kind=_torchvision_kind(name)
+    )
+
+
+def _torchvision_kind(name: str) -> str:
+    return "segmentation" if name in segmenter_names() else "image-classification"
+
+
+def _wrapped(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's names for weights brought to those of the module; auxiliary heads, which it lacks, left out."""
+    if not isinstance(module, MainOutput) or all(name.startswith("model.") for name in tensors):
+        return tensors
+    return {f"model.{name}": tensor for name, tensor in tensors.items() if not name.startswith("aux_classifier.")}
 
 
 def _hugging_face(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: str | None) -> LoadedModel:
@@ -259,7 +278,7 @@ def _file(rest: str, shape: tuple[int, int, int] | None, classes: int | None) ->
         )
     tensors = read_tensors(path)
     base = load_model(base_ref, input_shape=shape, classes=classes)
-    load_weights(base.module, tensors, path)
+    load_weights(base.module, _wrapped(base.module, tensors), path)
     ref, title = f"file:{rest}", f"{base.title} with {Path(path).name}"
     return replace(base, ref=ref, trained=True, title=title, note=f"weights from {path}")
 
@@ -329,7 +348,7 @@ def _text(shape: tuple[int, ...]) -> str:
 
 
 def _unknown_model(ref: str) -> ExplorerError:
-    refs = [*demo_records(), *(f"torchvision:{name}" for name in torchvision_names())]
+    refs = [*demo_records(), *(f"torchvision:{name}" for name in [*torchvision_names(), *segmenter_names()])]
     by_name = {known.partition(":")[2]: known for known in refs}
     if ref in by_name:
         return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")

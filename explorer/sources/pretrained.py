@@ -37,7 +37,8 @@ def find_weights(name: str, weights: str) -> WeightsEnum:
 
 def crop_size(weights: WeightsEnum) -> int:
     """Height and width of the images that these weights expect."""
-    return int(weights.transforms.keywords["crop_size"])
+    keywords = weights.transforms.keywords
+    return int(keywords.get("crop_size", keywords.get("resize_size")))  # segmentation does not crop
 
 
 @lru_cache
@@ -45,6 +46,8 @@ def native_size(name: str) -> int:
     """Height and width that an untrained model is made for: 224, 299 for Inception, …"""
     if name.startswith("vit_"):
         return 224  # some of its weights were trained at other sizes, the architecture's default is this
+    if "crop_size" not in weights_of(name)[0].transforms.keywords:
+        return 224  # segmentation takes any size; the 520 of its weights are a long wait on a processor
     return crop_size(weights_of(name)[0])
 
 
@@ -67,8 +70,10 @@ def arguments(name: str, weights: WeightsEnum) -> dict[str, Any]:
 
 def describe(weights: WeightsEnum) -> str:
     """Published accuracy and download size, in a sentence."""
-    metrics = weights.meta["_metrics"].get("ImageNet-1K", {})
+    metrics = {name: value for values in weights.meta["_metrics"].values() for name, value in values.items()}
     accuracy = f"ImageNet top-1 {metrics['acc@1']:.1f} % (published), " if "acc@1" in metrics else ""
+    if "miou" in metrics:
+        accuracy = f"COCO mIoU {metrics['miou']:.1f} % (published), "
     return f"{accuracy}{weights.meta['_file_size']:.0f} MB download"
 
 

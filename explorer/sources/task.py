@@ -13,6 +13,13 @@ from torch.utils.data import Dataset, TensorDataset
 from explorer.errors import ExplorerError
 
 PARTS = ("train", "calibration", "validation", "test")
+KINDS = {  # of tasks, and what models for them are called
+    "image-classification": "image classifiers",
+    "text-classification": "text classifiers",
+    "text-regression": "models that score texts",
+    "segmentation": "segmentation models",
+    "detection": "object detectors",
+}
 _IN_MEMORY_BYTES = 256 * 2**20
 
 

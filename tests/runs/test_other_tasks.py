@@ -1,0 +1,76 @@
+"""Whole runs on other tasks than images: pruned, recovered, exported, checked and loaded again."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer.runs.execute import evaluate_model, execute, export_run
+from explorer.runs.spec import Spec
+from explorer.sources import load_pair
+from tests.hugging import BERT, SEGFORMER, save, text_folder
+
+
+def pruned(folder: Path, data: str, out: Path, **changes: object) -> dict:
+    settings = {"criterion": "taylor", "keep": {"macs": 0.6}, "samples": 64, "recover": "finetune", "epochs": 1}
+    return execute(Spec(model=f"hf:{folder}", data=data, **(settings | changes)), out)
+
+
+def test_a_text_classifier(tmp_path):
+    folder = text_folder(tmp_path / "bert", num_labels=3, **BERT)
+    result = pruned(folder, "sentences?n=300", tmp_path / "out")
+    assert result["base"]["metric"] == result["pruned"]["metric"] == "accuracy"
+    assert {"accuracy_low", "f1", "mcc"} <= result["pruned"].keys()
+    assert result["achieved"]["macs"] == pytest.approx(0.6, abs=0.02)
+    assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
+    assert result["onnx"]["top1"] == pytest.approx(result["pruned"]["accuracy"])
+    model, task = load_pair(f"run:{tmp_path / 'out'}")
+    assert (model.kind, task.ref) == ("text-classification", "sentences?n=300")
+    again = evaluate_model(Spec(model=f"run:{tmp_path / 'out'}", data="sentences?n=300"))
+    assert again["accuracy"] == result["pruned"]["accuracy"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "Matthews correlation" in card
+    assert "top-1" not in card
+    assert (tmp_path / "out" / "tokenizer" / "tokenizer.json").is_file()
+    assert export_run(f"run:{tmp_path / 'out'}", tmp_path / "again.onnx")["max_abs_diff"] < 1e-4
+    said = subprocess.run([sys.executable, "load.py"], cwd=tmp_path / "out", capture_output=True, text=True, check=True)
+    assert "(32,) gives (3,)" in said.stdout
+
+
+@pytest.mark.slow
+def test_scores_of_texts(tmp_path):
+    folder = text_folder(tmp_path / "bert", num_labels=1, **BERT)
+    result = pruned(folder, "ratings?n=300", tmp_path / "out", criterion="l2")
+    assert result["pruned"]["metric"] == "pearson"
+    assert -1 <= result["pruned"]["pearson_low"] <= result["pruned"]["pearson"]
+    assert result["recovery"]["metric"] == "pearson"
+    assert load_pair(f"run:{tmp_path / 'out'}")[0].kind == "text-regression"
+
+
+@pytest.mark.slow
+def test_a_segmentation_network(tmp_path):
+    folder = save(tmp_path / "seg", "Segformer", "ForSemanticSegmentation", num_labels=5, **SEGFORMER)
+    result = pruned(folder, "masks?n=200", tmp_path / "out")
+    assert result["pruned"]["metric"] == "miou"
+    model, task = load_pair(f"run:{tmp_path / 'out'}")
+    with torch.inference_mode():
+        assert model.module(task.test[:2][0]).shape == (2, 5, 16, 16)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["kind"] == "segmentation"
+
+
+@pytest.mark.slow
+def test_a_segmentation_network_of_torchvision(tmp_path):
+    spec = Spec(
+        model="torchvision:lraspp_mobilenet_v3_large?num_classes=5",
+        data="masks?n=200",
+        keep={"macs": 0.6},
+        input_shape=(3, 64, 64),
+        recover="bn",
+    )
+    result = execute(spec, tmp_path / "out")
+    assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
+    assert "Mean IoU" in (tmp_path / "out" / "README.md").read_text()
