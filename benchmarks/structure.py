@@ -1,21 +1,27 @@
 """Time to a model's groups: propagated identities against torch-pruning's dependency graph, one run.
 
-    python benchmarks/structure.py [--json] [--models resnet50,densenet121] [--pixels 224]
+    python benchmarks/structure.py [--json] [--models resnet50,densenet121] [--pixels 224] [--limit 60]
 
-A ratio is torch-pruning's time over ours; `over` is what the analysis takes beyond one plain forward pass.
+A ratio is torch-pruning's time over ours, on one and the same network, both without a trial cut; `over` is what
+the analysis takes beyond one plain forward pass. Where this project replaces layers of torchvision's network,
+`stock` is torch-pruning's time on the network as torchvision has it.
 """
 
+import signal
 import warnings
+from types import FrameType
+from typing import Any
 
 import torch
 import torch_pruning as tp
 from sidebyside import fastest, options, present
 from torch import nn
+from torchvision.models import get_model
 
 from explorer.sources import build
 from explorer.structure import analyse
 
-MODELS = "resnet18,resnet50,mobilenet_v3_large,densenet121,densenet201,convnext_tiny,efficientnet_b0,vit_b_32"
+MODELS = "resnet50,densenet201,vit_b_16,swin_t"
 
 
 def theirs(module: nn.Module, example: torch.Tensor) -> int:
@@ -25,38 +31,64 @@ def theirs(module: nn.Module, example: torch.Tensor) -> int:
     return sum(1 for _ in graph.get_all_groups(ignored_layers=[outputs]))
 
 
+def once(module: nn.Module, example: torch.Tensor, limit: int) -> int | str:
+    """How many groups torch-pruning finds, or what keeps it from that."""
+
+    def late(signum: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done after {limit} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(limit)
+    try:
+        return theirs(module, example)
+    except Exception as error:  # whatever it is, it is the row's result
+        return f"fails: {str(error).strip().splitlines()[0][:80] if str(error).strip() else type(error).__name__}"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def time_stock(name: str, module: nn.Module, example: torch.Tensor, limit: int) -> float | str:
+    """Seconds on torchvision's own network; "same" where nothing in it is replaced."""
+    stock = get_model(name).eval()
+    if {type(layer) for layer in stock.modules()} == {type(layer) for layer in module.modules()}:
+        return "same"
+    found = once(stock, example, limit)
+    return found if isinstance(found, str) else fastest(lambda: theirs(stock, example), repeats=1)[0]
+
+
+def compare(name: str, pixels: int, repeats: int, limit: int) -> dict[str, Any]:
+    module = build({"family": "torchvision", "name": name, "arguments": {}}).eval()
+    example = torch.randn(1, 3, pixels, pixels)
+
+    def forward() -> None:
+        with torch.no_grad():
+            module(example)
+
+    ways = [forward, lambda: analyse(module, example, trial=False), lambda: analyse(module, example)]
+    found = once(module, example, limit)
+    if isinstance(found, int):
+        ways.append(lambda: theirs(module, example))
+    plain, traced, proven, *library = fastest(*ways, repeats=repeats)
+    return {
+        "model": name,
+        "groups": len(analyse(module, example, trial=False).groups),
+        "forward s": plain,
+        "traced s": traced,
+        "over s": traced - plain,
+        "with trial cut s": proven,
+        "torch-pruning groups": found if library else "–",
+        "torch-pruning s": library[0] if library else found,
+        "ratio": library[0] / traced if library else "–",
+        "stock s": time_stock(name, module, example, limit),
+    }
+
+
 def main() -> None:
-    chosen = options(__doc__, models=MODELS, pixels=224, repeats=3)
+    chosen = options(__doc__, models=MODELS, pixels=224, repeats=3, limit=60)
     warnings.simplefilter("ignore")
-    rows, ratios = [], {}
-    for name in chosen.models.split(","):
-        module = build({"family": "torchvision", "name": name, "arguments": {}}).eval()
-        example = torch.randn(1, 3, chosen.pixels, chosen.pixels)
-
-        def forward(module: nn.Module = module, example: torch.Tensor = example) -> None:
-            with torch.no_grad():
-                module(example)
-
-        plain, traced, proven, library = fastest(
-            forward,
-            lambda m=module, x=example: analyse(m, x, trial=False),
-            lambda m=module, x=example: analyse(m, x),
-            lambda m=module, x=example: theirs(m, x),
-            repeats=chosen.repeats,
-        )
-        ratios[name] = library / traced
-        rows.append(
-            {
-                "model": name,
-                "groups": len(analyse(module, example, trial=False).groups),
-                "forward s": plain,
-                "traced s": traced,
-                "over s": traced - plain,
-                "with trial cut s": proven,
-                "torch-pruning s": library,
-                "ratio": ratios[name],
-            }
-        )
+    rows = [compare(name, chosen.pixels, chosen.repeats, chosen.limit) for name in chosen.models.split(",")]
+    ratios = {row["model"]: row["ratio"] for row in rows if row["ratio"] != "–"}
     present(rows, ratios, as_json=chosen.json)
 
 

@@ -7,11 +7,14 @@ from torch import Tensor, nn
 
 from explorer.errors import unknown
 from explorer.sources.architectures import build, torchvision_names
+from explorer.sources.detection import DETECTORS, build_detector
 from explorer.sources.huggingface import ImageModel, TextModel
 
 PIXELS = {"inception_v3": 299, "googlenet": 224, "maxvit_t": 224}  # others: 64, or what the names below say
 _BY_PREFIX = {"swin": 96, "vit_": 0}
 SEGMENTATION = ("fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")
+DETECTION = tuple(name for name in DETECTORS if name != "detr")
+DETECTION_PIXELS = {"ssd300_vgg16": 300, "ssdlite320_mobilenet_v3_large": 160}  # others: 128
 CLASSES = 10
 
 
@@ -28,7 +31,7 @@ class Output(nn.Module):
 
 def names() -> list[str]:
     """Every model of the table: ``torchvision:NAME`` and ``hf:FAMILY``."""
-    torchvision = [*torchvision_names(), *SEGMENTATION]
+    torchvision = [*torchvision_names(), *SEGMENTATION, *DETECTION]
     return [*(f"torchvision:{name}" for name in torchvision), *(f"hf:{name}" for name in _HUGGING_FACE)]
 
 
@@ -46,7 +49,7 @@ def make(name: str) -> tuple[nn.Module, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module, example = _HUGGING_FACE[short]() if source == "hf" else _torchvision(short)
-        return stir(module).eval(), example
+        return settle(stir(module), example).eval() if short in DETECTION else stir(module).eval(), example
 
 
 def _torchvision(name: str) -> tuple[nn.Module, Tensor]:
@@ -54,6 +57,8 @@ def _torchvision(name: str) -> tuple[nn.Module, Tensor]:
         from torchvision.models import get_model
 
         return Output(get_model(name, weights=None, weights_backbone=None, num_classes=CLASSES)), _images(96)
+    if name in DETECTION:
+        return build_detector(name, CLASSES), _images(DETECTION_PIXELS.get(name, 128))
     pixels = PIXELS.get(name) or next((size for prefix, size in _BY_PREFIX.items() if name.startswith(prefix)), 64)
     arguments = {"num_classes": CLASSES}
     if not pixels:  # vision transformers: four patches a side
@@ -74,6 +79,19 @@ def stir(module: nn.Module) -> nn.Module:
     return module
 
 
+@torch.no_grad()
+def settle(module: nn.Module, images: Tensor) -> nn.Module:
+    """Batch norms with the statistics of `images`, in place; deep networks would else forget what they see."""
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    module.train()(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return module
+
+
 def _images(pixels: int) -> Tensor:
     return torch.randn(2, 3, pixels, pixels)
 
@@ -91,6 +109,15 @@ _VISION = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, 
 _TEXT = {**_VISION, "vocab_size": _VOCABULARY, "max_position_embeddings": 64, "num_labels": 3}
 _PATCHES = {**_VISION, "image_size": 32, "patch_size": 8, "num_labels": CLASSES}
 _STAGES = {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1], "num_labels": CLASSES}
+_BACKBONE = {
+    "model_type": "resnet", "embedding_size": 16, "hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1],
+    "out_features": ["stage4"],
+}  # fmt: skip
+_QUERIES = {
+    "backbone_config": _BACKBONE, "d_model": 48, "num_queries": 10, "encoder_layers": 2, "decoder_layers": 2,
+    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 96, "decoder_ffn_dim": 96,
+    "init_std": 0.2,
+}  # fmt: skip
 
 
 def _vision(family: str, pixels: int, head: str = "ForImageClassification", **config: object) -> Callable:
@@ -105,6 +132,10 @@ def _text(family: str, **config: object) -> Callable:
         return TextModel(_from_config(family, "ForSequenceClassification", config)), _tokens()
 
     return load
+
+
+def _detr() -> tuple[nn.Module, Tensor]:
+    return build_detector("detr", CLASSES, **_QUERIES), _images(96)
 
 
 def _from_config(family: str, head: str, config: dict) -> nn.Module:
@@ -144,4 +175,5 @@ _HUGGING_FACE: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
         "T5", vocab_size=_VOCABULARY, d_model=48, d_kv=12, d_ff=96, num_layers=2, num_heads=4, num_labels=3,
         pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
     ),
+    "detr": _detr,
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Finds a model's groups and proves on the model itself that they can be cut."""
 
 import copy
+import random
 import time
 
 import torch
@@ -60,27 +61,29 @@ def _producers(found: Resolution, name: str) -> list[str]:
 def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[str, str]:
     """Groups that can't be cut, with the reason; empty when a cut in every group works.
 
-    Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show.
-    When the cut of all fails, the groups are halved until those that break it are found.
+    Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show. They lose
+    their first ones, and in a second cut their last one and others from anywhere, so that slices show whose bounds
+    would have to move. When the cut of all fails, the groups are halved until those that break it are found.
     """
-    removal = {
-        name: tuple(range(min(1 + i % 3, group.units - 1)))
+    generator = random.Random(0)
+    removals = {
+        name: (tuple(range(count)), _scattered(group.units, count, generator))
         for i, (name, group) in enumerate(structure.groups.items())
-        if group.units > 1
+        if (count := min(1 + i % 3, group.units - 1)) > 0
     }
     module = _awake(module)
     deadline = time.monotonic() + TRIAL_TIME
     failed: dict[str, str] = {}
-    works: dict[str, tuple[int, ...]] = {}
+    works: list[str] = []
 
     def separate(names: list[str]) -> None:
         """Add those of the groups that can be cut to `works`, the others to `failed`."""
-        more = {name: removal[name] for name in names}
         reason = "checking that it can be cut took too long"
         if time.monotonic() < deadline:
-            reason = _failure(module, example, structure, works | more)
+            cuts = ({name: removals[name][way] for name in [*works, *names]} for way in (0, 1))
+            reason = next(filter(None, (_failure(module, example, structure, removal) for removal in cuts)), "")
         if not reason:
-            works.update(more)
+            works.extend(names)
         elif len(names) == 1:
             failed[names[0]] = reason
         else:
@@ -88,9 +91,14 @@ def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[
             separate(names[len(names) // 2 :])
 
     with undisturbed(module):
-        if removal:
-            separate(list(removal))
+        if removals:
+            separate(list(removals))
     return failed
+
+
+def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, ...]:
+    """The last unit, and `count` - 1 of the others."""
+    return (*sorted(generator.sample(range(units - 1), count - 1)), units - 1)
 
 
 def _awake(module: nn.Module) -> nn.Module:

@@ -33,7 +33,7 @@ POINTWISE = (
     "relu gelu silu sigmoid hardswish hardsigmoid hardtanh clamp clamp_min clamp_max tanh dropout native_dropout neg "
     "exp log pow leaky_relu elu softplus erf rsqrt sqrt abs mish add sub rsub mul div maximum minimum where "
     "masked_fill lerp addcmul addcdiv relu6 _prelu_kernel prelu square reciprocal bernoulli threshold "
-    "eq ne gt lt ge le zeros_like ones_like empty_like rand_like randn_like full_like"
+    "eq ne gt lt ge le zeros_like ones_like empty_like rand_like randn_like full_like sin cos"
 ).split()
 ACTIVATIONS = "relu gelu silu sigmoid hardswish hardsigmoid hardtanh tanh leaky_relu elu softplus mish relu6".split()
 SPATIAL = (
@@ -192,6 +192,8 @@ def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
             and varying(label) == [args[1] % label.dim()]
         ):
             tracer.ledger.look_up(chosen.name, args[2].numpy(), np.ascontiguousarray(along(label, args[1])))
+        if name == "slice" and len(args) > 4 and args[4] > 1 and args[1] % label.dim() in varying(label):
+            _freeze(tracer, label, "sliced with a step")  # which channels it takes would change with those before
         moved = _move(name, label, args, kwargs, out)
         for view, moved_label in zip(tree_leaves(out), moved, strict=True):
             _set(tracer, view, moved_label)
@@ -225,6 +227,10 @@ def _move(name: str, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list
 
 @rule(*POINTWISE)
 def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -> None:
+    if name == "add" and _is_bias(tracer, *args[:2]):
+        _attach(tracer, args[1], along(tracer.label(args[0]), args[0].dim() - 1))
+        _set(tracer, out, tracer.label(args[0]))
+        return
     outs = [o for o in tree_leaves(out) if isinstance(o, Tensor)]
     shape = outs[0].shape
     tensors = [a for a in tree_leaves((args, kwargs)) if isinstance(a, Tensor)]
@@ -233,12 +239,15 @@ def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     if not labels:
         return
     result = labels[0]
+    frozen_norm = (f"{tracer.path[-1]}.running_var", 0) in tracer.ledger.axes
     for other in labels[1:]:
-        _unite(tracer, result, other, {"mul": "product", "add": "addition"}.get(name, name))
-        if name == "add" and varying(result) == varying(other) and len(varying(result)) == 1:
+        _unite(tracer, result, other, "" if frozen_norm else {"mul": "product", "add": "addition"}.get(name, name))
+        if name == "add" and not frozen_norm and varying(result) == varying(other) and len(varying(result)) == 1:
             tracer.ledger.add_up(along(result, *varying(result)), along(other, *varying(other)))
         result = result if len(varying(result)) >= len(varying(other)) else other
     axes = set(varying(result))
+    if frozen_norm and axes == {1}:
+        _observe_after_norm(tracer, along(result, 1))
     for tensor, label in found:
         if label is None and any(_differs_along(tensor, d - len(shape)) for d in axes):
             _freeze(tracer, result, f"{name} with a tensor of fixed width")
@@ -249,6 +258,17 @@ def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     for o in outs:
         if o.shape == shape:
             _set(tracer, o, result)
+
+
+def _is_bias(tracer: "Tracer", x: Any, vector: Any) -> bool:
+    """Whether a layer adds its own vector to its rows, as `linear` does where its input does not lie in one piece."""
+    source = tracer.sources.get(vector) if isinstance(vector, Tensor) and vector.dim() == 1 else None
+    label = tracer.labels.get(x) if isinstance(x, Tensor) else None
+    if source is None or label is None or varying(label) != [label.dim() - 1]:
+        return False
+    owners = {tracer.path[-1], source.name.rpartition(".")[0]}
+    made = tracer.ledger.producers_of(along(label, label.dim() - 1))
+    return any(owners == {birth.tensor.rpartition(".")[0]} for birth in made)
 
 
 def _adopt(tracer: "Tracer", tensor: Tensor, label: Tensor) -> None:
@@ -279,6 +299,18 @@ def _spatial(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -
     core = _core(label, set(varying(label)))
     for o in tree_leaves(out):
         _set(tracer, o, core.expand(o.shape))
+
+
+@rule("roi_align")
+def _roi_align(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    label = tracer.label(args[0])
+    _freeze(tracer, tracer.label(args[1]), "used as boxes")
+    if label is None:
+        return
+    if set(varying(label)) - {1}:
+        _freeze(tracer, label, "boxes cut out of mixed axes")
+        return
+    _set(tracer, out, _core(label, {1})[:1].expand(out.shape))
 
 
 @rule(*REDUCTIONS)
@@ -339,11 +371,10 @@ def _cat(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) ->
     if not known:
         return
     axes = {d for label in known for d in varying(label)}
+    if axes - {dim} and dim in axes:
+        _join(tracer, tensors, labels, axes, dim, out)
+        return
     if dim in axes or not axes:
-        if axes - {dim}:
-            for label in known:
-                _freeze(tracer, label, "concatenation along two axes")
-            return
         parts = [
             tracer.ledger.constant(t.shape[dim], f"joined with a tensor of fixed width in {tracer.here}")
             if label is None
@@ -358,6 +389,21 @@ def _cat(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) ->
     for label in known if len(known) < len(labels) else []:
         _freeze(tracer, label, "joined with a tensor of fixed width")
     _set(tracer, out, result.expand(out.shape))
+
+
+def _join(tracer: "Tracer", tensors: list, labels: list, axes: set[int], dim: int, out: Tensor) -> None:
+    """Concatenate labels that vary along `dim` and along other axes, entry by entry."""
+    if prod(out.shape[d] for d in axes) > LARGEST:
+        for label in labels:
+            _freeze(tracer, label, "concatenation along two axes")
+        return
+    parts = []
+    for tensor, label in zip(tensors, labels, strict=True):
+        if label is None:
+            fixed = tracer.ledger.constant(1, f"joined with a tensor of fixed width in {tracer.here}")
+            label = torch.from_numpy(fixed).expand(tensor.shape)
+        parts.append(_core(label, axes))
+    _set(tracer, out, collapse(torch.cat(parts, dim).expand(out.shape)))
 
 
 def _axis_atoms(label: Tensor, dim: int) -> np.ndarray:
@@ -392,11 +438,16 @@ def _batch_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
     for vector in args[1:5]:
         if isinstance(vector, Tensor):
             _attach(tracer, vector, atoms)
+    _observe_after_norm(tracer, atoms)
+    _set(tracer, out[0], label)
+
+
+def _observe_after_norm(tracer: "Tracer", atoms: np.ndarray) -> None:
+    """Channels that a batch norm follows are seen behind it: the module that is running."""
     for birth in tracer.ledger.producers_of(atoms):
         seen = tracer.ledger.observations.get(birth.tensor)
         if seen and not (seen.normalised or seen.activation or birth.tensor in tracer.ledger.sums):
             seen.module, seen.normalised, seen.axis = tracer.path[-1], True, 1
-    _set(tracer, out[0], label)
 
 
 @rule("native_layer_norm")
@@ -479,7 +530,7 @@ def _convolution(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Te
     ledger.observations.setdefault(source.name, Observation(tracer.path[-1], 1))
     if tracer.costs:
         grid = x if transposed else out
-        taps = prod(grid.shape[2:]) * prod(weight.shape[2:])
+        taps = len(grid) * prod(grid.shape[2:]) * prod(weight.shape[2:])  # boxes of one image make a batch, too
         sides = (born,) if depthwise else (rows, inner)
         ledger.contractions.append(Contraction(taps, sides))
     _set(tracer, out, on_axis(born, 1, out.shape))

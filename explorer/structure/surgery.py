@@ -56,7 +56,8 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
     for name, out in _renumbered(structure, removal).items():
         places = torch.from_numpy(np.cumsum(~out) - 1).to(tensors[name].device)
         tensors[name] = places[tensors[name]]
-        replaced[id(owned[name])] = owned[name]
+        if tensors[name].shape != owned[name].shape:  # else numbers are written into it
+            replaced[id(owned[name])] = owned[name]
     smaller = copy.deepcopy(module, replaced)
     attributes: dict[str, dict] = {}
     for name, units in removal.items():

@@ -1,0 +1,842 @@
+"""Toy networks, one awkward pattern each, and what should be found in them.
+
+A toy is a function of its parts and an input of shape (batch, 3, 8, 8). `groups` are the groups that can lose
+something: name → (units, channels that leave with one unit). What is blocked or inexact is named with a piece
+of the reason. Where the analysis does not find these groups yet, `missing` says why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.nets import conv, stir
+
+Sizes = Mapping[str, tuple[int, int]]
+OUTPUTS = "these are the model's outputs"
+
+
+class Network(nn.Module):
+    def __init__(self, run: Callable[["Network", Tensor], Any], parts: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.run(self, x)
+
+
+@dataclass(frozen=True)
+class Toy:
+    name: str
+    run: Callable[[Network, Tensor], Any]
+    parts: Callable[[], dict[str, Any]]
+    groups: Sizes
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    inexact: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+
+    def make(self) -> Network:
+        torch.manual_seed(0)
+        return stir(Network(self.run, self.parts())).eval()
+
+
+TOYS: dict[str, Toy] = {}
+
+
+def toy(parts: Callable[[], dict[str, Any]], groups: Sizes, **expected: Any) -> Callable:
+    """Register a function of (parts, input) as a toy."""
+
+    def register(run: Callable[[Network, Tensor], Any]) -> Callable:
+        TOYS[run.__name__] = Toy(run.__name__, run, parts, groups, **expected)
+        return run
+
+    return register
+
+
+def table(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape))
+
+
+def pooled(x: Tensor) -> Tensor:
+    return x.mean((2, 3))
+
+
+def tokens(x: Tensor) -> Tensor:
+    """(batch, channel, height, width) → (batch, position, channel), laid out so that linear layers see matrices."""
+    return x.flatten(2).transpose(1, 2).contiguous()
+
+
+class Buffer(nn.Module):
+    def __init__(self, values: list[int]) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.tensor(values))
+
+
+# Concatenations, slices, splits --------------------------------------------------------------------------
+
+
+@toy(lambda: {"a": conv(3, 8), "b": conv(4, 6), "fc": nn.Linear(10, 5)}, {"a": (4, 2), "b": (6, 1)})
+def halves_one_of_them_convolved(net, x):
+    left, right = torch.relu(net.a(x)).chunk(2, 1)
+    return net.fc(pooled(torch.cat([net.b(left), right], 1)))
+
+
+@toy(lambda: {"a": conv(3, 8), "b": conv(8, 6), "fc": nn.Linear(6, 5)}, {"a": (2, 4), "b": (6, 1)})
+def quarters_joined_in_another_order(net, x):
+    p, q, r, s = net.a(x).split(net.a.out_channels // 4, 1)
+    return net.fc(pooled(torch.relu(net.b(torch.cat([s, q, p.tanh(), r], 1)))))
+
+
+@toy(lambda: {"a": conv(3, 9), "b": conv(6, 4), "fc": nn.Linear(4, 5)}, {"a": (3, 3), "b": (4, 1)})
+def a_third_that_nobody_reads(net, x):
+    first, _, last = net.a(x).chunk(3, 1)
+    return net.fc(pooled(torch.relu(net.b(torch.cat([last, first], 1)))))
+
+
+@toy(lambda: {"a": conv(3, 6), "b": conv(12, 4), "fc": nn.Linear(4, 5)}, {"a": (6, 1), "b": (4, 1)})
+def the_same_channels_twice(net, x):
+    a = net.a(x)
+    return net.fc(pooled(net.b(torch.cat([a.relu(), a.flip(1).tanh()], 1))))
+
+
+@toy(
+    lambda: {"a": conv(3, 4), "b": conv(4, 3), "c": conv(7, 3), "bn": nn.BatchNorm2d(10), "fc": nn.Linear(10, 5)},
+    {"a": (4, 1), "b": (3, 1), "c": (3, 1)},
+)
+def dense_block(net, x):
+    a = net.a(x)
+    b = net.b(a.relu())
+    c = net.c(torch.cat([b, a], 1).relu())
+    return net.fc(pooled(net.bn(torch.cat([c, a, b], 1)).relu()))
+
+
+@toy(lambda: {"a": conv(3, 6), "b": conv(8, 4), "fc": nn.Linear(4, 5)}, {"a": (6, 1), "b": (4, 1)})
+def coordinates_joined(net, x):
+    across = torch.linspace(0, 1, 8).expand(len(x), 1, 8, 8)
+    return net.fc(pooled(net.b(torch.cat([across, net.a(x).relu(), across.transpose(2, 3)], 1))))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "left": conv(4, 3), "right": conv(4, 3), "fc": nn.Linear(6, 5)},
+    {"left": (3, 1), "right": (3, 1)},
+    blocked={"a": "the cut model"},
+)
+def fixed_bounds(net, x):
+    a = net.a(x)
+    return net.fc(pooled(torch.cat([net.left(a[:, :4]), net.right(a[:, 4:])], 1)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(3, 4), "fc": nn.Linear(8, 5)},
+    {},
+    blocked={"a": "the cut model computes something else", "b": "written into a part"},
+)
+def written_into_a_slice(net, x):
+    a = net.a(x)
+    a[:, :4] = net.b(x)
+    return net.fc(pooled(a))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 4), "order": Buffer([3, 1, 0, 2, 7, 6, 4, 5]), "fc": nn.Linear(4, 5)},
+    {"a": (8, 1), "b": (4, 1)},
+)
+def numbered_by_a_buffer(net, x):
+    return net.fc(pooled(net.b(net.a(x).index_select(1, net.order.values))))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 4), "order": Buffer([3, 1, 0, 2, 7, 6, 4, 5]), "fc": nn.Linear(4, 5)},
+    {"a": (8, 1), "b": (4, 1)},
+    missing="only index_select, not x[:, order], is followed into the buffer",
+)
+def indexed_by_a_buffer(net, x):
+    return net.fc(pooled(net.b(net.a(x)[:, net.order.values])))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "down": conv(8, 10), "mid": conv(10, 6), "last": conv(14, 7), "fc": nn.Linear(7, 5)},
+    {"a": (8, 1), "down": (10, 1), "mid": (6, 1), "last": (7, 1)},
+)
+def u_net(net, x):
+    a = net.a(x).relu()
+    deep = net.mid(net.down(F.max_pool2d(a, 2)).relu())
+    return net.fc(pooled(net.last(torch.cat([a, F.interpolate(deep, scale_factor=2)], 1)).relu()))
+
+
+# Shared weights ------------------------------------------------------------------------------------------
+
+
+def _tied() -> dict[str, Any]:
+    parts = {"a": conv(3, 8), "one": nn.Linear(8, 6), "two": nn.Linear(8, 6), "back": nn.Linear(6, 8)}
+    parts["two"].weight = parts["one"].weight
+    return {**parts, "fc": nn.Linear(8, 5)}
+
+
+@toy(_tied, {"a": (8, 1), "one": (6, 1)})
+def two_linears_with_one_weight_and_two_biases(net, x):
+    t = pooled(net.a(x))
+    t = t + net.back(net.one(t).relu())
+    return net.fc(t + net.back(net.two(t).sigmoid()))
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 6), "b": conv(6, 6, stride=2), "head": conv(6, 4), "bn1": nn.BatchNorm2d(4),
+        "bn2": nn.BatchNorm2d(4), "fc": nn.Linear(4, 5),
+    },
+    {"a": (6, 1), "head": (4, 1)},
+)  # fmt: skip
+def one_head_at_two_resolutions(net, x):
+    fine = net.a(x).relu()
+    coarse = net.b(fine).relu()
+    return net.fc(pooled(net.bn1(net.head(fine))) + pooled(net.bn2(net.head(coarse)).relu()))
+
+
+@toy(lambda: {"a": conv(3, 6), "step": conv(6, 6), "fc": nn.Linear(6, 5)}, {"a": (6, 1)})
+def a_loop_through_one_layer(net, x):
+    x = net.a(x)
+    for _ in range(3):
+        x = net.step(x).relu()
+    return net.fc(pooled(x))
+
+
+@toy(
+    lambda: {"a": conv(3, 6), "b": conv(3, 6), "shared": nn.Linear(6, 4), "fc": nn.Linear(8, 5)},
+    {"a": (6, 1), "shared": (4, 1)},
+)
+def siamese(net, x):
+    return net.fc(torch.cat([net.shared(pooled(net.a(x))), net.shared(pooled(net.b(x).relu()))], 1))
+
+
+@toy(
+    lambda: {"a": conv(3, 6), "b": conv(3, 6), "bias": table(6, 1, 1), "fc": nn.Linear(6, 5), "gc": nn.Linear(6, 5)},
+    {"a": (6, 1)},
+)
+def one_bias_for_two_streams(net, x):
+    return net.fc(pooled((net.a(x) + net.bias).relu())) + net.gc(pooled((net.b(x) + net.bias).tanh()))
+
+
+def _two_names() -> dict[str, Any]:
+    layer = conv(6, 6)
+    return {"a": conv(3, 6), "one": layer, "two": layer, "fc": nn.Linear(6, 5)}
+
+
+@toy(_two_names, {"a": (6, 1)})
+def one_module_under_two_names(net, x):
+    return net.fc(pooled(net.two(net.one(net.a(x)).relu()).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "enc": nn.Linear(8, 6), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1), "enc": (6, 1)},
+    missing="an axis that one use produces and another reads has one role, so the mask does not zero the reading",
+)
+def autoencoder_with_a_transposed_weight(net, x):
+    return net.fc(F.linear(net.enc(pooled(net.a(x))).relu(), net.enc.weight.t()).relu())
+
+
+@toy(
+    lambda: {"words": nn.Embedding(16, 8), "up": nn.Linear(8, 6), "down": nn.Linear(6, 8)},
+    {"words": (8, 1), "up": (6, 1)},
+    missing="an axis that one use produces and another reads has one role, so the mask does not zero the reading",
+)
+def language_model_with_tied_embeddings(net, x):
+    t = net.words((x[:, 0, 0] * 5).abs().long().clamp(max=15))
+    return F.linear(t + net.down(net.up(t).relu()), net.words.weight)
+
+
+# Reshapes ------------------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {"a": conv(3, 6), "bn": nn.BatchNorm1d(96), "b": nn.Linear(96, 7), "fc": nn.Linear(7, 5)},
+    {"a": (6, 1), "b": (7, 1)},
+)
+def flattened_and_normalised(net, x):
+    return net.fc(net.b(net.bn(F.max_pool2d(net.a(x), 2).flatten(1)).relu()).relu())
+
+
+@toy(
+    lambda: {"a": nn.Linear(192, 64), "b": conv(4, 6), "fc": nn.Linear(6, 5)},
+    {"a": (4, 16), "b": (6, 1)},
+    missing="channels spread over positions freeze a convolution instead of being tied position by position",
+)
+def decoder_from_a_linear_layer(net, x):
+    return net.fc(pooled(net.b(net.a(x.flatten(1)).view(len(x), -1, 4, 4)).relu()))
+
+
+@toy(lambda: {"a": conv(3, 4), "b": conv(16, 6), "fc": nn.Linear(6, 5)}, {"a": (4, 1), "b": (6, 1)})
+def pixel_unshuffle(net, x):
+    return net.fc(pooled(net.b(F.pixel_unshuffle(net.a(x), 2)).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 16), "b": conv(4, 6), "fc": nn.Linear(6, 5)},
+    {"a": (4, 4), "b": (6, 1)},
+    missing="channels spread over positions freeze a convolution instead of being tied position by position",
+)
+def pixel_shuffle(net, x):
+    return net.fc(pooled(net.b(F.pixel_shuffle(net.a(x), 2)).relu()))
+
+
+@toy(lambda: {"a": conv(3, 8), "fc": nn.Linear(4, 5)}, {"a": (4, 2)})
+def maxout(net, x):
+    a = net.a(x)
+    return net.fc(pooled(a.view(len(a), -1, 2, 8, 8).amax(2)))
+
+
+@toy(
+    lambda: {"a": nn.Conv1d(3, 8, 3), "b": nn.Conv1d(8, 6, 1), "c": nn.Conv3d(6, 4, 2), "fc": nn.Linear(4, 5)},
+    {"a": (8, 1), "b": (6, 1), "c": (4, 1)},
+)
+def one_and_three_dimensions(net, x):
+    x = net.b(net.a(x.flatten(2)).relu())[..., :27]
+    return net.fc(net.c(x.unflatten(2, (3, 3, 3))).relu().mean((2, 3, 4)))
+
+
+# Layers nobody reaches -----------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "spare": conv(8, 4), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    blocked={"spare": "no input of this size reaches it"},
+)
+def an_unused_layer(net, x):
+    return net.fc(pooled(net.a(x).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 6), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1), "b": (6, 1)},
+)
+def a_result_thrown_away(net, x):
+    a = net.a(x).relu()
+    net.b(a)
+    return net.fc(pooled(a))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 6), "aux": conv(6, 4), "fc": nn.Linear(6, 5), "extra": nn.Linear(4, 5)},
+    {"a": (8, 1), "b": (6, 1), "aux": (4, 1)},
+)
+def an_auxiliary_head_in_training(net, x):
+    b = net.b(net.a(x).relu()).relu()
+    out = net.fc(pooled(b))
+    return (out, net.extra(pooled(net.aux(b)))) if net.training else out
+
+
+# Grouped, depthwise, transposed --------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8, 1), "one": conv(8, 8, 1, groups=2), "deep": conv(8, 8, groups=8),
+        "two": conv(8, 6, 1, groups=2), "fc": nn.Linear(6, 5),
+    },
+    {"a": (4, 2), "one": (2, 4), "two": (3, 2)},
+)  # fmt: skip
+def grouped_then_shuffled(net, x):
+    x = net.one(net.a(x).relu()).relu()
+    b, c, h, w = x.shape
+    x = x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)
+    return net.fc(pooled(net.two(net.deep(x))))
+
+
+@toy(
+    lambda: {"a": conv(3, 6), "b": conv(3, 2), "c": conv(8, 6, groups=2), "fc": nn.Linear(6, 5)},
+    {"a": (2, 2), "a#2": (2, 1), "c": (3, 2)},  # the convolution's second half reads the end of `a` and all of `b`
+)
+def grouped_over_a_concatenation(net, x):
+    return net.fc(pooled(net.c(torch.cat([net.a(x), net.b(x)], 1)).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 4), "b": conv(3, 2), "deep": conv(6, 12, groups=6), "fc": nn.Linear(12, 5)},
+    {"a": (4, 1), "b": (2, 1)},
+)
+def depthwise_with_a_multiplier_over_a_concatenation(net, x):
+    return net.fc(pooled(net.deep(torch.cat([net.a(x), net.b(x).relu()], 1)).relu()))
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "up": nn.ConvTranspose2d(8, 6, 2, stride=2), "wide": nn.ConvTranspose2d(6, 9, 3, groups=3),
+        "fc": nn.Linear(9, 5),
+    },
+    {"a": (8, 1), "up": (2, 3), "wide": (3, 3)},
+    missing="the size of a grouped transposed convolution counts rows of its weight, a third of its channels",
+)  # fmt: skip
+def transposed_and_grouped(net, x):
+    return net.fc(pooled(net.wide(net.up(net.a(x).relu()).relu()).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "up": nn.ConvTranspose2d(8, 8, 2, stride=2, groups=8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="a depthwise transposed convolution is taken for a grouped one, which keeps its groups",
+)
+def transposed_and_depthwise(net, x):
+    return net.fc(pooled(net.up(net.a(x).relu()).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": nn.Conv2d(8, 6, 3, padding=1, padding_mode="circular"), "fc": nn.Linear(6, 5)},
+    {"b": (6, 1)},
+    blocked={"a": "written into a part of another tensor"},
+)
+def circular_padding(net, x):
+    return net.fc(pooled(net.b(net.a(x)).relu()))
+
+
+# Bare parameters -----------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "scale": table(8, 1, 1), "shift": table(1, 8, 1, 1), "b": conv(8, 8), "gamma": table(8),
+        "one": table(), "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1)},
+)  # fmt: skip
+def scale_and_shift(net, x):
+    x = (net.a(x) * net.scale + net.shift).relu()
+    x = x + net.one * net.gamma.view(-1, 1, 1) * net.b(x)
+    return net.fc(pooled(x * torch.ones(1)))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "token": table(1, 1, 8), "place": table(1, 5, 8), "slope": nn.PReLU(8),
+        "up": nn.Linear(8, 6), "down": nn.Linear(6, 8), "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1), "up": (6, 1)},
+)  # fmt: skip
+def token_and_position_table(net, x):
+    t = torch.cat([net.token.expand(len(x), -1, -1), tokens(net.slope(net.a(x)))], 1) + net.place
+    return net.fc((t + net.down(net.up(t).relu()))[:, 0])
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "place": table(1, 8, 8, 8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="a bare parameter counts as born along its last axis, so channels are tied to columns of the image",
+)
+def position_table_with_channels_first(net, x):
+    return net.fc(pooled((net.a(x) + net.place).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "place": table(1, 1, 8, 8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="a bare parameter counts as born along its last axis, so channels are tied to columns of the image",
+)
+def one_map_added_to_all_channels(net, x):
+    return net.fc(pooled((net.a(x) + net.place).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(3, 8), "weights": table(2), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="an entry of a parameter that multiplies all channels is tied to all of them",
+)
+def weighted_sum_of_two_branches(net, x):
+    return net.fc(pooled((net.weights[0] * net.a(x) + net.weights[1] * net.b(x)).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "mix": nn.Linear(8, 6, bias=False), "fc": nn.Linear(6, 5)},
+    {"a": (8, 1), "mix": (6, 1)},
+    missing="einsum multiplies with a parameter by bmm, which is followed as a product of two activations",
+)
+def einsum_with_a_weight(net, x):
+    return net.fc(pooled(torch.einsum("bchw,dc->bdhw", net.a(x), net.mix.weight).relu()))
+
+
+@toy(
+    lambda: {"a": nn.Conv2d(3, 8, 4, stride=4), "mix": nn.Linear(6, 8), "fc": nn.Linear(6, 5)},
+    {"a": (8, 1), "mix": (6, 1)},
+)
+def matmul_with_a_weight(net, x):
+    return net.fc((tokens(net.a(x)) @ net.mix.weight).relu().mean(1))
+
+
+# Normalisation and statistics ----------------------------------------------------------------------------
+
+
+class RootMeanSquare(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.weight
+
+
+class LayerNorm2d(nn.Module):
+    """Layer norm over the channels of an image, as ConvNeXt's authors write it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(1, keepdim=True)
+        spread = (x - mean).pow(2).mean(1, keepdim=True)
+        return self.weight[:, None, None] * (x - mean) / torch.sqrt(spread + 1e-6) + self.bias[:, None, None]
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "b": conv(3, 4), "group": nn.GroupNorm(2, 12), "c": conv(12, 6), "one": nn.GroupNorm(1, 6),
+        "fc": nn.Linear(6, 5),
+    },
+    {"a": (2, 2), "a#2": (4, 1), "c": (6, 1)},
+)  # fmt: skip
+def group_norms_over_a_concatenation(net, x):
+    x = net.group(torch.cat([net.a(x), net.b(x)], 1)).relu()
+    return net.fc(pooled(net.one(net.c(x)).relu()))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "norm": nn.LayerNorm(8), "up": nn.Linear(8, 10), "down": nn.Linear(10, 8),
+        "side": nn.Linear(8, 4), "last": nn.LayerNorm(12), "fc": nn.Linear(12, 5),
+    },
+    {"a": (8, 1), "up": (10, 1), "side": (4, 1)},
+)  # fmt: skip
+def layer_norms_also_over_a_concatenation(net, x):
+    t = tokens(net.a(x))
+    t = t + net.down(F.gelu(net.up(net.norm(t))))
+    return net.fc(net.last(torch.cat([t, net.side(t)], -1)).mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "norm": LayerNorm2d(8), "b": conv(8, 6), "rms": RootMeanSquare(6), "fc": nn.Linear(6, 5)},
+    {"a": (8, 1), "b": (6, 1)},
+)
+def norms_written_by_hand(net, x):
+    return net.fc(net.rms(tokens(net.b(net.norm(net.a(x)).relu()))).mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "norm": nn.RMSNorm(8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="adapt does not set the normalized_shape of nn.RMSNorm",
+)
+def root_mean_square_of_torch(net, x):
+    return net.fc(net.norm(tokens(net.a(x))).mean(1))
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "one": nn.InstanceNorm2d(8, affine=True), "b": conv(8, 6),
+        "two": nn.InstanceNorm2d(6, track_running_stats=True), "fc": nn.Linear(6, 5),
+    },
+    {"a": (8, 1), "b": (6, 1)},
+)  # fmt: skip
+def instance_norms(net, x):
+    return net.fc(net.two(net.b(net.one(net.a(x)).relu())).relu().amax((2, 3)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "norm": nn.GroupNorm(8, 8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="a group norm with one channel a group keeps its groups, so no channel can leave",
+)
+def group_norm_of_single_channels(net, x):
+    return net.fc(net.norm(net.a(x)).relu().amax((2, 3)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "gain": table(8), "b": nn.Linear(8, 6), "fc": nn.Linear(6, 5)},
+    {"a": (8, 1), "b": (6, 1)},
+    inexact={"a": "layer norm in the model", "b": "softmax"},
+)
+def statistics_in_the_open(net, x):
+    t = F.layer_norm(pooled(net.a(x)), net.gain.shape, net.gain)
+    return net.fc(net.b(t).softmax(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(3, 6), "c": conv(3, 4), "fc": nn.Linear(11, 5)},
+    {"a": (8, 1), "b": (6, 1), "c": (4, 1)},
+    inexact={"a": "linalg_vector_norm", "b": "amax", "c": "mean"},
+)
+def summaries_of_channels(net, x):
+    c = net.c(x)
+    b = net.b(x).amax(1, keepdim=True) + (c - c.mean(1, keepdim=True)).std((1, 2, 3), keepdim=True)
+    return net.fc(torch.cat([F.normalize(pooled(net.a(x))), pooled(b), pooled(x[:, :2])], 1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "norm": nn.LayerNorm([8, 8, 8]), "fc": nn.Linear(8, 5)},
+    {},
+    blocked={"a": "layer norm over several axes"},
+    missing="the norm itself is said to be reached by no input",
+)
+def layer_norm_over_the_whole_image(net, x):
+    return net.fc(pooled(net.norm(net.a(x))))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": nn.utils.parametrizations.weight_norm(conv(8, 6)), "fc": nn.Linear(6, 5)},
+    {},
+    blocked={"a": "a computed kernel"},
+)
+def weight_norm(net, x):
+    return net.fc(pooled(net.b(net.a(x)).relu()))
+
+
+# Products of activations ---------------------------------------------------------------------------------
+
+
+def _attention(**widths: int) -> Callable[[], dict[str, Any]]:
+    """Queries, keys, values of the given widths (12 unless told) and a patch embedding of 8."""
+    q, k, v = (widths.get(name, 12) for name in "qkv")
+    return lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "q": nn.Linear(8, q), "k": nn.Linear(8, k), "v": nn.Linear(8, v),
+        "out": nn.Linear(widths.get("out", v), 8), "fc": nn.Linear(8, 5), "nq": RootMeanSquare(4),
+        "nk": RootMeanSquare(4),
+    }  # fmt: skip
+
+
+HEADS = {"a": (8, 1), "q": (3, 4), "out": (8, 1)}
+
+
+@toy(_attention(), HEADS)
+def einsum_heads(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (layer(t).unflatten(-1, (-1, 4)) for layer in (net.q, net.k, net.v))
+    weights = torch.einsum("bqhd,bkhd->bhqk", q, k).softmax(-1)
+    return net.fc(net.out(torch.einsum("bhqk,bkhd->bqhd", weights, v).flatten(2)).relu().mean(1))
+
+
+@toy(_attention(q=24, k=12, v=12, out=24), {"a": (8, 1), "q": (3, 8), "out": (8, 1)})
+def grouped_queries(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (layer(t).unflatten(-1, (-1, 4)).transpose(1, 2) for layer in (net.q, net.k, net.v))
+    k, v = k.repeat_interleave(2, 1), v.repeat_interleave(2, 1)
+    return net.fc(net.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)).relu().mean(1))
+
+
+@toy(_attention(), {"a": (8, 1), "out": (8, 1)}, blocked=dict.fromkeys("qkv", "the cut model does not run"))
+def a_fixed_number_of_heads(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (layer(t).unflatten(-1, (3, -1)).transpose(1, 2) for layer in (net.q, net.k, net.v))
+    return net.fc(net.out(((q @ k.mT).softmax(-1) @ v).transpose(1, 2).flatten(2)).relu().mean(1))
+
+
+@toy(
+    _attention(),
+    HEADS,
+    missing="a norm's vector that all heads share ties the heads to one another",
+)
+def normalised_queries_and_keys(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (layer(t).unflatten(-1, (-1, 4)).transpose(1, 2) for layer in (net.q, net.k, net.v))
+    weights = (net.nq(q) @ net.nk(k).mT).softmax(-1)
+    return net.fc(net.out((weights @ v).transpose(1, 2).flatten(2)).relu().mean(1))
+
+
+@toy(
+    _attention(q=6, k=6, v=4),
+    {"a": (8, 1), "q": (6, 1), "v": (4, 1), "out": (8, 1)},
+    missing="attention with a single head ties all its channels, as if the head could leave",
+)
+def a_single_head(net, x):
+    t = tokens(net.a(x))
+    return net.fc(net.out((net.q(t) @ net.k(t).mT).softmax(-1) @ net.v(t)).relu().mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "key": nn.Linear(8, 6), "query": table(1, 1, 6), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1), "key": (6, 1)},
+    missing="attention with a single head ties all its channels, as if the head could leave",
+)
+def pooled_by_a_learned_query(net, x):
+    t = tokens(net.a(x))
+    return net.fc(((net.query @ net.key(t).mT).softmax(-1) @ t).squeeze(1))
+
+
+@toy(_attention(), {"a": (8, 1), "out": (8, 1)}, blocked=dict.fromkeys("qkv", "a product of activations"))
+def linear_attention(net, x):
+    t = tokens(net.a(x))
+    return net.fc(net.out(net.q(t) @ (net.k(t).mT @ net.v(t))).mean(1))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "t1": nn.Linear(4, 6), "t2": nn.Linear(6, 4), "up": nn.Linear(8, 10),
+        "down": nn.Linear(10, 8), "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1), "up": (10, 1)},
+    blocked={"t1": "mixes positions", "t2": "mixes positions"},
+    missing="the bias of a layer that mixes positions is added to its output, and ties positions to channels",
+)  # fmt: skip
+def mixer(net, x):
+    t = tokens(net.a(x))
+    t = t + net.t2(net.t1(t.mT).relu()).mT
+    return net.fc((t + net.down(net.up(t).relu())).mean(1))
+
+
+# Gates ---------------------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "squeeze": nn.Linear(8, 3), "excite": nn.Linear(3, 8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1), "squeeze": (3, 1)},
+)
+def squeeze_excite(net, x):
+    a = net.a(x)
+    gate = net.excite(net.squeeze(pooled(a)).relu()).sigmoid()
+    return net.fc(pooled(a * gate.view(len(a), -1, 1, 1)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "near": nn.Conv1d(1, 1, 3, padding=1), "fc": nn.Linear(8, 5)},
+    {},
+    blocked=dict.fromkeys(("a", "near"), "convolution over mixed axes"),
+)
+def a_convolution_along_channels(net, x):
+    a = net.a(x)
+    return net.fc(pooled(a * net.near(pooled(a).unsqueeze(1)).sigmoid().view(len(a), -1, 1, 1)))
+
+
+@toy(lambda: {"a": conv(3, 8), "b": conv(4, 6), "fc": nn.Linear(6, 5)}, {"a": (4, 2), "b": (6, 1)})
+def halves_that_gate_each_other(net, x):
+    value, gate = net.a(x).chunk(2, 1)
+    return net.fc(pooled(net.b(value * gate.sigmoid()).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(4, 6), "fc": nn.Linear(6, 5)},
+    {"a": (4, 2), "b": (6, 1)},
+    missing="the operator glu has no rule",
+)
+def gated_linear_unit(net, x):
+    return net.fc(pooled(net.b(F.glu(net.a(x), 1)).relu()))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "gate": nn.Linear(8, 6), "up": nn.Linear(8, 6), "down": nn.Linear(6, 8),
+        "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1), "gate": (6, 1)},
+)  # fmt: skip
+def gated_feed_forward(net, x):
+    t = tokens(net.a(x))
+    return net.fc((t + net.down(F.silu(net.gate(t)) * net.up(t))).mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "gate": conv(8, 1), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="a single channel that multiplies all others is tied to all of them",
+)
+def spatial_gate(net, x):
+    a = net.a(x).relu()
+    return net.fc(pooled(a * net.gate(a).sigmoid()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "score": nn.Linear(8, 1), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="a single channel that multiplies all others is tied to all of them",
+)
+def weighted_mean_of_tokens(net, x):
+    t = tokens(net.a(x))
+    return net.fc((t * net.score(t).softmax(1)).sum(1))
+
+
+# Residuals -----------------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "b": conv(8, 10, stride=2), "c": conv(10, 12), "short": conv(8, 12, 1, stride=2),
+        "bn1": nn.BatchNorm2d(12), "bn2": nn.BatchNorm2d(12), "fc": nn.Linear(12, 5),
+    },
+    {"a": (8, 1), "b": (10, 1), "c": (12, 1)},
+)  # fmt: skip
+def residual_with_a_shortcut(net, x):
+    a = net.a(x).relu()
+    return net.fc(pooled((net.bn1(net.c(net.b(a).relu())) + net.bn2(net.short(a))).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 12, stride=2), "fc": nn.Linear(12, 5)},
+    {},
+    blocked={"a": "constant_pad_nd along channels", "b": "fixed width"},
+)
+def residual_padded_with_zero_channels(net, x):
+    a = net.a(x).relu()
+    return net.fc(pooled(net.b(a) + F.pad(a[..., ::2, ::2], (0, 0, 0, 0, 2, 2))))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 12), "fc": nn.Linear(12, 5)},
+    {"a": (8, 1)},
+    blocked={"b": "joined with a tensor of fixed width"},
+)
+def residual_joined_with_zero_channels(net, x):
+    a = net.a(x).relu()
+    return net.fc(pooled(net.b(a) + torch.cat([a, a.new_zeros(len(a), 4, 8, 8)], 1)))
+
+
+# Several inputs, several outputs -------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {"image": conv(2, 6), "other": nn.Linear(64, 4), "join": nn.Linear(10, 7), "fc": nn.Linear(7, 5)},
+    {"image": (6, 1), "other": (4, 1), "join": (7, 1)},
+)
+def two_inputs_in_one_tensor(net, x):
+    image, vector = x[:, :2], x[:, 2].flatten(1)
+    return net.fc(net.join(torch.cat([pooled(net.image(image)), net.other(vector).relu()], 1)).relu())
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 6), "map": conv(8, 2), "fc": nn.Linear(6, 5)},
+    {"a": (8, 1), "b": (6, 1)},
+    blocked={"map": OUTPUTS, "fc": OUTPUTS},
+)
+def a_tuple_of_outputs(net, x):
+    a = net.a(x).relu()
+    return net.fc(pooled(net.b(a))), net.map(a)
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 6), "box": nn.Linear(6, 4), "fc": nn.Linear(6, 5)},
+    {"a": (8, 1)},
+    blocked={"b": OUTPUTS, "box": OUTPUTS, "fc": OUTPUTS},
+)
+def outputs_by_name_and_a_feature(net, x):
+    feature = pooled(net.b(net.a(x).relu()))
+    return {"class": net.fc(feature), "box": net.box(feature), "feature": feature}
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "one": nn.Linear(8, 5), "two": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    blocked={"one": OUTPUTS, "two": OUTPUTS},
+)
+def stacked_outputs(net, x):
+    a = pooled(net.a(x).relu())
+    return torch.stack([net.one(a), net.two(a.tanh())], 1)
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    missing="the trial cut only looks for tensors at the top of what the model returns",
+)
+def nested_outputs(net, x):
+    return [[net.fc(pooled(net.a(x).relu()))]]

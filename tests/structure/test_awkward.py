@@ -1,0 +1,199 @@
+"""Masks, cuts, costs and gradients of toy networks with one awkward pattern each."""
+
+import copy
+import random
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from explorer.pruning import Plan, cut, exact, mask
+from explorer.structure import Structure, adapt, analyse, count
+from tests.nets import INPUT, conv
+from tests.structure.awkward import TOYS, Buffer, Network, Toy, pooled, table
+
+SEEDS = range(3)
+
+
+@cache
+def known(name: str) -> tuple[Network, Structure]:
+    module = TOYS[name].make()
+    return module, analyse(module, images(1))
+
+
+def images(batch: int) -> Tensor:
+    return torch.randn(batch, *INPUT, generator=torch.Generator().manual_seed(batch))
+
+
+def flat(out: object) -> Tensor:
+    """Everything that a network returns, in one row."""
+    return torch.cat([leaf.flatten() for leaf in tree_leaves(out) if isinstance(leaf, Tensor)])
+
+
+def some(units: int, generator: random.Random) -> tuple[int, ...]:
+    """Any units of a group, at least one and not all."""
+    return tuple(generator.sample(range(units), generator.randint(1, units - 1)))
+
+
+@cache
+def trained(name: str) -> set[str]:
+    """The parameters that get a gradient in the whole network."""
+    return set(gradients(copy.deepcopy(known(name)[0])))
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    """One backward pass in training mode."""
+    flat(module.train()(images(2))).square().mean().backward()
+    return {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
+
+
+def agree(module: nn.Module, structure: Structure, plan: Plan) -> nn.Module:
+    """The cut model, which is what the mask says and costs what the polynomials say."""
+    x = images(2)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    smaller = cut(module, structure, plan).module
+    with torch.no_grad():
+        masked, done = flat(mask(module, structure, plan)(x)), flat(smaller(x))
+    if exact(structure, plan):
+        assert (masked - done).abs().max() <= 1e-4 * masked.abs().max()
+    assert done.isfinite().all()
+    assert structure.cost(plan.kept(structure)) == count(smaller, x)
+    assert structure.cost(plan.kept(structure)).params < structure.cost().params
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    return smaller
+
+
+def check(name: str, plan: Plan) -> None:
+    module, structure = known(name)
+    smaller = agree(module, structure, plan)
+    again = TOYS[name].make()
+    adapt(again, smaller.state_dict())
+    assert torch.equal(flat(again(images(2))), flat(smaller(images(2))))
+    found = gradients(smaller)
+    assert set(found) == trained(name)
+    assert all(gradient.isfinite().all() for gradient in found.values())
+
+
+def cuttable(structure: Structure) -> dict[str, tuple[int, int]]:
+    """Groups that can lose something: units, and channels of a unit."""
+    return {name: (group.units, group.unit) for name, group in structure.groups.items() if group.units > 1}
+
+
+def offering(name: str) -> dict[str, tuple[int, int]]:
+    found = cuttable(known(name)[1])
+    if not found and TOYS[name].missing:
+        pytest.skip(TOYS[name].missing)
+    assert found
+    return found
+
+
+def expected(toy: Toy) -> object:
+    mark = pytest.mark.xfail(strict=True, raises=AssertionError, reason=toy.missing)
+    return pytest.param(toy.name, marks=mark if toy.missing else ())
+
+
+@pytest.mark.parametrize("name", map(expected, TOYS.values()))
+def test_groups_are_found_and_the_rest_says_why(name: str):
+    toy, (_, structure) = TOYS[name], known(name)
+    assert cuttable(structure) == toy.groups
+    reasons = {(blocked.name, blocked.reason) for blocked in structure.blocked}
+    for layer, reason in toy.blocked.items():
+        assert any(layer == other and reason in why for other, why in reasons)
+    other = {layer for layer, why in reasons if "the model's outputs" not in why}
+    assert other <= set(toy.blocked)
+    inexact = {group.name: group.reason for group in structure.groups.values() if not group.exact}
+    assert set(inexact) == set(toy.inexact)
+    assert all(reason in inexact[group] for group, reason in toy.inexact.items())
+
+
+@pytest.mark.parametrize("name", [toy.name for toy in TOYS.values() if toy.groups])
+def test_every_group_alone(name: str):
+    generator = random.Random(name)
+    for group, (units, _) in offering(name).items():
+        last, but_one = (units - 1,), generator.sample(range(units), units - 1)
+        for removed in (last, but_one, some(units, generator)):
+            check(name, Plan(name, {group: removed}))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", [toy.name for toy in TOYS.values() if toy.groups])
+def test_random_units_of_random_groups(name: str, seed: int):
+    generator = random.Random(f"{name} {seed}")
+    groups = offering(name)
+    chosen = generator.sample(sorted(groups), generator.randint(1, len(groups)))
+    check(name, Plan(name, {group: some(groups[group][0], generator) for group in chosen}))
+
+
+# Bounds that move ----------------------------------------------------------------------------------------
+
+
+def rolled(net, x):
+    return net.fc(pooled(net.b(torch.roll(net.a(x), 4, 1)).relu()))
+
+
+def halves_swapped(net, x):
+    a = net.a(x)
+    half = a.shape[1] // 2
+    return net.fc(pooled(net.b(torch.cat([a[:, half:], a[:, :half]], 1)).relu()))
+
+
+def last_overwritten(net, x):
+    a = net.a(x)
+    a[:, -3:] = x
+    return net.fc(pooled(net.b(a).relu()))
+
+
+def even_and_odd(net, x):
+    a = net.a(x)
+    return net.fc(pooled(net.b(torch.cat([a[:, ::2], a[:, 1::2]], 1)).relu()))
+
+
+@pytest.mark.parametrize("before", range(3))  # groups: by their place the trial chooses how many units leave
+@pytest.mark.parametrize("run", [rolled, halves_swapped, last_overwritten, even_and_odd])
+def test_a_group_whose_bounds_move_is_refused_or_right(run, before: int):
+    torch.manual_seed(0)
+    stem = {f"stem{i}": conv(3, 4) for i in range(before)}
+    module = Network(
+        lambda net, x: run(net, x) + sum(pooled(getattr(net, name)(x)).mean(1, keepdim=True) for name in stem),
+        {**stem, "a": conv(3, 8), "b": conv(8, 4), "fc": nn.Linear(4, 5)},
+    ).eval()
+    structure = analyse(module, images(1))
+    if "a" not in structure.groups:
+        assert "a" in {blocked.name for blocked in structure.blocked}
+    else:
+        for unit in range(8):
+            agree(module, structure, Plan("", {"a": (unit,)}))
+
+
+# Other promises ------------------------------------------------------------------------------------------
+
+
+def test_cutting_channels_that_a_buffer_does_not_choose_leaves_the_model_as_it_was():
+    def run(net, x):
+        return net.fc(pooled(net.a(x).index_select(1, net.chosen.values)))
+
+    torch.manual_seed(0)
+    module = Network(run, {"a": conv(3, 8), "chosen": Buffer([0, 2, 4, 6]), "fc": nn.Linear(4, 5)}).eval()
+    structure = analyse(module, images(1))
+    unread = next(name for name, group in structure.groups.items() if not group.of_role("consumer"))
+    assert module.chosen.values.tolist() == [0, 2, 4, 6]
+    agree(module, structure, Plan("", {unread: (1,)}))
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="a group is named after the module of its weight, and the model's own has none",
+)
+def test_parameters_of_the_model_itself_give_groups_a_name():
+    def run(net, x):
+        x = torch.conv2d(torch.conv2d(x, net.first).relu(), net.second)
+        return net.fc(pooled(x))
+
+    torch.manual_seed(0)
+    parts = {"first": table(8, 3, 3, 3), "second": table(6, 8, 1, 1), "fc": nn.Linear(6, 5)}
+    structure = analyse(Network(run, parts).eval(), images(1))
+    assert [group.units for group in structure.groups.values()] == [8, 6]
+    assert all(name.strip("#0123456789") for name in structure.groups)
