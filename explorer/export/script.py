@@ -10,8 +10,10 @@ from typing import Any
 from torch import nn
 
 from explorer import __version__
-from explorer.sources import attention, huggingface, segmenters, shuffle, windows, zoo
+from explorer.sources import attention, shuffle, windows, zoo
+from explorer.sources.detection import Detector
 from explorer.sources.hub import HEADS
+from explorer.sources.segmenters import MainOutput
 from explorer.structure import adapt
 
 adapting = sys.modules[adapt.__module__]
@@ -118,15 +120,15 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
         head, config = HEADS[name], dict(arguments["config"])
         made = f"AutoConfig.for_model({_literal(config.pop('model_type'))}, **{_literal(config, 4)})"
         build = f"{head.wrapper.__name__}({head.auto_class}.from_config({made}))"
-        wanted = [(huggingface, [head.wrapper.__name__])]
+        wanted = [(sys.modules[head.wrapper.__module__], [head.wrapper.__name__])]
         return f"from transformers import AutoConfig, {head.auto_class}", build, wanted
     wanted = []
-    if isinstance(module, segmenters.MainOutput):
+    if isinstance(module, MainOutput | Detector):
         keywords.insert(0, "weights_backbone=None")
-        wanted.append((segmenters, ["MainOutput"]))
+        wanted.append((sys.modules[type(module).__module__], [type(module).__name__]))
     call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
     if wanted:
-        call = f"MainOutput({call})"
+        call = f"{type(module).__name__}({call})"
     for source, replace, *kinds in _REPLACEMENTS:
         if any(isinstance(part, tuple(kinds)) for part in module.modules()):
             call = f"{replace}({call})"

@@ -8,6 +8,7 @@ from torchvision import models
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.attention import replace_attention
+from explorer.sources.detection import ONE_STAGE, TWO_STAGE, wrapper_of
 from explorer.sources.hub import HEADS, build_from_config
 from explorer.sources.refs import one_line
 from explorer.sources.segmenters import MainOutput
@@ -33,7 +34,7 @@ def build(architecture: dict[str, Any]) -> nn.Module:
         raise ExplorerError("the architecture is damaged: it needs family, name and arguments") from None
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
-    names = {"demo": ZOO, "torchvision": [*torchvision_names(), *segmenter_names()], "huggingface": HEADS}[family]
+    names = {"demo": ZOO, "torchvision": every_torchvision_name(), "huggingface": HEADS}[family]
     if name not in names:
         raise unknown(f"{family} model", str(name), names)
     with torch.random.fork_rng(devices=[]):
@@ -48,6 +49,8 @@ def build(architecture: dict[str, Any]) -> nn.Module:
 def _torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:
     if name in segmenter_names():
         return MainOutput(models.get_model(name, weights=None, weights_backbone=None, **arguments))
+    if name in detector_names():
+        return wrapper_of(name)(models.get_model(name, weights=None, weights_backbone=None, **arguments))
     return models.get_model(name, weights=None, **arguments)
 
 
@@ -71,3 +74,12 @@ def torchvision_names() -> list[str]:
 def segmenter_names() -> list[str]:
     """Every semantic segmentation model of torchvision."""
     return models.list_models(module=models.segmentation)
+
+
+def detector_names() -> list[str]:
+    """The object detectors of torchvision that can be followed: neither masks nor keypoints."""
+    return sorted({*ONE_STAGE, *TWO_STAGE})
+
+
+def every_torchvision_name() -> list[str]:
+    return [*torchvision_names(), *segmenter_names(), *detector_names()]

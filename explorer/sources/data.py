@@ -1,4 +1,4 @@
-"""Data refs → tasks: `digits`, `shapes`, `masks`, `sentences`, `ratings`, `folder:PATH`, `hf:NAME`, `random`, …"""
+"""Data refs → tasks: made ones such as `digits` or `sentences`, `folder:PATH`, `torchvision:NAME`, `hf:NAME`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources import hub_data, sentences, shapes
+from explorer.sources.boxes import boxes_folder, boxes_task, is_boxes_folder, made_boxes
 from explorer.sources.digits import CLASSES, digits
 from explorer.sources.folder import folder_task, natural
 from explorer.sources.refs import fraction, integer, split_query
@@ -33,6 +34,7 @@ _SHAPES_OPTIONS = {
 _SHAPES_DEFAULTS = {"classes": 8, "difficulty": 0.55, "seed": 0, "n": 8000}
 _MASKS_OPTIONS = {key: _SHAPES_OPTIONS[key] for key in ("difficulty", "seed", "n")}
 _MASKS_DEFAULTS = {"difficulty": 0.3, "seed": 0, "n": 3000}
+_BOXES_DEFAULTS = {"difficulty": 0.2, "seed": 0, "n": 1500}
 _REVIEW_OPTIONS = {"n": integer(200, 100_000), "seed": integer(0, 2**31 - 1)}
 _REVIEW_DEFAULTS = {"n": 4000, "seed": 0}
 _RANDOM_OPTIONS = {"classes": integer(2, 100_000), "seed": integer(0, 2**31 - 1)}
@@ -93,7 +95,7 @@ def load_task(
         return replace(task, kind=kind)
     if kind is not None and task.kind != kind:
         raise ExplorerError(f"{ref} is for {KINDS[task.kind]}, and the model is one of the {KINDS[kind]}")
-    if classes is not None and task.kind != "detection" and len(task.classes) != classes:
+    if classes is not None and len(task.classes) != classes:
         raise ExplorerError(
             f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
             f" or an untrained model with ?num_classes={len(task.classes)}"
@@ -130,6 +132,7 @@ _TITLES = {
     "digits": "Handwritten digits",
     "shapes": "Shapes and textures",
     "masks": "Shapes, every pixel labelled",
+    "boxes": "Shapes in boxes",
     "sentences": "Reviews: negative, neutral, positive",
     "ratings": "Reviews with a rating",
     "random": "Random noise (timing only)",
@@ -179,6 +182,8 @@ def _folder(ref: str, wish: Wish) -> Task:
         return _text(ref, wish)
     shape = wish.image() or (3, 224, 224)
     root = Path(path).expanduser()
+    if is_boxes_folder(root):
+        return boxes_folder(path, shape, wish.normalised(natural(shape[0])))
     if is_masks_folder(root):
         return masks_folder(path, shape, wish.normalised(natural(shape[0])))
     return folder_task(path, shape, wish.normalised(natural(shape[0])))
@@ -211,6 +216,18 @@ def _masks_of(ref: str, shape: Shape | None, normalisation: Normalisation) -> Ta
 
 def _masks(ref: str, wish: Wish) -> Task:
     return _masks_of(ref, wish.image(), wish.normalised(_CENTRED))
+
+
+@lru_cache(maxsize=4)
+def _boxes_of(ref: str, shape: Shape | None, normalisation: Normalisation) -> Task:
+    options = _BOXES_DEFAULTS | split_query(ref, _MASKS_OPTIONS)[1]
+    pixels, boxes = made_boxes(options["n"], options["difficulty"], options["seed"])
+    parts = dict(zip(PARTS, stratified_split(np.zeros(len(boxes)), _FRACTIONS, options["seed"]), strict=True))
+    return boxes_task(ref, _TITLES["boxes"], pixels, boxes, parts, shape, normalisation)
+
+
+def _boxes(ref: str, wish: Wish) -> Task:
+    return _boxes_of(ref, wish.image(), wish.normalised(_CENTRED))
 
 
 def _digits(ref: str, wish: Wish) -> Task:
@@ -256,6 +273,7 @@ _BUNDLED: dict[str, Callable[[str, Wish], Task]] = {
     "digits": _digits,
     "shapes": _shapes,
     "masks": _masks,
+    "boxes": _boxes,
     "sentences": _text,
     "ratings": _text,
     "random": _random,

@@ -62,6 +62,10 @@ class Detector(nn.Module):
     def _detect(self, pixels: Tensor) -> list[Boxes]:
         return self.model(list(pixels))
 
+    def loss(self, pixels: Tensor, targets: Sequence[Boxes]) -> Tensor:
+        """See `detector_loss`."""
+        return detector_loss(self, pixels, targets)
+
 
 class OneStageDetector(Detector):
     """torchvision's SSD, SSDlite, RetinaNet or FCOS: pixels (batch, 3, height, width) → (batch, anchors, values).
@@ -178,7 +182,7 @@ def build_detector(name: str, classes: int, **arguments: Any) -> Detector:
     """
     if name not in DETECTORS:
         raise unknown("detector", name, DETECTORS)
-    wrapper = OneStageDetector if name in ONE_STAGE else TwoStageDetector if name in TWO_STAGE else QueryDetector
+    wrapper = wrapper_of(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
@@ -188,6 +192,11 @@ def build_detector(name: str, classes: int, **arguments: Any) -> Detector:
         except (TypeError, ValueError, AssertionError, RuntimeError) as error:
             raise ExplorerError(f"{name} can't be built with {arguments}: {str(error).strip()[:200]}") from None
         return wrapper(model).eval()
+
+
+def wrapper_of(name: str) -> type[Detector]:
+    """The class that makes one of `DETECTORS` a network of one tensor."""
+    return OneStageDetector if name in ONE_STAGE else TwoStageDetector if name in TWO_STAGE else QueryDetector
 
 
 def _detr(classes: int, arguments: dict[str, Any]) -> nn.Module:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, unknown
+from explorer.sources.detection import QueryDetector
 from explorer.sources.huggingface import ImageModel, TextModel
 from explorer.sources.refs import integer, one_line, split_query
 from explorer.sources.text import Tokenizer
@@ -41,6 +42,7 @@ HEADS = {
         Head("image-classification", "ForImageClassification", ImageModel),
         Head("text-classification", "ForSequenceClassification", TextModel),
         Head("segmentation", "ForSemanticSegmentation", ImageModel),
+        Head("detection", "ForObjectDetection", QueryDetector),
     )
 }
 _OTHER_SUFFIXES = {"ForImageClassificationWithTeacher": "image-classification"}
@@ -101,7 +103,7 @@ def read(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: st
     if new:
         note = f"pretrained, but its head is new and random ({', '.join(new[:2])}): fine-tune it before judging it"
     return Found(
-        module=head.wrapper(model).eval(),
+        module=head.wrapper(_thawed(model)).eval(),
         kind=_kind(head, config),
         classes=config.num_labels,
         input_shape=tuple(input_shape),
@@ -127,7 +129,12 @@ def build_from_config(kind: str, arguments: dict[str, Any]) -> nn.Module:
     config = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
     head = HEADS[kind]
     with _quietly():
-        return head.wrapper(getattr(transformers, head.auto_class).from_config(config)).eval()
+        return head.wrapper(_thawed(getattr(transformers, head.auto_class).from_config(config))).eval()
+
+
+def _thawed(model: nn.Module) -> nn.Module:
+    """DETR freezes its backbone, but what is cut must be able to learn again."""
+    return model.requires_grad_(True)
 
 
 def example_ids(module: nn.Module, length: int, batch: int) -> Tensor:

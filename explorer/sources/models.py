@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources import hub, pretrained
-from explorer.sources.architectures import build, segmenter_names, torchvision_names
+from explorer.sources.architectures import build, detector_names, every_torchvision_name, segmenter_names
 from explorer.sources.data import describe_task, load_task
+from explorer.sources.detection import Detector
 from explorer.sources.files import load_weights, read_json, read_tensors
 from explorer.sources.refs import integer, one_line, split_query
 from explorer.sources.segmenters import MainOutput
@@ -153,7 +154,7 @@ def list_models() -> list[ModelEntry]:
     entries = []
     for ref, record in demo_records().items():
         entries.append(ModelEntry(ref, record["title"], tuple(record["input_shape"]), True, _demo_note(record)))
-    for name in [*torchvision_names(), *segmenter_names()]:
+    for name in every_torchvision_name():
         shape = (3, *[pretrained.native_size(name)] * 2)
         entries.append(ModelEntry(f"torchvision:{name}", name, shape, False, UNTRAINED))
         for weights in pretrained.weights_of(name):
@@ -204,9 +205,8 @@ def _torchvision(rest: str, shape: tuple[int, int, int] | None, classes: int | N
     ref = f"torchvision:{rest}"
     body, options = split_query(rest, {"num_classes": integer(1, 100_000)})
     name, at, weights_name = body.partition("@")
-    names = [*torchvision_names(), *segmenter_names()]
-    if name not in names:
-        raise unknown("torchvision model", name, names)
+    if name not in every_torchvision_name():
+        raise unknown("torchvision model", name, every_torchvision_name())
     if not at:
         return _untrained(ref, name, options.get("num_classes", classes or 1000), shape)
     weights = pretrained.find_weights(name, weights_name)
@@ -223,7 +223,16 @@ def _torchvision(rest: str, shape: tuple[int, int, int] | None, classes: int | N
     native = pretrained.crop_size(weights)
     note, title = pretrained.describe(weights), f"{name}, {weights_name}"
     return LoadedModel(
-        ref, module, (3, native, native), count, True, title, note, architecture, kind=_torchvision_kind(name)
+        ref,
+        module,
+        (3, native, native),
+        count,
+        True,
+        title,
+        note,
+        architecture,
+        kind=_torchvision_kind(name),
+        normalisation=_of_transform(module),
     )
 
 
@@ -238,17 +247,36 @@ def _untrained(ref: str, name: str, classes: int, shape: tuple[int, int, int] | 
     architecture = {"family": "torchvision", "name": name, "arguments": arguments}
     module = build(architecture)
     return LoadedModel(
-        ref, module, (3, native, native), classes, False, name, UNTRAINED, architecture, kind=_torchvision_kind(name)
+        ref,
+        module,
+        (3, native, native),
+        classes,
+        False,
+        name,
+        UNTRAINED,
+        architecture,
+        kind=_torchvision_kind(name),
+        normalisation=_of_transform(module),
     )
 
 
 def _torchvision_kind(name: str) -> str:
+    if name in detector_names():
+        return "detection"
     return "segmentation" if name in segmenter_names() else "image-classification"
+
+
+def _of_transform(module: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The mean and standard deviation that a detector of torchvision would apply by itself."""
+    if not isinstance(module, Detector):
+        return None
+    transform = module.model.transform
+    return tuple(transform.image_mean), tuple(transform.image_std)
 
 
 def _wrapped(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """torchvision's names for weights brought to those of the module; auxiliary heads, which it lacks, left out."""
-    if not isinstance(module, MainOutput) or all(name.startswith("model.") for name in tensors):
+    if not isinstance(module, MainOutput | Detector) or all(name.startswith("model.") for name in tensors):
         return tensors
     return {f"model.{name}": tensor for name, tensor in tensors.items() if not name.startswith("aux_classifier.")}
 
@@ -348,7 +376,7 @@ def _text(shape: tuple[int, ...]) -> str:
 
 
 def _unknown_model(ref: str) -> ExplorerError:
-    refs = [*demo_records(), *(f"torchvision:{name}" for name in [*torchvision_names(), *segmenter_names()])]
+    refs = [*demo_records(), *(f"torchvision:{name}" for name in every_torchvision_name())]
     by_name = {known.partition(":")[2]: known for known in refs}
     if ref in by_name:
         return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")

@@ -14,12 +14,23 @@ from explorer.errors import ExplorerError, unknown
 from explorer.sources.files import read_tensors
 from explorer.sources.refs import network_reason
 
+_FROZEN = (
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    "fasterrcnn_mobilenet_v3_large_fpn",
+    "fasterrcnn_resnet50_fpn",
+    "fcos_resnet50_fpn",
+    "retinanet_resnet50_fpn",
+)
+_DETECTOR_SIZES = {"SSD300_VGG16_Weights": 300}
 _OLD_DENSENET_NAME = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
 
 def weights_of(name: str) -> list[WeightsEnum]:
-    """All sets of weights of a torchvision model."""
-    return list(models.get_model_weights(name))
+    """All sets of weights of a torchvision model that can be loaded.
+
+    Those of the first detectors have frozen batch norms with another epsilon than the layers that are built here.
+    """
+    return [] if name in _FROZEN else list(models.get_model_weights(name))
 
 
 def find_weights(name: str, weights: str) -> WeightsEnum:
@@ -29,6 +40,11 @@ def find_weights(name: str, weights: str) -> WeightsEnum:
         ExplorerError: the model has none of that name.
     """
     known = {entry.name: entry for entry in weights_of(name)}
+    if not known:
+        raise ExplorerError(
+            f"the published weights of {name} have frozen batch norms, which can't be pruned here: use another"
+            " detector, such as ssdlite320_mobilenet_v3_large, or leave the weights out"
+        )
     default = models.get_model_weights(name).DEFAULT
     if weights not in known and weights != "DEFAULT":
         raise unknown(f"weights of {name}", weights, known)
@@ -37,7 +53,9 @@ def find_weights(name: str, weights: str) -> WeightsEnum:
 
 def crop_size(weights: WeightsEnum) -> int:
     """Height and width of the images that these weights expect."""
-    keywords = weights.transforms.keywords
+    keywords = getattr(weights.transforms, "keywords", {})
+    if not keywords:  # detectors resize by themselves
+        return _DETECTOR_SIZES.get(type(weights).__name__, 320)
     return int(keywords.get("crop_size", keywords.get("resize_size")))  # segmentation does not crop
 
 
@@ -46,7 +64,9 @@ def native_size(name: str) -> int:
     """Height and width that an untrained model is made for: 224, 299 for Inception, …"""
     if name.startswith("vit_"):
         return 224  # some of its weights were trained at other sizes, the architecture's default is this
-    if "crop_size" not in weights_of(name)[0].transforms.keywords:
+    if name in _FROZEN:
+        return 320
+    if name in models.list_models(module=models.segmentation):
         return 224  # segmentation takes any size; the 520 of its weights are a long wait on a processor
     return crop_size(weights_of(name)[0])
 
@@ -72,6 +92,8 @@ def describe(weights: WeightsEnum) -> str:
     """Published accuracy and download size, in a sentence."""
     metrics = {name: value for values in weights.meta["_metrics"].values() for name, value in values.items()}
     accuracy = f"ImageNet top-1 {metrics['acc@1']:.1f} % (published), " if "acc@1" in metrics else ""
+    if "box_map" in metrics:
+        accuracy = f"COCO box mAP {metrics['box_map']:.1f} % (published), "
     if "miou" in metrics:
         accuracy = f"COCO mIoU {metrics['miou']:.1f} % (published), "
     return f"{accuracy}{weights.meta['_file_size']:.0f} MB download"

@@ -74,3 +74,49 @@ def test_a_segmentation_network_of_torchvision(tmp_path):
     result = execute(spec, tmp_path / "out")
     assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
     assert "Mean IoU" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_detector_of_torchvision(tmp_path):
+    spec = Spec(
+        model="torchvision:ssdlite320_mobilenet_v3_large?num_classes=5",
+        data="boxes?n=200",
+        criterion="taylor",
+        samples=8,
+        keep={"macs": 0.6},
+        input_shape=(3, 96, 96),
+        recover="finetune",
+        epochs=1,
+    )
+    result = execute(spec, tmp_path / "out")
+    assert result["pruned"]["metric"] == "map"
+    assert 0 <= result["pruned"]["map"] <= result["pruned"]["map_50"] <= 1
+    assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
+    model, task = load_pair(f"run:{tmp_path / 'out'}")
+    found = model.module.detect(task.test[0][0][None])
+    assert found[0].keys() == {"boxes", "labels", "scores"}
+    assert "mAP at 50% overlap" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_detector_of_transformers(tmp_path):
+    import transformers
+
+    backbone = {"embedding_size": 16, "hidden_sizes": [16, 24, 32, 48], "depths": [1, 1, 1, 1]}
+    sizes = {"d_model": 48, "num_queries": 10, "encoder_layers": 1, "decoder_layers": 1, "init_std": 0.2}
+    widths = dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4)
+    widths |= dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 96)
+    config = transformers.ResNetConfig(**backbone, out_features=["stage4"])
+    folder = save(
+        tmp_path / "detr",
+        "Detr",
+        "ForObjectDetection",
+        num_labels=5,
+        use_timm_backbone=False,
+        backbone_config=config,
+        **sizes,
+        **widths,
+    )
+    result = pruned(folder, "boxes?n=200", tmp_path / "out", criterion="l2", input_shape=(3, 96, 96), recover="none")
+    assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
+    assert load_pair(f"run:{tmp_path / 'out'}")[0].kind == "detection"

@@ -171,3 +171,61 @@ def test_data_sets_in_the_formats_of_the_hub(tmp_path, tokenizer):
 
 def test_the_list_names_what_can_be_read():
     assert {"digits", "shapes", "masks", "sentences", "ratings", "random"} <= {ref for ref, _ in list_tasks()}
+
+
+def test_made_boxes_lie_around_their_shapes():
+    task = load_task("boxes?n=200&difficulty=0")
+    assert (task.kind, task.metric, task.input_shape) == ("detection", "map", (3, 64, 64))
+    image, truth = task.test[0]
+    assert image.shape == (3, 64, 64)
+    assert len(truth["boxes"]) == len(truth["labels"]) == 4
+    ground = image[:, :2, :2].mean()
+    for (x0, y0, x1, y1), label in zip(truth["boxes"].int().tolist(), truth["labels"].tolist(), strict=True):
+        assert 0 <= x0 < x1 <= 64
+        assert 0 <= y0 < y1 <= 64
+        assert (x0 // 32, y0 // 32) == ((x1 - 1) // 32, (y1 - 1) // 32)
+        assert 1 <= label <= 4
+        middle = image[:, (y0 + y1) // 2, (x0 + x1) // 2].mean()
+        assert (middle - ground).abs() > 0.05
+    half = load_task("boxes?n=200&difficulty=0", input_shape=(3, 32, 128)).test[0][1]["boxes"]
+    assert torch.equal(half, truth["boxes"] * torch.tensor([2.0, 0.5, 2.0, 0.5]))
+    assert set(task.answer(0).split(", ")) <= {"disc", "square", "triangle", "cross"}
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for number in range(20):
+        Image.new("RGB", (40, 20), (10 * number, 0, 0)).save(tmp_path / "images" / f"{number}.jpg")
+    document = {
+        "images": [{"id": 100 + number, "file_name": f"{number}.jpg"} for number in range(20)],
+        "categories": [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}],
+        "annotations": [
+            {"image_id": 100 + number, "category_id": 7 if number % 2 else 3, "bbox": [4, 5, 20, 10]}
+            for number in range(20)
+        ],
+    }
+    (tmp_path / "annotations.json").write_text(json.dumps(document))
+    return tmp_path
+
+
+def test_folders_of_boxes(coco):
+    task = load_task(f"folder:{coco}", input_shape=(3, 40, 40))
+    assert (task.kind, task.classes) == ("detection", ("background", "cat", "dog"))
+    image, truth = task.test[0]
+    assert image.shape == (3, 40, 40)
+    assert truth["boxes"].tolist() == [[4, 10, 24, 30]]
+
+
+def test_bad_folders_of_boxes(coco):
+    document = json.loads((coco / "annotations.json").read_text())
+    for images, words in (
+        ([{"id": 1, "file_name": "../annotations.json"}], "not under images/"),
+        ([{"id": 1, "file_name": "none.jpg"}], "not under images/"),
+        ([{"id": 1}], "no COCO file"),
+        ("x", "no COCO file"),
+    ):
+        (coco / "annotations.json").write_text(json.dumps(document | {"images": images, "annotations": []}))
+        assert words in complain(f"folder:{coco}")
+    (coco / "annotations.json").write_text("{")
+    assert "no COCO file" in complain(f"folder:{coco}")
