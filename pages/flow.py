@@ -84,6 +84,9 @@ def show_maps(name: str) -> None:
     task = frame.task_or_word(workspace, found)
     if task is None:
         return
+    if len(found.model.input_shape) != 3:
+        st.caption("This network reads texts: its channels belong to tokens, and there is no picture of what they see.")
+        return
     index = st.slider("Test image", 0, min(len(task.test), 50) - 1, key="image", persist_state="session")
     maps = engine.maps(workspace.model, workspace.data, name, index)
     if maps is None:
@@ -92,8 +95,8 @@ def show_maps(name: str) -> None:
     worst, best = findings.extremes(scores.groups[name], SHOWN)
     tiles = colours.tiles(maps[[*worst, *best]])
     picture, gallery = st.columns([1, 5])
-    label = task.classes[int(task.test[index][1])]
-    picture.image(task.picture(index), caption=f"Input: {label}", width=88, alt=f"The test image, class {label}")
+    label = task.answer(index)
+    picture.image(task.picture(index), caption=f"Input: {label}", width=88, alt=f"The test image: {label}")
     rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
     for heading, units, images in rows:
         gallery.caption(heading)

@@ -99,6 +99,7 @@ def write_bundle(
         "input_shape": list(input_shape),
         "classes": classes if isinstance(classes, int) else names,
         "kind": kind,
+        "tokenizer": tokenizer is not None,
         "normalisation": dict(zip(("mean", "std"), map(list, normalisation), strict=True)) if normalisation else None,
         "out": str(directory),
     }
@@ -129,7 +130,8 @@ def write_bundle(
         checks = verify_bundle(folder, module, images, report=part(report, 0.6, 1.0))
         whole["checks"] = [{"name": "model.onnx in onnxruntime"} | compared, *checks]
         _write_json(folder / REPORT, whole)
-        (folder / "README.md").write_text(model_card(whole, FILES), encoding="utf-8")
+        files = FILES if tokenizer is None else FILES | {f"{TOKENIZER}/": "for AutoTokenizer of transformers"}
+        (folder / "README.md").write_text(model_card(whole, files), encoding="utf-8")
     return whole
 
 

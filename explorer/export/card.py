@@ -19,18 +19,18 @@ CARD = """# {title}
 
 ## How to use it
 
-With any ONNX runtime; inputs are float32 of shape (batch, {shape}), {normalisation}:
+With any ONNX runtime; {inputs}:
 
 ```python
 import onnxruntime
-logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": images}})[0]
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
 ```
 
 In PyTorch, from this folder, without Pruning Explorer:
 
 ```python
 from load import load
-logits = load()(images)
+logits = load()({name})
 ```
 
 In Pruning Explorer, to look at it or cut it further: `python -m explorer inspect --model run:DIR`, with this folder
@@ -61,8 +61,8 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
         accuracy_note=_accuracy_note(report, pruned),
         device=_device(pruned),
         done="\n".join(_done(report)),
-        normalisation=_normalisation(report.get("normalisation")),
-        shape=", ".join(map(str, report["input_shape"])),
+        inputs=_inputs(report),
+        name=_name(report),
         files="\n".join(f"- `{name}`: {what}" for name, what in files.items()),
         checks="\n".join(_check(check) for check in report["checks"]),
     )
@@ -116,6 +116,19 @@ def _accuracy_note(report: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
 def _device(pruned: Mapping[str, Any]) -> str:
     times = pruned.get("latency") or [{}]
     return times[0].get("device", "an unnamed device")
+
+
+def _inputs(report: Mapping[str, Any]) -> str:
+    shape = ", ".join(map(str, report["input_shape"]))
+    if _name(report) == "images":
+        return f"inputs are float32 of shape (batch, {shape}), {_normalisation(report.get('normalisation'))}"
+    made = ", made of texts by the files in `tokenizer/`" if report.get("tokenizer") else ""
+    return f"inputs are int64 token ids of shape (batch, {shape}){made} and padded to that length"
+
+
+def _name(report: Mapping[str, Any]) -> str:
+    """What the inputs are called in the examples."""
+    return "images" if len(report["input_shape"]) == 3 else "token_ids"
 
 
 def _normalisation(used: Mapping[str, Any] | None) -> str:

@@ -362,7 +362,10 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @torch.no_grad()
-def _try(model: LoadedModel, shape: tuple[int, int, int]) -> None:
+def _try(model: LoadedModel, shape: tuple[int, ...]) -> None:
+    if len(shape) != len(model.input_shape):
+        wanted = "images: write 3x224x224" if len(model.input_shape) == 3 else "texts: write the number of tokens, 64"
+        raise ExplorerError(f"{model.ref} can't take input {_text(shape)}: it reads {wanted}")
     try:
         model.module(replace(model, input_shape=shape).example())
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:

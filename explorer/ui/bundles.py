@@ -12,15 +12,15 @@ ONNX_EXAMPLE = """\
 import numpy as np
 import onnxruntime
 
-images = np.zeros((8, {shape}), dtype=np.float32)  # any batch size; normalised as for the base model
-logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": images}})[0]
+{name} = np.{values}((8, {shape}), dtype=np.{dtype})  # any batch size; {made}
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
 """
 TORCH_EXAMPLE = """\
-# In the unpacked bundle; needs torch and safetensors, and torchvision where the base network comes from there.
+# In the unpacked bundle; needs torch, safetensors, and torchvision or transformers where the base network is from.
 import torch
 from load import load
 
-logits = load()(torch.zeros(8, {shape}))
+logits = load()(torch.{values}(8, {shape}, dtype=torch.{dtype}))
 """
 
 
@@ -44,8 +44,15 @@ def zipped(bundle: Path) -> bytes:
 
 def examples(result: Mapping[str, Any]) -> dict[str, str]:
     """How to load the files, by runtime."""
-    shape = ", ".join(map(str, result["input_shape"]))
-    return {"ONNX": ONNX_EXAMPLE.format(shape=shape), "PyTorch": TORCH_EXAMPLE.format(shape=shape)}
+    images = len(result["input_shape"]) == 3
+    words = {
+        "shape": ", ".join(map(str, result["input_shape"])),
+        "name": "images" if images else "token_ids",
+        "values": "zeros" if images else "ones",
+        "dtype": "float32" if images else "int64",
+        "made": "normalised as for the base model" if images else "made by the tokenizer in the bundle",
+    }
+    return {"ONNX": ONNX_EXAMPLE.format(**words), "PyTorch": TORCH_EXAMPLE.format(**words)}
 
 
 def checks(result: Mapping[str, Any]) -> list[str]:

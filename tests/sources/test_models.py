@@ -271,7 +271,7 @@ def test_run_whose_weights_belong_to_another_network(run):
         ("hf:a/b/c", "names no model"),
         ("demo:resnet-digits", "did you mean demo:resnet20-digits"),
         ("torchvision:resnet500", "did you mean resnet50"),
-        ("torchvision:fasterrcnn_resnet50_fpn", "unknown torchvision model"),
+        ("torchvision:raft_small", "unknown torchvision model"),
         ("torchvision:resnet18@IMAGENET", "unknown weights of resnet18"),
         ("torchvision:resnet18?classes=3", "its options are num_classes"),
         ("torchvision:resnet18?num_classes=0", "whole number"),
@@ -294,6 +294,7 @@ def test_absurd_inputs(shape):
 def test_inputs_that_do_not_fit():
     assert "can't take input 3×32×32" in complain("demo:resnet20-digits", input_shape=(3, 32, 32))
     assert "can't take input 1×48×48" in complain("demo:vit-digits", input_shape=(1, 48, 48))
+    assert "it reads images: write 3x224x224" in complain("demo:resnet20-digits", input_shape=(32,))
     assert load_model("demo:resnet20-digits", input_shape=(1, 48, 48)).example().shape == (1, 1, 48, 48)
 
 
