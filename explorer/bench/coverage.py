@@ -64,7 +64,7 @@ def isolated(name: str, *, onnx: bool, limit: float = TIME_LIMIT) -> dict[str, A
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
-        return {"model": name, "error": f"took longer than {limit:.0f} s"}
+        return {"model": name, "error": f"took longer than {limit:g} s"}
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]
         return {"model": name, "error": f"exit {result.returncode}: {last[:200]}"}

@@ -6,32 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import unknown
-from explorer.sources.architectures import build, torchvision_names
+from explorer.sources.architectures import build, segmenter_names, torchvision_names
 from explorer.sources.detection import DETECTORS, build_detector
 from explorer.sources.huggingface import ImageModel, TextModel
 
 PIXELS = {"inception_v3": 299, "googlenet": 224, "maxvit_t": 224}  # others: 64, or what the names below say
 _BY_PREFIX = {"swin": 96, "vit_": 0}
-SEGMENTATION = ("fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")
 DETECTION = tuple(name for name in DETECTORS if name != "detr")
 DETECTION_PIXELS = {"ssd300_vgg16": 300, "ssdlite320_mobilenet_v3_large": 160}  # others: 128
 CLASSES = 10
 
 
-class Output(nn.Module):
-    """A torchvision segmentation network that gives its main output alone: (batch, classes, height, width)."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model(images)["out"]
-
-
 def names() -> list[str]:
     """Every model of the table: ``torchvision:NAME`` and ``hf:FAMILY``."""
-    torchvision = [*torchvision_names(), *SEGMENTATION, *DETECTION]
+    torchvision = [*torchvision_names(), *segmenter_names(), *DETECTION]
     return [*(f"torchvision:{name}" for name in torchvision), *(f"hf:{name}" for name in _HUGGING_FACE)]
 
 
@@ -53,13 +41,11 @@ def make(name: str) -> tuple[nn.Module, Tensor]:
 
 
 def _torchvision(name: str) -> tuple[nn.Module, Tensor]:
-    if name in SEGMENTATION:
-        from torchvision.models import get_model
-
-        return Output(get_model(name, weights=None, weights_backbone=None, num_classes=CLASSES)), _images(96)
     if name in DETECTION:
         return build_detector(name, CLASSES), _images(DETECTION_PIXELS.get(name, 128))
     pixels = PIXELS.get(name) or next((size for prefix, size in _BY_PREFIX.items() if name.startswith(prefix)), 64)
+    if name in segmenter_names():
+        pixels = 96
     arguments = {"num_classes": CLASSES}
     if not pixels:  # vision transformers: four patches a side
         pixels = arguments["image_size"] = 4 * int(name.rpartition("_")[2])

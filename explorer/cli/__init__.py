@@ -1,7 +1,8 @@
 """The command line: the same verbs as the pages, headless.
 
-Exit codes: 0, 2 for bad input (one line on standard error), 130 when interrupted. With ``--json``
-standard output carries exactly one JSON object; progress and warnings go to standard error.
+Exit codes: 0, 1 where a table shows something that falls short, 2 for bad input (one line on standard error), 130
+when interrupted. With ``--json`` standard output carries exactly one JSON object; progress and warnings go to
+standard error.
 """
 
 import logging
@@ -49,8 +50,9 @@ def _run(arguments: list[str]) -> int:
         warnings.simplefilter("ignore")
         console = Console(answers, as_json=options.json, quiet=options.quiet)
         with console.listening(logging.getLogger("explorer")):
-            console.answer(options.command(options, console.report))
-    return 0
+            answer = options.command(options, console.report)
+            console.answer(answer)
+    return answer.code
 
 
 def _complain(message: str) -> int:

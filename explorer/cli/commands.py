@@ -120,13 +120,15 @@ def export(options: Options, report: Report) -> Answer:
 
 
 def bench(options: Options, report: Report) -> Answer:
-    from explorer.bench.coverage import HEADS, cells, coverage, markdown, summary
+    from explorer.bench.coverage import HEADS, cells, coverage, is_green, markdown, summary
+    from explorer.runs.files import write_text
 
     kept = None if options.resume is None else Path(options.resume)
     rows = coverage(options.only, onnx=not options.no_onnx, report=report, kept=kept)
     if options.out:
-        Path(options.out).write_text(markdown(rows), encoding="utf-8")
-    return Answer({"rows": rows}, f"{table(HEADS, map(cells, rows))}\n\n{summary(rows)}")
+        write_text(Path(options.out), markdown(rows))
+    text = f"{table(HEADS, map(cells, rows))}\n\n{summary(rows)}"
+    return Answer({"rows": rows}, text, code=0 if all(map(is_green, rows)) else 1)
 
 
 def demo(options: Options, report: Report) -> Answer:

@@ -15,10 +15,11 @@ _QUIET_SECONDS = 10.0  # between two lines where nothing can be overwritten
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command answers: `document` for programs, `text` for people."""
+    """What a command answers: `document` for programs, `text` for people; `code` is what it exits with."""
 
     document: dict[str, Any]
     text: str
+    code: int = 0
 
 
 class Console:

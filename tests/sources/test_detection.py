@@ -10,7 +10,7 @@ from torchvision.models import detection
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from explorer.bench.families import settle
+from explorer.bench.families import settle, stir
 from explorer.errors import ExplorerError
 from explorer.export import check_onnx, export_onnx
 from explorer.pruning import Plan, cut, mask
@@ -23,7 +23,6 @@ from explorer.sources.detection import (
     detector_loss,
 )
 from explorer.structure import analyse, count
-from tests.nets import stir
 
 CLASSES = 5
 SMALL = {

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.nets import conv, stir
+from explorer.bench.families import stir
+from tests.nets import conv
 
 Sizes = Mapping[str, tuple[int, int]]
 OUTPUTS = "these are the model's outputs"

@@ -6,10 +6,10 @@ import torch_pruning as tp
 import torchvision
 from torch import nn
 
+from explorer.bench.families import stir
 from explorer.pruning import Plan, cut, mask
 from explorer.sources import build
 from explorer.structure import analyse, count
-from tests.nets import stir
 
 GRAPH_IS_RIGHT = (
     "resnet18 resnet50 vgg16_bn densenet121 mobilenet_v3_large efficientnet_b0 convnext_tiny regnet_y_400mf "
