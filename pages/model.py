@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS, headline
-from explorer.sources import list_models, list_tasks
+from explorer.sources import list_models, list_tasks, ref_for
 from explorer.ui import access, charts, engine, findings, frame, jobs, session, words
 from explorer.ui.workspace import MODEL
 
@@ -13,10 +13,14 @@ refusals = st.session_state.get("refusals", 0)  # part of the choosers' keys: a 
 
 
 def adopt(model: str, data: str | None = None) -> None:
-    """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is shown."""
+    """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is shown.
+
+    A new network takes as many outputs as the data has classes.
+    """
     try:
         found = engine.opened(session.permitted(model, workspace))
         wanted = session.permitted(data or found.model.data or "random", workspace)
+        found = engine.opened(ref_for(found.model, wanted))
         engine.task(wanted, found.model)
         workspace.choose(found.model.ref, wanted)
     except ExplorerError as error:
@@ -37,7 +41,8 @@ def choosers() -> None:
         format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
         accept_new_options=True,
         key=f"model {refusals} {workspace.model}",
-        help="Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], file:PATH#ARCHITECTURE, run:DIR",
+        help="Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], hf:ID or hf:FOLDER (Hugging Face), "
+        "file:PATH#ARCHITECTURE, run:DIR",
     )
     refs = list(dict.fromkeys([*tasks, workspace.data]))
     data = middle.selectbox(
@@ -47,7 +52,8 @@ def choosers() -> None:
         format_func=lambda ref: f"{tasks[ref]} · {ref}" if ref in tasks else ref,
         accept_new_options=True,
         key=f"data {refusals} {workspace.data}",
-        help="Choose one, or type a data ref: digits, shapes, torchvision:NAME, folder:PATH, random (timing only)",
+        help="Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
+        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:ID or folder:PATH",
     )
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
         upload()
@@ -82,7 +88,7 @@ def quality_metric(task) -> None:
     if task is None or not task.measured:
         frame.fact(label, "not measured", definition="This data has no meaningful labels: it serves timing only.")
         return
-    if engine.is_quick(workspace.model):
+    if engine.test_is_quick(workspace.model, task):
         with st.spinner("Measuring…"):
             measured = engine.base_quality(workspace.model, workspace.data, test=True).to_json()
     else:
@@ -150,7 +156,7 @@ with st.grid(5, min_column_width=150):
     frame.fact("Size on disk", words.size(found.size_bytes), definition=words.SIZE_HELP)
     frame.fact("Input", words.shape(model.input_shape), definition=words.input_help(model.input_shape))
     quality_metric(task)
-if task is not None and task.measured and not engine.is_quick(workspace.model):
+if task is not None and task.measured and not engine.test_is_quick(workspace.model, task):
     measure_large()
 
 table = engine.table(workspace.model)

@@ -2,7 +2,7 @@
 
 from explorer.sources.architectures import build
 from explorer.sources.data import list_tasks, load_task
-from explorer.sources.models import LoadedModel, ModelEntry, list_models, load_model, load_pair, task_for
+from explorer.sources.models import LoadedModel, ModelEntry, list_models, load_model, load_pair, ref_for, task_for
 from explorer.sources.task import PARTS, Images, Task
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "load_model",
     "load_pair",
     "load_task",
+    "ref_for",
     "task_for",
 ]

@@ -149,6 +149,21 @@ def task_for(model: LoadedModel, data_ref: str) -> Task:
     )
 
 
+def ref_for(model: LoadedModel, data_ref: str) -> str:
+    """The model's ref, with as many outputs as the data has classes where the network is new and leaves that open.
+
+    Raises:
+        ExplorerError: see `load_task`.
+    """
+    option = {"torchvision": "num_classes", "hf": "labels"}.get(model.ref.partition(":")[0])
+    if model.trained or option is None or f"{option}=" in model.ref or data_ref.partition("?")[0] == "random":
+        return model.ref
+    wanted = describe_task(data_ref)
+    if wanted.kind != model.kind or len(wanted.classes) == model.classes:
+        return model.ref
+    return f"{model.ref}{'&' if '?' in model.ref else '?'}{option}={len(wanted.classes)}"
+
+
 def list_models() -> list[ModelEntry]:
     """Every ref that needs no path: the demo models, then torchvision's, untrained and with each set of weights."""
     entries = []

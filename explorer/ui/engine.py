@@ -166,6 +166,11 @@ def is_quick(ref: str) -> bool:
     return opened(ref).structure.cost().macs * 64 <= INLINE_MACS
 
 
+def test_is_quick(ref: str, data: Task) -> bool:
+    """Whether the whole test split can be judged within about a second."""
+    return opened(ref).structure.cost().macs * len(data.test) <= INLINE_MACS
+
+
 def base_quality(ref: str, data: str, *, test: bool, report: Report = silent) -> Found:
     """The task's metric of the whole model: on the test split, or on the slice of the validation split.
 

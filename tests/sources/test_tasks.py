@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from explorer.errors import ExplorerError
-from explorer.sources import load_model, load_task, sentences
+from explorer.sources import load_model, load_task, ref_for, sentences
 from explorer.sources.data import describe_task, list_tasks
 from explorer.sources.text import Tokenizer
 from tests.hugging import BERT, text_folder
@@ -229,3 +229,17 @@ def test_bad_folders_of_boxes(coco):
         assert words in complain(f"folder:{coco}")
     (coco / "annotations.json").write_text("{")
     assert "no COCO file" in complain(f"folder:{coco}")
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "wanted"),
+    [
+        ("torchvision:squeezenet1_1", "digits", "torchvision:squeezenet1_1?num_classes=10"),
+        ("torchvision:squeezenet1_1", "masks", "torchvision:squeezenet1_1"),  # another kind: refused with its reason
+        ("torchvision:squeezenet1_1", "random", "torchvision:squeezenet1_1"),
+        ("torchvision:squeezenet1_1?num_classes=7", "digits", "torchvision:squeezenet1_1?num_classes=7"),
+        ("demo:resnet20-digits", "shapes", "demo:resnet20-digits"),
+    ],
+)
+def test_a_new_network_follows_the_data(model, data, wanted):
+    assert ref_for(load_model(model), data) == wanted

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.ui import engine
 from explorer.ui.workspace import MODEL, WORKSPACES
+from tests.hugging import BERT, SEGFORMER, save, text_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("model", "flow", "budget", "prune", "export")
@@ -33,6 +34,40 @@ def test_every_page_runs_clean_with_the_bundled_model(page):
     assert not test.exception
     assert not test.error
     assert test.title[0].value
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """A model and data of each other kind of task, small enough to be judged at once."""
+    folder = tmp_path_factory.mktemp("models")
+    texts = text_folder(folder / "texts", num_labels=3, **BERT)
+    scores = text_folder(folder / "scores", num_labels=1, **BERT)
+    masks = save(folder / "masks", "Segformer", "ForSemanticSegmentation", num_labels=5, **SEGFORMER)
+    return {
+        "Accuracy": (f"hf:{texts}", "sentences?n=300"),
+        "Pearson correlation": (f"hf:{scores}", "ratings?n=300"),
+        "Mean IoU": (f"hf:{masks}", "masks?n=200"),
+        "Mean average precision": ("torchvision:ssdlite320_mobilenet_v3_large?num_classes=5", "boxes?n=200"),
+    }
+
+
+@pytest.mark.parametrize("metric", ["Accuracy", "Pearson correlation", "Mean IoU", "Mean average precision"])
+def test_every_page_shows_the_metric_of_the_task(metric, others):
+    space = WORKSPACES.create()
+    space.choose(*others[metric])
+    said = []
+    for page in PAGES:
+        test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        test.query_params["w"] = space.token
+        test.run()
+        if page != "model":
+            test.switch_page(f"pages/{page}.py").run()
+        assert not test.exception, page
+        assert not test.error, page
+        said += [entry.label + str(entry.value) for entry in test.metric]
+        said += [entry.value for kind in (test.markdown, test.caption) for entry in kind]
+    assert any(metric in words for words in said)
+    assert not any("top-1" in words.lower() for words in said)
 
 
 def test_addresses_differ_from_file_names():
@@ -105,6 +140,15 @@ def test_data_that_does_not_fit_the_model_changes_nothing():
     test.selectbox(key="data 0 digits").set_value("shapes").run()
     assert "8 classes" in test.error[0].value
     assert workspace(test).data == "digits"
+
+
+def test_an_untrained_network_gets_the_outputs_of_the_data():
+    test = opened()
+    test.selectbox(key=f"model 0 {MODEL}").set_value("torchvision:squeezenet1_1").run()
+    assert workspace(test).data == "random"
+    test.selectbox(key="data 0 random").set_value("shapes").run()
+    assert not test.error
+    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=8", "shapes")
 
 
 def test_an_uploaded_state_dict_becomes_the_model():
