@@ -136,23 +136,23 @@ def sliders() -> None:
             st.grid(4, min_column_width=210),
         ):
             for name in names:
-                slider(name)
+                slider(name, words.middle(name.removeprefix(f"{stage}."), 34))
 
 
-def slider(name: str) -> None:
+def slider(name: str, title: str) -> None:
     """How many units of one group go; its state is always what the workspace holds."""
     group = structure.groups[name]
-    share = f"{group.units} {unit_word(group)} · {shares[name]:.0%} of MACs"
+    share = f"{unit_words(group)} · {shares[name]:.0%} of MACs"
     if name in scores.skipped or group.units < 2:
         reason = scores.skipped.get(name, "it has a single unit")
-        st.caption(f"`{words.middle(name, 34)}`  \n{share}. Stays whole: {reason}.")
+        st.caption(f"`{title}`  \n{share}. Stays whole: {reason}.")
         return
     # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
     # would otherwise read as the person's own change and wipe out what there was to redo.
     key = f"removed {workspace.revision} {workspace.model} {name}"
     st.session_state[key] = len(plan.remove.get(name, ()))
     st.slider(
-        f"`{words.middle(name, 34)}`  \n{share}",
+        f"`{title}`  \n{share}",
         0,
         group.units - 1,
         key=key,
@@ -162,8 +162,10 @@ def slider(name: str) -> None:
     )
 
 
-def unit_word(group) -> str:
-    return "channels" if group.unit == 1 else "heads" if group.kind == "heads" else f"units of {group.unit} channels"
+def unit_words(group) -> str:
+    what = "channel" if group.unit == 1 else "head" if group.kind == "heads" else "unit"
+    several = f"{group.units} {what}{'' if group.units == 1 else 's'}"
+    return several if what != "unit" else f"{several} of {group.unit} channels"
 
 
 def accuracy(place) -> None:

@@ -8,12 +8,16 @@ import pandas as pd
 
 from explorer.evaluation.metrics import Metric
 from explorer.ui.colours import ACCENT, AFTER, BEFORE, KIND_COLOURS, MUTED, SEQUENTIAL, indexed_png, palette
-from explorer.ui.words import KINDS, middle, stages
+from explorer.ui.words import KINDS, middle, shared_prefix, stages
 
 IMAGE_WIDTH = 1536
 GAP = 3
-# Layer names differ least in their middle.
-MIDDLE = "length(datum.label) > 30 ? slice(datum.label, 0, 10) + '…' + slice(datum.label, -19) : datum.label"
+
+
+def _short_names(names: Sequence[str]) -> str:
+    """A Vega expression for names without what they share, and without their middle, where they differ least."""
+    own = f"slice(datum.label, {len(shared_prefix(names))})"
+    return f"length({own}) > 30 ? slice({own}, 0, 10) + '…' + slice({own}, -19) : {own}"
 
 
 def _kind_colour(present: Sequence[str]) -> alt.Color:
@@ -27,8 +31,8 @@ def _stage_axis(names: Sequence[str]) -> alt.Axis:
     position = {name: index for index, name in enumerate(names)}
     wide = [(heading, members) for heading, members in stages(names) if len(members) >= len(names) / 50]
     starts = {min(position[name] for name in members): heading for heading, members in wide}
-    if len({heading.partition(".")[0] for heading in starts.values()}) == 1:
-        starts = {at: heading.rpartition(".")[2] for at, heading in starts.items()}
+    prefix = shared_prefix(list(starts.values()))
+    starts = {at: heading.removeprefix(prefix) for at, heading in starts.items()}
     choices = " : ".join(f"datum.value == {at} ? '{middle(heading, 18)}'" for at, heading in starts.items())
     return alt.Axis(
         orient="top",
@@ -152,7 +156,7 @@ def heatmap(
         axis=alt.Axis(
             title=None,
             labelLimit=190,
-            labelExpr=MIDDLE,
+            labelExpr=_short_names(names),
             labelOverlap=False,
             labelFlush=False,
             ticks=False,

@@ -1,6 +1,7 @@
 """How names and numbers read on screen: stages, units, definitions."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from explorer.sources.task import Task
 
@@ -92,6 +93,12 @@ def _by_prefix(names: Sequence[str], depth: int) -> list[tuple[str, list[str]]]:
         parts = name.split(".")
         gathered.setdefault(".".join(parts[: min(depth, max(1, len(parts) - 1))]), []).append(name)
     return list(gathered.items())
+
+
+def shared_prefix(names: Sequence[str]) -> str:
+    """The parts with which every name begins, and with which none ends: ``model.bert.`` of two layers of a BERT."""
+    levels = zip(*(name.split(".")[:-1] for name in names), strict=False)
+    return "".join(f"{parts[0]}." for parts in takewhile(lambda parts: len(set(parts)) == 1, levels))
 
 
 def sentence(text: str) -> str:

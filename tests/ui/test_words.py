@@ -56,6 +56,21 @@ def test_every_group_is_in_exactly_one_stage(names):
     assert sorted(name for _, members in words.stages(names) for name in members) == sorted(names)
 
 
+@pytest.mark.parametrize(
+    ("names", "shared"),
+    [
+        (["model.bert.embeddings", "model.bert.encoder.0"], "model.bert."),
+        (["conv1", "layer1.0"], ""),
+        (["features.0", "features"], ""),
+        (["layer.1", "layer.10"], "layer."),
+        (["a.b"], "a."),
+        ([], ""),
+    ],
+)
+def test_what_names_share_ends_at_a_dot(names, shared):
+    assert words.shared_prefix(names) == shared
+
+
 def test_long_names_lose_their_middle():
     assert words.middle("short") == "short"
     text = words.middle("features.denseblock4.denselayer16.conv1", 20)
