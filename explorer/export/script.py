@@ -128,7 +128,7 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
         wanted.append((sys.modules[type(module).__module__], [type(module).__name__]))
     call = f"models.get_model({', '.join([_literal(name), 'weights=None', *keywords])})"
     if wanted:
-        call = f"{type(module).__name__}({call})"
+        call = f"{type(module).__name__}(\n        {call}\n    )"
     for source, replace, *kinds in _REPLACEMENTS:
         if any(isinstance(part, tuple(kinds)) for part in module.modules()):
             call = f"{replace}({call})"
