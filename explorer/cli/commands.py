@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.cli.console import Answer, table
-from explorer.cli.wording import measurement_table, prune_text
+from explorer.cli.wording import ladder_text, measurement_table, prune_text
 from explorer.errors import ExplorerError, unknown
 from explorer.progress import Report
 from explorer.runs.spec import Spec
@@ -91,6 +91,15 @@ def sensitivity(options: Options, report: Report) -> Answer:
     whole = f"{metric.text(document['base'])} of {document['samples']}"
     head = f"validation {metric.short} with nothing removed: {whole}"
     return Answer(document, head + "\n\n" + table(["group", *(f"−{ratio:.0%}" for ratio in ratios)], rows))
+
+
+def ladder(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import ladder_of
+
+    spec = _spec(options)
+    spec.check()
+    document = ladder_of(spec, options.up_to, report)
+    return Answer(document, ladder_text(document))
 
 
 def prune(options: Options, report: Report) -> Answer:

@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _inspect(_add(commands, "inspect", "show a model's groups of channels and their cost"))
     _score(_add(commands, "score", "score every channel with one criterion"))
     _sensitivity(_add(commands, "sensitivity", "measure what each group alone may lose"))
+    _ladder(_add(commands, "ladder", "see accuracy as cut, recalibrated and fine-tuned, without writing anything"))
     _prune(_add(commands, "prune", "score, cut, recover, measure and export"))
     _evaluate(_add(commands, "evaluate", "measure accuracy, cost, size and latency"))
     _export(_add(commands, "export", "write a pruned model as ONNX"))
@@ -95,6 +96,23 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     _data(parser)
     _scoring(parser, required=False)
     parser.add_argument("--method", metavar="NAME", help="one-shot")
+    _removing(parser)
+    parser.add_argument("--recover", metavar="NAME", help="none, bn or finetune (default: none)")
+    parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
+
+
+def _ladder(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _data(parser)
+    _scoring(parser, required=False)
+    _removing(parser)
+    parser.add_argument("--up-to", choices=["none", "bn", "finetune"], default="bn", help="the last rung (default: bn)")
+    parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning")
+
+
+def _removing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", metavar="macs=0.5", help="fraction of macs or params to keep")
     parser.add_argument(
         "--ratio", action="append", default=[], metavar="GROUP=0.3", help="fraction of one group to remove"
@@ -103,10 +121,6 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--normalise", metavar="NAME", help="how scores of different groups are compared")
     parser.add_argument("--minimum", type=float, metavar="N", help="what every group keeps: a fraction, or units")
     parser.add_argument("--lock", action="append", default=[], metavar="GROUP", help="a group that stays whole")
-    parser.add_argument("--recover", metavar="NAME", help="none, bn or finetune (default: none)")
-    parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:

@@ -31,6 +31,21 @@ def measurement_table(measurements: Mapping[str, Mapping[str, Any]]) -> str:
     return table(["", *measurements], rows)
 
 
+RUNGS = {"none": "as cut", "bn": "batch norms recalibrated", "finetune": "fine-tuned"}
+
+
+def ladder_text(document: Mapping[str, Any]) -> str:
+    """A line per rung, from the whole network upwards."""
+    metric = document["metric"]
+    rows = [["whole network", _quality(document["base"] | {"metric": metric}), ""]]
+    for rung in document["rungs"]:
+        what = "simulated by mask" if rung["by"] == "mask" else "measured on the cut network"
+        rows.append([RUNGS[rung["recovery"]], _quality(rung | {"metric": metric}), what])
+    kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
+    notes = [f"{RUNGS[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
+    return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])
+
+
 def prune_text(result: Mapping[str, Any]) -> str:
     """Before and after, the widths that changed, what is to be minded, and where it lies."""
     columns = {"base": result["base"], "as cut": result["as_cut"], "pruned": result["pruned"]}

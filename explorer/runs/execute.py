@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import fetch, measure
 from explorer.export import check_onnx, export_onnx, write_bundle
 from explorer.export.bundle import CLASSIFICATION
-from explorer.methods import METHODS, Memo, Outcome, forgetful, sensitivity, steps
+from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, ladder, sensitivity, steps
 from explorer.methods.sensitivity import RATIOS
 from explorer.progress import Report, part, silent
 from explorer.runs.checkpoint import Checkpoint
@@ -112,6 +112,11 @@ def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
 def sensitivity_of(spec: Spec, ratios: Sequence[float] | None, report: Report = silent) -> dict[str, Any]:
     """See `explorer.methods.sensitivity`; `ratios` None: its default."""
     return sensitivity(spec, RATIOS if ratios is None else ratios, report)
+
+
+def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any]:
+    """See `explorer.methods.ladder`, up to the recovery `height`."""
+    return ladder(spec, HEIGHTS[: HEIGHTS.index(height) + 1], report)
 
 
 def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outcome, dict[str, Any]]:

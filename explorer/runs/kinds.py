@@ -64,6 +64,12 @@ def _evaluate(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     return evaluate_model(spec, report)
 
 
+def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.execute import ladder_of
+
+    return ladder_of(spec, spec.recover, report)
+
+
 def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.execute import sensitivity_of
 
@@ -78,6 +84,7 @@ KINDS: dict[str, Kind] = {
         Kind("prune", "Prune", _prune, removes=True),
         Kind("score", "Score the channels", _score),
         Kind("evaluate", "Evaluate", _evaluate),
+        Kind("ladder", "Try the plan", _ladder, removes=True),
         Kind("sensitivity", "Measure the sensitivity", _sensitivity, extra=("ratios",)),
     )
 }

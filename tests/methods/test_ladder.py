@@ -1,0 +1,67 @@
+"""The ladder's rungs are what evaluating such networks gives, and climbing it leaves the model as it was."""
+
+import json
+
+import pytest
+import torch
+
+from explorer.cli import main
+from explorer.errors import ExplorerError
+from explorer.evaluation import evaluate
+from explorer.methods import HEIGHTS, ladder, rung
+from explorer.pruning import Plan, cut
+from explorer.recovery import recalibrate
+from explorer.runs.spec import Spec
+from explorer.sources import load_pair
+from explorer.structure import analyse
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def subject():
+    model, task = load_pair("demo:resnet20-digits", "digits")
+    structure = analyse(model.module, model.example())
+    plan = Plan(model.ref, {"layer1.0.conv1": tuple(range(6)), "layer3.1.conv1": tuple(range(30))})
+    return model, task, structure, plan
+
+
+def test_rungs_are_the_accuracies_of_those_networks(subject):
+    model, task, structure, plan = subject
+    before = {key: value.clone() for key, value in model.module.state_dict().items()}
+    data = task.validation
+    low = rung("none", model.module, structure, task, plan, data=data, device=CPU)
+    high = rung("bn", model.module, structure, task, plan, data=data, device=CPU)
+    assert (low.by, high.by) == ("mask", "cut")
+    smaller = cut(model.module, structure, plan).module
+    assert low.quality.value == evaluate(smaller, data, kind=task.kind, device=CPU).value
+    recalibrate(smaller, task.calibration, device=CPU)
+    assert high.quality.value == evaluate(smaller, data, kind=task.kind, device=CPU).value
+    after = model.module.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+
+
+def test_a_network_without_batch_norm_says_so():
+    model, task = load_pair("demo:vit-digits", "digits")
+    structure = analyse(model.module, model.example())
+    name = next(iter(structure.groups))
+    found = rung("bn", model.module, structure, task, Plan(model.ref, {name: (0,)}), data=task.validation, device=CPU)
+    assert "no batch norm" in found.warnings[0]
+
+
+def test_the_command_climbs_as_far_as_it_is_told(capsys):
+    asked = ["ladder", "--model", "demo:resnet20-digits", "--data", "digits", "--criterion", "l1", "--keep", "macs=0.6"]
+    assert main([*asked, "--device", "cpu", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["recovery"] for entry in found["rungs"]] == ["none", "bn"]
+    assert found["kept"]["macs"] == pytest.approx(0.6, abs=0.01)
+    cut_, recalibrated = (entry["top1"] for entry in found["rungs"])
+    assert cut_ < recalibrated < found["base"]["top1"] + 0.01
+    assert main([*asked, "--device", "cpu", "--up-to", "none"]) == 0
+    assert "as cut" in capsys.readouterr().out
+
+
+def test_random_data_has_no_ladder():
+    spec = Spec("demo:resnet20-digits", "random", criterion="l1", keep={"macs": 0.5}, device="cpu")
+    with pytest.raises(ExplorerError, match="means nothing"):
+        ladder(spec, HEIGHTS[:1])
