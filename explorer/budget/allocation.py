@@ -1,6 +1,6 @@
 """Sharing a target out among the groups so that the true cost meets it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -40,13 +40,13 @@ def allocate(
     *,
     normalise: str = "mean",
     minimum: float = MINIMUM,
-    locked: Collection[str] = (),
+    locked: Collection[str] | Mapping[str, int] = (),
 ) -> Allocation:
     """Removes the lowest scored units, shared among the groups by the allocator `name`, until `target` is met.
 
     The cost comes within 1 % of the target (relative), or as near as whole units allow, which `warnings` then says.
     Every group keeps `minimum`: below 1 a fraction of its units and at least one, else a number of units. Groups
-    that are `locked` or have no scores stay whole.
+    without scores stay whole, and so do those that are `locked`, unless that is a mapping to the units they lose.
 
     Raises:
         ExplorerError: an unknown allocator, normaliser or group, an impossible minimum, scores of another model.
@@ -55,21 +55,22 @@ def allocate(
         raise unknown("allocation", name, ALLOCATORS)
     if normalise not in NORMALISERS:
         raise unknown("normaliser", normalise, NORMALISERS)
-    _check(structure, scores, locked)
-    free = [group for group in structure.groups if group in scores.groups and group not in locked]
+    held = dict(locked) if isinstance(locked, Mapping) else dict.fromkeys(locked, 0)
+    _check(structure, scores, held)
+    free = [group for group in structure.groups if group in scores.groups and group not in held]
     most = np.array([most_removable(structure, group, minimum) for group in free], dtype=int)
     owners = _order(ALLOCATORS[name], NORMALISERS[normalise], structure, {g: scores.groups[g] for g in free}, most)
     whole, goal = target.of(structure.cost()), target.keep * target.of(structure.cost())
 
     def cost(removed: np.ndarray) -> int:
-        kept = {group: structure.full[group] - int(n) for group, n in zip(free, removed, strict=True)}
-        return target.of(structure.cost(kept))
+        leaving = {**held, **dict(zip(free, removed.tolist(), strict=True))}
+        return target.of(structure.cost({group: structure.full[group] - n for group, n in leaving.items()}))
 
     lowest = cost(most)
     removed = most if lowest >= goal else nearest_prefix(owners, len(free), cost, goal)
     if lowest < goal < whole:
         removed = refine(removed, most, cost, goal, TOLERANCE)
-    counts = dict(zip(free, removed.tolist(), strict=True))
+    counts = {**held, **dict(zip(free, removed.tolist(), strict=True))}
     achieved = cost(removed) / whole
     return Allocation(
         {group: lowest_scored(scores.groups[group], n) for group, n in counts.items() if n},
@@ -77,7 +78,7 @@ def allocate(
         achieved,
         (
             *_shortfall(target, achieved, lowest / whole, counts),
-            *_left_whole(structure, scores, [group for group in structure.groups if group in locked]),
+            *_left_alone(structure, scores, held),
         ),
     )
 
@@ -135,9 +136,15 @@ def _order(
     return np.repeat(np.arange(len(most)), most)[np.lexsort((worth, time))]
 
 
-def _check(structure: Structure, scores: Scores, locked: Collection[str]) -> None:
-    _check_names(locked, structure)
+def _check(structure: Structure, scores: Scores, held: Mapping[str, int]) -> None:
+    _check_names(held, structure)
     _check_names(scores.groups, structure)
+    for name, lost in held.items():
+        if lost and not (name in scores.groups and 0 < lost < structure.full[name]):
+            raise ExplorerError(
+                f"group {name} can't be held at {lost} units lost: it has {structure.full[name]} units"
+                f"{'' if name in scores.groups else f' and no {scores.criterion} scores'}"
+            )
     for name, values in scores.groups.items():
         if values.shape != (structure.full[name],):
             raise ExplorerError(
@@ -168,9 +175,12 @@ def _shortfall(target: Target, achieved: float, lowest: float, counts: dict[str,
     return sentences
 
 
-def _left_whole(structure: Structure, scores: Scores, locked: Sequence[str]) -> list[str]:
-    unscored = [name for name in structure.groups if name not in scores.groups and name not in locked]
-    sentences = [f"{_listed(locked)}: locked, left whole"] if locked else []
+def _left_alone(structure: Structure, scores: Scores, held: Mapping[str, int]) -> list[str]:
+    unscored = [name for name in structure.groups if name not in scores.groups and name not in held]
+    whole = [name for name in structure.groups if held.get(name) == 0]
+    kept = [name for name in structure.groups if held.get(name)]
+    sentences = [f"{_listed(whole)}: locked, left whole"] if whole else []
+    sentences += [f"{_listed(kept)}: locked, left as cut before"] if kept else []
     if unscored:
         reason = scores.skipped.get(unscored[0], "it was not scored")
         sentences.append(f"{_listed(unscored)}: no {scores.criterion} score, left whole ({reason})")

@@ -157,6 +157,7 @@ def demo(options: Options, report: Report) -> Answer:
 def _spec(options: Options) -> Spec:
     """The spec that the command's options describe; what was not given stays at its default."""
     from explorer.budget import Target, parse_ratio
+    from explorer.pruning import Plan
 
     given: dict[str, Any] = {}
     for name in ("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"):
@@ -170,6 +171,8 @@ def _spec(options: Options) -> Spec:
     if getattr(options, "keep", None) is not None:
         target = Target.parse(options.keep)
         given["keep"] = {target.kind: target.keep}
+    if getattr(options, "plan", None) is not None:
+        given["plan"] = dict(Plan.from_json(Path(options.plan).read_bytes()).remove)
     return Spec(**{name: value for name, value in given.items() if value is not None})
 
 

@@ -117,6 +117,7 @@ def _removing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ratio", action="append", default=[], metavar="GROUP=0.3", help="fraction of one group to remove"
     )
+    parser.add_argument("--plan", metavar="FILE", help="a plan.json: the units to remove, chosen before")
     parser.add_argument("--allocate", metavar="NAME", help="how a target is shared out: global or uniform")
     parser.add_argument("--normalise", metavar="NAME", help="how scores of different groups are compared")
     parser.add_argument("--minimum", type=float, metavar="N", help="what every group keeps: a fraction, or units")

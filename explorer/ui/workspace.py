@@ -10,31 +10,62 @@ from dataclasses import dataclass, field
 Budget = dict[str, float]
 
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "flow"
-HISTORY, JOBS = 200, 64
+HISTORY, JOBS, TRAIL = 200, 64, 200
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How much of every group goes.
+
+    `budget`: the fraction of its units; groups that stay whole are absent. `locked`: the groups that presets leave
+    as they are.
+    """
+
+    budget: Budget = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "budget", {name: part for name, part in self.budget.items() if part > 0})
+
+
+@dataclass(frozen=True)
+class Point:
+    """A choice that was tried: the task's metric, of 95 % interval `low` to `high`, at shares of the whole's cost.
+
+    `setting` is what it was judged with, (data, criterion, its options); other settings give other units and numbers.
+    """
+
+    choice: Choice
+    setting: tuple[str, ...]
+    macs: float
+    params: float
+    value: float
+    low: float | None
+    high: float | None
 
 
 @dataclass
 class Draft:
-    """The budget of one model with its undo history; `revision` counts the changes that no control made itself.
+    """The choice for one model with its undo history; `revision` counts the changes that no control made itself.
 
-    A control adopts `budget` only when `revision` differs from the one it was drawn with, so that its own
-    commit coming back never fights the hand that is still dragging.
+    A control adopts the choice only when `revision` differs from the one it was drawn with, so that its own
+    commit coming back never fights the hand that is still dragging. `trail` holds the points tried, oldest first.
     """
 
-    budget: Budget = field(default_factory=dict)
+    now: Choice = field(default_factory=Choice)
     revision: int = 0
-    past: list[Budget] = field(default_factory=list)
-    future: list[Budget] = field(default_factory=list)
+    past: list[Choice] = field(default_factory=list)
+    future: list[Choice] = field(default_factory=list)
+    trail: list[Point] = field(default_factory=list)
 
-    def commit(self, budget: Mapping[str, float]) -> bool:
-        """Takes `budget` as the present one; False where nothing changes."""
-        budget = {name: fraction for name, fraction in budget.items() if fraction > 0}
-        if budget == self.budget:
+    def commit(self, choice: Choice) -> bool:
+        """Takes `choice` as the present one; False where nothing changes."""
+        if choice == self.now:
             return False
-        self.past = [*self.past[-HISTORY + 1 :], self.budget]
+        self.past = [*self.past[-HISTORY + 1 :], self.now]
         self.future = []
-        self.budget = budget
+        self.now = choice
         return True
 
 
@@ -60,7 +91,17 @@ class Workspace:
     @property
     def budget(self) -> Budget:
         """Fraction of each group's units to remove; groups that stay whole are absent."""
-        return self.draft.budget
+        return self.draft.now.budget
+
+    @property
+    def locked(self) -> frozenset[str]:
+        """The groups that presets leave as they are."""
+        return self.draft.now.locked
+
+    @property
+    def setting(self) -> tuple[str, ...]:
+        """What points of the trail are judged with."""
+        return (self.data, self.criterion, *(f"{key}={value}" for key, value in sorted(self.options.items())))
 
     @property
     def revision(self) -> int:
@@ -83,13 +124,29 @@ class Workspace:
     def adjust(self, name: str, fraction: float) -> None:
         """One control's own change of one group."""
         with self._lock:
-            self.draft.commit({**self.budget, name: fraction})
+            self.draft.commit(Choice({**self.budget, name: fraction}, self.locked))
+
+    def take(self, choice: Choice, revision: int) -> None:
+        """The board's own change, made when it showed `revision`; one made to an older state is dropped."""
+        with self._lock:
+            if revision == self.draft.revision:
+                self.draft.commit(choice)
 
     def replace(self, budget: Mapping[str, float]) -> None:
-        """A change that no control made itself: one ratio for all, a target, a reset."""
+        """A change that no control made itself: one ratio for all, a target."""
+        self.go_to(Choice(dict(budget), self.locked))
+
+    def go_to(self, choice: Choice) -> None:
+        """Another state as a whole: a reset, a point of the trail, a file."""
         with self._lock:
-            if self.draft.commit(budget):
+            if self.draft.commit(choice):
                 self.draft.revision += 1
+
+    def tried(self, point: Point) -> None:
+        """Adds a point to the trail; the same choice in the same setting is one point."""
+        with self._lock:
+            others = [old for old in self.draft.trail if (old.choice, old.setting) != (point.choice, point.setting)]
+            self.draft.trail = [*others[-TRAIL + 1 :], point]
 
     def undo(self) -> None:
         self._step(back=True)
@@ -102,8 +159,8 @@ class Workspace:
             draft = self.draft
             source, sink = (draft.past, draft.future) if back else (draft.future, draft.past)
             if source:
-                sink.append(draft.budget)
-                draft.budget = source.pop()
+                sink.append(draft.now)
+                draft.now = source.pop()
                 draft.revision += 1
 
     def remember(self, kind: str, job: str) -> None:

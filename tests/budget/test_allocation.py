@@ -124,6 +124,21 @@ def test_nothing_collapses_by_default():
     assert all(count >= max(1, 0.1 * structure.full[name]) for name, count in kept(structure, found).items())
 
 
+@pytest.mark.parametrize("keep", [0.3, 0.8, 1.0])
+def test_groups_held_at_a_cut_keep_it_and_the_others_meet_the_target(keep):
+    found = allocate("global", WIDE, scores(WIDE), Target("macs", keep), locked={"conv2": 40, "conv1": 0})
+    assert len(found.remove["conv2"]) == 40
+    assert "conv1" not in found.remove
+    assert found.achieved == pytest.approx(fraction(WIDE, found, "macs"))
+    assert any("group conv2: locked, left as cut before" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(("name", "lost"), [("conv2", 256), ("conv2", -1)])
+def test_a_group_can_not_be_held_at_an_impossible_cut(name, lost):
+    with pytest.raises(ExplorerError, match="can't be held"):
+        allocate("global", WIDE, scores(WIDE), Target("macs", 0.5), locked={name: lost})
+
+
 def test_locked_and_unscored_groups_stay_whole_and_it_is_said():
     worth = scores(WIDE)
     partly = Scores(

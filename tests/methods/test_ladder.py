@@ -61,6 +61,19 @@ def test_the_command_climbs_as_far_as_it_is_told(capsys):
     assert "as cut" in capsys.readouterr().out
 
 
+def test_a_plan_from_a_file_is_taken_as_it_is(tmp_path, capsys):
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(Plan("demo:resnet20-digits", {"conv1": (3, 5)}).to_json()))
+    asked = ["ladder", "--model", "demo:resnet20-digits", "--data", "digits", "--plan", str(file), "--up-to", "none"]
+    assert main([*asked, "--device", "cpu", "--json"]) == 0
+    assert 0.5 < json.loads(capsys.readouterr().out)["kept"]["macs"] < 1
+    assert main([*asked, "--keep", "macs=0.5"]) == 2
+    assert "both say what goes" in capsys.readouterr().err
+    file.write_text("{}")
+    assert main(asked) == 2
+    assert "not a plan" in capsys.readouterr().err
+
+
 def test_random_data_has_no_ladder():
     spec = Spec("demo:resnet20-digits", "random", criterion="l1", keep={"macs": 0.5}, device="cpu")
     with pytest.raises(ExplorerError, match="means nothing"):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from explorer.ui.workspace import HISTORY, JOBS, TOKEN, Workspaces
+from explorer.ui.workspace import HISTORY, JOBS, TOKEN, TRAIL, Choice, Point, Workspaces
 
 
 @pytest.fixture
@@ -104,3 +104,38 @@ def test_concurrent_changes_of_different_groups_all_arrive(workspace):
     for thread in threads:
         thread.join()
     assert workspace.budget == dict.fromkeys(names, 0.5)
+
+
+def point(choice: Choice, value: float, data: str = "digits") -> Point:
+    return Point(choice, (data, "flow"), 0.5, 0.6, value, None, None)
+
+
+def test_what_a_board_commits_to_an_older_state_is_dropped(workspace):
+    workspace.take(Choice({"a": 0.25}, frozenset({"b"})), 0)
+    assert (workspace.budget, workspace.locked, workspace.revision) == ({"a": 0.25}, {"b"}, 0)
+    workspace.replace({"a": 0.5})
+    assert workspace.locked == {"b"}
+    workspace.take(Choice({"a": 0.75}), 0)
+    assert (workspace.budget, workspace.locked) == ({"a": 0.5}, {"b"})
+    workspace.take(Choice({"a": 0.75}), 1)
+    assert (workspace.budget, workspace.locked, workspace.revision) == ({"a": 0.75}, frozenset(), 1)
+    workspace.undo()
+    assert (workspace.budget, workspace.locked) == ({"a": 0.5}, {"b"})
+
+
+def test_the_trail_has_each_point_once_per_setting_and_is_bounded(workspace):
+    first, second = Choice({"a": 0.25}), Choice({"a": 0.5})
+    for entry in (point(first, 0.9), point(second, 0.8), point(first, 0.7), point(first, 0.6, "shapes")):
+        workspace.tried(entry)
+    assert [(p.choice, p.value) for p in workspace.draft.trail] == [(second, 0.8), (first, 0.7), (first, 0.6)]
+    for step in range(TRAIL + 10):
+        workspace.tried(point(Choice({"a": (step + 1) / 1000}), 0.5))
+    assert len(workspace.draft.trail) == TRAIL
+
+
+def test_a_point_of_the_trail_can_be_returned_to_and_undone(workspace):
+    workspace.adjust("a", 0.25)
+    workspace.go_to(Choice({"b": 0.5}, frozenset({"a"})))
+    assert (workspace.budget, workspace.locked, workspace.revision) == ({"b": 0.5}, {"a"}, 1)
+    workspace.undo()
+    assert (workspace.budget, workspace.revision) == ({"a": 0.25}, 2)
