@@ -2,7 +2,9 @@
 
 from explorer.evaluation.accuracy import Accuracy, accuracy, predict, wilson
 from explorer.evaluation.batches import batches, evaluating, fetch, sample_inputs
+from explorer.evaluation.classwise import ClassChange, who_pays
 from explorer.evaluation.latency import Latency, latency, synchronise
+from explorer.evaluation.live import Answer, Live
 from explorer.evaluation.losses import IGNORED, task_loss
 from explorer.evaluation.measurement import METADATA, measure, size_bytes, weights
 from explorer.evaluation.metrics import METRICS, Headline, Metric, headline, metric_of
@@ -13,8 +15,11 @@ __all__ = [
     "METADATA",
     "METRICS",
     "Accuracy",
+    "Answer",
+    "ClassChange",
     "Headline",
     "Latency",
+    "Live",
     "Metric",
     "Quality",
     "accuracy",
@@ -32,5 +37,6 @@ __all__ = [
     "synchronise",
     "task_loss",
     "weights",
+    "who_pays",
     "wilson",
 ]
