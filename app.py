@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.ui import session
+from explorer.ui import session, sharing
 
 ICON = Path(__file__).parent / "assets" / "icon.svg"
 # Each url_path differs from the file's stem: Streamlit would otherwise run a page without this script
@@ -19,4 +19,5 @@ PAGES = (
 
 st.set_page_config(page_title="Pruning Explorer", page_icon=str(ICON), layout="wide")
 session.open_workspace()
+sharing.open_link()
 st.navigation(PAGES, position="top").run()

@@ -1,25 +1,34 @@
-"""Budget: how much of every group goes, with the price and the accuracy of it."""
-
-from functools import partial
+"""Budget: the board. Cost follows the hand that drags a line, true accuracy comes when it lets go."""
 
 import streamlit as st
 
 from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS
-from explorer.ui import charts, engine, findings, frame, session, tables, words
-from explorer.ui.scoring import scores_for
+from explorer.ui import engine, frame, session, sharing, words
+from explorer.ui.board import BoardUnavailableError, Commit, board, board_document
+from explorer.ui.detail import unit
+from explorer.ui.payers import payers
+from explorer.ui.rungs import Ladder
+from explorer.ui.scoring import flows_for, scores_for
+from explorer.ui.sliders import sliders
+from explorer.ui.trail import trail
+from explorer.ui.workspace import Choice
 
 workspace = session.current()
-OPEN_STAGES = 24  # groups up to which every stage stands open
-QUANTITIES = {"macs": "MACs", "params": "Parameters"}
+QUANTITIES = {"macs": "MACs", "params": "parameters"}
+
+
+def held() -> dict[str, int]:
+    """The units that locked groups have lost: presets leave them at that."""
+    return {name: len(plan.remove.get(name, ())) for name in workspace.locked}
 
 
 def set_uniform() -> None:
-    """One ratio for every group that has scores."""
+    """One ratio for every group that has scores and is not locked."""
     ratio = st.session_state["uniform"] / 100
-    workspace.replace(dict.fromkeys(scores.groups, ratio))
+    stay = {name: part for name, part in workspace.budget.items() if name in workspace.locked}
+    workspace.replace(dict.fromkeys(scores.groups, ratio) | dict.fromkeys(workspace.locked, 0.0) | stay)
 
 
 def set_target() -> None:
@@ -31,6 +40,7 @@ def set_target() -> None:
             scores,
             Target(state["quantity"], state["keep"] / 100),
             normalise=state["normaliser"],
+            locked=held(),
         )
     except ExplorerError as error:
         state["remark"] = (str(error),)
@@ -39,55 +49,60 @@ def set_target() -> None:
     state["remark"] = found.warnings
 
 
-def set_group(name: str, key: str) -> None:
-    workspace.adjust(name, st.session_state[key] / structure.groups[name].units)
+def take(commit: Commit) -> None:
+    """What the board committed; a cell that was clicked is opened."""
+    workspace.take(Choice(commit.budget(structure), frozenset(commit.locked)), commit.revision)
+    st.session_state["inspect"] = commit.inspect
+
+
+@st.dialog("A closer look", width="medium")
+def look(name: str, number: int) -> None:
+    unit(workspace, found, scores, name, number)
 
 
 def presets() -> None:
-    """One ratio for all, or as much as a target allows."""
-    left, right = st.columns([4, 11], gap="small")
-    with left, st.container(border=True, height="stretch"):
-        st.markdown("**One ratio for all groups**")
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(
-                "Remove (%)",
-                0,
-                95,
-                30,
-                5,
-                key="uniform",
-                width=115,
-                persist_state="session",
-                help="This share of every group's units, the lowest scored first",
-            )
-            st.button("Apply to all", on_click=set_uniform, disabled=not scores.groups)
-    with right, st.container(border=True, height="stretch"):
-        st.markdown("**Reach a target**")
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(
-                "Keep (%)",
-                1,
-                100,
-                50,
-                5,
-                key="keep",
-                width=115,
-                persist_state="session",
-                help="How much of the whole model's cost may remain",
-            )
-            st.selectbox(
-                "of the",
-                list(QUANTITIES),
-                format_func=QUANTITIES.get,
-                key="quantity",
-                width=135,
-                persist_state="session",
-            )
-            registry_choice("Shared out by", ALLOCATORS, "allocator", "global")
-            registry_choice("Scores compared by", NORMALISERS, "normaliser", "mean")
-            st.button("Cut to target", type="primary", on_click=set_target, icon=":material/adjust:")
+    """A target to be shared out, the other ways to begin, and the way back."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            "Keep (%)",
+            1,
+            100,
+            50,
+            5,
+            key="keep",
+            width=115,
+            persist_state="session",
+            help="How much of the whole model's cost may remain",
+        )
+        st.selectbox(
+            "of the", list(QUANTITIES), format_func=QUANTITIES.get, key="quantity", width=135, persist_state="session"
+        )
+        st.button("Cut to target", type="primary", on_click=set_target, icon=":material/adjust:")
+        with st.popover("How", icon=":material/tune:", help="How the cut is shared out, or one ratio for all"):
+            ways()
+        st.space("stretch")
+        history()
     for sentence in st.session_state.pop("remark", ()):
         st.warning(words.sentence(sentence), icon=":material/info:")
+
+
+def ways() -> None:
+    registry_choice("The target is shared out by", ALLOCATORS, "allocator", "global")
+    registry_choice("Scores of different groups are compared by", NORMALISERS, "normaliser", "mean")
+    st.divider()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Or remove (%)",
+            0,
+            95,
+            30,
+            5,
+            key="uniform",
+            width=115,
+            persist_state="session",
+            help="This share of every group's units, the lowest scored first",
+        )
+        st.button("of every group", on_click=set_uniform, disabled=not scores.groups)
 
 
 def registry_choice(label: str, registry: dict, key: str, default: str) -> None:
@@ -99,121 +114,63 @@ def registry_choice(label: str, registry: dict, key: str, default: str) -> None:
         format_func=lambda name: registry[name].title,
         help="  \n".join(f"**{entry.title}**: {entry.explanation}" for entry in registry.values()),
         key=key,
-        width=170,
         persist_state="session",
     )
 
 
 def history() -> None:
     draft = workspace.draft
+    st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
+    st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
+    st.button(
+        "Reset",
+        icon=":material/restart_alt:",
+        on_click=workspace.go_to,
+        args=(Choice(),),
+        disabled=draft.now == Choice(),
+        help="Nothing goes and nothing is locked",
+    )
+    with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
+        sharing.panel(workspace, plan)
+
+
+def controls() -> None:
+    """The board, or native sliders where it can't be shown or is not wanted."""
+    table = engine.table(workspace.model)
+    native = st.session_state.get("native", False)
+    try:
+        if not native:
+            board(
+                board_document(
+                    structure,
+                    scores,
+                    workspace.budget,
+                    workspace.locked,
+                    workspace.revision,
+                    flows=flows_for(workspace),
+                    target=Target(st.session_state["quantity"], st.session_state["keep"] / 100),
+                    shares=dict(zip(table.name, table.macs, strict=True)),
+                ),
+                key=f"board {workspace.model}",
+                on_change=take,
+            )
+    except BoardUnavailableError as error:
+        st.warning(words.sentence(str(error)), icon=":material/info:")
+        native = True
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
-        st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
-        st.button(
-            "Reset",
-            icon=":material/restart_alt:",
-            on_click=workspace.replace,
-            args=({},),
-            disabled=not workspace.budget,
-        )
         st.caption(
-            f"Removes the lowest scores first, by the criterion **{CRITERIA[workspace.criterion].title}**.",
-            width="content",
+            f"Scored by **{CRITERIA[workspace.criterion].title}**, which the Flow page changes.", width="stretch"
         )
-
-
-def sliders() -> None:
-    """One control per group, gathered by the stages of the network."""
-    is_open = len(structure.groups) <= OPEN_STAGES
-    for stage, names in words.stages(list(structure.groups)):
-        removed = sum(len(plan.remove.get(name, ())) * structure.groups[name].unit for name in names)
-        whole = sum(structure.groups[name].size for name in names)
-        label = (
-            f"**{stage}** · {len(names)} {'group' if len(names) == 1 else 'groups'} · {removed} of {whole} channels go"
+        st.toggle("Native sliders", key="native", persist_state="session", help="Plain controls with the same state")
+    if native:
+        st.markdown(
+            f"**{words.count(now.macs)} MACs** of {words.count(whole.macs)}, **{words.count(now.params)} parameters** "
+            f"of {words.count(whole.params)}"
         )
-        with (
-            st.expander(label, expanded=is_open, key=f"stage {workspace.model} {stage}"),
-            st.grid(4, min_column_width=210),
-        ):
-            for name in names:
-                slider(name, words.middle(name.removeprefix(f"{stage}."), 34))
+        sliders(workspace, structure, scores, plan, table)
 
 
-def slider(name: str, title: str) -> None:
-    """How many units of one group go; its state is always what the workspace holds."""
-    group = structure.groups[name]
-    share = f"{unit_words(group)} · {shares[name]:.0%} of MACs"
-    if name in scores.skipped or group.units < 2:
-        reason = scores.skipped.get(name, "it has a single unit")
-        st.caption(f"`{title}`  \n{share}. Stays whole: {reason}.")
-        return
-    # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
-    # would otherwise read as the person's own change and wipe out what there was to redo.
-    key = f"removed {workspace.revision} {workspace.model} {name}"
-    st.session_state[key] = len(plan.remove.get(name, ()))
-    st.slider(
-        f"`{title}`  \n{share}",
-        0,
-        group.units - 1,
-        key=key,
-        format=f"%d of {group.units} go",
-        on_change=partial(set_group, name, key),
-        help=f"{group.why}" + ("" if group.exact else f" A mask is not exact here: {group.reason}."),
-    )
-
-
-def unit_words(group) -> str:
-    what = "channel" if group.unit == 1 else "head" if group.kind == "heads" else "unit"
-    several = f"{group.units} {what}{'' if group.units == 1 else 's'}"
-    return several if what != "unit" else f"{several} of {group.unit} channels"
-
-
-def accuracy(place) -> None:
-    """The task's metric under the plan on the validation slice, at once where it is quick, else on demand."""
-    with place:
-        if task is None or not task.measured:
-            frame.fact("Accuracy", "not measured", definition="This data has no meaningful labels.")
-            return
-        if not engine.is_quick(workspace.model) and not st.session_state.pop("evaluate now", False):
-            with st.container(border=True):
-                st.caption(f"{METRICS[task.metric].label}: a large network, evaluated on request")
-                st.button("Evaluate", key="evaluate", on_click=lambda: st.session_state.update({"evaluate now": True}))
-            return
-        slot = st.empty()
-        bar = slot.progress(0.0, text="Evaluating the plan…")
-        report = lambda fraction, message, **metrics: bar.progress(fraction, text=words.sentence(message))  # noqa: E731
-        try:
-            base = engine.base_quality(workspace.model, workspace.data, test=False, report=report)
-            found = engine.simulate(workspace.model, workspace.data, plan, report)
-        except ExplorerError as error:
-            slot.error(str(error))
-            return
-        with slot.container():
-            show_quality(found, base)
-
-
-def show_quality(found: engine.Simulated, base: engine.Found) -> None:
-    now, metric = found.quality, METRICS[task.metric]
-    range_ = "" if now.low is None or now.high is None else metric.interval(now.low, now.high)
-    how = (
-        "Masked channels give exactly the answers of the cut network."
-        if found.by == "mask"
-        else f"A mask would not be exact for {', '.join(found.inexact[:3])}, so a copy was cut."
-    )
-    how_found = "simulated by mask" if found.by == "mask" else "measured by cutting"
-    frame.fact(
-        f"{metric.label}, {how_found if workspace.budget else 'nothing cut'}",
-        metric.text(now.value),
-        metric.difference(now.value - base.value) if workspace.budget else range_,
-        f"{metric.definition} On {now.samples} validation {words.samples(task)}, with its 95% interval. {how} "
-        "A low number right after a cut is normal: recovery gives most of it back.",
-        detail=", ".join(filter(None, [range_, "before recovery"])) if workspace.budget else "",
-    )
-
-
-frame.heading(
-    "Budget", "How many channels of every group go. The numbers follow at once; nothing is cut yet.", workspace
-)
+frame.heading("Budget", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
 found = frame.model_or_stop(workspace)
 structure = found.structure
 if not structure.groups:
@@ -224,26 +181,18 @@ if scores is None:
     st.stop()
 task = frame.task_or_word(workspace, found)
 plan = engine.plan_of(workspace.model, scores, workspace.budget)
-kept = plan.kept(structure)
-table = tables.after(engine.table(workspace.model), kept)
-shares = dict(zip(table.name, table.macs, strict=True))
-whole, now = structure.cost(), structure.cost(kept)
+whole, now = structure.cost(), structure.cost(plan.kept(structure))
 
-with st.grid(4, min_column_width=170):
-    change = words.change(whole.macs, now.macs), words.change(whole.params, now.params)
-    before = f"was {words.count(whole.macs)}", f"was {words.count(whole.params)}"
-    frame.fact("MACs", words.count(now.macs), change[0], words.MAC_HELP, detail=before[0])
-    frame.fact("Parameters", words.count(now.params), change[1], words.PARAM_HELP, detail=before[1])
-    frame.fact(
-        "Kept",
-        f"{now.macs / whole.macs:.1%} of MACs",
-        f"{now.params / whole.params:.1%} of the parameters",
-        "In closed form: counting the cut network gives the same numbers, to the unit.",
-    )
-    place = st.container(height="stretch")
+ladder = Ladder(workspace, task)
 presets()
-history()
-frame.chart(findings.of_cut(table), charts.network(table, height=170), "The network, cut channels in grey")
-sliders()
+controls()
+left, right = st.columns(2, gap="medium")
 frame.onward("pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
-accuracy(place)
+if inspected := st.session_state.pop("inspect", None):
+    look(*inspected)
+reached = ladder.climb(plan, (now.macs / whole.macs, now.params / whole.params))
+if reached is not None:
+    with left:
+        payers(task, *reached)
+    with right:
+        trail(workspace, task)

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA
-from explorer.ui import charts, colours, engine, findings, frame, session, words
+from explorer.ui import charts, detail, engine, findings, frame, session, words
 from explorer.ui.scoring import scores_for
 
 workspace = session.current()
@@ -76,35 +76,7 @@ def show_group(name: str) -> None:
         frame.chart(findings.of_group(name, values), picture, "Histogram of the group's scores")
         st.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
     with right:
-        show_maps(name)
-
-
-def show_maps(name: str) -> None:
-    """What the worst and the best channels of a convolution see in one real image."""
-    task = frame.task_or_word(workspace, found)
-    if task is None:
-        return
-    if len(found.model.input_shape) != 3:
-        st.caption("This network reads texts: its channels belong to tokens, and there is no picture of what they see.")
-        return
-    index = st.slider("Test image", 0, min(len(task.test), 50) - 1, key="image", persist_state="session")
-    maps = engine.maps(workspace.model, workspace.data, name, index)
-    if maps is None:
-        st.caption("This group has no feature maps to look at: its channels are not laid out over an image.")
-        return
-    worst, best = findings.extremes(scores.groups[name], SHOWN)
-    tiles = colours.tiles(maps[[*worst, *best]])
-    picture, gallery = st.columns([1, 5])
-    label = task.answer(index)
-    picture.image(task.picture(index), caption=f"Input: {label}", width=88, alt=f"The test image: {label}")
-    rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
-    for heading, units, images in rows:
-        gallery.caption(heading)
-        with gallery.container(horizontal=True, gap="xsmall"):
-            for index, image in zip(units, images, strict=True):
-                st.image(image, width=64, caption=str(index), alt=f"{heading}: feature map of unit {index}")
-    numbers = "channels" if structure.groups[name].unit == 1 else "units, of which the first channel is shown"
-    st.caption(f"Numbers are {numbers}. Dark is silent, bright is active; all maps share one scale.")
+        detail.maps(workspace, found, name, findings.extremes(scores.groups[name], SHOWN))
 
 
 frame.heading("Flow", "Every channel's score, from the ones that hardly matter to the ones that do.", workspace)

@@ -90,7 +90,7 @@ def quality_metric(task) -> None:
         return
     if engine.test_is_quick(workspace.model, task):
         with st.spinner("Measuring…"):
-            measured = engine.base_quality(workspace.model, workspace.data, test=True).to_json()
+            measured = engine.base_quality(workspace.model, workspace.data).to_json()
     else:
         job = jobs.find(workspace, evaluation)
         if not job or job.state != "done":

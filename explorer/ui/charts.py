@@ -289,6 +289,65 @@ def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) ->
     return _finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
 
 
+def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: int = 230) -> alt.LayerChart:
+    """The points tried, MACs against the task's metric, joined in the order of trying; a click chooses one.
+
+    Args:
+        frame: columns number (from 1), macs (share of the whole), value, low, high, rung, now (the present one or not).
+    """
+    form = ".1%" if metric.share else ".3f"
+    axis = alt.Axis(format=".0%" if metric.share else ".2f")
+    x = alt.X(
+        "macs:Q", title="MACs kept", axis=alt.Axis(format=".0%", grid=False), scale=alt.Scale(zero=False, padding=14)
+    )
+    y = alt.Y("value:Q", title=metric.label, axis=axis, scale=alt.Scale(zero=False, padding=12))
+    tooltip = [
+        alt.Tooltip("number:Q", title="Point"),
+        alt.Tooltip("rung:N", title="Measured"),
+        alt.Tooltip("macs:Q", title="MACs kept", format=".1%"),
+        alt.Tooltip("value:Q", title=metric.label, format=form),
+        alt.Tooltip("low:Q", title="95% interval from", format=form),
+        alt.Tooltip("high:Q", title="to", format=form),
+    ]
+    rungs = [rung for rung in ("as cut", "recalibrated", "fine-tuned") if rung in set(frame.rung)]
+    colour = alt.Color(
+        "rung:N",
+        scale=alt.Scale(domain=rungs, range=[BEFORE, ACCENT, AFTER][: len(rungs)]),
+        title=None,
+        legend=alt.Legend(orient="top"),
+    )
+    base = alt.Chart(frame).encode(x=x, color=colour)
+    way = base.mark_line(strokeWidth=1, opacity=0.35).encode(y=y, order="number:O")
+    spans = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
+    selection = alt.selection_point(name=pick, fields=["number"], on="click", clear=False)
+    points = (
+        base.mark_point(filled=True, opacity=1, cursor="pointer")
+        .encode(
+            y=y,
+            size=alt.Size("now:N", scale=alt.Scale(domain=[False, True], range=[50, 170]), legend=None),
+            tooltip=tooltip,
+        )
+        .add_params(selection)
+    )
+    return _finish(alt.layer(way, spans, points), height)
+
+
+def classes(frame: pd.DataFrame, *, limit: int = 12) -> alt.LayerChart:
+    """What every class loses or gains of its right answers, the greatest changes first; columns class, change."""
+    shown = frame.reindex(frame.change.abs().sort_values(ascending=False).index)[:limit].sort_values("change")
+    bars = (
+        alt.Chart(shown)
+        .mark_bar(height={"band": 0.7})
+        .encode(
+            y=alt.Y("class:N", sort=list(shown["class"]), title=None, axis=alt.Axis(ticks=False, domain=False)),
+            x=alt.X("change:Q", title="Change of right answers, points", axis=alt.Axis(format="+.0f", grid=True)),
+            color=alt.condition("datum.change < 0", alt.value(AFTER), alt.value(ACCENT)),
+            tooltip=[alt.Tooltip("class:N", title="Class"), alt.Tooltip("change:Q", title="Points", format="+.1f")],
+        )
+    )
+    return _finish(alt.layer(bars), 22 * max(len(shown), 4))
+
+
 def progress(frame: pd.DataFrame, *, y: str, unit: str, height: int = 200) -> alt.LayerChart:
     """One metric over the reports of a running job; columns step, value."""
     base = alt.Chart(frame).encode(

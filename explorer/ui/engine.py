@@ -4,22 +4,25 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import Dataset, Subset
 
 from explorer.criteria import CRITERIA, Scores, score
 from explorer.criteria.features import feature_maps
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import Accuracy, Quality, evaluate, size_bytes
+from explorer.evaluation import Accuracy, Live, Quality, evaluate, size_bytes
+from explorer.methods import Rung, rung
 from explorer.progress import Report, silent
-from explorer.pruning import Plan, cut, exact, mask, plan_from_budget
+from explorer.pruning import Plan, plan_from_budget
 from explorer.sources import LoadedModel, Task, load_model, task_for
 from explorer.structure import Structure, analyse
 from explorer.ui import tables
@@ -42,7 +45,7 @@ class _Recent:
     def __init__(self, limit: int) -> None:
         self._limit, self._kept, self._lock = limit, OrderedDict(), threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Found]) -> Found:
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -171,56 +174,95 @@ def test_is_quick(ref: str, data: Task) -> bool:
     return opened(ref).structure.cost().macs * len(data.test) <= INLINE_MACS
 
 
-def base_quality(ref: str, data: str, *, test: bool, report: Report = silent) -> Found:
-    """The task's metric of the whole model: on the test split, or on the slice of the validation split.
+def base_quality(ref: str, data: str, report: Report = silent) -> Found:
+    """The task's metric of the whole model on the test split.
 
     Raises:
         ExplorerError: see `explorer.evaluation.evaluate`.
     """
-    return _quality(ref, data, (), "test" if test else "slice", report)
+
+    def work() -> Found:
+        found = opened(ref)
+        images, device = task(data, found.model), choose_device("auto")
+        with _TURN:
+            return evaluate(found.model.module, images.test, kind=images.kind, device=device, report=report)
+
+    return _QUALITIES.get(("test", ref, data, _stamp(ref), _stamp(data)), work)
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """The task's metric under a plan, and how it was found: "mask" or "cut"."""
+    """The task's metric under a plan, and how it was found: "mask" or "cut".
+
+    `answers` has the class that was answered for each sample of the slice, where the task has one.
+    """
 
     quality: Found
     by: str
-    inexact: tuple[str, ...]
+    inexact: tuple[str, ...] = ()
+    answers: np.ndarray | None = None
 
 
 def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simulated:
     """The task's metric under a plan on the validation slice: by mask where that is exact, else by cutting a copy.
 
+    What a change does not touch is not computed again, see `explorer.evaluation.live`.
+
     Raises:
         ExplorerError: see `explorer.evaluation.evaluate` and `explorer.pruning`.
     """
-    structure = opened(ref).structure
-    inexact = tuple(name for name in plan.remove if not structure.groups[name].exact)
-    removed = tuple(sorted((name, tuple(units)) for name, units in plan.remove.items()))
-    return Simulated(_quality(ref, data, removed, "slice", report), "cut" if inexact else "mask", inexact)
+
+    def work() -> Simulated:
+        live = _live(ref, data, _stamp(ref), _stamp(data))
+        with _TURN:
+            answer = live.evaluate(plan, report)
+        inexact = [name for name in plan.remove if not opened(ref).structure.groups[name].exact]
+        return Simulated(answer.quality, answer.by, tuple(inexact), answer.answers)
+
+    return _QUALITIES.get(("simulated", *_key(ref, data, plan)), work)
 
 
-Key = tuple[tuple[str, tuple[int, ...]], ...]
+def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> Rung:
+    """The task's metric of the cut network on the same slice, its batch norms estimated again.
+
+    Raises:
+        ExplorerError: see `explorer.methods.rung`.
+    """
+
+    def work() -> Rung:
+        found = opened(ref)
+        images, macs = task(data, found.model), found.structure.cost().macs
+        images = replace(images, calibration=portion(images.calibration, macs))
+        judged = portion(images.validation, macs)
+        device = choose_device("auto")
+        with _TURN:
+            return rung(
+                "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
+            )
+
+    return _QUALITIES.get(("recalibrated", *_key(ref, data, plan)), work)
 
 
-def _quality(ref: str, data: str, removed: Key, split: str, report: Report) -> Found:
-    key = (ref, data, removed, split, _stamp(ref), _stamp(data))
-    return _QUALITIES.get(key, lambda: _evaluated(ref, data, removed, split, report))
+def has_batch_norm(ref: str) -> bool:
+    """Whether there are statistics to estimate again."""
+    return any(isinstance(part, _BatchNorm) and part.track_running_stats for part in opened(ref).model.module.modules())
 
 
-def _evaluated(ref: str, data: str, removed: Key, split: str, report: Report) -> Found:
+def slice_of(ref: str, data: str) -> Dataset:
+    """The validation samples that plans are judged by on the pages."""
     found = opened(ref)
-    images = task(data, found.model)
-    chosen = images.test if split == "test" else portion(images.validation, found.structure.cost().macs)
-    device = choose_device("auto")
-    plan = Plan(ref, dict(removed))
-    with _TURN:
-        module = found.model.module
-        if removed:
-            by_mask = exact(found.structure, plan)
-            module = mask(module, found.structure, plan) if by_mask else cut(module, found.structure, plan).module
-        return evaluate(module, chosen, kind=images.kind, device=device, report=report)
+    return portion(task(data, found.model).validation, found.structure.cost().macs)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the validation slice…")
+def _live(ref: str, data: str, stamp: str, data_stamp: str) -> Live:
+    found = opened(ref)
+    kind = task(data, found.model).kind
+    return Live(found.model.module, found.structure, slice_of(ref, data), kind=kind, device=choose_device("auto"))
+
+
+def _key(ref: str, data: str, plan: Plan) -> Hashable:
+    return ref, data, tuple(sorted(plan.remove.items())), _stamp(ref), _stamp(data)
 
 
 def plan_of(ref: str, scores: Scores, budget: Mapping[str, float]) -> Plan:

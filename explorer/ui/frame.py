@@ -23,7 +23,9 @@ def heading(title: str, purpose: str, workspace: Workspace) -> None:
         st.badge(workspace.data, icon=":material/image:", color="gray", help="The data of this workspace")
 
 
-def fact(label: str, value: str, note: str = "", definition: str = "", *, detail: str = "") -> None:
+def fact(
+    label: str, value: str, note: str = "", definition: str = "", *, detail: str = "", border: bool = True
+) -> None:
     """A number with its unit, a note and a detail below it, and its definition on hover."""
     st.metric(
         label,
@@ -33,8 +35,8 @@ def fact(label: str, value: str, note: str = "", definition: str = "", *, detail
         delta_description=detail or None,
         delta_arrow="off",
         help=definition or None,
-        border=True,
-        height="stretch",
+        border=border,
+        height="stretch" if border else "content",
     )
 
 

@@ -1,5 +1,6 @@
 """Scores for a page: at once where that is quick, otherwise from a job at the desk."""
 
+import numpy as np
 import streamlit as st
 
 from explorer.criteria import CRITERIA, Scores
@@ -18,6 +19,17 @@ def scores_for(workspace: Workspace) -> Scores | None:
             st.error(f"No scores: {error}", icon=":material/error:")
             return None
     return _from_desk(workspace)
+
+
+def flows_for(workspace: Workspace) -> dict[str, np.ndarray] | None:
+    """What flows through every unit, for the drawing of the network; None where it would take long to know."""
+    data = workspace.data if workspace.data.partition("?")[0] != "random" else None
+    if data is None or not engine.scores_are_quick(workspace.model, "flow"):
+        return None
+    try:
+        return engine.quick_scores(workspace.model, data, "flow", {}).groups
+    except ExplorerError:  # the criterion itself says so where it is chosen
+        return None
 
 
 def _from_desk(workspace: Workspace) -> Scores | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from explorer.sources.task import Task
+from explorer.structure import Group
 
 KINDS = ("conv", "stream", "linear", "ffn", "heads", "head-dims", "embedding")
 
@@ -43,6 +44,13 @@ def three(value: float) -> str:
 def size(bytes_: float) -> str:
     """Bytes in decimal units: ``1.09 MB``."""
     return f"{count(bytes_)}B" if bytes_ >= 999.5 else f"{bytes_:.0f} B"
+
+
+def noun(group: Group, units: int = 1) -> str:
+    """What leaves a group at once: ``channel``, ``heads``, ``units of 4 channels``."""
+    what = "channel" if group.unit == 1 else "head" if group.kind == "heads" else "unit"
+    several = what if units == 1 else f"{what}s"
+    return several if what != "unit" else f"{several} of {group.unit} channels"
 
 
 def percent(fraction: float, digits: int = 1) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 Budget = dict[str, float]
 
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "flow"
-HISTORY, JOBS, TRAIL = 200, 64, 200
+HISTORY, JOBS, TRAIL = 200, 64, 300
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
 
@@ -34,15 +34,21 @@ class Point:
     """A choice that was tried: the task's metric, of 95 % interval `low` to `high`, at shares of the whole's cost.
 
     `setting` is what it was judged with, (data, criterion, its options); other settings give other units and numbers.
+    `recovery` is what the number was measured after, "none" right after the cut.
     """
 
     choice: Choice
     setting: tuple[str, ...]
+    recovery: str
     macs: float
     params: float
     value: float
     low: float | None
     high: float | None
+
+    @property
+    def place(self) -> tuple[Choice, tuple[str, ...], str]:
+        return self.choice, self.setting, self.recovery
 
 
 @dataclass
@@ -143,9 +149,9 @@ class Workspace:
                 self.draft.revision += 1
 
     def tried(self, point: Point) -> None:
-        """Adds a point to the trail; the same choice in the same setting is one point."""
+        """Adds a point to the trail; the same choice in the same setting after the same recovery is one point."""
         with self._lock:
-            others = [old for old in self.draft.trail if (old.choice, old.setting) != (point.choice, point.setting)]
+            others = [old for old in self.draft.trail if old.place != point.place]
             self.draft.trail = [*others[-TRAIL + 1 :], point]
 
     def undo(self) -> None:

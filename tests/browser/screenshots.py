@@ -22,7 +22,7 @@ def main_job(page: Page, url: str) -> str:
     visit(page, url, PAGES[""])
     switch(page, "Budget")
     page.get_by_role("button", name="Cut to target").click()
-    expect(page.get_by_text(re.compile(r"(49|50)\.\d% of MACs"))).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".board .counter[data-kind=macs]")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
     switch(page, "Prune")
     page.get_by_role("button", name="Prune", exact=True).click()

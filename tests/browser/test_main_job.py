@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .app import PAGES, PATIENCE, settled, switch, visit
+from .boards import at, removed, row, slider
 
 pytestmark = pytest.mark.browser
 
@@ -16,9 +17,14 @@ def metric(page, label):
     return page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
 
 
+def on_board(page, kind):
+    """One of the numbers in the head of the board."""
+    return page.locator(f".board .counter[data-kind={kind}]")
+
+
 def cut_to_target(page):
     page.get_by_role("button", name="Cut to target").click()
-    expect(page.get_by_text(re.compile(r"(49|50)\.\d% of MACs"))).to_be_visible()
+    expect(on_board(page, "macs")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
 
 
@@ -41,7 +47,9 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
 
     switch(page, "Budget")
     cut_to_target(page)
-    expect(metric(page, "Accuracy, simulated by mask")).to_contain_text("%")
+    expect(metric(page, "As cut")).to_contain_text("points")
+    expect(page.get_by_text("simulated by mask").first).to_be_visible()
+    expect(metric(page, "Batch norms recalibrated")).to_contain_text("points")
 
     start_run(page, "Batch-norm recalibration")
     expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=3 * PATIENCE)
@@ -64,31 +72,101 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
     expect(metric(page, "MACs")).to_contain_text("20.")
 
 
-def test_the_budget_survives_page_switches_and_reloads(app, page):
+def test_a_drag_moves_the_cost_before_it_ends_and_the_accuracy_after_and_survives_all_but_an_undo(app, page):
     visit(page, f"{app.url}/channel-budget", "Budget")
-    page.get_by_role("button", name="Apply to all").click()
-    expect(metric(page, "MACs")).to_contain_text("−")
+    expect(metric(page, "Whole network")).to_contain_text("%")
+    macs, params = on_board(page, "macs"), on_board(page, "params")
+    whole = macs.inner_text(), params.inner_text()
+    x, y = at(page, "layer3.1.conv1", 0.01)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    x, y = at(page, "layer3.1.conv1", 0.6)
+    page.mouse.move(x, y, steps=6)
+    expect(macs).not_to_have_text(whole[0], use_inner_text=True)
+    expect(params).not_to_have_text(whole[1], use_inner_text=True)
+    expect(metric(page, "As cut")).to_have_count(0)
+    page.mouse.up()
+    expect(metric(page, "As cut")).to_contain_text("points")
+    expect(page.get_by_text("One point tried")).to_be_visible()
     settled(page)
-    before = metric(page, "MACs").inner_text()
+    dragged = macs.inner_text()
+
     switch(page, "Model")
     switch(page, "Budget")
-    expect(metric(page, "MACs")).to_have_text(before, use_inner_text=True)
+    expect(macs).to_have_text(dragged, use_inner_text=True)
     page.reload()
-    expect(metric(page, "MACs")).to_have_text(before, use_inner_text=True)
+    expect(macs).to_have_text(dragged, use_inner_text=True)
+    expect(metric(page, "As cut")).to_contain_text("points")
     settled(page)
     page.get_by_role("button", name="Undo").click()
-    expect(metric(page, "MACs")).to_contain_text("±0%")
+    expect(macs).to_have_text(whole[0], use_inner_text=True)
+    expect(metric(page, "As cut")).to_have_count(0)
+    settled(page)
     page.get_by_role("button", name="Redo").click()
-    expect(metric(page, "MACs")).to_have_text(before, use_inner_text=True)
+    expect(macs).to_have_text(dragged, use_inner_text=True)
 
 
-def test_a_slider_moves_the_numbers_by_keyboard(app, page):
+def test_the_main_job_needs_no_mouse(app, page):
     visit(page, f"{app.url}/channel-budget", "Budget")
-    expect(metric(page, "MACs")).to_contain_text("±0%")
-    slider = page.get_by_role("slider").first
-    slider.focus()
-    slider.press("ArrowRight")
-    expect(metric(page, "MACs")).to_contain_text("−")
+    macs = on_board(page, "macs")
+    whole = macs.inner_text()
+    slider(page, "layer1.0.conv1").focus()
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowRight")
+    expect(macs).not_to_have_text(whole, use_inner_text=True)
+    expect(metric(page, "As cut")).to_contain_text("points")
+    settled(page)
+    page.keyboard.press("l")
+    expect(row(page, "layer1.0.conv1").get_by_role("button", pressed=True)).to_be_visible()
+    settled(page)
+    locked = removed(page, "layer1.0.conv1")
+    page.get_by_role("button", name="Cut to target").focus()
+    page.keyboard.press("Enter")
+    expect(macs).to_contain_text(re.compile(r"−(49|50)\.\d%"))
+    assert removed(page, "layer1.0.conv1") == locked > 0
+    settled(page)
+    page.keyboard.press("Control+z")
+    expect(macs).not_to_contain_text(re.compile(r"−(49|50)\.\d%"))
+
+
+def test_a_cell_opens_its_channel(app, page):
+    visit(page, f"{app.url}/channel-budget", "Budget")
+    settled(page)
+    x, y = at(page, "layer1.0.conv1", 0.9)
+    page.mouse.click(x, y)
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("where 1 leaves first")).to_be_visible()
+    expect(dialog.get_by_text("Taking it out of the whole network saves")).to_be_visible()
+    expect(dialog.get_by_role("img").first).to_be_visible()
+
+
+def test_a_link_opens_the_same_state_elsewhere(app, page, browser):
+    visit(page, f"{app.url}/channel-budget", "Budget")
+    cut_to_target(page)
+    shown = on_board(page, "macs").inner_text()
+    page.get_by_role("button", name="Share").click()
+    link = page.get_by_test_id("stCode").inner_text().strip()
+    context = browser.new_context()
+    other = context.new_page()
+    visit(other, link, "Budget")
+    expect(on_board(other, "macs")).to_have_text(shown, use_inner_text=True)
+    assert other.url.partition("w=")[2] != page.url.partition("w=")[2]
+    context.close()
+
+
+def test_native_sliders_do_the_same(app, page):
+    visit(page, f"{app.url}/channel-budget", "Budget")
+    page.get_by_text("Native sliders", exact=True).click()
+    settled(page)
+    expect(page.locator(".board")).to_have_count(0)
+    native = page.get_by_role("slider").first
+    native.focus()
+    native.press("ArrowRight")
+    expect(metric(page, "As cut")).to_contain_text("points")
+    settled(page)
+    page.get_by_text("Native sliders", exact=True).click()
+    expect(on_board(page, "macs")).to_contain_text("−")
+    assert removed(page, "conv1") == 1
 
 
 def wait_until_recovering(page):

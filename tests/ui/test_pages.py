@@ -1,13 +1,15 @@
 """The pages without a browser: each runs clean, and they act on one workspace."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui import engine
-from explorer.ui.workspace import MODEL, WORKSPACES
+from explorer.ui.share import Shared, link_text
+from explorer.ui.workspace import MODEL, WORKSPACES, Choice
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,8 +84,13 @@ def button(test: AppTest, label: str):
     return next(entry for entry in test.button if entry.label == label)
 
 
-def test_a_target_becomes_the_workspaces_budget():
+def with_sliders() -> AppTest:
     test = opened("budget")
+    return test.toggle(key="native").set_value(True).run()
+
+
+def test_a_target_becomes_the_workspaces_budget():
+    test = with_sliders()
     button(test, "Cut to target").click().run()
     assert not test.exception
     structure = engine.opened(MODEL).structure
@@ -95,7 +102,7 @@ def test_a_target_becomes_the_workspaces_budget():
 
 
 def test_a_slider_and_undo_act_on_the_same_budget():
-    test = opened("budget")
+    test = with_sliders()
     first = test.slider[0]
     first.set_value(4).run()
     assert workspace(test).budget == {"conv1": 4 / 16}
@@ -110,7 +117,7 @@ def test_a_slider_and_undo_act_on_the_same_budget():
 
 def test_the_budget_is_there_after_another_page_and_for_another_session():
     test = opened("budget")
-    button(test, "Apply to all").click().run()
+    button(test, "of every group").click().run()
     before = workspace(test).budget
     assert before
     token = test.session_state["workspace"]
@@ -119,7 +126,67 @@ def test_the_budget_is_there_after_another_page_and_for_another_session():
     other.run().switch_page("pages/budget.py").run()
     assert other.session_state["workspace"] == token
     assert workspace(other).budget == before
-    assert [slider.value for slider in other.slider] == [slider.value for slider in test.slider]
+    assert [metric.value for metric in other.metric] == [metric.value for metric in test.metric]
+
+
+def test_presets_leave_locked_groups_as_they_are():
+    test = opened("budget")
+    space = workspace(test)
+    space.take(Choice({"conv1": 0.25, "layer2": 0.0}, frozenset({"conv1", "layer1.0.conv1"})), 0)
+    test.run()
+    button(test, "Cut to target").click().run()
+    assert space.budget["conv1"] == 0.25
+    assert "layer1.0.conv1" not in space.budget
+    assert any("locked, left as cut before" in entry.value for entry in test.warning)
+    button(test, "of every group").click().run()
+    assert space.budget["conv1"] == 0.25
+    assert "layer1.0.conv1" not in space.budget
+    assert space.budget["layer1.1.conv1"] == 0.3
+    button(test, "Reset").click().run()
+    assert (space.budget, space.locked) == ({}, frozenset())
+
+
+def test_every_change_is_a_point_of_the_trail_with_its_rungs():
+    test = opened("budget")
+    button(test, "Cut to target").click().run()
+    trail = workspace(test).draft.trail
+    assert [(point.recovery, point.macs) for point in trail] == [
+        ("none", pytest.approx(0.5, rel=0.01)),
+        ("bn", pytest.approx(0.5, rel=0.01)),
+    ]
+    shown = {metric.label: metric.value for metric in test.metric}
+    assert shown["As cut"] == f"{trail[0].value:.1%}"
+    assert shown["Batch norms recalibrated"] == f"{trail[1].value:.1%}"
+    button(test, "Undo").click().run()
+    assert len(workspace(test).draft.trail) == 2
+
+
+def test_a_shared_link_opens_with_all_it_holds():
+    shared = Shared("demo:vit-digits", "digits", "l1", {}, Choice({}, frozenset()))
+    structure = engine.opened(shared.model).structure
+    first = next(iter(structure.groups))
+    shared = replace(shared, choice=Choice({first: 0.5}, frozenset({first})))
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params["s"] = link_text(shared)
+    test.run()
+    assert not test.exception
+    assert not test.error
+    space = workspace(test)
+    assert (space.model, space.data, space.criterion, space.budget) == ("demo:vit-digits", "digits", "l1", {first: 0.5})
+    assert space.locked == {first}
+    assert "s" not in test.query_params
+
+
+@pytest.mark.parametrize(
+    "text", ["damaged", link_text(Shared("demo:no-such")), link_text(Shared(MODEL, choice=Choice({"nowhere": 0.5})))]
+)
+def test_a_link_that_can_not_be_opened_changes_nothing(text):
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params["s"] = text
+    test.run()
+    assert len(test.error) == 1
+    assert workspace(test).model == MODEL
+    assert workspace(test).budget == {}
 
 
 @pytest.mark.parametrize("ref", ["demo:resnet21-digits", "torchvision:no_such_net", "file:/nowhere/x.pth#demo:vgg"])

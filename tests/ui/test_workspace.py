@@ -107,7 +107,7 @@ def test_concurrent_changes_of_different_groups_all_arrive(workspace):
 
 
 def point(choice: Choice, value: float, data: str = "digits") -> Point:
-    return Point(choice, (data, "flow"), 0.5, 0.6, value, None, None)
+    return Point(choice, (data, "flow"), "none", 0.5, 0.6, value, None, None)
 
 
 def test_what_a_board_commits_to_an_older_state_is_dropped(workspace):

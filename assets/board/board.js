@@ -1,0 +1,447 @@
+// The board as Streamlit's component: takes Python's document, shows it, and commits what a person does.
+
+import { palette } from "./colours.js";
+import { Drag, press, typed } from "./hand.js";
+import { Painter } from "./paint.js";
+import { Counters, Foot, Tip, make, unitFacts } from "./parts.js";
+import { Row } from "./row.js";
+import { Rows } from "./rows.js";
+import { layOut, look, rowAt } from "./view.js";
+import { score } from "./words.js";
+
+const SETTLED = 250; // milliseconds after the last key until it counts as done
+const HEADINGS = {
+  network: ["Network", "Thickness: channels, or the flow where it is measured. Grey: what leaves."],
+  name: ["Group", ""],
+  stays: ["Stays", "Units that stay. Click a number to type another, such as 24 or 75%."],
+  share: ["MACs", "Share of the whole model's MACs that removing all of it would save"],
+  strip: ["Units, lowest score first", ""],
+  curve: ["Sensitivity", "The metric when this group alone is cut"],
+};
+
+// Boards by key with what `feed.js` has brought for them.
+const HOMES = (window.pruningBoards ??= new Map());
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (!HOMES.has(data.key)) HOMES.set(data.key, {});
+  const home = HOMES.get(data.key);
+  if (home.parent !== parentElement) {
+    home.board?.close();
+    Object.assign(home, { parent: parentElement, board: new Board(parentElement) });
+  }
+  home.meet = () => {
+    if (home.state?.id === data.id) home.board.update(data, home.state, (commit) => setTriggerValue("commit", commit));
+  };
+  home.meet();
+  return () => {
+    home.board.close();
+    if (home.parent === parentElement) HOMES.delete(data.key);
+  };
+}
+
+class Board {
+  constructor(parent) {
+    this.counters = new Counters();
+    this.foot = new Foot();
+    this.canvas = make("canvas", { "aria-hidden": "true" });
+    this.sheet = make("div.sheet", {}, this.canvas);
+    this.scroll = make("div.scroll", {}, this.sheet);
+    this.columns = make("div.columns", { "aria-hidden": "true" });
+    this.spoken = make("div.spoken", { "aria-live": "polite" });
+    this.tools = this.makeTools();
+    this.root = make("div.board", { role: "group", "aria-label": "Cut lines of all groups" });
+    this.tip = new Tip(this.root);
+    const parts = [this.counters, this.tools].map(({ element }) => element);
+    this.root.append(...parts, this.columns, this.scroll, this.foot.element, this.spoken, this.tip.element);
+    parent.append(this.root);
+    this.painter = new Painter(this.canvas);
+    this.shown = new Map();
+    this.spare = [];
+    this.stages = [];
+    Object.assign(this, { rows: null, revision: null, id: null, drag: null, frame: 0, timer: 0 });
+    Object.assign(this, { active: 0, hover: null, selected: null, shared: true, theme: "", last: 0 });
+    this.listen();
+  }
+
+  // What Python says ------------------------------------------------------------------------------------------
+
+  /** `fixed` stays while a person drags, `state` is small and carries the revision. */
+  update(fixed, state, send) {
+    this.send = send;
+    const other = fixed.id !== this.id;
+    if (other) this.open(fixed);
+    if (other || state.revision !== this.revision) this.adopt(state);
+    this.counters.begin(this.rows.whole, state.target);
+    this.root.style.maxHeight = `${fixed.height}px`;
+    this.recolour();
+    this.arrange();
+    this.changed();
+  }
+
+  open(fixed) {
+    const kept = this.rows && this.selected !== null ? this.rows.groups[this.selected].name : null;
+    for (const row of [...this.shown.keys()]) this.retire(row);
+    this.rows = new Rows(fixed);
+    this.id = fixed.id;
+    this.active = Math.min(this.active, Math.max(this.rows.count - 1, 0));
+    this.selected = this.rows.place.get(kept) ?? null;
+    this.hover = null;
+    this.painter.reset();
+  }
+
+  adopt(state) {
+    clearTimeout(this.timer);
+    this.drag = null;
+    this.root.classList.remove("dragging");
+    this.revision = state.revision;
+    this.rows.adopt(state.removed, state.locked);
+  }
+
+  // What a person does ----------------------------------------------------------------------------------------
+
+  /** Counts have changed: the numbers follow at once, the picture with the next frame. */
+  changed() {
+    this.counters.show(this.rows.cost());
+    this.draw();
+  }
+
+  commit(extra = {}) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.spoken.textContent = this.counters.spoken();
+    const selected = this.selected === null ? null : this.rows.groups[this.selected].name;
+    this.send({ revision: this.revision, ...this.rows.toCommit(), selected, inspect: null, ...extra });
+  }
+
+  settle() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.commit(), SETTLED);
+  }
+
+  inspect(row, place) {
+    const group = this.rows.groups[row];
+    if (group.order === null || place < 0 || place >= group.units) return;
+    this.selected = row;
+    this.draw();
+    this.commit({ inspect: { group: group.name, unit: group.order[place] } });
+  }
+
+  lock(row) {
+    if (this.rows.groups[row].most === 0) return;
+    if (!this.rows.locked.delete(row)) this.rows.locked.add(row);
+    this.draw();
+    this.commit();
+  }
+
+  pick(row, range = false) {
+    const { picked } = this.rows;
+    if (range) for (let at = Math.min(row, this.last); at <= Math.max(row, this.last); at++) picked.add(at);
+    else if (!picked.delete(row)) picked.add(row);
+    this.last = row;
+    this.draw();
+  }
+
+  unpick() {
+    this.rows.picked.clear();
+    this.draw();
+  }
+
+  select(row) {
+    this.selected = this.selected === row ? null : row;
+    this.draw();
+    this.commit();
+  }
+
+  /** Give every picked row the same share to lose. */
+  same(fraction) {
+    for (const row of this.rows.picked) this.rows.set(row, fraction * this.rows.groups[row].units);
+    this.changed();
+    this.commit();
+  }
+
+  type(row, text) {
+    if (!this.rows.free(row)) return;
+    this.shown.get(row).edit(text, (value) => {
+      const kept = value === null ? null : typed(value, this.rows.groups[row].units);
+      if (kept === null || !this.rows.set(row, this.rows.groups[row].units - kept)) return;
+      this.changed();
+      this.commit();
+    });
+  }
+
+  goTo(row) {
+    if (row < 0 || row >= this.rows.count) return;
+    this.activate(row);
+    const top = this.view.top[row];
+    const { scrollTop, clientHeight } = this.scroll;
+    if (top < scrollTop + 40) this.scroll.scrollTop = top - 40;
+    else if (top + this.view.height > scrollTop + clientHeight) {
+      this.scroll.scrollTop = top + this.view.height - clientHeight + 8;
+    }
+    this.place();
+    this.shown.get(row).strip.focus({ preventScroll: true });
+    this.point(row);
+  }
+
+  activate(row) {
+    this.active = row;
+    for (const [at, part] of this.shown) part.reachable(at === row);
+  }
+
+  point(row) {
+    if (row === this.hover) return;
+    this.hover = row;
+    this.draw();
+  }
+
+  listen() {
+    const { sheet, scroll } = this;
+    scroll.onscroll = () => {
+      this.tip.hide();
+      const { scrollTop, clientHeight } = scroll;
+      const reached = scrollTop < this.view.from || scrollTop + clientHeight > this.view.to;
+      if (reached || this.view.to - this.view.from < clientHeight) this.draw();
+    };
+    sheet.onclick = (event) => this.click(event);
+    sheet.onkeydown = (event) => {
+      const row = rowOf(event.target);
+      if (event.key === "Escape" && this.drag) this.drop();
+      else if (row === null || !event.target.classList.contains("strip") || !press(this, row, event)) return;
+      event.preventDefault();
+    };
+    sheet.addEventListener("focusin", (event) => {
+      const row = rowOf(event.target);
+      if (row === null) return;
+      this.activate(row);
+      if (event.target.matches(":focus-visible")) this.point(row);
+    });
+    sheet.addEventListener("focusout", (event) => {
+      if (!sheet.contains(event.relatedTarget) && !this.drag) this.point(null);
+    });
+    sheet.onpointermove = (event) => this.over(event);
+    sheet.onpointerleave = () => {
+      this.tip.hide();
+      if (!this.drag) this.point(null);
+    };
+    this.resized = new ResizeObserver(() => this.rows && this.arrange());
+    this.resized.observe(scroll);
+  }
+
+  click(event) {
+    const row = rowOf(event.target);
+    if (row === null) return;
+    const part = event.target.closest("button, input");
+    const many = event.ctrlKey || event.metaKey || event.shiftKey;
+    if (part?.classList.contains("lock")) this.lock(row);
+    else if (part?.classList.contains("stays")) this.type(row, String(this.rows.kept(row)));
+    else if (part?.classList.contains("pick")) this.pick(row, event.shiftKey);
+    else if (many && !event.target.classList.contains("strip")) this.pick(row, event.shiftKey);
+    else if (part?.classList.contains("name")) this.select(row);
+  }
+
+  /** Pointer events of a strip: a press takes the line, or the cell where it does not move. */
+  grab(event, row) {
+    if (event.button !== 0 || event.target.closest("button")) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return this.pick(row, event.shiftKey);
+    event.currentTarget.setPointerCapture(event.pointerId);
+    this.drag = new Drag(this, row, event);
+    this.tip.hide();
+    this.root.classList.add("dragging");
+  }
+
+  release(event) {
+    const { drag } = this;
+    this.drag = null;
+    this.root.classList.remove("dragging");
+    drag?.end(event);
+  }
+
+  drop() {
+    this.drag?.cancel();
+    this.drag = null;
+    this.root.classList.remove("dragging");
+  }
+
+  over(event) {
+    if (this.drag) return this.drag.move(event);
+    const box = this.sheet.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const row = rowAt(this.view, y);
+    this.point(row);
+    const { strip } = this.view.columns;
+    const group = row === null ? null : this.rows.groups[row];
+    const place = group && Math.floor(((x - strip.x) / strip.width) * group.units);
+    const inside = group?.scores && place >= 0 && place < group.units && event.pointerType !== "touch";
+    const down = group && y - this.view.top[row] - strip.y;
+    if (!inside || down < 0 || down > strip.height) return this.tip.hide();
+    const root = this.root.getBoundingClientRect();
+    this.tip.show(event.clientX - root.left, event.clientY - root.top, ...unitFacts(this.rows, row, place));
+  }
+
+  // How it looks ----------------------------------------------------------------------------------------------
+
+  recolour() {
+    const style = getComputedStyle(this.root);
+    const names = ["background-color", "text-color", "primary-color", "chart-sequential-colors"];
+    const theme = names.map((name) => style.getPropertyValue(`--st-${name}`)).join();
+    if (theme === this.theme) return;
+    this.theme = theme;
+    this.colours = palette(this.root);
+    this.painter.reset();
+  }
+
+  /** Lay out for the present width. */
+  arrange() {
+    const width = this.scroll.clientWidth;
+    if (!width) return;
+    this.view = { ...layOut(width, this.rows), from: 0, to: 0, visible: [0, -1] };
+    this.root.classList.toggle("narrow", !this.view.wide);
+    this.sheet.style.height = `${this.view.total}px`;
+    for (const [name, column] of Object.entries(this.view.columns)) {
+      this.root.style.setProperty(`--${name}-x`, `${column?.x ?? 0}px`);
+      this.root.style.setProperty(`--${name}-width`, `${column?.width ?? 0}px`);
+    }
+    const { y, height } = this.view.columns.strip;
+    this.root.style.setProperty("--strip-y", `${y}px`);
+    this.root.style.setProperty("--strip-height", `${height}px`);
+    this.root.style.setProperty("--row-height", `${this.view.height}px`);
+    this.head();
+    for (const [row, part] of this.shown) this.fill(part, row);
+    this.draw();
+  }
+
+  head() {
+    const present = Object.entries(HEADINGS).filter(([name]) => this.view.columns[name]);
+    this.columns.replaceChildren(
+      ...present.map(([name, [label, help]]) => make(`span.${name}`, help ? { title: help } : {}, label)),
+    );
+    for (const { element } of this.stages) element.remove();
+    this.stages = this.view.stages.map((stage) => {
+      const note = make("span");
+      const element = make("div.stage", {}, make("b", {}, stage.name), note);
+      element.style.transform = `translateY(${stage.top}px)`;
+      this.sheet.append(element);
+      return { ...stage, element, note };
+    });
+  }
+
+  draw() {
+    if (this.frame || !this.view) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.place();
+      for (const part of this.shown.values()) this.dress(part);
+      this.describe();
+      const { rows, view, colours, shared, hover, selected } = this;
+      this.painter.paint({ rows, view, colours, shared, hover, selected });
+    });
+  }
+
+  /** Bring the controls of the visible rows, and of the active one, to their places. */
+  place() {
+    this.view = look(this.view, this.scroll.scrollTop, this.scroll.clientHeight);
+    const wanted = new Set(this.rows.count ? [this.active] : []);
+    for (let row = this.view.visible[0]; row <= this.view.visible[1]; row++) wanted.add(row);
+    for (const row of [...this.shown.keys()]) if (!wanted.has(row)) this.retire(row);
+    for (const row of wanted) if (!this.shown.has(row)) this.employ(row);
+  }
+
+  retire(row) {
+    const part = this.shown.get(row);
+    part.element.remove();
+    this.shown.delete(row);
+    this.spare.push(part);
+  }
+
+  employ(row) {
+    const part = this.spare.pop() ?? this.newRow();
+    this.fill(part, row);
+    const after = [...this.shown.keys()].filter((other) => other > row);
+    this.sheet.insertBefore(part.element, after.length ? this.shown.get(Math.min(...after)).element : null);
+    this.shown.set(row, part);
+  }
+
+  fill(part, row) {
+    part.become(row, this.rows, this.view, (text) => this.measure(text));
+    part.reachable(row === this.active);
+  }
+
+  newRow() {
+    const part = new Row();
+    part.strip.onpointerdown = (event) => this.grab(event, part.row);
+    part.strip.onpointerup = (event) => this.drag && this.release(event);
+    part.strip.onpointercancel = () => this.drop();
+    return part;
+  }
+
+  measure(text) {
+    const { context } = this.painter;
+    context.font = `500 13px ${this.colours.font}`;
+    return context.measureText(text).width;
+  }
+
+  dress(part) {
+    part.show(this.rows, this.view);
+    part.element.classList.toggle("pointed", part.row === this.hover);
+    part.name.setAttribute("aria-pressed", String(part.row === this.selected));
+  }
+
+  describe() {
+    const row = this.hover ?? this.selected;
+    this.foot.show(row === null ? null : this.rows.groups[row]);
+    for (const stage of this.stages) {
+      const groups = this.rows.groups.slice(stage.first, stage.last + 1);
+      const whole = groups.reduce((sum, group) => sum + group.size, 0);
+      const kept = groups.reduce((sum, group, at) => sum + this.rows.kept(stage.first + at) * group.unit, 0);
+      stage.note.textContent = kept === whole ? `${whole} channels` : `${kept} of ${whole} channels stay`;
+    }
+    this.tools.show();
+  }
+
+  makeTools() {
+    const label = make("span.many");
+    const field = make("input", { type: "number", min: "0", max: "100", step: "5", value: "30" });
+    const apply = make("button.quiet", { type: "button" }, "Apply");
+    const clear = make("button.quiet", { type: "button" }, "Clear");
+    const several = make("div.several", {}, label, make("label", {}, "Same share leaves ", field, " %"), apply, clear);
+    const shared = make("button", { type: "button" }, "All groups");
+    const own = make("button", { type: "button" }, "Each group");
+    const legend = make("span.legend", {}, make("span.low"), make("i"), make("span.high"));
+    const scale = make("div.scale", { role: "group", "aria-label": "Colour scale over" }, shared, own);
+    const element = make("div.tools", {}, several, make("span.label", {}, "Colour by score within"), scale, legend);
+    const send = () => field.checkValidity() && field.value !== "" && this.same(Number(field.value) / 100);
+    apply.onclick = send;
+    field.onkeydown = (event) => event.key === "Enter" && send();
+    clear.onclick = () => this.unpick();
+    const colour = (yes) => {
+      this.shared = yes;
+      this.painter.reset();
+      this.draw();
+    };
+    [shared.onclick, own.onclick] = [() => colour(true), () => colour(false)];
+    const show = () => {
+      const number = this.rows.picked.size;
+      several.classList.toggle("idle", number === 0);
+      label.textContent = number
+        ? `${number} ${number === 1 ? "row" : "rows"} selected, they move together`
+        : "Tick rows to move them together";
+      shared.setAttribute("aria-pressed", String(this.shared));
+      own.setAttribute("aria-pressed", String(!this.shared));
+      const [low, high] = this.shared ? this.rows.range.map(score) : ["lowest", "highest"];
+      [legend.firstChild.textContent, legend.lastChild.textContent] = [low, high];
+    };
+    return { element, show };
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
+    this.resized.disconnect();
+    this.root.remove();
+  }
+}
+
+function rowOf(target) {
+  const element = target.closest?.(".row");
+  return element ? Number(element.dataset.row) : null;
+}

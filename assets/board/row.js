@@ -1,0 +1,112 @@
+// One visible row's controls: tick, name, count, the slider over its strip, lock.
+
+import { LOCK, icon, make, units } from "./parts.js";
+import { middle, percent } from "./words.js";
+
+export class Row {
+  constructor() {
+    this.pick = make("input.pick", { type: "checkbox" });
+    this.title = make("span.title");
+    this.kind = make("span.kind");
+    this.name = make("button.name", { type: "button" }, this.title, this.kind);
+    this.kept = make("b");
+    this.of = make("span.of");
+    this.part = make("span.part");
+    this.stays = make("button.stays", { type: "button" }, this.kept, this.of, this.part);
+    this.share = make("span.share");
+    this.thumb = make("span.thumb");
+    this.strip = make("div.strip", { role: "slider", "aria-orientation": "horizontal", "aria-valuemin": "0" }, this.thumb);
+    this.note = make("span.note");
+    this.lock = make("button.lock", { type: "button" });
+    this.element = make(
+      "div.row",
+      { role: "group" },
+      ...[this.pick, this.name, this.stays, this.share, this.strip, this.note, this.lock],
+    );
+    this.row = null;
+  }
+
+  /** Stand for a row of the board. */
+  become(row, rows, view, measure) {
+    const group = rows.groups[row];
+    this.row = row;
+    this.element.dataset.row = row;
+    this.element.style.transform = `translateY(${view.top[row]}px)`;
+    this.element.setAttribute("aria-label", group.name);
+    this.name.title = group.name;
+    this.title.textContent = shortened(group, view.columns.name.width - 4, measure);
+    this.kind.textContent = `${group.kind}, ${group.unit > 1 ? `${group.units} × ${group.unit}` : group.size} channels`;
+    this.name.setAttribute("aria-label", `Look into ${group.name}`);
+    this.pick.setAttribute("aria-label", `Select ${group.name} to move it with others`);
+    this.share.textContent = percent(group.macs, group.macs < 0.0995 ? 1 : 0);
+    this.share.title = "Share of the whole model's MACs that removing all of it would save";
+    this.strip.setAttribute("aria-valuemax", group.most);
+    this.strip.setAttribute("aria-label", `${group.noun[1]} of ${group.name} that leave`);
+    const whole = group.skipped !== null;
+    this.element.classList.toggle("whole", whole);
+    this.note.textContent = whole ? `Stays whole: ${group.skipped}` : "";
+    this.note.title = this.note.textContent;
+    this.show(rows, view);
+  }
+
+  /** Follow the counts, locks and picks. */
+  show(rows, view) {
+    const group = rows.groups[this.row];
+    const [gone, kept] = [rows.removed[this.row], rows.kept(this.row)];
+    const locked = rows.locked.has(this.row);
+    const share = percent(kept / group.units);
+    this.kept.textContent = kept;
+    this.of.textContent = ` / ${group.units}`;
+    this.part.textContent = share;
+    this.stays.setAttribute("aria-label", `${kept} of ${units(group, group.units)} stay, type another number`);
+    this.stays.disabled = !rows.free(this.row);
+    this.thumb.style.left = `${(gone / group.units) * view.columns.strip.width}px`;
+    this.strip.setAttribute("aria-valuenow", gone);
+    this.strip.setAttribute("aria-valuetext", `${gone} of ${units(group, group.units)} leave, ${share} stay`);
+    this.strip.setAttribute("aria-disabled", String(!rows.free(this.row)));
+    this.pick.checked = rows.picked.has(this.row);
+    this.element.classList.toggle("cut", gone > 0);
+    this.element.classList.toggle("locked", locked);
+    if (this.lock.getAttribute("aria-pressed") !== String(locked)) {
+      this.lock.setAttribute("aria-pressed", String(locked));
+      this.lock.innerHTML = icon(locked ? LOCK.shut : LOCK.open);
+    }
+    this.lock.setAttribute("aria-label", `Lock ${group.name}`);
+    this.lock.title = locked ? "Locked: it keeps its units. Click to unlock (L)" : "Lock it as it is (L)";
+    this.lock.disabled = group.most === 0;
+  }
+
+  /** One row at a time takes part in the tab order. */
+  reachable(yes) {
+    for (const part of [this.pick, this.name, this.stays, this.strip, this.lock]) part.tabIndex = yes ? 0 : -1;
+  }
+
+  /** A field in place of the count; `done` gets the text, or null when it is given up. */
+  edit(text, done) {
+    const field = make("input.count", { type: "text", inputmode: "numeric", "aria-label": "How many stay" });
+    field.value = text;
+    const finish = (value, back) => {
+      field.onblur = null;
+      field.remove();
+      this.element.classList.remove("editing");
+      if (back) this.strip.focus({ preventScroll: true });
+      done(value);
+    };
+    field.onkeydown = (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") finish(field.value, true);
+      if (event.key === "Escape") finish(null, true);
+    };
+    field.onblur = () => finish(field.value, false);
+    this.element.classList.add("editing");
+    this.element.append(field);
+    field.focus({ preventScroll: true });
+    field.select();
+  }
+}
+
+/** A name that fits: whole, else without the stage, which its heading says, else shortened in the middle. */
+function shortened({ name, stage }, width, measure) {
+  if (measure(name) <= width || !name.startsWith(`${stage}.`)) return middle(name, width, measure);
+  return middle(`…${name.slice(stage.length + 1)}`, width, measure);
+}

@@ -1,0 +1,129 @@
+// What the board holds: groups with their scores, how many units leave, what is locked and what is picked.
+
+import { compileCost } from "./cost.js";
+import { layLanes } from "./lanes.js";
+
+const BYTES = 4; // of a float32 weight
+
+function unpacked(text, type) {
+  if (text === null) return null;
+  const raw = atob(text);
+  const bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return new type(bytes.buffer);
+}
+
+/** The number of units to remove nearest to `count` that can really be removed. */
+export function allowed(group, count) {
+  const wanted = Math.min(Math.max(Math.round(count), 0), group.most);
+  if (group.snap < 2 || wanted === 0) return wanted;
+  const least = Math.ceil(group.minimum / group.snap) * group.snap;
+  const kept = Math.max(Math.round((group.units - wanted) / group.snap) * group.snap, least);
+  return Math.max(0, group.units - kept);
+}
+
+/** The next number that can be removed, above (`by` = 1) or below (-1). */
+export function next(group, count, by) {
+  for (let other = count + by; other >= 0 && other <= group.most; other += by) {
+    if (allowed(group, other) === other) return other;
+  }
+  return count;
+}
+
+export class Rows {
+  constructor(fixed) {
+    this.groups = fixed.groups.map((group) => ({
+      ...group,
+      scores: unpacked(group.scores, Float32Array),
+      order: unpacked(group.order, Uint32Array),
+      flow: unpacked(group.flow, Float32Array),
+      most: group.skipped === null ? group.units - group.minimum : 0,
+    }));
+    const names = this.groups.map((group) => group.name);
+    this.place = new Map(names.map((name, row) => [name, row]));
+    this.count = names.length;
+    this.whole = fixed.whole;
+    this.range = fixed.range;
+    this.price = compileCost(fixed.cost, names, this.groups.map((group) => group.units));
+    const at = (name) => (name === null ? -1 : this.place.get(name));
+    this.lanes = layLanes(this.count, fixed.links.map(([source, target, layer]) => [at(source), at(target), layer]));
+    this.flows = this.groups.map(flowing);
+    this.measured = this.groups.some((group) => group.flow !== null);
+    this.removed = new Int32Array(this.count);
+    this.locked = new Set();
+    this.picked = new Set();
+    this.largest = Math.max(0, ...this.groups.map((group) => group.macs)) || 1;
+    this.widest = Math.max(0, ...this.lanes.runs.map((run) => this.sum(run))) || 1;
+    this.curves = this.groups.map((group) => group.curve);
+    const values = this.curves.flatMap((points) => (points ?? []).map(([, value]) => value));
+    this.span = values.length ? [Math.min(...values), Math.max(...values)] : null; // what all curves range over
+  }
+
+  sum(run) {
+    return run.members.reduce((total, { group }) => total + this.flows[group].total, 0);
+  }
+
+  adopt(removed, locked) {
+    this.removed.set(removed);
+    this.locked = new Set([...locked.keys()].filter((row) => locked[row]));
+  }
+
+  free(row) {
+    return this.groups[row].most > 0 && !this.locked.has(row);
+  }
+
+  /** Set what leaves one group; false where nothing changes. */
+  set(row, count) {
+    const found = this.free(row) ? allowed(this.groups[row], count) : this.removed[row];
+    const changes = found !== this.removed[row];
+    this.removed[row] = found;
+    return changes;
+  }
+
+  /** The rows that a gesture on `row` moves: all that are picked, if it is one of them. */
+  together(row) {
+    const rows = this.picked.has(row) ? [...this.picked] : [row];
+    return rows.filter((other) => this.free(other));
+  }
+
+  kept(row) {
+    return this.groups[row].units - this.removed[row];
+  }
+
+  share(row) {
+    return this.removed[row] / this.groups[row].units;
+  }
+
+  /** {params, macs, bytes} of what stays; `changes` gives other counts to remove for some rows. */
+  cost(changes = {}) {
+    const counts = this.groups.map((group, row) => group.units - (changes[row] ?? this.removed[row]));
+    const { params, macs } = this.price(counts);
+    return { params, macs, bytes: Number(params) * BYTES };
+  }
+
+  /** What flows through a group, relative to other groups, and the part of it that stays. */
+  flow(row) {
+    const { total, after } = this.flows[row];
+    return { total, kept: total * after(this.removed[row]) };
+  }
+
+  /** The removed counts by name, as Python wants them. */
+  toCommit() {
+    const removed = {};
+    this.groups.forEach((group, row) => {
+      if (this.removed[row]) removed[group.name] = this.removed[row];
+    });
+    return { removed, locked: [...this.locked].map((row) => this.groups[row].name) };
+  }
+}
+
+/** `total` flow, and the share that is left `after` a count of the lowest scores has gone: by flow, score or count. */
+function flowing(group) {
+  const positive = group.scores?.every((value) => value >= 0) && group.scores.some((value) => value > 0);
+  const ranked = group.flow && group.order ? Array.from(group.order, (unit) => group.flow[unit]) : null;
+  const weights = ranked ?? (positive ? group.scores : new Float32Array(group.units).fill(1));
+  const sums = new Float64Array(group.units + 1);
+  for (let i = 0; i < group.units; i++) sums[i + 1] = sums[i] + weights[i];
+  const whole = sums[group.units];
+  return { total: group.flow ? whole : group.size, after: (count) => (whole > 0 ? 1 - sums[count] / whole : 1) };
+}

@@ -1,0 +1,85 @@
+// Where everything stands: columns by the width that there is, rows and stage headings by height.
+
+const WIDE = 700;
+const STAGE = 34;
+const LONE = 8;
+const OVERSCAN = 240; // pixels drawn beyond what is visible, so that scrolling stays ahead of painting
+const GAP = 14;
+
+/** Columns, row heights and lane widths for a board of `width` pixels. */
+export function layOut(width, rows) {
+  const wide = width >= WIDE;
+  const network = networkWidth(rows.lanes.lanes, wide, width);
+  return { width, wide, ...network, ...(wide ? wideColumns : narrowColumns)(width, network, rows), ...tops(rows, wide) };
+}
+
+function networkWidth(lanes, wide, width) {
+  const room = wide ? Math.min(170, width * 0.13) : 26;
+  const spacing = Math.min(wide ? 28 : 9, lanes > 1 ? room / (lanes - 1) : room);
+  if (!wide && (spacing < 5 || width < 360)) return { spacing: 0, thickest: 0, dot: 0, networkWidth: 0 };
+  const thickest = Math.min(spacing * (wide ? 0.46 : 0.62), wide ? 13 : 6);
+  return { spacing, thickest, dot: wide ? 4 : 3, networkWidth: Math.ceil((lanes - 1) * spacing + thickest + 8) };
+}
+
+function wideColumns(width, { networkWidth }, rows) {
+  const curve = rows.span ? 72 : 0;
+  const network = { x: 30, width: networkWidth };
+  const name = { x: network.x + networkWidth + GAP, width: Math.round(Math.min(230, Math.max(150, width * 0.15))) };
+  const stays = { x: name.x + name.width + 8, width: 112 };
+  const share = { x: stays.x + stays.width + 10, width: 46, y: 27, height: 3 };
+  const lock = { x: width - 32, width: 28 };
+  const graph = curve ? { x: lock.x - 10 - curve, width: curve, y: 7, height: 24 } : null;
+  const from = share.x + share.width + GAP + 8;
+  const strip = { x: from, width: (graph ?? lock).x - GAP - from, y: 9, height: 20 };
+  return { columns: { pick: { x: 4, width: 22 }, network, name, stays, share, strip, curve: graph, lock }, height: 38 };
+}
+
+function narrowColumns(width, { networkWidth }) {
+  const network = networkWidth ? { x: 0, width: networkWidth } : null;
+  const pick = { x: networkWidth ? networkWidth + 4 : 0, width: 22 };
+  const lock = { x: width - 32, width: 32 };
+  const stays = { x: lock.x - 100, width: 96 };
+  const name = { x: pick.x + pick.width + 6, width: stays.x - pick.x - pick.width - 12 };
+  const strip = { x: pick.x + 4, width: width - pick.x - 16, y: 40, height: 22 };
+  return { columns: { pick, network, name, stays, share: null, strip, curve: null, lock }, height: 74 };
+}
+
+function tops(rows, wide) {
+  const [top, stages] = [[], []];
+  const height = wide ? 38 : 74;
+  let at = LONE;
+  rows.groups.forEach((group, row) => {
+    const [before, after] = [rows.groups[row - 1]?.stage, rows.groups[row + 1]?.stage];
+    if (group.stage !== before && group.stage === after) {
+      stages.push({ name: group.stage, top: at, first: row, last: row });
+      at += STAGE;
+    } else if (group.stage === before) stages[stages.length - 1].last = row;
+    else if (row) at += LONE; // a stage of one row needs no heading
+    top.push(at);
+    at += height;
+  });
+  return { top, stages, total: at + 14 };
+}
+
+/** The row at a height of the sheet; null on a stage heading and below the last row. */
+export function rowAt(view, y) {
+  const row = lastBefore(view.top, y);
+  return row >= 0 && y < view.top[row] + view.height ? row : null;
+}
+
+/** What a scroll container shows, and the part of the sheet that the canvas then covers. */
+export function look(view, scrolled, shown) {
+  const from = Math.max(0, scrolled - OVERSCAN);
+  const to = Math.min(view.total, scrolled + shown + OVERSCAN);
+  return { ...view, from, to, visible: [Math.max(0, lastBefore(view.top, from)), lastBefore(view.top, to)] };
+}
+
+function lastBefore(tops, y) {
+  let [low, high] = [-1, tops.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (tops[middle] <= y) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
