@@ -71,9 +71,11 @@ def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
         layer.nx, layer.nf = weight.shape
     elif isinstance(layer, nn.Embedding):
         layer.num_embeddings, layer.embedding_dim = weight.shape
-    elif isinstance(layer, nn.LayerNorm) and weight is not None:
+    elif isinstance(layer, nn.LayerNorm | nn.RMSNorm) and weight is not None:
         layer.normalized_shape = tuple(weight.shape)
     elif isinstance(layer, nn.GroupNorm) and weight is not None:
+        if layer.num_groups == layer.num_channels > 1:  # one channel a group
+            layer.num_groups = weight.shape[0]
         layer.num_channels = weight.shape[0]
     elif isinstance(layer, nn.PReLU):
         layer.num_parameters = weight.shape[0]

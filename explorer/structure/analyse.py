@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.structure.resolve import Resolution, resolve
-from explorer.structure.running import undisturbed
+from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 from explorer.structure.surgery import Removal, cut_module, mask_module
 from explorer.structure.trace import trace
 from explorer.structure.types import Structure
@@ -18,7 +18,7 @@ TRIAL_TIME = 60.0  # seconds for finding out which groups can't be cut
 TOLERANCE = 1e-3  # of the largest logit; float32 noise is a hundred times smaller
 
 
-def analyse(module: nn.Module, example: Tensor, *, trial: bool = True) -> Structure:
+def analyse(module: nn.Module, example: Inputs, *, trial: bool = True) -> Structure:
     """The coupled groups, blocked parts and cost polynomials of a model.
 
     The model runs once on `example` while channel identities are propagated through every operator. Then,
@@ -26,19 +26,19 @@ def analyse(module: nn.Module, example: Tensor, *, trial: bool = True) -> Struct
     does not run, or gives other logits than the masked one, are reported as blocked instead of offered.
 
     Args:
-        module: any network of one tensor input; it is left as it was.
-        example: one input, of shape (1, …).
+        module: any network that is called with tensors; it is left as it was.
+        example: one input, of shape (1, …); a tuple for several inputs.
 
     Raises:
-        ExplorerError: the model does not run on the example, or takes too long.
+        ExplorerError: the model does not run on the example, returns no tensors, or takes too long.
     """
     start = time.perf_counter()
-    if example.shape[0] != 1:
+    if any(tensor.shape[:1] not in ((), (1,)) for tensor in as_tuple(example)):
         raise ValueError("the example must be a batch of one")
     try:
         ledger = trace(module, example)
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
-        size = "×".join(map(str, example.shape[1:]))
+        size = " and ".join("×".join(map(str, tensor.shape[1:])) for tensor in as_tuple(example))
         raise ExplorerError(f"the model does not run on an input of {size}: {_first_line(error)}") from error
     found = resolve(ledger, module)
     refused: dict[str, str] = {}
@@ -48,8 +48,10 @@ def analyse(module: nn.Module, example: Tensor, *, trial: bool = True) -> Struct
     return _structure(found, example, time.perf_counter() - start)
 
 
-def _structure(found: Resolution, example: Tensor, seconds: float) -> Structure:
-    return Structure(found.groups, found.blocked, found.cost_model, tuple(example.shape[1:]), seconds)
+def _structure(found: Resolution, example: Inputs, seconds: float) -> Structure:
+    shapes = [tuple(tensor.shape[1:]) for tensor in as_tuple(example)]
+    shape = shapes[0] if isinstance(example, Tensor) else tuple(shapes)
+    return Structure(found.groups, found.blocked, found.cost_model, shape, seconds)
 
 
 def _producers(found: Resolution, name: str) -> list[str]:
@@ -58,16 +60,17 @@ def _producers(found: Resolution, name: str) -> list[str]:
     return [name] if group.kind == "head-dims" else [member.tensor for member in group.of_role("producer")]
 
 
-def _failures(module: nn.Module, example: Tensor, structure: Structure) -> dict[str, str]:
+def _failures(module: nn.Module, example: Inputs, structure: Structure) -> dict[str, str]:
     """Groups that can't be cut, with the reason; empty when a cut in every group works.
 
     Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show. They lose
     their first ones, and in a second cut their last one and others from anywhere, so that slices show whose bounds
-    would have to move. When the cut of all fails, the groups are halved until those that break it are found.
+    would have to move; of queries and keys half, since fewer would hardly change what is looked at. When the cut of
+    all fails, the groups are halved until those that break it are found.
     """
     generator = random.Random(0)
     removals = {
-        name: (tuple(range(count)), _scattered(group.units, count, generator))
+        name: (tuple(range(count)), _scattered(group.units, group.units // 2 if group.contracted else count, generator))
         for i, (name, group) in enumerate(structure.groups.items())
         if (count := min(1 + i % 3, group.units - 1)) > 0
     }
@@ -112,27 +115,30 @@ def _awake(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo) if asleep else module
 
 
-def _failure(module: nn.Module, example: Tensor, structure: Structure, removal: Removal) -> str:
+def _failure(module: nn.Module, example: Inputs, structure: Structure, removal: Removal) -> str:
     """Why these units can't be cut; empty if they can."""
     smaller, _ = cut_module(module, structure, removal)
     try:
-        cut = _logits(smaller(example))
+        cut = _logits(smaller(*as_tuple(example)))
     except Exception as error:  # any error of the model's own code means: not cuttable
         return f"the cut model does not run: {_first_line(error)}"
     exact = {name: units for name, units in removal.items() if structure.groups[name].exact}
     if len(exact) < len(removal):
         return _failure(module, example, structure, exact) if exact else ""
-    masked = _logits(mask_module(module, structure, removal)(example))
-    if cut.shape != masked.shape or (cut - masked).abs().max() > TOLERANCE * masked.abs().max():
+    masked = _logits(mask_module(module, structure, removal)(*as_tuple(example)))
+    if not _agree(cut, masked):
         return "the cut model computes something else than the masked one"
     return ""
 
 
 def _logits(out: object) -> Tensor:
-    if isinstance(out, Tensor):
-        return out
-    values = out.values() if isinstance(out, dict) else out
-    return torch.cat([v.flatten() for v in values if isinstance(v, Tensor)])
+    return torch.cat([tensor.flatten() for tensor in tensors_in(out)])
+
+
+def _agree(cut: Tensor, masked: Tensor) -> bool:
+    """Whether all outputs are close, as seen from the largest; what is infinite or no number must be so in both."""
+    largest = float(masked.nan_to_num(0, 0, 0).abs().max()) if masked.numel() else 0.0
+    return cut.shape == masked.shape and torch.allclose(cut, masked, 0, TOLERANCE * largest, equal_nan=True)
 
 
 def _first_line(error: Exception) -> str:

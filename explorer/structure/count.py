@@ -6,23 +6,24 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from explorer.structure.running import undisturbed
+from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.types import Cost
 
 
-def count(module: nn.Module, example: Tensor) -> Cost:
+def count(module: nn.Module, example: Inputs) -> Cost:
     """Parameters, and the multiply-accumulates of one forward pass per input of the batch.
 
     Counted are the products of convolutions, matrix multiplications and both products of attention; not
     counted are additions of biases, normalisation, activations and pooling, as in the field's tables.
 
     Args:
-        example: a batch for the module, of any size.
+        example: a batch for the module, of any size; a tuple for several inputs.
     """
     counter = _Counter()
+    inputs = as_tuple(example)
     with undisturbed(module), counter:
-        module(example)
-    return Cost(sum(p.numel() for p in module.parameters()), counter.macs // example.shape[0])
+        module(*inputs)
+    return Cost(sum(p.numel() for p in module.parameters()), counter.macs // inputs[0].shape[0])
 
 
 class _Counter(TorchDispatchMode):

@@ -17,6 +17,24 @@ OUTSIDE = -1
 COUNTERS = ("head_dim", "attention_head_size", "key_value_proj_dim")  # names under which modules keep a head's width
 
 
+def counter(module: nn.Module, tensor: str, places: int) -> tuple[str, str] | None:
+    """The module around a tensor, and the attribute, that keep the number of places in a head."""
+    path = tensor
+    while path:
+        path = path.rpartition(".")[0]
+        layer = module.get_submodule(path)
+        for name in COUNTERS:
+            if getattr(layer, name, None) == places:
+                return path, name
+    return None
+
+
+def _met(found: list[tuple[Atoms, str]], grids: list[np.ndarray]) -> str:
+    """The first reason that concerns an atom of these rectangles."""
+    mine = np.concatenate([grid.ravel() for grid in grids])
+    return next((reason for atoms, reason in found if np.isin(atoms, mine).any()), "")
+
+
 class HeadDims:
     """The groups of places inside heads: `names`, and `widths` (how many places).
 
@@ -43,18 +61,20 @@ class HeadDims:
         self.blocked: list[Blocked] = []
         self._owners: list[tuple[str, str]] = []
         self._heads: list[str] = []
+        self._blurred: list[str] = []
         for owner, grids in self._by_owner().items():
             name = ".".join(part for part in owner if part)
             groups = {int(g) for grid in grids for g in np.unique(group_of[unit_of[grid]])}
             if len(groups) != 1 or OUTSIDE in groups:
                 continue
-            if name in refused:
-                self.blocked.append(Blocked(name, grids[0].size, refused[name]))
+            if reason := refused.get(name) or _met(ledger.fixed_places, grids):
+                self.blocked.append(Blocked(name, grids[0].size, reason))
             elif self._number(grids):
                 self.names.append(name)
                 self.widths.append(grids[0].shape[1])
                 self._owners.append(owner)
                 self._heads.append(group_names[groups.pop()])
+                self._blurred.append(_met(ledger.blurred_places, grids))
 
     def _by_owner(self) -> dict[tuple[str, str], list[np.ndarray]]:
         """Rectangles (heads, places) of atoms by the module and attribute that keep the number of places."""
@@ -62,20 +82,10 @@ class HeadDims:
         found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
         for grid in self._ledger.heads:
             births = np.unique(np.searchsorted(starts, grid.ravel(), side="right") - 1)
-            owners = {self._counter(self._ledger.births[b].tensor, grid.shape[1]) for b in births.tolist()}
+            owners = {counter(self._module, self._ledger.births[b].tensor, grid.shape[1]) for b in births.tolist()}
             if len(owners) == 1 and (owner := owners.pop()) and grid.shape[1] > 1:
                 found[owner].append(grid)
         return found
-
-    def _counter(self, tensor: str, places: int) -> tuple[str, str] | None:
-        path = tensor
-        while path:
-            path = path.rpartition(".")[0]
-            layer = self._module.get_submodule(path)
-            for name in COUNTERS:
-                if getattr(layer, name, None) == places:
-                    return path, name
-        return None
 
     def _number(self, grids: list[np.ndarray]) -> bool:
         """Write down the place of every atom; False, and nothing written, if one atom has two."""
@@ -118,10 +128,11 @@ class HeadDims:
             kind="head-dims",
             size=size,
             unit=size // self.widths[d],
-            exact=heads.exact,
-            reason=heads.reason,
+            exact=heads.exact and not self._blurred[d],
+            reason=heads.reason or self._blurred[d],
             why=f"Queries, keys and values in {self._owners[d][0] or 'the model'} give every head the same width, "
             "so the same place of every head leaves.",
             members=tuple(members),
             counters=(self._owners[d],),
+            contracted=True,
         )

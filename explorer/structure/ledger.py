@@ -8,19 +8,26 @@ index belongs to.
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
 Atoms = np.ndarray  # of int64 atom numbers
 
 
 @dataclass(frozen=True)
 class Birth:
-    """A stretch of atoms made by the rows of one tensor's axis; `tensor` is empty for a model's input and constants."""
+    """A stretch of atoms made by the rows of one tensor's axis, each of `copies` channels.
+
+    `tensor` is empty for a model's input and constants.
+    """
 
     tensor: str
     axis: int
     start: int
     size: int
     tokens: bool = False
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -59,29 +66,46 @@ class Blur:
     path: str
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Atoms that meet every row (head) of a grid of shape (rows, atoms)."""
+
+    atoms: Atoms
+    grid: Atoms
+    what: str
+    module: str
+
+
 @dataclass
 class Ledger:
     births: list[Birth] = field(default_factory=list)
     rows: dict[tuple[str, int], Atoms] = field(default_factory=dict)
     axes: dict[tuple[str, int], Atoms] = field(default_factory=dict)
-    roles: dict[tuple[str, int], str] = field(default_factory=dict)
+    roles: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
     edges: list[tuple[Atoms, Atoms]] = field(default_factory=list)
     frozen: list[tuple[Atoms, str]] = field(default_factory=list)
     blurred: list[Blur] = field(default_factory=list)
+    blurred_places: list[tuple[Atoms, str]] = field(default_factory=list)
+    fixed_places: list[tuple[Atoms, str]] = field(default_factory=list)
     lookups: dict[str, Atoms] = field(default_factory=dict)
     channels: dict[str, tuple[int, Atoms]] = field(default_factory=dict)
     heads: list[Atoms] = field(default_factory=list)
+    lone_heads: set[int] = field(default_factory=set)
+    contracted: list[Atoms] = field(default_factory=list)
+    shared: list[Shared] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
     observations: dict[str, Observation] = field(default_factory=dict)
+    shown: dict[str, Tensor] = field(default_factory=dict)  # labels of modules' outputs that vary along one axis
     sums: dict[str, set[str]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
     atoms: int = 0
 
-    def bear(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False) -> Atoms:
+    def bear(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False, copies: int = 1) -> Atoms:
         """The atoms of a tensor's axis: new ones at the first call, the same ones afterwards."""
         key = (tensor, axis)
         if key not in self.rows:
-            self.births.append(Birth(tensor, axis, self.atoms, size, tokens))
+            self.births.append(Birth(tensor, axis, self.atoms, size, tokens, copies))
             self.rows[key] = np.arange(self.atoms, self.atoms + size)
             self.atoms += size
             self.record(tensor, axis, np.arange(size), self.rows[key], size=size, role=role)
@@ -96,11 +120,14 @@ class Ledger:
         return atoms
 
     def record(self, tensor: str, axis: int, positions: Atoms, atoms: Atoms, *, size: int, role: str) -> None:
-        """Write down which atom each position of a tensor's axis belongs to; a second owner joins the first."""
+        """Write down which atom each position of a tensor's axis belongs to; a second owner joins the first.
+
+        An axis may both produce and be read (a tied weight); of other roles the last counts.
+        """
         key = (tensor, axis)
         owners = self.axes.setdefault(key, np.full(size, -1, dtype=np.int64))
-        if self.roles.get(key) != "producer":
-            self.roles[key] = role
+        roles = (*self.roles.get(key, ()), role)
+        self.roles[key] = tuple(r for r in ("producer", "consumer") if r in roles) or (role,)
         owned = owners[positions]
         known = owned >= 0
         self.unite(owned[known], atoms[known])
@@ -120,12 +147,44 @@ class Ledger:
             if what:
                 self.ties.append(Tie(what, module, int(a[differ][0])))
 
+    def share(self, atoms: Atoms, grid: Atoms, what: str, module: str) -> None:
+        """These atoms meet every row of a grid: `settle` decides what leaves together."""
+        self.shared.append(Shared(atoms, grid, what, module))
+
+    def settle(self) -> None:
+        """Where rows (heads) leave as a whole, what they share stays; elsewhere its atoms leave with their places."""
+        units = self.units() if self.shared else None
+        for shared in self.shared:
+            rows = units[shared.grid]
+            if (rows == rows[:, :1]).all():
+                self.freeze(shared.atoms, f"all heads share them in {shared.module}")
+                self.fixed_places.append((shared.grid, f"all heads share channels in {shared.module}"))
+            else:
+                atoms = np.broadcast_to(shared.atoms, shared.grid.shape)
+                self.unite(atoms, shared.grid, shared.what, shared.module)
+        self.shared.clear()
+
+    def keep(self, atom: int, reason: str) -> None:
+        """An atom that must stay; the only one of its birth stays anyway, since a group keeps a unit."""
+        if next(birth.size for birth in self.births[::-1] if birth.start <= atom) > 1:
+            self.freeze(np.array([atom]), reason)
+
+    def units(self) -> Atoms:
+        """The unit of every atom: atoms that were united leave together."""
+        a, b = (np.concatenate([np.zeros(0, dtype=np.int64), *(e[i].ravel() for e in self.edges)]) for i in (0, 1))
+        graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(self.atoms, self.atoms))
+        return connected_components(graph, directed=False)[1].astype(np.int64)
+
     def freeze(self, atoms: Atoms, reason: str) -> None:
         self.frozen.append((np.unique(atoms), reason))
 
     def blur(self, atoms: Atoms, reason: str, path: str) -> None:
         """Masking these atoms is not the same as cutting them, unless the module `path` sees only what stays."""
         self.blurred.append(Blur(np.unique(atoms), reason, path))
+
+    def blur_places(self, atoms: Atoms, reason: str) -> None:
+        """Masking the same place of all heads is not the same as cutting it; heads may leave as a whole."""
+        self.blurred_places.append((np.unique(atoms), reason))
 
     def pass_through(self, path: str, axis: int, atoms: Atoms) -> None:
         """A module that blurs maps a tensor with these atoms along one axis to a tensor of the same shape."""
@@ -147,6 +206,18 @@ class Ledger:
                 seen = self.observations.get(tensor)
                 if seen and not seen.activation:
                     seen.activation = activation
+
+    def sees(self, producer: str, seen: Observation) -> bool:
+        """Whether the output of the module, where a producer was to be observed, really has its channels."""
+        if (label := self.shown.get(seen.module)) is None:
+            return False
+        channels = label.movedim(seen.axis, -1)[(0,) * (label.dim() - 1)].numpy()
+        return any(np.array_equal(channels, self.rows.get((producer, axis))) for axis in (0, 1))
+
+    def tensors_of(self, atoms: Atoms) -> set[str]:
+        """The tensors whose rows these atoms are."""
+        starts = np.array([birth.start for birth in self.births])
+        return {self.births[b].tensor for b in np.unique(np.searchsorted(starts, atoms, side="right") - 1)}
 
     def producers_of(self, atoms: Atoms) -> list[Birth]:
         """The births that cover exactly the run of these atoms (none, or one)."""

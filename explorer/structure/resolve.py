@@ -5,8 +5,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from explorer.structure.heads import OUTSIDE, HeadDims
@@ -37,7 +35,7 @@ def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = 
     Args:
         refused: producers' tensor names that turned out not to be cuttable, with the reason.
     """
-    unit_of = _unite(ledger)
+    unit_of = ledger.units()
     frozen = _frozen(ledger, unit_of, refused or {})
     units = _group(ledger, unit_of, frozen)
     names = _Names(ledger, units, module)
@@ -49,18 +47,11 @@ def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = 
     return Resolution(found, blocked, _cost(ledger, units, names, dims, module))
 
 
-def _unite(ledger: Ledger) -> Atoms:
-    a = np.concatenate([e[0].ravel() for e in ledger.edges] or [np.zeros(0, dtype=np.int64)])
-    b = np.concatenate([e[1].ravel() for e in ledger.edges] or [np.zeros(0, dtype=np.int64)])
-    graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(ledger.atoms, ledger.atoms))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
-
-
 def _frozen(ledger: Ledger, unit_of: Atoms, refused: dict[str, str]) -> dict[int, str]:
     """Units that can't leave, with the reason met first."""
     made = np.zeros(unit_of.max(initial=-1) + 1, dtype=bool)
     for birth in ledger.births:
-        if birth.tensor and ledger.roles[birth.tensor, birth.axis] == "producer":
+        if birth.tensor and "producer" in ledger.roles[birth.tensor, birth.axis]:
             made[unit_of[birth.start : birth.start + birth.size]] = True
     frozen: dict[int, str] = dict.fromkeys(np.flatnonzero(~made).tolist(), "no layer produces these channels")
     reasons = ledger.frozen[::-1]  # of several, the one met first stays
@@ -110,6 +101,7 @@ class _Names:
         self.members = self._members()
         self.norms, self.lookups = self._norms(), self._lookups()
         self.births = self._births()
+        self.contracted = self._groups_of(ledger.contracted)
         self.names, self.first = self._name_all()
 
     def _members(self) -> list[list[Member]]:
@@ -119,9 +111,9 @@ class _Names:
             key = owners.tobytes()
             if key not in parts_of:
                 parts_of[key] = self._parts(owners)
-            role = self.ledger.roles[tensor, axis]
-            for group, ranks in parts_of[key]:
-                members[group].append(Member(tensor, axis, role, ranks))
+            for role in self.ledger.roles[tensor, axis]:
+                for group, ranks in parts_of[key]:
+                    members[group].append(Member(tensor, axis, role, ranks))
         return members
 
     def _parts(self, owners: Atoms) -> list[tuple[int, np.ndarray]]:
@@ -134,7 +126,7 @@ class _Names:
         """The producing births of every group, in network order."""
         births: list[list] = [[] for _ in self.units.sizes]
         for birth in self.ledger.births:
-            if birth.tensor and self.ledger.roles[birth.tensor, birth.axis] == "producer":
+            if birth.tensor and "producer" in self.ledger.roles[birth.tensor, birth.axis]:
                 group = self.units.group[self.units.of[birth.start : birth.start + birth.size]]
                 for g in np.unique(group[group != OUTSIDE]):
                     births[g].append(birth)
@@ -184,6 +176,9 @@ class _Names:
             if blur.path not in self.ledger.channels:
                 for group in self._groups_of([blur.atoms]):
                     blurred.setdefault(group, blur.reason)
+        for atoms, reason in self.ledger.blurred_places:  # those in heads: see HeadDims
+            for group in self._groups_of([atoms]) & self.contracted:
+                blurred.setdefault(group, reason)
         return blurred
 
     def _lookups(self) -> list[list[Lookup]]:
@@ -205,7 +200,8 @@ class _Names:
 
     def _describe(self, g: int, heads: bool, ties: dict[str, list[str]], reason: str) -> Group:
         members, births, units = self.members[g], self.births[g], self.units.sizes[g]
-        size = next(int((m.units >= 0).sum()) for m in members if m.tensor == births[0].tensor)
+        rows = next(m.units for m in members if (m.tensor, m.axis) == (births[0].tensor, births[0].axis))
+        size = int((rows >= 0).sum()) * births[0].copies
         if heads:
             reading = [m for m in members if m.role == "consumer"] or members
             size = int((reading[0].units >= 0).sum())
@@ -222,6 +218,7 @@ class _Names:
             taps=self._taps(producers),
             norms=tuple(self.norms[g]),
             lookups=tuple(self.lookups[g]),
+            contracted=g in self.contracted,
         )
 
     def _kind(self, births: list, heads: bool, added: bool) -> str:
@@ -230,20 +227,22 @@ class _Names:
         if added:
             return "stream"
         root = births[0]
-        layer = self.module.get_submodule(_owner(root.tensor))
+        path, _, tensor = root.tensor.rpartition(".")
+        layer = self.module.get_submodule(path)
         if isinstance(layer, nn.Embedding):
             return "embedding"
-        if layer.get_parameter(root.tensor.rpartition(".")[2]).dim() > 2:
+        if getattr(layer, tensor).dim() > 2:
             return "conv"
         return "ffn" if root.tokens else "linear"
 
     def _taps(self, producers: list[str]) -> tuple[Tap, ...]:
         seen = [(p, self.ledger.observations[p]) for p in producers if p in self.ledger.observations]
-        return tuple(Tap(p, o.module, o.activation, o.axis) for p, o in seen)
+        return tuple(Tap(p, o.module, o.activation, o.axis) for p, o in seen if self.ledger.sees(p, o))
 
 
 def _owner(tensor: str) -> str:
-    return tensor.rpartition(".")[0]
+    """The module that a tensor belongs to; a tensor of the model itself stands for itself."""
+    return tensor.rpartition(".")[0] or tensor
 
 
 def _common_parent(paths: list[str]) -> str:
@@ -270,15 +269,14 @@ def _blocked(ledger: Ledger, unit_of: Atoms, frozen: dict[int, str], module: nn.
     """Producers with channels that can't leave, one entry per producer and reason, and layers never reached."""
     blocked = []
     for birth in ledger.births:
-        if not birth.tensor or ledger.roles[birth.tensor, birth.axis] != "producer":
+        if not birth.tensor or "producer" not in ledger.roles[birth.tensor, birth.axis]:
             continue
         reasons: dict[str, int] = defaultdict(int)
         for unit in unit_of[birth.start : birth.start + birth.size].tolist():
             if unit in frozen:
                 reasons[frozen[unit]] += 1
-        blocked += [Blocked(_owner(birth.tensor), size, reason) for reason, size in reasons.items()]
-    met = {name for name, _ in ledger.axes}
-    unreached = {_owner(n): p.shape[0] for n, p in module.named_parameters() if n not in met and p.dim() > 1}
+        blocked += [Blocked(_owner(birth.tensor), size * birth.copies, reason) for reason, size in reasons.items()]
+    unreached = {_owner(n): p.shape[0] for n, p in module.named_parameters() if n not in ledger.used and p.dim() > 1}
     return (*blocked, *(Blocked(name, size, "no input of this size reaches it") for name, size in unreached.items()))
 
 

@@ -5,15 +5,18 @@ what gets tied, read or frozen. Labels are int64 tensors of their tensor's shape
 identity does not vary has stride 0.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from explorer.structure.heads import counter
 from explorer.structure.ledger import Contraction, Observation
 
 if TYPE_CHECKING:
@@ -109,9 +112,17 @@ def _core(label: Tensor, axes: set[int]) -> Tensor:
     return label
 
 
-def born_from(tracer: "Tracer", source: "Source") -> Tensor | None:
-    """Labels of a parameter that enters as an activation (positions, class token, layer scale, a gate)."""
-    axes = [d for d, size in enumerate(source.shape) if size > 1]
+def born_from(tracer: "Tracer", source: "Source", like: Tensor | None = None) -> Tensor | None:
+    """Labels of a parameter that enters as an activation (positions, class token, layer scale, a gate).
+
+    It is born along its last axis, or, where it meets the label `like`, the last that runs where that one varies:
+    none, if all channels meet the same entries.
+    """
+    axes = [a for a, size in enumerate(source.shape) if size > 1]
+    if like is not None:
+        skipped = like.dim() - source.indices[0].dim() if source.indices else 0
+        met = {d - skipped for d in varying(like)}
+        axes = [a for a in axes if met & set(varying(source.indices[a]))]
     if not axes:
         return None
     axis = axes[-1]
@@ -123,6 +134,22 @@ def born_from(tracer: "Tracer", source: "Source") -> Tensor | None:
 def _freeze(tracer: "Tracer", label: Tensor | None, reason: str) -> None:
     if label is not None:
         tracer.ledger.freeze(entries(label), f"{reason} in {tracer.here}")
+
+
+def _unmix(tracer: "Tracer", label: Tensor, mixed: set[int], reason: str) -> Tensor | None:
+    """A label without the axes whose entries an operator mixes: those of one channel are tied.
+
+    None, and all frozen, where the channels lie along these axes only.
+    """
+    axes = set(varying(label))
+    if not axes & mixed:
+        return label
+    if axes <= mixed:
+        _freeze(tracer, label, reason)
+        return None
+    channels, spread = _core(label, axes - mixed), _core(label, axes)
+    _unite(tracer, channels.expand(spread.shape), spread, "spread over positions")
+    return channels.expand(label.shape)
 
 
 def _set(tracer: "Tracer", tensor: Any, label: Tensor | None) -> None:
@@ -184,14 +211,10 @@ def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
         moved = [_move(name, index, args, kwargs, out) for index in source.indices]
         for position, view in enumerate(tree_leaves(out)):
             if view is not tensor:
-                tracer.sources[view] = type(source)(source.name, source.shape, tuple(m[position] for m in moved))
+                tracer.sources[view] = replace(source, indices=tuple(m[position] for m in moved), moved=True)
     elif (label := tracer.label(tensor)) is not None:
-        if (
-            name == "index_select"
-            and (chosen := tracer.sources.get(args[2]))
-            and varying(label) == [args[1] % label.dim()]
-        ):
-            tracer.ledger.look_up(chosen.name, args[2].numpy(), np.ascontiguousarray(along(label, args[1])))
+        if name in ("index", "index_select"):
+            _look_up(tracer, label, _chosen(name, args))
         if name == "slice" and len(args) > 4 and args[4] > 1 and args[1] % label.dim() in varying(label):
             _freeze(tracer, label, "sliced with a step")  # which channels it takes would change with those before
         moved = _move(name, label, args, kwargs, out)
@@ -202,6 +225,35 @@ def _structural(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
     else:
         for other in tree_leaves(args[1:]):
             _freeze(tracer, tracer.label(other), f"used as an index by {name}")
+
+
+def _chosen(name: str, args: tuple) -> dict[int, Tensor]:
+    """The numbers (or marks) by which an operator chooses entries, by axis."""
+    if name == "index_select":
+        return {args[1] % args[0].dim(): args[2]}
+    chosen: dict[int, Tensor] = {}
+    axis = 0
+    for numbers in args[1]:
+        spanned = numbers.dim() if numbers is not None and numbers.dtype is torch.bool else 1
+        if numbers is not None:
+            chosen.update(dict.fromkeys(range(axis, axis + spanned), numbers))
+        axis += spanned
+    return chosen
+
+
+def _look_up(tracer: "Tracer", label: Tensor, chosen: dict[int, Tensor]) -> None:
+    """Channels may be chosen by the numbers in a buffer, which the cut writes anew; other numbers can't follow."""
+    axes = varying(label)
+    if not chosen.keys() & set(axes):
+        return
+    (numbers, *others) = chosen.values()
+    source = tracer.sources.get(numbers)
+    numbered = numbers.dim() == 1 and numbers.dtype is not torch.bool and source is not None and source.in_order
+    if numbered and not others and len(axes) == 1:
+        atoms = np.ascontiguousarray(along(label, axes[0]))
+        tracer.ledger.look_up(source.name, numbers.numpy() % len(atoms), atoms)
+    else:
+        _freeze(tracer, label, "chosen by fixed numbers")
 
 
 def _tie_parts(tracer: "Tracer", parts: list[Tensor]) -> None:
@@ -234,30 +286,71 @@ def _pointwise(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     outs = [o for o in tree_leaves(out) if isinstance(o, Tensor)]
     shape = outs[0].shape
     tensors = [a for a in tree_leaves((args, kwargs)) if isinstance(a, Tensor)]
-    found = [(t, tracer.label(t)) for t in tensors]
-    labels = [label.expand(shape) for _, label in found if label is not None]
+    real = [tracer.labels[t].expand(shape) for t in tensors if t in tracer.labels]
+    if not real and _computed(tracer, tensors, outs):
+        return
+    like = max(real, key=lambda label: len(varying(label)), default=None)
+    found = [(t, tracer.label(t, like)) for t in tensors]
+    labels = [(t, label.expand(shape)) for t, label in found if label is not None]
     if not labels:
         return
-    result = labels[0]
+    widest, result = labels[0]
     frozen_norm = (f"{tracer.path[-1]}.running_var", 0) in tracer.ledger.axes
-    for other in labels[1:]:
-        _unite(tracer, result, other, "" if frozen_norm else {"mul": "product", "add": "addition"}.get(name, name))
+    what = "" if frozen_norm else {"mul": "product", "add": "addition"}.get(name, name)
+    for tensor, other in labels[1:]:
+        if len(varying(result)) >= len(varying(other)):
+            _meet(tracer, tensor, other, result, what)
+        else:
+            _meet(tracer, widest, result, other, what)
         if name == "add" and not frozen_norm and varying(result) == varying(other) and len(varying(result)) == 1:
             tracer.ledger.add_up(along(result, *varying(result)), along(other, *varying(other)))
-        result = result if len(varying(result)) >= len(varying(other)) else other
+        if len(varying(result)) < len(varying(other)):
+            widest, result = tensor, other
     axes = set(varying(result))
     if frozen_norm and axes == {1}:
         _observe_after_norm(tracer, along(result, 1))
     for tensor, label in found:
         if label is None and any(_differs_along(tensor, d - len(shape)) for d in axes):
             _freeze(tracer, result, f"{name} with a tensor of fixed width")
-        elif label is None:
+        elif label is None and tensor not in tracer.sources:
             _adopt(tracer, tensor, result)
     if name in ACTIVATIONS and len(axes) == 1:
         tracer.ledger.activate(along(result, *axes), name)
     for o in outs:
         if o.shape == shape:
             _set(tracer, o, result)
+
+
+def _computed(tracer: "Tracer", tensors: list[Tensor], outs: list[Tensor]) -> bool:
+    """Let what is computed entry by entry from one parameter, and from single numbers, still stand for its entries."""
+    large = [t for t in tensors if t.numel() > 1] or tensors[:1]
+    source = tracer.sources.get(large[0])
+    if len(large) > 1 or source is None:
+        return False
+    for out in outs:
+        indices = tuple(index.expand(out.shape) for index in source.indices)
+        tracer.sources[out] = replace(source, indices=indices, moved=True, computed=True)
+    return True
+
+
+def _meet(tracer: "Tracer", tensor: Tensor, label: Tensor, other: Tensor, what: str) -> None:
+    """Tie the label of a tensor, expanded, to another one that varies along at least as many axes.
+
+    What is the same for all channels (a gate of one channel) is not tied to them. What is the same for all heads
+    but has an entry for every place in them leaves with these, or stays, where heads leave as a whole.
+    """
+    own, axes = set(varying(label)), set(varying(other))
+    skipped = label.dim() - tensor.dim()
+    shared = {d for d in axes - own if d < skipped or tensor.shape[d - skipped] == 1 or tensor.stride(d - skipped) == 0}
+    if not own and axes and shared == axes:
+        tracer.ledger.keep(int(entries(label)[0]), f"one channel meets all others in {tracer.here}")
+    elif own < axes and shared and min(shared) < min(own):
+        rows = sorted(axes - own)
+        grid = _core(other, axes).permute([*rows, *(d for d in range(other.dim()) if d not in rows)])
+        places = _core(label, own).reshape(-1).numpy()
+        tracer.ledger.share(places, grid.reshape(-1, len(places)).numpy(), what, tracer.here)
+    else:
+        _unite(tracer, label, other, what)
 
 
 def _is_bias(tracer: "Tracer", x: Any, vector: Any) -> bool:
@@ -293,12 +386,23 @@ def _spatial(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any) -
     label, first = tracer.label(args[0]), tree_leaves(out)[0]
     if label is None:
         return
-    if any(label.shape[d] != first.shape[d] for d in varying(label)):
+    if kernel := re.search(r"(\d)d", name):  # this many axes, the last, are what it mixes
+        label = _unmix(tracer, label, set(range(label.dim() - int(kernel[1]), label.dim())), f"{name} along channels")
+    if label is None or any(label.shape[d] != first.shape[d] for d in varying(label)):
         _freeze(tracer, label, f"{name} along channels")
         return
     core = _core(label, set(varying(label)))
     for o in tree_leaves(out):
         _set(tracer, o, core.expand(o.shape))
+
+
+@rule("glu")
+def _glu(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
+    label = tracer.label(args[0])
+    if label is not None:
+        halves = [collapse(half) for half in label.chunk(2, args[1] if len(args) > 1 else -1)]
+        _tie_parts(tracer, halves)
+        _set(tracer, out, halves[0])
 
 
 @rule("roi_align")
@@ -350,6 +454,8 @@ def _reduce_channels(tracer: "Tracer", name: str, label: Tensor, reduced: set[in
         tracer.ledger.blur(entries(label), f"{name} in {tracer.here} runs over these channels", tracer.path[-1])
     else:
         _unite(tracer, first.expand(core.shape), core, f"{name} over channels")
+        if name not in ("sum", "linalg_vector_norm"):  # zeros count
+            tracer.ledger.blur_places(entries(label), f"{name} in {tracer.here} runs over the channels of a head")
 
 
 @rule("_softmax", "_log_softmax", "softmax", "log_softmax")
@@ -366,7 +472,8 @@ def _softmax(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor
 def _cat(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
     tensors = [t for t in args[0] if t.numel()]
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
-    labels = [tracer.label(t) for t in tensors]
+    like = next((tracer.labels[t] for t in tensors if t in tracer.labels), None)
+    labels = [tracer.label(t, like) for t in tensors]
     known = [label for label in labels if label is not None]
     if not known:
         return
@@ -412,7 +519,8 @@ def _axis_atoms(label: Tensor, dim: int) -> np.ndarray:
 
 @rule("stack")
 def _stack(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
-    labels = [label for t in args[0] if (label := tracer.label(t)) is not None]
+    like = next((tracer.labels[t] for t in args[0] if t in tracer.labels), None)
+    labels = [label for t in args[0] if (label := tracer.label(t, like)) is not None]
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
     for label in labels[1:]:
         _unite(tracer, labels[0], label, "stack")
@@ -431,8 +539,8 @@ def _batch_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
     label = tracer.label(args[0])
     if label is None:
         return
-    if [d for d in varying(label) if d != 1]:
-        _freeze(tracer, label, "batch norm over mixed axes")
+    label = _unmix(tracer, label, set(range(label.dim())) - {1}, "batch norm over mixed axes")
+    if label is None:
         return
     atoms = _axis_atoms(label, 1)
     for vector in args[1:5]:
@@ -458,10 +566,15 @@ def _layer_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
         return
     over = set(range(x.dim() - len(shape), x.dim()))
     axes = set(varying(label)) & over
-    if axes:
-        if len(shape) > 1 or set(varying(label)) != axes:
-            _freeze(tracer, label, "layer norm over several axes")
-            return
+    if axes and len(shape) > 1:
+        _freeze(tracer, label, "layer norm over several axes")
+        return
+    if axes and set(varying(label)) != axes:
+        _reduce_channels(tracer, "layer norm", label, axes)
+        for vector in (weight, bias):
+            if (own := tracer.label(vector, label)) is not None:
+                _meet(tracer, vector, own.expand(label.shape), label, "layer norm")
+    elif axes:
         atoms = along(label, x.dim() - 1)
         tracer.ledger.blur(
             atoms, f"layer norm in {tracer.here} takes its statistics over these channels", tracer.path[-1]
@@ -477,14 +590,16 @@ def _group_norm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any
     label = tracer.label(x)
     if label is None:
         return
-    if varying(label) != [1]:
-        _freeze(tracer, label, "group norm over mixed axes")
+    label = _unmix(tracer, label, set(range(label.dim())) - {1}, "group norm over mixed axes")
+    if label is None:
         return
-    atoms = along(label, 1)
-    rows = atoms.reshape(groups, -1)
-    for row in rows[1:]:
-        tracer.ledger.unite(rows[0], row, "group norm", tracer.here)
-    tracer.ledger.blur(atoms, f"group norm in {tracer.here} takes its statistics over these channels", tracer.path[-1])
+    atoms = np.ascontiguousarray(_axis_atoms(label, 1))
+    if groups < len(atoms):  # else every channel has its own statistics
+        rows = atoms.reshape(groups, -1)
+        for row in rows[1:]:
+            tracer.ledger.unite(rows[0], row, "group norm", tracer.here)
+        reason = f"group norm in {tracer.here} takes its statistics over these channels"
+        tracer.ledger.blur(atoms, reason, tracer.path[-1])
     for vector in (weight, bias):
         _attach(tracer, vector, atoms)
     _set(tracer, out[0], label)
@@ -498,27 +613,30 @@ def _convolution(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Te
     x, weight, bias = args[:3]
     transposed, groups = (args[6], args[8]) if name in ("convolution", "_convolution") else (False, args[-1])
     label, source = tracer.label(x), tracer.sources.get(weight)
-    if source is None or any(len(varying(i)) > 1 for i in source.indices) or source.shape != tuple(weight.shape):
+    if weight in tracer.labels or source is None or not source.in_order:
         for t in (x, weight):
             _freeze(tracer, tracer.label(t), "convolution with a computed kernel")
         return
-    if label is not None and [d for d in varying(label) if d != 1]:
-        _freeze(tracer, label, "convolution over mixed axes")
-        label = None
     ledger = tracer.ledger
+    depthwise = groups > 1 and groups == x.shape[1]
+    out_axis, in_axis = (1, 0) if transposed and not depthwise else (0, 1)
+    copies = groups if transposed and not depthwise else 1
+    rows = ledger.bear(source.name, out_axis, weight.shape[out_axis], role="producer", copies=copies)
+    if label is not None:
+        label = _unmix(tracer, label, set(range(label.dim())) - {1}, "convolution over mixed axes")
+        if label is None:
+            ledger.freeze(rows, f"convolution over mixed axes in {tracer.here}")
     read = (
         ledger.constant(x.shape[1], "it reads the model's input")
         if label is None
         else np.ascontiguousarray(_axis_atoms(label, 1))
     )
-    depthwise = groups > 1 and groups == x.shape[1] and weight.shape[1] == 1 and not transposed
-    out_axis, in_axis = (1, 0) if transposed else (0, 1)
-    rows = ledger.bear(source.name, out_axis, weight.shape[out_axis], role="producer")
-    born = np.tile(rows, groups) if transposed else rows
+    born = np.tile(rows, copies)
     if groups > 1 and not depthwise and not transposed:
         _tie_groups(tracer, rows.reshape(groups, -1))
     if depthwise:
-        ledger.unite(np.repeat(read, len(born) // len(read)), born, "depthwise convolution", tracer.here)
+        ledger.unite(np.repeat(read, len(rows) // len(read)), rows, "depthwise convolution", tracer.here)
+        born = np.repeat(rows, out.shape[1] // len(rows))
         inner = np.zeros(0, dtype=np.int64)
     else:
         if groups > 1:
@@ -527,11 +645,13 @@ def _convolution(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Te
         ledger.record(source.name, in_axis, np.arange(len(inner)), inner, size=len(inner), role="consumer")
     if bias is not None:
         _attach(tracer, bias, born)
-    ledger.observations.setdefault(source.name, Observation(tracer.path[-1], 1))
+    if len(born) == len(rows):
+        ledger.observations.setdefault(source.name, Observation(tracer.path[-1], 1))
     if tracer.costs:
         grid = x if transposed else out
         taps = len(grid) * prod(grid.shape[2:]) * prod(weight.shape[2:])  # boxes of one image make a batch, too
-        sides = (born,) if depthwise else (rows, inner)
+        taps *= weight.shape[1] if depthwise else 1
+        sides = (rows,) if depthwise else (rows, inner)
         ledger.contractions.append(Contraction(taps, sides))
     _set(tracer, out, on_axis(born, 1, out.shape))
 
@@ -563,42 +683,62 @@ def _linear(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor)
 
 
 def _matmul(tracer: "Tracer", x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
-    """``x @ weight (+ bias)`` with a parameter as `weight`: the last axis of x is read, rows are born."""
-    source = tracer.sources.get(weight) if weight not in tracer.labels else None
-    outer, inner = _source_axis(source, 1), _source_axis(source, 0)
-    if outer is None or inner is None or outer[0] == inner[0]:
-        sizes = (*x.shape, weight.shape[-1])
-        _set(tracer, out, _product(tracer, tracer.label(x), tracer.label(weight), (), sizes))
-        return
-    ledger = tracer.ledger
-    label = tracer.label(x)
-    positions = set(varying(label)) - {x.dim() - 1} if label is not None else set()
-    (out_axis, out_index), (in_axis, in_index) = outer, inner
-    tokens = x.numel() // x.shape[-1] > 2
+    """``x @ weight (+ bias)``: a parameter on either side is read along the inner axis, and bears its rows."""
+    last = out.dim() - 1
+    if found := _weight(tracer, weight, last, last - 1):
+        born = _weigh(tracer, found, tracer.label(x), x.shape, bias)
+        tracer.ledger.observations.setdefault(found.source.name, Observation(tracer.path[-1], -1))
+    elif bias is None and (found := _weight(tracer, x, last - 1, last)):
+        label = tracer.label(weight)
+        born = _weigh(tracer, found, None if label is None else label.mT, weight.mT.shape, None).mT
+    else:
+        born = _product(tracer, tracer.label(x), tracer.label(weight), x.shape[:-2], (*x.shape[-2:], weight.shape[-1]))
+    _set(tracer, out, born)
+
+
+class _Weight(NamedTuple):
+    """A parameter in a matrix product: the axes that bear and that read channels, and the indices met there."""
+
+    source: "Source"
+    outer: tuple[int, np.ndarray]
+    inner: tuple[int, np.ndarray]
+
+
+def _weight(tracer: "Tracer", tensor: Tensor, outer: int, inner: int) -> _Weight | None:
+    """A tensor as a parameter with rows along `outer` and inputs along `inner`, the same for the whole batch."""
+    source = tracer.sources.get(tensor) if tensor not in tracer.labels else None
+    if source is None or source.computed or any(set(varying(i)) - {outer, inner} for i in source.indices):
+        return None
+    rows, inputs = _source_axis(source, outer), _source_axis(source, inner)
+    return None if rows is None or inputs is None or rows[0] == inputs[0] else _Weight(source, rows, inputs)
+
+
+def _weigh(tracer: "Tracer", weight: _Weight, label: Tensor | None, shape: torch.Size, bias: Tensor | None) -> Tensor:
+    """The label of ``x @ weight (+ bias)``, x of this label and shape: its last axis is read, rows are born."""
+    ledger, last = tracer.ledger, len(shape) - 1
+    source, (out_axis, out_index), (in_axis, in_index) = weight
+    positions = set(varying(label)) - {last} if label is not None else set()
+    tokens = prod(shape[:-1]) > 2
     rows = ledger.bear(source.name, out_axis, source.shape[out_axis], role="producer", tokens=tokens)[out_index]
     if label is None or positions:
         read = ledger.constant(len(in_index), "it reads the model's input")
         if positions:
-            if x.dim() - 1 in varying(label):
+            if last in varying(label):
                 _freeze(tracer, label, "a matrix product over mixed axes")
             ledger.freeze(rows, f"{tracer.here} mixes positions, not channels")
     else:
-        read = np.ascontiguousarray(_axis_atoms(label, x.dim() - 1))
+        read = np.ascontiguousarray(_axis_atoms(label, last))
     ledger.record(source.name, in_axis, in_index, read, size=source.shape[in_axis], role="consumer")
     if bias is not None:
         _attach(tracer, bias, rows)
-    ledger.observations.setdefault(source.name, Observation(tracer.path[-1], -1))
     if tracer.costs:
         sides = (rows, read)
-        coefficient = x.numel() // x.shape[-1]
+        coefficient = prod(shape[:-1])
         if positions:
             coefficient, sides = 1, (rows, read, _label_rows(label))
         ledger.contractions.append(Contraction(coefficient, sides))
-    if positions:
-        core = _core(label, positions)
-        _set(tracer, out, core.expand(out.shape))
-    else:
-        _set(tracer, out, on_axis(rows, out.dim() - 1, out.shape))
+    made = (*shape[:-1], len(rows))
+    return _core(label, positions).expand(made) if positions else on_axis(rows, last, made)
 
 
 def _label_rows(label: Tensor) -> np.ndarray:
@@ -622,8 +762,7 @@ def _embedding(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tens
 
 @rule("bmm")
 def _bmm(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Tensor) -> None:
-    a, b = args[:2]
-    _set(tracer, out, _product(tracer, tracer.label(a), tracer.label(b), a.shape[:-2], (*a.shape[-2:], b.shape[-1])))
+    _matmul(tracer, args[0], args[1], None, out)
 
 
 @rule("baddbmm")
@@ -639,9 +778,12 @@ def _attention(tracer: "Tracer", name: str, args: tuple, kwargs: dict, out: Any)
     lq, lk, lv = (tracer.label(t) for t in (q, k, v))
     turned = None if lk is None else lk.transpose(-1, -2)
     batch, rows, columns = q.shape[:-2], q.shape[-2], k.shape[-2]
+    if lq is not None and kwargs.get("scale") is None:
+        reason = f"the scale of the attention in {tracer.here} follows the number of these channels"
+        tracer.ledger.blur_places(entries(lq), reason)
     weights = _product(tracer, lq, turned, batch, (rows, q.shape[-1], columns))
     for bias in tree_leaves((args[3:], kwargs)):  # a mask, or a relative position bias with a row per head
-        label = tracer.label(bias)
+        label = tracer.label(bias, weights)
         if label is None and isinstance(bias, Tensor) and weights is not None:
             _adopt(tracer, bias, weights)
         elif label is not None:
@@ -664,6 +806,13 @@ def _product(
     rows, inner, columns = sizes
     dims = len(batch)
     va, vb = (set(varying(label)) if label is not None else set() for label in (la, lb))
+    if dims in va and dims + 1 not in va | vb and dims not in vb:
+        turned = None if lb is None else lb.mT  # the rows of a are carried, as columns of b are
+        result = _product(tracer, turned, la.mT, batch, (columns, inner, rows))
+        return None if result is None else result.mT
+    if dims in va and dims + 1 not in va:
+        _freeze(tracer, la, "a product of activations along channels")
+        la, va = None, set()
     summed, carried = dims + 1 in va, dims + 1 in vb
     if dims in va or summed != (dims in vb) or (summed and carried):
         for label in (la, lb):
@@ -675,15 +824,23 @@ def _product(
     each = prod(size for d, size in enumerate(batch) if d not in heads)
     if summed:
         counted = _core(la, heads | {dims + 1})
-        _unite(tracer, counted, _core(lb, heads | {dims}).transpose(-1, -2), "attention")
-        result = counted.narrow(-1, 0, 1)
-        _tie_head(tracer, result, counted)
-        tracer.ledger.heads.append(_by_head(_core(lb, heads | {dims}).transpose(-1, -2)))
+        keys = _core(lb, heads | {dims}).transpose(-1, -2)
+        _unite(tracer, counted, keys, "attention")
+        result = None
+        if heads or _keeps_width(tracer, counted):
+            result = counted.narrow(-1, 0, 1)
+            _tie_head(tracer, result, counted)
+            tracer.ledger.heads.append(_by_head(keys))
+        else:
+            tracer.ledger.contracted.append(np.union1d(counted, keys))
         each *= rows * columns
     elif lb is not None:
         counted = result = _core(lb, heads | ({dims + 1} & vb))
-        if la is not None:
+        lone = int(entries(la)[0]) if la is not None and not va & heads else -1
+        if la is not None and (lone < 0 or lone in tracer.ledger.lone_heads):
             _tie_head(tracer, _core(la, heads), counted)
+        elif la is not None:
+            tracer.ledger.keep(lone, f"one channel meets all others in {tracer.here}")
         each *= rows * inner * (1 if carried else columns)
     else:
         counted = result = None if la is None else _core(la, heads)
@@ -692,6 +849,15 @@ def _product(
         sides = () if counted is None else (counted.reshape(-1).numpy(),)
         tracer.ledger.contractions.append(Contraction(each, sides))
     return None if result is None else result.expand(*batch, rows, columns)
+
+
+def _keeps_width(tracer: "Tracer", channels: Tensor) -> bool:
+    """Whether an attribute has the width of this single head, which queries, keys and values then share."""
+    atoms = channels.reshape(-1).numpy()
+    if any(counter(tracer.module, tensor, len(atoms)) for tensor in tracer.ledger.tensors_of(atoms)):
+        tracer.ledger.lone_heads.add(int(atoms[0]))
+        return True
+    return False
 
 
 def _tie_head(tracer: "Tracer", head: Tensor, channels: Tensor) -> None:

@@ -1,10 +1,15 @@
 """Runs a model for observation without leaving a trace on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+Inputs = Tensor | tuple[Tensor, ...]  # what a model is called with
 
 
 @contextmanager
@@ -28,3 +33,21 @@ def undisturbed(module: nn.Module, *, training: bool = False) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
         for layer, mode in modes:
             layer.training = mode
+
+
+def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
+    """The arguments of a model's call."""
+    return (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+
+
+def tensors_in(out: Any) -> list[Tensor]:
+    """All tensors in what a model returns, also in mappings and data classes that are nested in it."""
+    found: list[Tensor] = []
+    for leaf in tree_leaves(out):
+        if isinstance(leaf, Tensor):
+            found.append(leaf)
+        elif isinstance(leaf, Mapping):
+            found += tensors_in(list(leaf.values()))
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            found += tensors_in([getattr(leaf, field.name) for field in fields(leaf)])
+    return found

@@ -64,9 +64,21 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
         for path, counter in structure.groups[name].counters if units else ():
             left = getattr(module.get_submodule(path), counter) - len(set(units))
             attributes.setdefault(path, {})[counter] = left
+    for path, (_, out) in _narrowed(structure, removal).items():
+        for attribute, width in _bare_widths(module.get_submodule(path), int((~out).sum())).items():
+            attributes.setdefault(path, {})[attribute] = width
     _add_width_attributes(attributes, module, tensors)
     adapt(smaller, tensors, attributes)
     return smaller, attributes
+
+
+def _bare_widths(layer: nn.Module, width: int) -> dict[str, object]:
+    """The attributes that hold the width of a normalising module without weights."""
+    if isinstance(layer, nn.LayerNorm | nn.RMSNorm) and layer.weight is None:
+        return {"normalized_shape": [width]}
+    if isinstance(layer, nn.GroupNorm) and layer.weight is None:
+        return {"num_channels": width}
+    return {}
 
 
 def _add_width_attributes(changed: dict[str, dict], module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -90,8 +102,8 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn
     hooked and nothing is written into `module`; normalising modules see only the channels that stay.
     """
     gone = leaving(structure, removal)
-    inner = {name for name in removal if structure.groups[name].kind == "head-dims"}  # no weights consume queries
-    zeroed = leaving(structure, {n: u for n, u in removal.items() if n not in inner}, roles=("consumer",))
+    inner = {name for name in removal if structure.groups[name].contracted}  # no weights consume queries
+    zeroed = leaving(structure, removal, roles=("consumer",))
     for name, axes in leaving(structure, {n: removal[n] for n in inner}, roles=("producer", "affine")).items():
         for axis, out in axes.items():
             known = zeroed.setdefault(name, {})
@@ -150,6 +162,8 @@ def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, gon
     narrowed = {k: gone[prefix + k] for k in layer.state_dict() if prefix + k in gone}
     adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
     kept = torch.from_numpy(np.flatnonzero(~out))
+    for attribute, width in _bare_widths(layer, len(kept)).items():
+        setattr(narrow, attribute, width)
 
     def forward(x: Tensor) -> Tensor:
         index = kept.to(x.device)

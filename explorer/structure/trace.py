@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,7 +23,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from explorer.errors import ExplorerError
 from explorer.structure import rules
 from explorer.structure.ledger import Ledger
-from explorer.structure.running import undisturbed
+from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 
 # By class: square weights whose module reshapes the output to the width of the input.
 EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
@@ -36,6 +37,20 @@ class Source:
     name: str
     shape: tuple[int, ...]
     indices: tuple[Tensor, ...]
+    moved: bool = True  # not the tensor itself
+    computed: bool = False  # no view, but computed entry by entry
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is the whole tensor, rows and columns in their order."""
+        if self.computed or not self.moved:
+            return not self.computed
+        return all(
+            tuple(index.shape) == self.shape
+            and set(rules.varying(index)) <= {axis}
+            and (axis > 1 or np.array_equal(rules.along(index, axis), np.arange(self.shape[axis])))
+            for axis, index in enumerate(self.indices)
+        )
 
     @classmethod
     def whole(cls, name: str, tensor: Tensor) -> "Source":
@@ -44,7 +59,7 @@ class Source:
             torch.arange(size).view([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape)
             for axis, size in enumerate(shape)
         )
-        return cls(name, shape, tuple(indices))
+        return cls(name, shape, tuple(indices), moved=False)
 
 
 class Tracer(TorchDispatchMode):
@@ -52,28 +67,35 @@ class Tracer(TorchDispatchMode):
 
     def __init__(self, module: nn.Module, ledger: Ledger, *, costs: bool) -> None:
         super().__init__()
+        self.module = module
         self.ledger = ledger
         self.costs = costs
         self.path: list[str] = [""]
         self.labels = WeakTensorKeyDictionary()
         self.sources = WeakTensorKeyDictionary()
+        self._names: dict[int, str] = {}
         self._deadline = time.monotonic() + TIME_LIMIT
-        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
+        for name, tensor in [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if n in saved)]:
             self.sources[tensor] = Source.whole(name, tensor)
+            self._names[id(tensor)] = name  # they outlive the tracer
 
     @property
     def here(self) -> str:
         """The innermost module that is running, for a person."""
         return self.path[-1] or "the model"
 
-    def label(self, tensor: Any) -> Tensor | None:
-        """Channel identities of a tensor's entries; a parameter used as it is counts as born along its last axis."""
+    def label(self, tensor: Any, like: Tensor | None = None) -> Tensor | None:
+        """Channel identities of a tensor's entries.
+
+        A parameter used as it is counts as born along its last axis, or where the label `like`, which it meets, varies.
+        """
         if not isinstance(tensor, Tensor):
             return None
         if tensor in self.labels:
             return self.labels[tensor]
         source = self.sources.get(tensor)
-        return None if source is None else rules.born_from(self, source)
+        return None if source is None else rules.born_from(self, source, like)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -81,7 +103,9 @@ class Tracer(TorchDispatchMode):
             raise ExplorerError(
                 f"tracing took longer than {TIME_LIMIT:.0f} s at {self.here}: try a smaller --input for this model"
             )
-        if any(isinstance(a, Tensor) and (a in self.labels or a in self.sources) for a in tree_leaves(args)):
+        tensors = [a for a in (*tree_leaves(args), *(kwargs or {}).values()) if isinstance(a, Tensor)]
+        self.ledger.used.update(self._names[id(a)] for a in tensors if id(a) in self._names)
+        if any(a in self.labels or a in self.sources for a in tensors):
             rules.apply(self, func, args, kwargs or {}, out)
         return out
 
@@ -102,6 +126,10 @@ def _module_path(module: nn.Module, tracer: Tracer) -> Iterator[None]:
     def leave(name: str) -> Any:
         def hook(_: nn.Module, __: tuple, out: Any) -> None:
             tracer.path.pop()
+            shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
+            label = tracer.labels.get(shown) if isinstance(shown, Tensor) else None
+            if label is not None and len(rules.varying(label)) == 1:
+                tracer.ledger.shown[name] = label
             if seen[name] and isinstance(out, Tensor) and out.shape == seen[name][0]:
                 tracer.ledger.pass_through(name, *seen[name][1:])
 
@@ -119,21 +147,35 @@ def _module_path(module: nn.Module, tracer: Tracer) -> Iterator[None]:
             handle.remove()
 
 
-def trace(module: nn.Module, example: Tensor) -> Ledger:
-    """The ledger of one evaluation pass, and of a training pass where that reaches more (auxiliary heads)."""
+def trace(module: nn.Module, example: Inputs) -> Ledger:
+    """The ledger of one evaluation pass, and of a training pass where that reaches more (auxiliary heads).
+
+    Raises:
+        ExplorerError: no tensor is found in what the model returns, or tracing takes too long.
+    """
+    ledger = _passes(module, as_tuple(example))
+    ledger.settle()
+    return ledger
+
+
+def _passes(module: nn.Module, inputs: tuple[Tensor, ...]) -> Ledger:
     ledger = Ledger()
-    _run(module, example, ledger, training=False)
+    _run(module, inputs, ledger, training=False)
     _equal_widths(module, ledger)
-    met = {name for name, _ in ledger.axes}
-    if all(name in met for name, _ in module.named_parameters()):
+    if all(name in ledger.used for name, _ in module.named_parameters()):
         return ledger
     for scale in (1, 2, 4):  # auxiliary heads may need a larger input than inference
         more = copy.deepcopy(ledger)
-        inputs = torch.cat([example, example]).repeat_interleave(scale, -1)
         with contextlib.suppress(RuntimeError, AssertionError):
-            _run(module, inputs.repeat_interleave(scale, -2) if inputs.dim() == 4 else inputs, more, training=True)
+            _run(module, tuple(_enlarged(tensor, scale) for tensor in inputs), more, training=True)
             return more
     return ledger
+
+
+def _enlarged(tensor: Tensor, scale: int) -> Tensor:
+    """A batch of two, of images (or rows) `scale` times as large."""
+    larger = torch.cat([tensor, tensor]).repeat_interleave(scale, -1)
+    return larger.repeat_interleave(scale, -2) if tensor.dim() == 4 else larger
 
 
 def _equal_widths(module: nn.Module, ledger: Ledger) -> None:
@@ -146,11 +188,17 @@ def _equal_widths(module: nn.Module, ledger: Ledger) -> None:
                 ledger.unite(made, read, "equal widths", name)
 
 
-def _run(module: nn.Module, example: Tensor, ledger: Ledger, *, training: bool) -> None:
+def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, training: bool) -> None:
     tracer = Tracer(module, ledger, costs=not training)
     with undisturbed(module, training=training), _module_path(module, tracer), tracer:
-        out = module(example)
-    for tensor in tree_leaves(out):
+        out = module(*inputs)
+    outputs = tensors_in(out)
+    if not outputs:
+        raise ExplorerError(
+            f"no tensor is found in what the model returns ({type(out).__name__}), so its outputs can't be told from "
+            "channels: let it return tensors, in tuples, dicts or data classes"
+        )
+    for tensor in outputs:
         label = tracer.label(tensor)
         if label is not None:
             ledger.freeze(rules.entries(label), "these are the model's outputs")

@@ -67,8 +67,9 @@ class Group:
     of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
-    the group's units. The *heads* of an attention and its *head-dims* share channels: a channel stays if both
-    its head and its place in the head stay.
+    the group's units. Channels that are `contracted` are summed over with one another (queries and keys): no weights
+    read them, so a mask takes them away where they are made. The *heads* of an attention and its *head-dims* share
+    channels: a channel stays if both its head and its place in the head stay.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Group:
     norms: tuple[Norm, ...] = field(repr=False, default=())
     lookups: tuple[Lookup, ...] = field(repr=False, default=())
     counters: tuple[tuple[str, str], ...] = ()
+    contracted: bool = False
 
     @property
     def units(self) -> int:
@@ -154,7 +156,7 @@ class Structure:
     groups: dict[str, Group]
     blocked: tuple[Blocked, ...]
     cost_model: CostModel = field(repr=False)
-    input_shape: tuple[int, ...]
+    input_shape: tuple[int, ...] | tuple[tuple[int, ...], ...]  # without the batch; of several inputs all
     seconds: float
 
     @cached_property

@@ -7,12 +7,13 @@ from functools import cache
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
-from explorer.pruning import Plan, cut, exact, mask
+from explorer.errors import ExplorerError
+from explorer.pruning import CutModel, Plan, cut, exact, mask
 from explorer.structure import Structure, adapt, analyse, count
+from explorer.structure.running import Inputs, as_tuple, tensors_in
 from tests.nets import INPUT, conv
-from tests.structure.awkward import TOYS, Buffer, Network, Toy, pooled, table
+from tests.structure.awkward import TOYS, Buffer, Network, pooled, table
 
 SEEDS = range(3)
 
@@ -29,12 +30,12 @@ def images(batch: int) -> Tensor:
 
 def flat(out: object) -> Tensor:
     """Everything that a network returns, in one row."""
-    return torch.cat([leaf.flatten() for leaf in tree_leaves(out) if isinstance(leaf, Tensor)])
+    return torch.cat([tensor.flatten() for tensor in tensors_in(out)])
 
 
-def some(units: int, generator: random.Random) -> tuple[int, ...]:
-    """Any units of a group, at least one and not all."""
-    return tuple(generator.sample(range(units), generator.randint(1, units - 1)))
+def some(units: int, generator: random.Random, least: int) -> tuple[int, ...]:
+    """Any units of a group, at least one, and not so many that fewer than `least` are left."""
+    return tuple(generator.sample(range(units), generator.randint(1, units - least)))
 
 
 @cache
@@ -49,27 +50,28 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
 
 
-def agree(module: nn.Module, structure: Structure, plan: Plan) -> nn.Module:
+def agree(module: nn.Module, structure: Structure, plan: Plan, inputs: Inputs | None = None) -> CutModel:
     """The cut model, which is what the mask says and costs what the polynomials say."""
-    x = images(2)
+    x = as_tuple(images(2) if inputs is None else inputs)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    smaller = cut(module, structure, plan).module
+    done = cut(module, structure, plan)
+    smaller = done.module
     with torch.no_grad():
-        masked, done = flat(mask(module, structure, plan)(x)), flat(smaller(x))
+        masked, out = flat(mask(module, structure, plan)(*x)), flat(smaller(*x))
     if exact(structure, plan):
-        assert (masked - done).abs().max() <= 1e-4 * masked.abs().max()
-    assert done.isfinite().all()
+        assert (masked - out).abs().max() <= 1e-4 * masked.abs().max()
+    assert out.isfinite().all()
     assert structure.cost(plan.kept(structure)) == count(smaller, x)
     assert structure.cost(plan.kept(structure)).params < structure.cost().params
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
-    return smaller
+    return done
 
 
 def check(name: str, plan: Plan) -> None:
     module, structure = known(name)
-    smaller = agree(module, structure, plan)
-    again = TOYS[name].make()
-    adapt(again, smaller.state_dict())
+    done = agree(module, structure, plan)
+    smaller, again = done.module, TOYS[name].make()
+    adapt(again, smaller.state_dict(), done.attributes)
     assert torch.equal(flat(again(images(2))), flat(smaller(images(2))))
     found = gradients(smaller)
     assert set(found) == trained(name)
@@ -83,18 +85,11 @@ def cuttable(structure: Structure) -> dict[str, tuple[int, int]]:
 
 def offering(name: str) -> dict[str, tuple[int, int]]:
     found = cuttable(known(name)[1])
-    if not found and TOYS[name].missing:
-        pytest.skip(TOYS[name].missing)
     assert found
     return found
 
 
-def expected(toy: Toy) -> object:
-    mark = pytest.mark.xfail(strict=True, raises=AssertionError, reason=toy.missing)
-    return pytest.param(toy.name, marks=mark if toy.missing else ())
-
-
-@pytest.mark.parametrize("name", [expected(toy) for toy in TOYS.values()])
+@pytest.mark.parametrize("name", TOYS)
 def test_groups_are_found_and_the_rest_says_why(name: str):
     toy, (_, structure) = TOYS[name], known(name)
     assert cuttable(structure) == toy.groups
@@ -110,10 +105,10 @@ def test_groups_are_found_and_the_rest_says_why(name: str):
 
 @pytest.mark.parametrize("name", [toy.name for toy in TOYS.values() if toy.groups])
 def test_every_group_alone(name: str):
-    generator = random.Random(name)
+    generator, least = random.Random(name), TOYS[name].least
     for group, (units, _) in offering(name).items():
-        last, but_one = (units - 1,), generator.sample(range(units), units - 1)
-        for removed in (last, but_one, some(units, generator)):
+        last, most = (units - 1,), generator.sample(range(units), units - least)
+        for removed in (last, most, some(units, generator, least)):
             check(name, Plan(name, {group: removed}))
 
 
@@ -123,7 +118,7 @@ def test_random_units_of_random_groups(name: str, seed: int):
     generator = random.Random(f"{name} {seed}")
     groups = offering(name)
     chosen = generator.sample(sorted(groups), generator.randint(1, len(groups)))
-    check(name, Plan(name, {group: some(groups[group][0], generator) for group in chosen}))
+    check(name, Plan(name, {group: some(groups[group][0], generator, TOYS[name].least) for group in chosen}))
 
 
 # Bounds that move ----------------------------------------------------------------------------------------
@@ -186,11 +181,6 @@ def test_cutting_channels_that_a_buffer_does_not_choose_leaves_the_model_as_it_w
     agree(module, structure, Plan("", {unread: (1,)}))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a group is named after the module of its weight, and the model's own has none",
-)
 def test_parameters_of_the_model_itself_give_groups_a_name():
     def run(net, x):
         x = torch.conv2d(torch.conv2d(x, net.first).relu(), net.second)
@@ -201,3 +191,44 @@ def test_parameters_of_the_model_itself_give_groups_a_name():
     structure = analyse(Network(run, parts).eval(), images(1))
     assert [group.units for group in structure.groups.values()] == [8, 6]
     assert all(name.strip("#0123456789") for name in structure.groups)
+
+
+class TwoInputs(nn.Module):
+    """An image and a vector, joined; the vector also scales the image's channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.vector, self.scale = conv(3, 6), nn.Linear(7, 4), nn.Linear(7, 6)
+        self.join, self.fc = nn.Linear(10, 8), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        image = pooled(self.image(x).relu()) * self.scale(v).sigmoid()
+        t = self.join(torch.cat([image, self.vector(v)], 1)).relu()
+        return self.fc(t), t.mean()
+
+
+def test_a_model_of_two_inputs_is_analysed_masked_cut_and_counted():
+    torch.manual_seed(0)
+    module = TwoInputs().eval()
+    structure = analyse(module, (images(1), torch.randn(1, 7)))
+    assert cuttable(structure) == {"image": (6, 1), "vector": (4, 1), "join": (8, 1)}
+    assert structure.input_shape == ((3, 8, 8), (7,))
+    generator = random.Random(0)
+    for _ in range(10):
+        plan = Plan("", {name: some(units, generator, 1) for name, (units, _) in cuttable(structure).items()})
+        agree(module, structure, plan, (images(2), torch.randn(2, 7)))
+
+
+def test_inputs_that_do_not_fit_are_named():
+    with pytest.raises(ExplorerError, match="does not run on an input of 3×8×8 and 6: "):
+        analyse(TwoInputs(), (images(1), torch.randn(1, 6)))
+
+
+def test_a_model_that_returns_no_tensor_is_refused():
+    class Box:
+        def __init__(self, tensor: Tensor) -> None:
+            self.tensor = tensor
+
+    module = Network(lambda net, x: Box(net.fc(pooled(net.a(x)))), {"a": conv(3, 4), "fc": nn.Linear(4, 5)})
+    with pytest.raises(ExplorerError, match="no tensor is found in what the model returns"):
+        analyse(module, images(1))
