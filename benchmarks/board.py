@@ -102,10 +102,13 @@ def measure(browser: Browser, way: str, app: App, groups: int, chosen: Any) -> d
 
 
 def main() -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("no chromium on this machine: `apt-get install chromium` as root, then run this again")
     chosen = options(__doc__, groups="20,60,200", moves=60, drags=5)
     rows, ratios = [], {}
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as app, sync_playwright() as playwright:
-        browser = launch(playwright, shutil.which("chromium"))
+        browser = launch(playwright, chromium)
         for groups in map(int, chosen.groups.split(",")):
             ours, native = (measure(browser, way, app, groups, chosen) for way in HANDLES)
             rows += [ours, native]

@@ -6,8 +6,8 @@ import { Painter } from "./paint.js";
 import { Counters, Foot, Tip, make, unitFacts } from "./parts.js";
 import { Row } from "./row.js";
 import { Rows } from "./rows.js";
-import { layOut, look, rowAt } from "./view.js";
-import { score } from "./words.js";
+import { Tools } from "./tools.js";
+import { layOut, look, rowAt, unitAt } from "./view.js";
 
 const SETTLED = 250; // milliseconds after the last key until it counts as done
 const HEADINGS = {
@@ -34,8 +34,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   home.meet();
   return () => {
+    if (home.parent !== parentElement) return;
     home.board.close();
-    if (home.parent === parentElement) HOMES.delete(data.key);
+    HOMES.delete(data.key);
   };
 }
 
@@ -48,7 +49,7 @@ class Board {
     this.scroll = make("div.scroll", {}, this.sheet);
     this.columns = make("div.columns", { "aria-hidden": "true" });
     this.spoken = make("div.spoken", { "aria-live": "polite" });
-    this.tools = this.makeTools();
+    this.tools = new Tools(this);
     this.root = make("div.board", { role: "group", "aria-label": "Cut lines of all groups" });
     this.tip = new Tip(this.root);
     const parts = [this.counters, this.tools].map(({ element }) => element);
@@ -138,6 +139,13 @@ class Board {
     if (range) for (let at = Math.min(row, this.last); at <= Math.max(row, this.last); at++) picked.add(at);
     else if (!picked.delete(row)) picked.add(row);
     this.last = row;
+    this.draw();
+  }
+
+  /** Whether the same score is the same colour in every group, or each group has its own scale. */
+  scale(shared) {
+    this.shared = shared;
+    this.painter.reset();
     this.draw();
   }
 
@@ -268,12 +276,9 @@ class Board {
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const row = rowAt(this.view, y);
     this.point(row);
-    const { strip } = this.view.columns;
-    const group = row === null ? null : this.rows.groups[row];
-    const place = group && Math.floor(((x - strip.x) / strip.width) * group.units);
-    const inside = group?.scores && place >= 0 && place < group.units && event.pointerType !== "touch";
-    const down = group && y - this.view.top[row] - strip.y;
-    if (!inside || down < 0 || down > strip.height) return this.tip.hide();
+    const group = row === null || event.pointerType === "touch" ? null : this.rows.groups[row];
+    const place = group?.scores ? unitAt(this.view, row, group.units, x, y) : null;
+    if (place === null) return this.tip.hide();
     const root = this.root.getBoundingClientRect();
     this.tip.show(event.clientX - root.left, event.clientY - root.top, ...unitFacts(this.rows, row, place));
   }
@@ -395,42 +400,7 @@ class Board {
       const kept = groups.reduce((sum, group, at) => sum + this.rows.kept(stage.first + at) * group.unit, 0);
       stage.note.textContent = kept === whole ? `${whole} channels` : `${kept} of ${whole} channels stay`;
     }
-    this.tools.show();
-  }
-
-  makeTools() {
-    const label = make("span.many");
-    const field = make("input", { type: "number", min: "0", max: "100", step: "5", value: "30" });
-    const apply = make("button.quiet", { type: "button" }, "Apply");
-    const clear = make("button.quiet", { type: "button" }, "Clear");
-    const several = make("div.several", {}, label, make("label", {}, "Same share leaves ", field, " %"), apply, clear);
-    const shared = make("button", { type: "button" }, "All groups");
-    const own = make("button", { type: "button" }, "Each group");
-    const legend = make("span.legend", {}, make("span.low"), make("i"), make("span.high"));
-    const scale = make("div.scale", { role: "group", "aria-label": "Colour scale over" }, shared, own);
-    const element = make("div.tools", {}, several, make("span.label", {}, "Colour by score within"), scale, legend);
-    const send = () => field.checkValidity() && field.value !== "" && this.same(Number(field.value) / 100);
-    apply.onclick = send;
-    field.onkeydown = (event) => event.key === "Enter" && send();
-    clear.onclick = () => this.unpick();
-    const colour = (yes) => {
-      this.shared = yes;
-      this.painter.reset();
-      this.draw();
-    };
-    [shared.onclick, own.onclick] = [() => colour(true), () => colour(false)];
-    const show = () => {
-      const number = this.rows.picked.size;
-      several.classList.toggle("idle", number === 0);
-      label.textContent = number
-        ? `${number} ${number === 1 ? "row" : "rows"} selected, they move together`
-        : "Tick rows to move them together";
-      shared.setAttribute("aria-pressed", String(this.shared));
-      own.setAttribute("aria-pressed", String(!this.shared));
-      const [low, high] = this.shared ? this.rows.range.map(score) : ["lowest", "highest"];
-      [legend.firstChild.textContent, legend.lastChild.textContent] = [low, high];
-    };
-    return { element, show };
+    this.tools.show(this.rows, this.shared);
   }
 
   close() {

@@ -10,8 +10,10 @@
  * @returns {lanes, place, reach, runs, forks, joins, entries}:
  *   lanes: how many side by side; place: each group's lane at its own row; reach: the last row that it runs to
  *   runs: {lane, from, to, end, members: [{group, from}]}; `to` = count and end "out" where a run leaves the network,
- *     end "fork" where its last reader stands on another lane, else "node" or (joined last by a branch) "join"
- *   forks: {run, row, groups}: what of a run the row reads; joins: {group, run, concat}: below the group's row
+ *     end "fork" where its last reader stands on another lane, else "node" or (joined last by a branch) "join", or
+ *     "turn" where a branch joins that itself joins another at once
+ *   forks: {run, row, groups}: what of a run the row reads
+ *   joins: {group, run, concat, row, late, early}: below which row, in which half of the way to the next
  *   entries: rows that read the network's input
  */
 export function layLanes(count, links) {
@@ -41,9 +43,10 @@ export function layLanes(count, links) {
     runs.push(run);
     for (const target of back[row]) joins.push({ group: row, run: runOf[target], concat: false });
   }
-  for (const { group, run } of joins) if (run.to === group) run.end = "join";
   for (const { run, row } of forks) if (run.to === row) run.end = place[row] === run.lane ? "node" : "fork";
+  for (const { group, run } of joins) if (run.to === group) run.end = "join";
   for (const run of runs) if (run.to === count) run.end = "out";
+  for (const join of joins) settle(join, runOf[join.group], joins);
   return { lanes: open.length, place, reach, runs, forks, joins, entries };
 }
 
@@ -66,6 +69,16 @@ function gather(count, links) {
     }
   }
   return { readers, back, reach, entries: [...entries] };
+}
+
+/** A branch that a branch joins, as a gate its channels, goes home after that and not below its own row. */
+function settle(join, own, joins) {
+  join.row ??= join.group;
+  if (join.concat || own === join.run || own.members[0].group !== join.group) return;
+  if (own.end !== "join" && own.end !== "turn") return;
+  Object.assign(join, { row: own.to, late: true });
+  own.end = "turn";
+  for (const other of joins) if (other.run === own && other.group === own.to) other.early = true;
 }
 
 /** The lane for a row: one that ends here and is read here, else the leftmost free one; trunks go left of branches. */

@@ -206,6 +206,7 @@ class Network {
       let to = row + 1 < rows.count ? this.y(row + 1) : from + view.height / 2 + TAIL;
       if (row + 1 === run.to && run.end === "fork") to -= view.height / 2;
       if (row + 1 === run.to && run.end === "join") to += view.height / 2;
+      if (row + 1 === run.to && run.end === "turn") to += view.height / 4;
       if (!this.within(from, to)) continue;
       const carried = this.carried(run, row);
       context.beginPath();
@@ -241,10 +242,12 @@ class Network {
     this.stroke(carried, width, this.rows.groups[run.members[0].group].kind, related);
   }
 
-  join({ group, run, concat }) {
-    const y = this.y(group);
-    if (!this.within(y, y + this.view.height)) return;
-    this.bend(this.x(this.lanes.place[group]), y, this.x(run.lane), y + this.view.height / 2);
+  join({ group, run, concat, row, late, early }) {
+    const { height } = this.view;
+    const y = this.y(row);
+    if (!this.within(y, y + height)) return;
+    const [from, to] = [y + (late ? height / 4 : 0), y + (early ? height / 4 : height / 2)];
+    this.bend(this.x(this.lanes.place[group]), from, this.x(run.lane), to);
     const joined = concat ? [] : run.members.map((member) => member.group);
     const related = this.hover === group || joined.includes(this.hover);
     this.stroke(this.flows[group], this.thickness(this.flows[group].total), this.rows.groups[group].kind, related);
@@ -268,11 +271,13 @@ class Network {
   node(row) {
     const { context } = this;
     const pointed = this.hover === row;
-    context.globalAlpha = pointed || this.hover === null ? 1 : 0.6;
+    const radius = Math.max(this.view.dot, this.thickness(this.flows[row].total) / 2) + (pointed ? 1 : 0);
+    context.globalAlpha = 1;
     context.beginPath();
-    context.arc(this.x(this.lanes.place[row]), this.y(row), this.view.dot + (pointed ? 1 : 0), 0, 2 * Math.PI);
+    context.arc(this.x(this.lanes.place[row]), this.y(row), radius, 0, 2 * Math.PI);
     context.fillStyle = pointed ? this.colours.accent : this.colours.background;
     context.fill();
+    context.globalAlpha = pointed || this.hover === null ? 1 : 0.6;
     context.lineWidth = 1.75;
     context.strokeStyle = pointed ? this.colours.accent : this.colours.kind(this.rows.groups[row].kind);
     context.stroke();

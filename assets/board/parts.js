@@ -51,7 +51,7 @@ export class Counters {
     for (const part of this.parts) {
       const asked = target && (target.kind === part.kind || (target.kind === "params" && part.kind === "bytes"));
       part.was.textContent = `was ${part.text(this.whole[part.kind])}`;
-      part.goal.textContent = asked ? `target ${part.text(this.whole[part.kind] * target.keep)}` : "";
+      part.aim = asked ? this.whole[part.kind] * target.keep : null;
       part.mark.style.display = asked ? "" : "none";
       if (asked) part.mark.style.left = percent(target.keep, 2);
     }
@@ -63,6 +63,8 @@ export class Counters {
       part.now.textContent = part.text(now);
       part.change.textContent = change(whole, now);
       part.bar.style.width = percent(Number(now) / Number(whole), 2);
+      if (part.aim === null) part.goal.textContent = "";
+      else part.goal.textContent = `target ${part.text(part.aim)}${Number(now) <= part.aim ? ", reached" : ""}`;
     }
   }
 

@@ -1,7 +1,7 @@
 // One visible row's controls: tick, name, count, the slider over its strip, lock.
 
 import { LOCK, icon, make, units } from "./parts.js";
-import { middle, percent } from "./words.js";
+import { middle, percent, share } from "./words.js";
 
 export class Row {
   constructor() {
@@ -38,7 +38,7 @@ export class Row {
     this.kind.textContent = `${group.kind}, ${group.unit > 1 ? `${group.units} × ${group.unit}` : group.size} channels`;
     this.name.setAttribute("aria-label", `Look into ${group.name}`);
     this.pick.setAttribute("aria-label", `Select ${group.name} to move it with others`);
-    this.share.textContent = percent(group.macs, group.macs < 0.0995 ? 1 : 0);
+    this.share.textContent = share(group.macs);
     this.share.title = "Share of the whole model's MACs that removing all of it would save";
     this.strip.setAttribute("aria-valuemax", group.most);
     this.strip.setAttribute("aria-label", `${group.noun[1]} of ${group.name} that leave`);
@@ -54,15 +54,15 @@ export class Row {
     const group = rows.groups[this.row];
     const [gone, kept] = [rows.removed[this.row], rows.kept(this.row)];
     const locked = rows.locked.has(this.row);
-    const share = percent(kept / group.units);
+    const part = percent(kept / group.units);
     this.kept.textContent = kept;
     this.of.textContent = ` / ${group.units}`;
-    this.part.textContent = share;
+    this.part.textContent = part;
     this.stays.setAttribute("aria-label", `${kept} of ${units(group, group.units)} stay, type another number`);
     this.stays.disabled = !rows.free(this.row);
     this.thumb.style.left = `${(gone / group.units) * view.columns.strip.width}px`;
     this.strip.setAttribute("aria-valuenow", gone);
-    this.strip.setAttribute("aria-valuetext", `${gone} of ${units(group, group.units)} leave, ${share} stay`);
+    this.strip.setAttribute("aria-valuetext", `${gone} of ${units(group, group.units)} leave, ${part} stay`);
     this.strip.setAttribute("aria-disabled", String(!rows.free(this.row)));
     this.pick.checked = rows.picked.has(this.row);
     this.element.classList.toggle("cut", gone > 0);

@@ -38,7 +38,7 @@ function narrowColumns(width, { networkWidth }) {
   const network = networkWidth ? { x: 0, width: networkWidth } : null;
   const pick = { x: networkWidth ? networkWidth + 4 : 0, width: 22 };
   const lock = { x: width - 32, width: 32 };
-  const stays = { x: lock.x - 100, width: 96 };
+  const stays = { x: lock.x - 112, width: 108 };
   const name = { x: pick.x + pick.width + 6, width: stays.x - pick.x - pick.width - 12 };
   const strip = { x: pick.x + 4, width: width - pick.x - 16, y: 40, height: 22 };
   return { columns: { pick, network, name, stays, share: null, strip, curve: null, lock }, height: 74 };
@@ -65,6 +65,13 @@ function tops(rows, wide) {
 export function rowAt(view, y) {
   const row = lastBefore(view.top, y);
   return row >= 0 && y < view.top[row] + view.height ? row : null;
+}
+
+/** The place in a row's strip under a point of the sheet; null beside the strip. */
+export function unitAt(view, row, units, x, y) {
+  const { strip } = view.columns;
+  const [across, down] = [(x - strip.x) / strip.width, y - view.top[row] - strip.y];
+  return across >= 0 && across < 1 && down >= 0 && down <= strip.height ? Math.floor(across * units) : null;
 }
 
 /** What a scroll container shows, and the part of the sheet that the canvas then covers. */

@@ -21,6 +21,12 @@ export function bytes(value) {
   return Number(value) >= 999.5 ? `${count(value)}B` : `${Number(value).toFixed(0)} B`;
 }
 
+/** A share of a whole: "39%", "4.1%", "<0.1%". */
+export function share(fraction) {
+  if (fraction > 0 && fraction < 0.0005) return "<0.1%";
+  return percent(fraction, fraction > 0 && fraction < 0.0995 ? 1 : 0);
+}
+
 export function percent(fraction, digits = 0) {
   return `${(100 * fraction).toFixed(digits)}%`;
 }

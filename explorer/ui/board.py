@@ -26,7 +26,7 @@ from explorer.structure.links import links
 from explorer.ui.words import stages
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "board"
-MODULES = ("cost", "words", "lanes", "view", "rows", "colours", "paint", "parts", "row", "hand", "board")
+MODULES = ("cost", "words", "lanes", "view", "rows", "colours", "paint", "parts", "tools", "row", "hand", "board")
 VOLATILE = ("removed", "locked")  # of a group: what a drag changes
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows"}
 

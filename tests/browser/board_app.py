@@ -50,11 +50,13 @@ def with_board() -> dict[str, int]:
     left, right = st.columns(2)
     left.button("Half", on_click=preset, args=(0.5,))
     right.button("Nothing", on_click=preset, args=(0.0,))
+    there = st.toggle("Show the board", True)
     target = Target("macs", 0.5)
     document = board_document(
         structure, scores, state.budget, state.locked, state.revision, target=target, shares=shares
     )
-    board(document, key="board", on_change=change)
+    if there:
+        board(document, key="board", on_change=change)
     return {group["name"]: group["removed"] for group in document["groups"]}
 
 

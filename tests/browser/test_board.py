@@ -12,10 +12,11 @@ from explorer.sources import load_model
 from explorer.structure import CostModel, analyse
 from explorer.structure.links import links
 from explorer.structure.types import Product
-from explorer.ui.board import ASSETS
+from explorer.ui import board
 from explorer.ui.words import count
 from tests import nets
 
+from .app import settled
 from .boards import at, counter, known, removed, row, serving, show, slider
 
 pytestmark = pytest.mark.browser
@@ -42,14 +43,18 @@ def shown(server, page):
 # The same numbers in both languages --------------------------------------------------------------------------
 
 
-def module(name):
-    return f"data:text/javascript,{(ASSETS / f'{name}.js').read_text()}".replace("%", "%25").replace("#", "%23")
+def source(name):
+    """A module together with those that it may import."""
+    before = [board._scoped(other) for other in board.MODULES[: board.MODULES.index(name)]]
+    return "\n".join([*before, board._IMPORT.sub(board._destructured, board._source(name))])
 
 
 def in_browser(page, name, body, argument):
     """What `body` gives for the module `m` and the argument `x`."""
-    script = f"async ([source, x]) => {{ const m = await import(source); {body} }}"
-    return page.evaluate(script, [module(name).replace("\n", "%0A"), argument])
+    script = f"""async ([source, x]) => {{
+        const m = await import(URL.createObjectURL(new Blob([source], {{ type: "text/javascript" }})));
+        {body} }}"""
+    return page.evaluate(script, [source(name), argument])
 
 
 def structures():
@@ -107,6 +112,27 @@ def test_numbers_read_alike_in_both_languages(page):
     assert found == [count(value) for value in values]
 
 
+SNAP = """
+const group = { units: 64, minimum: 10, most: 54, snap: 8 };
+const walk = [0];
+while (m.next(group, walk.at(-1), 1) !== walk.at(-1)) walk.push(m.next(group, walk.at(-1), 1));
+return { allowed: x.map((count) => m.allowed(group, count)), walk, back: m.next(group, 16, -1) };
+"""
+
+
+def test_the_line_snaps_to_what_can_be_cut(page):
+    found = in_browser(page, "rows", SNAP, [-3, 0, 1, 5, 13, 21, 47, 54, 99])
+    assert found["allowed"] == [0, 0, 0, 8, 16, 24, 48, 48, 48]  # 16 is the smallest multiple of 8 above 10
+    assert found["walk"] == [0, 8, 16, 24, 32, 40, 48]
+    assert found["back"] == 8
+
+
+def test_what_is_typed_is_a_count_or_a_percentage(page):
+    texts = ["12", " 25 % ", "12,5%", "0", "many", "-4", "", "7 8"]
+    found = in_browser(page, "hand", "return x.map((text) => m.typed(text, 64));", texts)
+    assert found == [12, 16, 8, 0, None, None, None, None]
+
+
 # The lanes of the network --------------------------------------------------------------------------------------
 
 
@@ -148,6 +174,17 @@ def test_no_two_runs_share_a_lane_and_every_group_is_on_one(page, analysed, name
         run = found["runs"][fork["run"]]
         assert run["from"] < fork["row"] <= run["to"]
         assert {member["group"] for member in run["members"]} >= set(fork["groups"])
+
+
+def test_a_gated_branch_goes_home_after_its_gate(page, analysed):
+    structure = analysed["mobilenet_v3_small"]
+    names = list(structure.groups)
+    found = lanes(page, structure)
+    gate, gated = names.index("features.5.block.2.fc1"), names.index("features.5.block.0.0")
+    home, closing = (next(join for join in found["joins"] if join["group"] == group) for group in (gated, gate))
+    assert found["runs"][closing["run"]]["members"][0]["group"] == gated
+    assert found["runs"][closing["run"]]["end"] == "turn"
+    assert (home["row"], home["late"], closing["row"], closing["early"]) == (gate, True, gate, True)
 
 
 def test_parts_of_a_concatenation_run_on_as_one(page, analysed):
@@ -315,6 +352,21 @@ def test_the_board_follows_python_and_drops_what_was_older(shown):
     assert known(shown)["removed"] == {}
 
 
+def test_a_board_that_comes_back_shows_what_python_holds(shown):
+    slider(shown, INNER).focus()
+    slider(shown, INNER).press("ArrowRight")
+    commits(shown, 1)
+    toggle = shown.get_by_text("Show the board")
+    toggle.click()
+    expect(shown.locator(".board")).to_have_count(0)
+    settled(shown)
+    toggle.click()
+    expect(slider(shown, INNER)).to_have_attribute("aria-valuenow", "1")
+    slider(shown, INNER).focus()
+    slider(shown, INNER).press("ArrowRight")
+    assert commits(shown, 2)["removed"] == {INNER: 2}
+
+
 def test_a_finger_drags_a_line(server, browser):
     context = browser.new_context(viewport={"width": 420, "height": 900}, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -353,6 +405,20 @@ def test_colours_follow_the_theme(server, page, scheme):
     assert inked(page) > 2000
 
 
+def test_the_picture_is_drawn_again_when_the_theme_changes(server, page):
+    page.emulate_media(color_scheme="light")
+    show(page, server)
+    before = page.locator(".board canvas").evaluate("e => e.toDataURL()")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        """() => [...document.querySelectorAll("*")].some((e) => e.shadowRoot?.querySelector(".board")
+        && getComputedStyle(e.shadowRoot.querySelector(".board")).backgroundColor === "rgb(18, 24, 27)")"""
+    )
+    expect(page.locator(".board")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert page.locator(".board canvas").evaluate("e => e.toDataURL()") != before
+
+
 def inked(page):
     """How many pixels of the network's canvas are not empty."""
     return page.locator(".board canvas").evaluate(
@@ -367,9 +433,9 @@ def test_nothing_sticks_out_at_any_width(server, page, width):
     show(page, server, model="demo:vit-digits", cut=0.3)
     inner = page.locator(".board .scroll").evaluate("e => [e.scrollWidth, e.clientWidth]")
     assert inner[0] <= inner[1]
-    board = page.locator(".board").bounding_box()
-    assert board["x"] >= 0
-    assert board["x"] + board["width"] <= width
+    outer = page.locator(".board").bounding_box()
+    assert outer["x"] >= 0
+    assert outer["x"] + outer["width"] <= width
     box = slider(page, "patch").bounding_box()
     assert box["width"] > 200
 
