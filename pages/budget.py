@@ -51,7 +51,8 @@ def set_target() -> None:
 
 def take(commit: Commit) -> None:
     """What the board committed; a cell that was clicked is opened."""
-    workspace.take(Choice(commit.budget(structure), frozenset(commit.locked)), commit.revision)
+    choice = Choice(commit.budget(structure), frozenset(commit.locked))
+    session.own_change(workspace, lambda version: workspace.take(choice, version))
     st.session_state["inspect"] = commit.inspect
 
 
@@ -146,7 +147,7 @@ def controls() -> None:
                     scores,
                     workspace.budget,
                     workspace.locked,
-                    workspace.revision,
+                    session.revision(workspace),
                     flows=flows_for(workspace),
                     target=Target(st.session_state["quantity"], st.session_state["keep"] / 100),
                     shares=dict(zip(table.name, table.macs, strict=True)),

@@ -27,6 +27,8 @@ const COUNTERS = [
   ["bytes", "Weights", bytes, "Bytes of the parameters in float32"],
 ];
 
+const PREDICTED = "In closed form: counting the cut network gives the same number, to the unit.";
+
 /** Now, was and target of every quantity; `show` is cheap enough for every pointer event. */
 export class Counters {
   constructor() {
@@ -35,8 +37,8 @@ export class Counters {
       [part.bar, part.mark, part.goal] = [make("i"), make("s"), make("span.goal")];
       part.element = make(
         "div.counter",
-        { "data-kind": kind, title: help },
-        make("div.label", {}, label),
+        { "data-kind": kind, title: `${help}. ${PREDICTED}` },
+        make("div.label", {}, label, make("span.badge", {}, "predicted")),
         make("div.value", {}, part.now, part.change),
         make("div.bar", {}, part.bar, part.mark),
         make("div.note", {}, part.was, part.goal),
@@ -70,7 +72,7 @@ export class Counters {
 
   /** What a screen reader says once a change is made. */
   spoken() {
-    return this.parts.map((part) => `${part.element.firstChild.textContent} ${part.now.textContent}`).join(", ");
+    return this.parts.map((part) => `${part.element.firstChild.firstChild.textContent} ${part.now.textContent}`).join(", ");
   }
 }
 

@@ -1,6 +1,7 @@
 """One browser session: which workspace it shows, and which refs it may name."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -10,6 +11,7 @@ from explorer.ui.access import allowed_roots, check_ref
 from explorer.ui.workspace import WORKSPACES, Workspace
 
 PARAMETER = "w"
+SHOWN = "shown"
 
 
 def open_workspace() -> None:
@@ -38,6 +40,28 @@ def current() -> Workspace:
     if workspace is None:
         st.switch_page("app.py")
     return workspace
+
+
+def revision(workspace: Workspace) -> int:
+    """Counts the states that this session's controls have to take over: undo, presets, another tab's changes.
+
+    A control adopts the state only when it differs from the one it was drawn with, so that its own commit coming
+    back never fights the hand that is still dragging.
+    """
+    version, count = st.session_state.get(SHOWN, (None, -1))
+    if version != workspace.version:
+        count += 1
+        st.session_state[SHOWN] = (workspace.version, count)
+    return count
+
+
+def own_change(workspace: Workspace, change: Callable[[tuple[str, int]], None]) -> None:
+    """Makes a change that a control of this session shows already; `change` gets the version that it showed."""
+    version, count = st.session_state[SHOWN]
+    fresh = version == workspace.version
+    change(version)
+    if fresh:
+        st.session_state[SHOWN] = (workspace.version, count)
 
 
 def uploads(workspace: Workspace) -> Path:

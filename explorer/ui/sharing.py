@@ -17,7 +17,9 @@ def panel(workspace: Workspace, plan: Plan) -> None:
     st.download_button(
         "Download as a file", plan_file(shared, plan), "plan.json", "application/json", icon=":material/download:"
     )
-    file = st.file_uploader("Or open a plan.json", type="json", max_upload_size=1, key=f"plan {workspace.revision}")
+    file = st.file_uploader(
+        "Or open a plan.json", type="json", max_upload_size=1, key=f"plan {session.revision(workspace)}"
+    )
     if file is not None:
         try:
             adopt(workspace, read_file(file.getvalue()))

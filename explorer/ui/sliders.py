@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.criteria import Scores
 from explorer.pruning import Plan
 from explorer.structure import Structure
-from explorer.ui import words
+from explorer.ui import session, words
 from explorer.ui.workspace import Workspace
 
 OPEN_STAGES = 80
@@ -46,7 +46,7 @@ def _slider(workspace: Workspace, structure: Structure, scores: Scores, plan: Pl
         return
     # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
     # would otherwise read as the person's own change and wipe out what there was to redo.
-    key = f"removed {workspace.revision} {workspace.model} {name}"
+    key = f"removed {session.revision(workspace)} {workspace.model} {name}"
     st.session_state[key] = len(plan.remove.get(name, ()))
     st.slider(
         title,
@@ -60,4 +60,4 @@ def _slider(workspace: Workspace, structure: Structure, scores: Scores, plan: Pl
 
 
 def _set(workspace: Workspace, name: str, key: str, units: int) -> None:
-    workspace.adjust(name, st.session_state[key] / units)
+    session.own_change(workspace, lambda _version: workspace.adjust(name, st.session_state[key] / units))

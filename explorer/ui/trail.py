@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.evaluation import METRICS
 from explorer.sources import Task
-from explorer.ui import charts, frame
+from explorer.ui import charts, frame, session
 from explorer.ui.workspace import Choice, Point, Workspace
 
 KEY = "trail"
@@ -36,7 +36,7 @@ def trail(workspace: Workspace, task: Task) -> None:
     ]
     drawing = charts.trail(pd.DataFrame(rows), metric)
     # Redrawn with a new identity after every return, so that the same point can be clicked again.
-    key = f"{KEY} {workspace.revision} {workspace.model}"
+    key = f"{KEY} {session.revision(workspace)} {workspace.model}"
     frame.chart(
         _compared(points, task), drawing, "The points tried", key=key, on_select=lambda: _return(workspace, key, points)
     )

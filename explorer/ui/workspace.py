@@ -53,14 +53,13 @@ class Point:
 
 @dataclass
 class Draft:
-    """The choice for one model with its undo history; `revision` counts the changes that no control made itself.
+    """The choice for one model with its undo history; `version` counts all changes of it.
 
-    A control adopts the choice only when `revision` differs from the one it was drawn with, so that its own
-    commit coming back never fights the hand that is still dragging. `trail` holds the points tried, oldest first.
+    `trail` holds the points tried, oldest first.
     """
 
     now: Choice = field(default_factory=Choice)
-    revision: int = 0
+    version: int = 0
     past: list[Choice] = field(default_factory=list)
     future: list[Choice] = field(default_factory=list)
     trail: list[Point] = field(default_factory=list)
@@ -72,6 +71,7 @@ class Draft:
         self.past = [*self.past[-HISTORY + 1 :], self.now]
         self.future = []
         self.now = choice
+        self.version += 1
         return True
 
 
@@ -110,8 +110,9 @@ class Workspace:
         return (self.data, self.criterion, *(f"{key}={value}" for key, value in sorted(self.options.items())))
 
     @property
-    def revision(self) -> int:
-        return self.draft.revision
+    def version(self) -> tuple[str, int]:
+        """Differs whenever the choice may."""
+        return self.model, self.draft.version
 
     def choose(self, model: str, data: str) -> None:
         """Goes to another model or task; each model keeps its own budget and history."""
@@ -132,21 +133,20 @@ class Workspace:
         with self._lock:
             self.draft.commit(Choice({**self.budget, name: fraction}, self.locked))
 
-    def take(self, choice: Choice, revision: int) -> None:
-        """The board's own change, made when it showed `revision`; one made to an older state is dropped."""
+    def take(self, choice: Choice, version: tuple[str, int]) -> None:
+        """The board's change of the state of that version; one made to an older state is dropped."""
         with self._lock:
-            if revision == self.draft.revision:
+            if version == self.version:
                 self.draft.commit(choice)
 
     def replace(self, budget: Mapping[str, float]) -> None:
-        """A change that no control made itself: one ratio for all, a target."""
+        """Another budget as a whole: one ratio for all, a target."""
         self.go_to(Choice(dict(budget), self.locked))
 
     def go_to(self, choice: Choice) -> None:
         """Another state as a whole: a reset, a point of the trail, a file."""
         with self._lock:
-            if self.draft.commit(choice):
-                self.draft.revision += 1
+            self.draft.commit(choice)
 
     def tried(self, point: Point) -> None:
         """Adds a point to the trail; the same choice in the same setting after the same recovery is one point."""
@@ -167,7 +167,7 @@ class Workspace:
             if source:
                 sink.append(draft.now)
                 draft.now = source.pop()
-                draft.revision += 1
+                draft.version += 1
 
     def remember(self, kind: str, job: str) -> None:
         """The latest job of a kind, found again after a reload; the oldest kinds are forgotten first."""

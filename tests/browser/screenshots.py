@@ -1,6 +1,7 @@
 """Pictures of every page, light and dark, wide and narrow: ``python -m tests.browser.screenshots FOLDER``.
 
-Goes through the main job once, so that every page has something to show.
+Goes through the main job once, so that every page has something to show. With ``--boards`` it takes the board instead,
+of several networks that keep half of their MACs.
 """
 
 import argparse
@@ -11,10 +12,23 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from explorer.budget import Target, allocate
+from explorer.criteria import score
+from explorer.sources import load_model
+from explorer.structure import analyse
+from explorer.ui.share import PARAMETER, Shared, link_text
+from explorer.ui.workspace import Choice
 from tests.browser.app import PAGES, PATIENCE, launch, running, settled, switch, visit
 
 SIZES = {"wide": (1400, 900), "narrow": (420, 900)}
 TALLEST = 5000
+BOARDS = {
+    "resnet20": "demo:resnet20-digits",
+    "vgg": "demo:vgg-digits",
+    "vit": "demo:vit-digits",
+    "resnet50": "torchvision:resnet50",
+    "densenet121": "torchvision:densenet121",
+}
 
 
 def main_job(page: Page, url: str) -> str:
@@ -45,15 +59,45 @@ def shoot(browser: Browser, url: str, workspace: str, folder: Path) -> None:
             context.close()
 
 
+def half(ref: str) -> str:
+    """A link's parameter for half of a model's MACs, the units with the smallest weights gone."""
+    model = load_model(ref)
+    structure = analyse(model.module, model.example(), trial=False)
+    found = allocate("global", structure, score("l1", model.module, structure, None), Target("macs", 0.5))
+    shared = Shared(ref, model.data or "random", "l1", choice=Choice(found.budget))
+    return f"{PARAMETER}={link_text(shared)}"
+
+
+def shoot_boards(browser: Browser, url: str, folder: Path) -> None:
+    for name, ref in BOARDS.items():
+        state = half(ref)
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": 1400, "height": 1400}, color_scheme=scheme)
+            page = context.new_page()
+            visit(page, f"{url}/channel-budget?{state}", PAGES["channel-budget"])
+            board = page.locator(".board")
+            expect(board.locator(".row").first).to_be_visible(timeout=PATIENCE)
+            settled(page)
+            page.wait_for_timeout(1500)
+            board.screenshot(path=folder / f"board-{name}-{scheme}.png")
+            context.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--boards", action="store_true")
+    options = parser.parse_args()
+    folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as runs, running(Path(runs)) as app, sync_playwright() as playwright:
         browser = launch(playwright, shutil.which("chromium"))
         page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
-        shoot(browser, app.url, main_job(page, app.url), folder)
+        if options.boards:
+            visit(page, app.url, PAGES[""])  # a link that is a server's first request meets a dialog of Streamlit's
+            shoot_boards(browser, app.url, folder)
+        else:
+            shoot(browser, app.url, main_job(page, app.url), folder)
         browser.close()
 
 

@@ -37,15 +37,21 @@ def test_a_new_change_forgets_what_was_undone(workspace):
     assert workspace.budget == {"b": 0.5}
 
 
-def test_only_changes_from_outside_a_control_raise_the_revision(workspace):
-    workspace.adjust("a", 0.25)
-    assert workspace.revision == 0
-    workspace.replace({"a": 0.5})
-    workspace.replace({"a": 0.5})
-    assert workspace.revision == 1
+def test_every_change_and_no_other_call_makes_a_version(workspace):
+    seen = [workspace.version]
+    for change in (
+        lambda: workspace.adjust("a", 0.25),
+        lambda: workspace.replace({"a": 0.5}),
+        workspace.undo,
+        workspace.redo,
+        lambda: workspace.choose("demo:other", "digits"),
+    ):
+        change()
+        assert workspace.version not in seen
+        seen.append(workspace.version)
+    workspace.replace({})
     workspace.undo()
-    workspace.redo()
-    assert workspace.revision == 3
+    assert workspace.version == seen[-1]
 
 
 def test_groups_that_stay_whole_are_not_in_the_budget(workspace):
@@ -111,14 +117,15 @@ def point(choice: Choice, value: float, data: str = "digits") -> Point:
 
 
 def test_what_a_board_commits_to_an_older_state_is_dropped(workspace):
-    workspace.take(Choice({"a": 0.25}, frozenset({"b"})), 0)
-    assert (workspace.budget, workspace.locked, workspace.revision) == ({"a": 0.25}, {"b"}, 0)
+    first = workspace.version
+    workspace.take(Choice({"a": 0.25}, frozenset({"b"})), first)
+    assert (workspace.budget, workspace.locked) == ({"a": 0.25}, {"b"})
     workspace.replace({"a": 0.5})
     assert workspace.locked == {"b"}
-    workspace.take(Choice({"a": 0.75}), 0)
+    workspace.take(Choice({"a": 0.75}), first)
     assert (workspace.budget, workspace.locked) == ({"a": 0.5}, {"b"})
-    workspace.take(Choice({"a": 0.75}), 1)
-    assert (workspace.budget, workspace.locked, workspace.revision) == ({"a": 0.75}, frozenset(), 1)
+    workspace.take(Choice({"a": 0.75}), workspace.version)
+    assert (workspace.budget, workspace.locked) == ({"a": 0.75}, frozenset())
     workspace.undo()
     assert (workspace.budget, workspace.locked) == ({"a": 0.5}, {"b"})
 
@@ -136,6 +143,6 @@ def test_the_trail_has_each_point_once_per_setting_and_is_bounded(workspace):
 def test_a_point_of_the_trail_can_be_returned_to_and_undone(workspace):
     workspace.adjust("a", 0.25)
     workspace.go_to(Choice({"b": 0.5}, frozenset({"a"})))
-    assert (workspace.budget, workspace.locked, workspace.revision) == ({"b": 0.5}, {"a"}, 1)
+    assert (workspace.budget, workspace.locked) == ({"b": 0.5}, {"a"})
     workspace.undo()
-    assert (workspace.budget, workspace.revision) == ({"a": 0.25}, 2)
+    assert workspace.budget == {"a": 0.25}
