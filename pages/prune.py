@@ -13,6 +13,7 @@ from explorer.ui.scoring import scores_for
 
 workspace = session.current()
 KIND = "prune"
+TRAINING = [name for name, entry in RECOVERIES.items() if entry.needs == "training data"]
 
 
 def chosen_spec() -> Spec:
@@ -38,7 +39,7 @@ def command(spec: Spec) -> str:
     """The same run without the app."""
     words_ = ["python", "-m", "explorer", "prune", "--model", spec.model, "--data", spec.data]
     words_ += ["--criterion", spec.criterion, "--recover", spec.recover]
-    words_ += ["--epochs", str(spec.epochs)] if spec.recover == "finetune" else []
+    words_ += ["--epochs", str(spec.epochs)] if spec.recover in TRAINING else []
     words_ += ["--seed", str(spec.seed), "--out", "pruned"]
     for name, ratio in spec.ratios.items():
         words_ += ["--ratio", f"{name}={ratio:.6g}"]
@@ -60,13 +61,13 @@ def controls(busy: bool) -> None:
         )
     with right:
         st.number_input(
-            "Epochs of fine-tuning, at most",
+            "Epochs of training, at most",
             1,
             200,
             EPOCHS,
             key="epochs",
             persist_state="session",
-            disabled=st.session_state["recover"] != "finetune",
+            disabled=st.session_state["recover"] not in TRAINING,
             help="Passes over the training data. It stops earlier when the validation metric no longer rises.",
         )
         st.number_input(

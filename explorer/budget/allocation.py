@@ -59,7 +59,9 @@ def allocate(
     _check(structure, scores, held)
     free = [group for group in structure.groups if group in scores.groups and group not in held]
     most = np.array([most_removable(structure, group, minimum) for group in free], dtype=int)
-    owners = _order(ALLOCATORS[name], NORMALISERS[normalise], structure, {g: scores.groups[g] for g in free}, most)
+    owners = removal_order(
+        ALLOCATORS[name], NORMALISERS[normalise], structure, {g: scores.groups[g] for g in free}, most
+    )
     whole, goal = target.of(structure.cost()), target.keep * target.of(structure.cost())
 
     def cost(removed: np.ndarray) -> int:
@@ -121,7 +123,7 @@ def lowest_scored(scores: np.ndarray, count: int) -> tuple[int, ...]:
     return tuple(sorted(np.argsort(scores, kind="stable")[:count].tolist()))
 
 
-def _order(
+def removal_order(
     allocator: Allocator,
     normaliser: Normaliser,
     structure: Structure,

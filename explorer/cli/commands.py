@@ -157,12 +157,13 @@ def demo(options: Options, report: Report) -> Answer:
 def _spec(options: Options) -> Spec:
     """The spec that the command's options describe; what was not given stays at its default."""
     from explorer.budget import Target, parse_ratio
+    from explorer.methods import METHODS
     from explorer.pruning import Plan
 
     given: dict[str, Any] = {}
     for name in ("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"):
         given[name] = getattr(options, name, None)
-    for name in ("seed", "device", "minimum"):
+    for name in ("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher"):
         given[name] = getattr(options, name, None)
     given["input_shape"] = options.input
     given["options"] = _unique(getattr(options, "option", []), "option")
@@ -173,7 +174,9 @@ def _spec(options: Options) -> Spec:
         given["keep"] = {target.kind: target.keep}
     if getattr(options, "plan", None) is not None:
         given["plan"] = dict(Plan.from_json(Path(options.plan).read_bytes()).remove)
-    return Spec(**{name: value for name, value in given.items() if value is not None})
+    known = {name: value for name, value in given.items() if value is not None}
+    defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}
+    return Spec(**{**defaults, **known})
 
 
 def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:

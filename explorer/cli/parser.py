@@ -95,12 +95,26 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _data(parser)
     _scoring(parser, required=False)
-    parser.add_argument("--method", metavar="NAME", help="one-shot")
+    parser.add_argument("--method", metavar="NAME", help="one-shot or ifap (default: one-shot)")
     _removing(parser)
-    parser.add_argument("--recover", metavar="NAME", help="none, bn or finetune (default: none)")
-    parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning")
+    parser.add_argument(
+        "--recover", metavar="NAME", help="none, bn, finetune or distill (default: none; of ifap: distill)"
+    )
+    parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning, in each step")
+    _gradual(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
+
+
+def _gradual(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("methods that cut in steps")
+    group.add_argument("--steps", type=_whole, metavar="T", help="how many (default: 10)")
+    group.add_argument("--rho", type=float, metavar="R", help="the first removes R of the units (default: by --keep)")
+    group.add_argument(
+        "--alpha", type=float, metavar="A", help="step t removes R·(1 + t/T)^A of the rest (default: 1.5)"
+    )
+    group.add_argument("--max-drop", type=float, metavar="D", help="of the validation metric (default: 0.02)")
+    group.add_argument("--teacher", metavar="NAME", help="base or previous: what distillation imitates (default: base)")
 
 
 def _ladder(parser: argparse.ArgumentParser) -> None:

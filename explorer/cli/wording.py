@@ -55,12 +55,25 @@ def prune_text(result: Mapping[str, Any]) -> str:
     parts = [
         measurement_table(columns),
         f"kept: {achieved}",
+        *_steps(result),
         table(["group", "channels", "kept"], changed),
         f"ONNX differs from torch by {onnx['max_abs_diff']:.1e} at most",
         *(f"note: {warning}" for warning in result["warnings"]),
         f"written to {result['out']} in {result['seconds']:.1f} s; load it as run:{result['out']}",
     ]
     return "\n\n".join(parts)
+
+
+def _steps(result: Mapping[str, Any]) -> list[str]:
+    """The trajectory of a method that cuts in steps, as one table."""
+    if not result["steps"]:
+        return []
+    metric = metric_of(result["base"])
+    rows = [["base", f"{result['base']['macs']:,}", f"{result['base']['params']:,}", "", "", ""]]
+    for step in result["steps"]:
+        found = [metric.text(step[f"{metric.name}_{when}"]) for when in ("before", "after")]
+        rows.append([step["step"], step["macs"], step["params"], *found, "taken back" if step["rolled_back"] else ""])
+    return [table(["step", "MACs", "params", f"validation {metric.short} as cut", "recovered", ""], rows)]
 
 
 def _quality(measurement: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Pruning methods: published algorithms as compositions of the verbs score, allocate, cut, recover, measure."""
 
+from explorer.methods.ifap import ifap
 from explorer.methods.ladder import HEIGHTS, Rung, ladder, rung
 from explorer.methods.one_shot import one_shot
 from explorer.methods.outcome import Outcome
@@ -16,6 +17,7 @@ __all__ = [
     "Record",
     "Rung",
     "forgetful",
+    "ifap",
     "ladder",
     "method",
     "one_shot",

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.evaluation import Headline, headline
@@ -60,13 +58,13 @@ def one_shot(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> O
         module=result.module,
         plan=plan,
         attributes=result.attributes,
-        base=_measurement(base.values),
-        as_cut=_measurement(as_cut.values),
-        pruned=_measurement(pruned.values),
+        base=steps.measurement(base),
+        as_cut=steps.measurement(as_cut),
+        pruned=steps.measurement(pruned),
         target=spec.keep,
         achieved=achieved,
         groups=steps.widths(subject.structure, plan),
-        scores=_summary(scores),
+        scores=steps.summary(scores),
         recovery=recovery.values,
         warnings=warnings,
         seconds=stages.seconds,
@@ -132,18 +130,3 @@ def _quality_words(spec: "Spec", base: Headline, as_cut: Headline, pruned: Headl
         fell = f"{metric.short} fell from {before} to {after}"
         return [f"{fell}: usual right after a cut, recovery gives most of it back"]
     return []
-
-
-def _measurement(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != "step_seconds"}
-
-
-def _summary(scores: Scores | None) -> dict[str, Any]:
-    """Lowest, median and highest score of every group; empty where the plan was given."""
-    if scores is None:
-        return {}
-    groups = {
-        name: dict(zip(("lowest", "median", "highest"), map(float, np.quantile(array, (0, 0.5, 1))), strict=True))
-        for name, array in scores.groups.items()
-    }
-    return {"criterion": scores.criterion, "seconds": scores.seconds, "groups": groups, "skipped": scores.skipped}

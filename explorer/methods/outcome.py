@@ -21,7 +21,7 @@ class Outcome:
     `explorer.evaluation.measure` gives them. `target` is what was asked (None for ratios by hand),
     `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
     in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
-    `seconds` has one entry per step.
+    `seconds` has one entry per stage, `steps` one per cut of a method that makes several.
     """
 
     loaded: "LoadedModel"
@@ -41,3 +41,4 @@ class Outcome:
     recovery: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)

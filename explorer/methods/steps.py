@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +16,7 @@ from explorer.evaluation import measure, weights
 from explorer.methods.stages import Record
 from explorer.progress import Report
 from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
-from explorer.recovery import recover
+from explorer.recovery import Teacher, recover, suitable
 from explorer.sources import LoadedModel, Task, load_pair
 from explorer.structure import Cost, Structure, analyse, count
 
@@ -41,11 +42,13 @@ def open_subject(spec: "Spec", report: Report) -> Subject:
     """Loads model and task and finds the groups.
 
     Raises:
-        ExplorerError: a ref that leads nowhere, data that does not fit the model, a model that can't be traced.
+        ExplorerError: a ref that leads nowhere, data that does not fit the model, a model that can't be traced,
+            a recovery that can't serve the task.
     """
     device = choose_device(spec.device)
     report(0.0, f"loading {spec.model} and {spec.data}")
     loaded, task = load_pair(spec.model, spec.data, input_shape=spec.input_shape)
+    suitable(spec.recover, task)
     report(0.5, "finding the groups")
     structure = analyse(loaded.module, loaded.example())
     if not structure.groups:
@@ -85,7 +88,7 @@ def choose(subject: Subject, spec: "Spec", scores: Scores) -> tuple[Plan, list[s
         ExplorerError: a ratio or lock names no group, or a group that the criterion could not score.
     """
     structure = subject.structure
-    _known_groups(structure, (*spec.ratios, *spec.locked))
+    known_groups(structure, (*spec.ratios, *spec.locked))
     target = spec.target()
     if target is None:
         return _by_ratios(subject, spec, scores)
@@ -142,8 +145,13 @@ def cut_exactly(subject: Subject, plan: Plan) -> CutModel:
     return result
 
 
-def recovered(subject: Subject, spec: "Spec", module: nn.Module) -> Callable[[Report], Record]:
-    """The step that recovers a cut module in place; its record holds the weights."""
+def recovered(
+    subject: Subject, spec: "Spec", module: nn.Module, *, teacher: nn.Module | None = None, seed: int | None = None
+) -> Callable[[Report], Record]:
+    """The step that recovers a cut module in place; its record holds the weights.
+
+    `teacher`, by default the subject's model, is what distillation imitates; `seed` by default the spec's.
+    """
 
     def work(report: Report) -> Record:
         history = recover(
@@ -152,12 +160,29 @@ def recovered(subject: Subject, spec: "Spec", module: nn.Module) -> Callable[[Re
             subject.task,
             device=subject.device,
             epochs=spec.epochs,
-            seed=spec.seed,
+            seed=spec.seed if seed is None else seed,
+            teacher=Teacher.of(subject.module if teacher is None else teacher, subject.structure),
             report=report,
         )
         return Record(history.to_json(), weights(module))
 
     return work
+
+
+def measurement(record: Record) -> dict[str, Any]:
+    """What a step of `measured` found, without the time it took."""
+    return {key: value for key, value in record.values.items() if key != "step_seconds"}
+
+
+def summary(scores: Scores | None) -> dict[str, Any]:
+    """Lowest, median and highest score of every group; empty where the plan was given."""
+    if scores is None:
+        return {}
+    groups = {
+        name: dict(zip(("lowest", "median", "highest"), map(float, np.quantile(array, (0, 0.5, 1))), strict=True))
+        for name, array in scores.groups.items()
+    }
+    return {"criterion": scores.criterion, "seconds": scores.seconds, "groups": groups, "skipped": scores.skipped}
 
 
 def fractions(cost: Cost, whole: Cost) -> dict[str, float]:
@@ -189,7 +214,8 @@ def _by_ratios(subject: Subject, spec: "Spec", scores: Scores) -> tuple[Plan, li
     return plan, warnings
 
 
-def _known_groups(structure: Structure, names: Iterable[str]) -> None:
+def known_groups(structure: Structure, names: Iterable[str]) -> None:
+    """Raises for a name that is no group."""
     for name in names:
         if name not in structure.groups:
             raise ExplorerError(unknown_group(name, structure))

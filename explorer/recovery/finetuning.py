@@ -14,11 +14,11 @@ from explorer.device import BatchSize, training_precision
 from explorer.errors import ExplorerError
 from explorer.evaluation import Accuracy, Quality, evaluate, fetch
 from explorer.evaluation.batches import to_device
-from explorer.evaluation.losses import model_loss
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import even_batches, recalibrate
 from explorer.recovery.registry import Epoch, History, recovery
 from explorer.recovery.training import (
+    Objective,
     default_learning_rate,
     layout,
     make_optimizer,
@@ -28,6 +28,7 @@ from explorer.recovery.training import (
 )
 
 EPOCHS = 8
+TASK_LOSS = Objective()
 
 
 @recovery(
@@ -38,7 +39,14 @@ EPOCHS = 8
     "training data",
 )
 def finetuning(
-    module: nn.Module, task: Any, *, epochs: int | None, seed: int, device: torch.device, report: Report = silent
+    module: nn.Module,
+    task: Any,
+    *,
+    epochs: int | None,
+    seed: int,
+    device: torch.device,
+    report: Report = silent,
+    **unused: Any,
 ) -> History:
     return finetune(module, task, epochs=EPOCHS if epochs is None else epochs, seed=seed, device=device, report=report)
 
@@ -53,6 +61,8 @@ def finetune(
     learning_rate: float | None = None,
     batch_size: int = 64,
     patience: int | None = None,
+    objective: Objective = TASK_LOSS,
+    name: str = "finetune",
     report: Report = silent,
 ) -> History:
     """Trains the module on `task.train`, in place, after recalibrating its batch norms.
@@ -67,6 +77,8 @@ def finetune(
     Args:
         patience: by default a third of the epochs, at least 4.
         learning_rate: the peak; by default see `default_learning_rate`.
+        objective: what is made small; by default the task's loss.
+        name: of the recovery, for the history.
         report: gets `loss` (of the batch) and the task's metric (last validation) under its name after every batch.
 
     Raises:
@@ -74,17 +86,18 @@ def finetune(
             not finite, or not even the smallest batch fits in memory.
     """
     if len(task.train) < 2 or len(task.validation) == 0:
-        raise ExplorerError("fine-tuning needs training and validation data: give more data, or recover with none")
+        raise ExplorerError(f"recovery {name!r} needs training and validation data: give more data, or use none")
     if epochs < 1:
-        raise ExplorerError(f"fine-tuning can't run for {epochs} epochs: use 1 or more, or recover with none")
+        raise ExplorerError(f"recovery {name!r} can't run for {epochs} epochs: use 1 or more, or recover with none")
     began, rate = perf_counter(), learning_rate or default_learning_rate(module)
     if len(task.calibration) >= 2:
         recalibrate(module, task.calibration, device=device, seed=seed, report=part(report, 0, 0.05))
     with _visiting(module, device), seeded(seed, device) as generator:
-        trainer = _Trainer(module, task, device, epochs, rate, batch_size, generator, part(report, 0.05, 1))
-        trainer.run(max(4, -(-epochs // 3)) if patience is None else patience)
+        trainer = _Trainer(module, task, objective, device, epochs, rate, batch_size, generator, part(report, 0.05, 1))
+        with objective.ready(module, trainer.glance(), device) as further:
+            trainer.run(max(4, -(-epochs // 3)) if patience is None else patience, further)
     return History(
-        "finetune",
+        name,
         seconds=perf_counter() - began,
         epochs=tuple(trainer.history),
         start=trainer.start.value,
@@ -113,6 +126,7 @@ def _visiting(module: nn.Module, device: torch.device) -> Iterator[None]:
 class _Trainer:
     module: nn.Module
     task: Any
+    objective: Objective
     device: torch.device
     epochs: int
     rate: float
@@ -122,9 +136,14 @@ class _Trainer:
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
 
-    def run(self, patience: int) -> None:
-        """Trains, and leaves the module with its best weights."""
-        self.optimizer = make_optimizer(self.module, self.rate)
+    def glance(self) -> Tensor:
+        """A batch of inputs from all over the training data, on the device."""
+        places = torch.linspace(0, len(self.task.train) - 1, min(self.batch_size, len(self.task.train))).long()
+        return fetch(self.task.train, places)[0].to(self.device)
+
+    def run(self, patience: int, further: list[nn.Parameter]) -> None:
+        """Trains, and leaves the module with its best weights; `further` parameters are the objective's."""
+        self.optimizer = make_optimizer(self.module, self.rate, further)
         self.micro = BatchSize(self.batch_size)
         self.steps_per_epoch = len(self._batches())
         self.start = self.latest = best = self._validate()
@@ -184,7 +203,7 @@ class _Trainer:
                 batch = inputs[chosen].to(self.device)
                 if batch.dim() == 4:
                     batch = batch.to(memory_format=layout(self.device))
-                loss = model_loss(self.module, batch, to_device(labels[chosen], self.device))
+                loss = self.objective(self.module, batch, to_device(labels[chosen], self.device))
             (loss * (len(indices) / len(labels))).backward()
             total += loss.item() * len(indices) / len(labels)
         return total

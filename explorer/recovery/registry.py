@@ -1,14 +1,18 @@
 """The ways to give a cut network its accuracy back, by name."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
+
+if TYPE_CHECKING:
+    from explorer.recovery.distillation import Teacher
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class History:
 class Recovery:
     """A registered recovery. `needs` is "nothing", "calibration data" or "training data".
 
-    `function(module, task, *, epochs, seed, device, report) -> History` changes the module in place.
+    `function(module, task, *, epochs, seed, device, teacher, report) -> History` changes the module in place.
+    `unfit` names the kinds of tasks that it can't serve, with the reason.
     """
 
     name: str
@@ -55,16 +60,19 @@ class Recovery:
     explanation: str
     needs: str
     function: Callable[..., History]
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 RECOVERIES: dict[str, Recovery] = {}
 
 
-def recovery(name: str, title: str, explanation: str, needs: str) -> Callable[[Callable], Callable]:
+def recovery(
+    name: str, title: str, explanation: str, needs: str, unfit: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Callable], Callable]:
     """Registers a function under `name`."""
 
     def register(function: Callable[..., History]) -> Callable[..., History]:
-        RECOVERIES[name] = Recovery(name, title, explanation, needs, function)
+        RECOVERIES[name] = Recovery(name, title, explanation, needs, function, dict(unfit))
         return function
 
     return register
@@ -78,12 +86,27 @@ def recover(
     device: torch.device,
     epochs: int | None = None,
     seed: int = 0,
+    teacher: "Teacher | None" = None,
     report: Report = silent,
 ) -> History:
-    """Applies the recovery called `name` to the module, in place. `epochs` None: the recovery's own default.
+    """Applies the recovery called `name` to the module, in place.
+
+    Args:
+        epochs: None for the recovery's own default.
+        teacher: what distillation imitates.
 
     Raises:
-        ExplorerError: the recovery is unknown, or needs data that the task hasn't.
+        ExplorerError: see `suitable`.
+    """
+    function = suitable(name, task).function
+    return function(module, task, epochs=epochs, seed=seed, device=device, teacher=teacher, report=report)
+
+
+def suitable(name: str, task: Any) -> Recovery:
+    """The recovery called `name`, if it can serve the task.
+
+    Raises:
+        ExplorerError: it is unknown, needs data that the task hasn't, or can't serve tasks of this kind.
     """
     if name not in RECOVERIES:
         raise ExplorerError(f"unknown recovery {name!r}: use {', '.join(RECOVERIES)}")
@@ -93,7 +116,9 @@ def recover(
             f"recovery {name!r} needs {entry.needs}, and {task.ref!r} has none that means anything: "
             "choose real data, or --recover none"
         )
-    return entry.function(module, task, epochs=epochs, seed=seed, device=device, report=report)
+    if reason := entry.unfit.get(task.kind):
+        raise ExplorerError(f"recovery {name!r} can't serve {task.kind} ({reason}): use --recover finetune")
+    return entry
 
 
 @recovery("none", "None", "Leaves the network as the cut made it: the honest starting point.", "nothing")

@@ -1,17 +1,36 @@
-"""The pieces of a training run: optimiser, schedule, augmentation, seeds."""
+"""The pieces of a training run: objective, optimiser, schedule, augmentation, seeds."""
 
 import random
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import cos, pi
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.evaluation.losses import model_loss
+
 SHIFT_UP_TO = 64  # pixels: the largest input on which a shift of two matters little to the content
+
+
+class Objective:
+    """What a training makes small: the task's own loss, and the base of other objectives."""
+
+    @contextmanager
+    def ready(self, module: nn.Module, inputs: Tensor, device: torch.device) -> Iterator[list[nn.Parameter]]:
+        """Within it the objective can be called; gives what it learns itself, beside the module.
+
+        `inputs` is a batch of training data to look at; module and objective are on `device` until the end.
+        """
+        yield []
+
+    def __call__(self, module: nn.Module, inputs: Tensor, labels: Any) -> Tensor:
+        """The mean loss of a batch on the device, differentiable."""
+        return model_loss(module, inputs, labels)
 
 
 def is_transformer(module: nn.Module) -> bool:
@@ -41,9 +60,14 @@ def layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
-def make_optimizer(module: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-    """AdamW for transformers, SGD with Nesterov momentum for the rest; no decay of biases and normalisation."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+def make_optimizer(
+    module: nn.Module, learning_rate: float, further: Iterable[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """AdamW for transformers, SGD with Nesterov momentum for the rest; no decay of biases and normalisation.
+
+    `further` parameters, of an objective, are learnt along.
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad] + list(further)
     groups = [
         {"params": [p for p in parameters if p.ndim > 1]},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from explorer.device import choose_device, describe_device
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import fetch, measure
 from explorer.export import check_onnx, export_onnx, write_bundle
 from explorer.export.bundle import CLASSIFICATION
@@ -36,9 +36,9 @@ def execute(spec: Spec, out: Path | None, report: Report = silent, *, resume: bo
 
     Returns:
         A JSON object: `base`, `as_cut`, `pruned` (measurements on the test split), `target`, `achieved`,
-        `seconds` (up to the export), `stages` (seconds of each), `groups` ``[{name, size, kept}]`` in channels,
-        `blocked`, `warnings`, `scores`, `recovery`, `device`, `spec`, `versions`; with `out` also `out`,
-        `onnx` ``{max_abs_diff, top1, …}`` and `checks`.
+        `seconds` (up to the export), `stages` (seconds of each), `steps` (of gradual methods), `groups`
+        ``[{name, size, kept}]`` in channels, `blocked`, `warnings`, `scores`, `recovery`, `device`, `spec`,
+        `versions`; with `out` also `out`, `onnx` ``{max_abs_diff, top1, …}`` and `checks`.
 
     Raises:
         ExplorerError: bad input, an `out` that can't be written, or steps there that belong to another run.
@@ -116,6 +116,8 @@ def sensitivity_of(spec: Spec, ratios: Sequence[float] | None, report: Report = 
 
 def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any]:
     """See `explorer.methods.ladder`, up to the recovery `height`."""
+    if height not in HEIGHTS:
+        raise unknown("rung", height, HEIGHTS)
     return ladder(spec, HEIGHTS[: HEIGHTS.index(height) + 1], report)
 
 
@@ -131,6 +133,7 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
         "achieved": outcome.achieved,
         "seconds": time.perf_counter() - started,
         "stages": outcome.seconds,
+        "steps": outcome.steps,
         "groups": outcome.groups,
         "blocked": _blocked(outcome.structure),
         "warnings": list(dict.fromkeys([*outcome.warnings, *heard])),

@@ -8,7 +8,10 @@ from typing import Any
 
 from explorer.errors import ExplorerError, unknown
 
-PLANNED_METHODS = ("ifap", "idap", "spvr", "dg2pf")
+PLANNED_METHODS = ("idap", "spvr", "dg2pf")
+
+
+TEACHERS = ("base", "previous")
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,15 @@ class Spec:
     What is removed is said in exactly one of three ways: `keep` (a target such as ``{"macs": 0.5}``,
     reached by `allocate`), `ratios` (fraction of units to remove, per group) or `plan` (unit
     indices to remove, per group). `samples` counts the calibration samples that are scored on,
-    `epochs` the passes of fine-tuning (None: its own default). With a target, every group keeps
-    `minimum` (below 1 a fraction, else a number of units) and `locked` groups stay whole.
+    `epochs` the passes of fine-tuning (None: its own default), in each step where there are
+    several. With a target, every group keeps `minimum` (below 1 a fraction, else a number of
+    units) and `locked` groups stay whole.
     `input_shape` is (C, H, W), None for the model's own.
+
+    Methods that cut gradually need no target. They make up to `steps` cuts; cut t removes ``rho·(1 + t/steps)^alpha``
+    of the remaining units (`rho` None: what leads to the target, else the method's default), is taken back
+    where the validation metric is more than `max_drop` below the base's, and learns from the `teacher`: the "base"
+    model or that of the "previous" step.
     """
 
     model: str
@@ -41,6 +50,11 @@ class Spec:
     input_shape: tuple[int, ...] | None = None
     minimum: float = 0.1
     locked: tuple[str, ...] = ()
+    steps: int = 10
+    alpha: float = 1.5
+    rho: float | None = None
+    max_drop: float = 0.02
+    teacher: str = "base"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, every field present."""
@@ -84,17 +98,30 @@ class Spec:
         self._check_names()
 
     def _check_numbers(self) -> None:
-        for name, least in (("samples", 1), ("epochs", 1), ("seed", 0), ("minimum", 0)):
+        least = {"samples": 1, "epochs": 1, "seed": 0, "minimum": 0, "steps": 1, "alpha": 0, "max_drop": 0}
+        for name, bound in least.items():
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise ExplorerError(f"{name} is {value:g}: it must be at least {least}")
+            if value is not None and not value >= bound:
+                raise ExplorerError(f"{name} is {value:g}: it must be at least {bound}")
+        if self.rho is not None and not 0 < self.rho * (2 - 1 / self.steps) ** self.alpha < 1:
+            raise ExplorerError(
+                f"rho is {self.rho:g}: it must be above 0, and below 1 also in the last step, grown by "
+                f"{(2 - 1 / self.steps) ** self.alpha:.3g}"
+            )
         for group, ratio in self.ratios.items():
             if not 0 <= ratio < 1:
                 raise ExplorerError(f"ratio {group}={ratio:g}: give a fraction to remove, at least 0 and below 1")
 
     def _check_request(self) -> None:
+        from explorer.methods import METHODS
+
+        gradual = self.method in METHODS and METHODS[self.method].gradual
         given = [name for name, value in (("keep", self.keep), ("ratios", self.ratios), ("plan", self.plan)) if value]
-        if not given:
+        if gradual and (self.ratios or self.plan):
+            raise ExplorerError(
+                f"method {self.method!r} finds the units itself: give a target or none, no ratios or plan"
+            )
+        if not given and not gradual:
             raise ExplorerError("nothing to remove: give a target (--keep macs=0.5) or ratios (--ratio GROUP=0.3)")
         if len(given) > 1:
             raise ExplorerError(f"{' and '.join(given)} both say what goes: give one of them")
@@ -116,6 +143,7 @@ class Spec:
             ("allocation", self.allocate, ALLOCATORS),
             ("normaliser", self.normalise, NORMALISERS),
             ("recovery", self.recover, RECOVERIES),
+            ("teacher", self.teacher, TEACHERS),
         ):
             if name not in known:
                 raise unknown(what, name, known)
@@ -168,14 +196,14 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "ratios": (_table(_number), "an object of group names and fractions"),
     "plan": (_table(_list(_integer)), "an object of group names and lists of unit indices"),
     "input_shape": (_list(_integer), "a list of whole numbers such as [3, 224, 224]"),
-    "minimum": (_number, "a number"),
+    **dict.fromkeys(("minimum", "alpha", "rho", "max_drop"), (_number, "a number")),
     "locked": (_list(_text), "a list of group names"),
-    **dict.fromkeys(("epochs", "samples", "seed"), (_integer, "a whole number")),
+    **dict.fromkeys(("epochs", "samples", "seed", "steps"), (_integer, "a whole number")),
 }
 
 
 def _typed(key: str, value: object) -> Any:
-    if value is None and key in ("keep", "plan", "input_shape", "epochs"):
+    if value is None and key in ("keep", "plan", "input_shape", "epochs", "rho"):
         return None
     accepts, description = _RULES.get(key, (_text, "a text"))
     if not accepts(value):

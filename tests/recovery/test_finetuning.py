@@ -12,7 +12,7 @@ from torchvision import models
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import accuracy
 from explorer.evaluation.losses import model_loss
-from explorer.recovery import RECOVERIES, finetune, recover
+from explorer.recovery import RECOVERIES, Teacher, finetune, recover
 from explorer.recovery.training import default_learning_rate, layout, schedule, shifted
 from explorer.sources import load_model, load_task
 from explorer.structure import adapt
@@ -213,9 +213,9 @@ def test_transformers_get_a_rate_by_their_width():
 
 
 def test_every_recovery_can_be_called_alike():
-    assert list(RECOVERIES) == ["none", "bn", "finetune"]
+    assert list(RECOVERIES) == ["none", "bn", "finetune", "distill"]
     for name in RECOVERIES:
-        history = recover(name, net(), task(), epochs=1, seed=0, device=CPU)
+        history = recover(name, net(), task(), epochs=1, seed=0, device=CPU, teacher=Teacher(net()))
         assert history.recovery == name
         assert history.to_json()["seconds"] >= 0
 

@@ -25,6 +25,8 @@ specs = st.builds(
     input_shape=st.none() | st.tuples(*[st.integers(1, 300)] * 3),
     minimum=st.integers(1, 9) | st.floats(0, 0.9),
     locked=st.tuples(names),
+    rho=st.none() | st.floats(0.01, 0.1),
+    max_drop=st.floats(0, 1),
 )
 
 
@@ -69,10 +71,19 @@ def test_json_needs_model_and_data():
     ("change", "words"),
     [
         ({"criterion": "tailor"}, "taylor"),
-        ({"method": "ifap"}, "this version has no method 'ifap' yet: use one-shot"),
+        ({"method": "idap"}, "this version has no method 'idap' yet: use one-shot"),
         ({"method": "oneshot"}, "one-shot"),
         ({"recover": "fine-tune"}, "finetune"),
-        ({"recover": "distill"}, "unknown recovery"),
+        ({"recover": "distil"}, "did you mean distill"),
+        ({"method": "ifap", "keep": None, "ratios": {"conv1": 0.5}}, "finds the units itself"),
+        ({"method": "ifap", "keep": {"macs": 2}}, "macs=2"),
+        ({"steps": 0}, "steps is 0"),
+        ({"alpha": -1.0}, "alpha is -1"),
+        ({"alpha": float("nan")}, "alpha is nan"),
+        ({"max_drop": -0.1}, "max_drop is -0.1"),
+        ({"rho": 0.0}, "rho is 0"),
+        ({"rho": 0.4}, "grown by 2.62"),
+        ({"teacher": "last"}, "base, previous"),
         ({"allocate": "globl"}, "global"),
         ({"normalise": "men"}, "mean"),
         ({"device": "abacus"}, "device"),
@@ -101,3 +112,5 @@ def test_check_accepts_what_works():
     SPEC.check()
     replace(SPEC, keep=None, ratios={"conv1": 0.5}).check()
     replace(SPEC, keep=None).check(removes=False)
+    replace(SPEC, keep=None, method="ifap").check()
+    replace(SPEC, method="ifap", rho=0.3, alpha=1.0, teacher="previous").check()
