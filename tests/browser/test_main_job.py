@@ -18,8 +18,10 @@ def metric(page, label):
 
 
 def on_board(page, kind):
-    """One of the numbers in the head of the board."""
-    return page.locator(f".board .counter[data-kind={kind}]")
+    """One of the numbers in the head of the board, once it is there."""
+    found = page.locator(f".board .counter[data-kind={kind}]")
+    expect(found).to_contain_text("was")
+    return found
 
 
 def cut_to_target(page):
@@ -173,6 +175,7 @@ def wait_until_recovering(page):
     expect(page.get_by_text(re.compile("recovering", re.IGNORECASE)).first).to_be_visible(timeout=2 * PATIENCE)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_fails_its_run_and_the_next_one_works_until_cancelled(app, page):
     visit(page, f"{app.url}/channel-budget", "Budget")
     cut_to_target(page)

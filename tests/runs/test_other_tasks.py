@@ -27,6 +27,7 @@ def pruned(folder: Path, data: str, out: Path, **changes: object) -> dict:
     return execute(Spec(model=f"hf:{folder}", data=data, **(settings | changes)), out)
 
 
+@pytest.mark.slow
 def test_a_text_classifier(tmp_path):
     folder = text_folder(tmp_path / "bert", num_labels=3, **BERT)
     result = pruned(folder, "sentences?n=300", tmp_path / "out")
