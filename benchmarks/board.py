@@ -18,8 +18,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 from sidebyside import options, present
 
-from tests.browser.app import App, launch, settled
-from tests.browser.boards import serving
+from tests.browser.app import App, launch, running, settled
+from tests.browser.boards import SCRIPT
 
 WATCH = """
 () => {
@@ -107,7 +107,7 @@ def main() -> None:
         raise SystemExit("no chromium on this machine: `apt-get install chromium` as root, then run this again")
     chosen = options(__doc__, groups="20,60,200", moves=60, drags=5)
     rows, ratios = [], {}
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as app, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), SCRIPT) as app, sync_playwright() as playwright:
         browser = launch(playwright, chromium)
         for groups in map(int, chosen.groups.split(",")):
             ours, native = (measure(browser, way, app, groups, chosen) for way in HANDLES)

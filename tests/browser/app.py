@@ -49,13 +49,13 @@ class App:
 
 
 @contextmanager
-def running(runs: Path) -> Iterator[App]:
-    """The app on a free port, its runs in the folder `runs`."""
+def running(runs: Path, script: str = "app.py") -> Iterator[App]:
+    """The app, or another script of the project, on a free port, its runs in the folder `runs`."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "EXPLORER_RUNS": str(runs)}
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
+    environment = {**os.environ, "EXPLORER_RUNS": str(runs), "PYTHONPATH": str(ROOT)}
     log = (runs / "server.log").open("wb")
     with log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
         try:

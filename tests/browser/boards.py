@@ -1,39 +1,14 @@
-"""A server that shows nothing but a board, and where to find its parts."""
+"""A page that shows nothing but a board, and where to find its parts."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page
 
-from .app import ROOT, App, _wait_for, settled
+from .app import App, settled
 
-SCRIPT = ROOT / "tests" / "browser" / "board_app.py"
-
-
-@contextmanager
-def serving(folder: Path, script: Path = SCRIPT) -> Iterator[App]:
-    """The script on a free port, its log in `folder`."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = (folder / "board.log").open("wb")
-    with log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
-        try:
-            app = App(process, port)
-            _wait_for(app)
-            yield app
-        finally:
-            process.terminate()
+SCRIPT = "tests/browser/board_app.py"
 
 
 def show(page: Page, app: App, **query: Any) -> None:

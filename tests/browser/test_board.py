@@ -16,8 +16,8 @@ from explorer.ui import board
 from explorer.ui.words import count
 from tests import nets
 
-from .app import settled
-from .boards import at, counter, known, removed, row, serving, show, slider
+from .app import running, settled
+from .boards import SCRIPT, at, counter, known, removed, row, show, slider
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ PIXELS = 64
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("board")) as server:
+    with running(tmp_path_factory.mktemp("board"), SCRIPT) as server:
         yield server
 
 
