@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from explorer.errors import ExplorerError, unknown
+from explorer.strict_json import Check, is_integer, is_list, is_number, is_table, is_text
 
 PLANNED_METHODS = ("idap", "spvr", "dg2pf")
 
@@ -170,42 +171,22 @@ class Spec:
         return Target.parse(f"{kind}={fraction}")
 
 
-def _integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number(value: object) -> bool:
-    return _integer(value) or isinstance(value, float)
-
-
-def _table(of: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, Mapping) and all(isinstance(k, str) and of(v) for k, v in value.items())
-
-
-def _list(of: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, list | tuple) and all(of(v) for v in value)
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "options": (_table(_text), "an object of option names and values"),
-    "keep": (_table(_number), "an object such as {macs: 0.5}"),
-    "ratios": (_table(_number), "an object of group names and fractions"),
-    "plan": (_table(_list(_integer)), "an object of group names and lists of unit indices"),
-    "input_shape": (_list(_integer), "a list of whole numbers such as [3, 224, 224]"),
-    **dict.fromkeys(("minimum", "alpha", "rho", "max_drop"), (_number, "a number")),
-    "locked": (_list(_text), "a list of group names"),
-    **dict.fromkeys(("epochs", "samples", "seed", "steps"), (_integer, "a whole number")),
+_RULES: dict[str, tuple[Check, str]] = {
+    "options": (is_table(is_text), "an object of option names and values"),
+    "keep": (is_table(is_number), "an object such as {macs: 0.5}"),
+    "ratios": (is_table(is_number), "an object of group names and fractions"),
+    "plan": (is_table(is_list(is_integer)), "an object of group names and lists of unit indices"),
+    "input_shape": (is_list(is_integer), "a list of whole numbers such as [3, 224, 224]"),
+    **dict.fromkeys(("minimum", "alpha", "rho", "max_drop"), (is_number, "a number")),
+    "locked": (is_list(is_text), "a list of group names"),
+    **dict.fromkeys(("epochs", "samples", "seed", "steps"), (is_integer, "a whole number")),
 }
 
 
 def _typed(key: str, value: object) -> Any:
     if value is None and key in ("keep", "plan", "input_shape", "epochs", "rho"):
         return None
-    accepts, description = _RULES.get(key, (_text, "a text"))
+    accepts, description = _RULES.get(key, (is_text, "a text"))
     if not accepts(value):
         raise ExplorerError(f"{key!r} in the run's spec must be {description}")
     if key == "plan":

@@ -12,6 +12,7 @@ from typing import Any
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError, unknown
 from explorer.pruning import Plan
+from explorer.strict_json import is_list, is_number, is_table, is_text
 from explorer.structure import Structure
 from explorer.ui.workspace import Choice, Workspace
 
@@ -113,10 +114,9 @@ def _read(content: bytes, complaint: str) -> Shared:
     whole = (
         (data is None or isinstance(data, str))
         and (criterion is None or isinstance(criterion, str))
-        and _table(options, lambda value: isinstance(value, str))
-        and _table(budget, lambda value: _number(value) and isfinite(value) and 0 <= value < 1)
-        and isinstance(locked, list)
-        and all(isinstance(name, str) for name in locked)
+        and is_table(is_text)(options)
+        and is_table(_fraction)(budget)
+        and is_list(is_text)(locked)
     )
     if not whole:
         raise ExplorerError(complaint)
@@ -128,9 +128,5 @@ def _read(content: bytes, complaint: str) -> Shared:
     return Shared(document["base"], data, criterion, options, Choice(budget, frozenset(locked)), bare)
 
 
-def _table(value: object, accepts: Any) -> bool:
-    return isinstance(value, Mapping) and all(accepts(item) for item in value.values())
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _fraction(value: object) -> bool:
+    return is_number(value) and isfinite(value) and 0 <= value < 1
