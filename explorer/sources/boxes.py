@@ -14,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.sources import shapes
 from explorer.sources.refs import one_line
 from explorer.sources.segmentation import Normalisation, Shape
-from explorer.sources.task import Task, fit
+from explorer.sources.task import Task, fit, fit_note
 from explorer.sources.text import split_missing
 
 Boxes = dict[str, Tensor]
@@ -94,6 +94,7 @@ def boxes_task(
         for name, index in parts.items()
     }
     note = f"images stretched from {native[1]}×{native[2]} to {shape[1]}×{shape[2]}" if shape != native else ""
+    note = fit_note(native, shape)
     return Task(ref, title, CLASSES, shape, *normalisation, **data, note=note, metric="map", kind="detection")
 
 

@@ -18,7 +18,6 @@ from torch.utils.data import Dataset, Subset
 from explorer.criteria import CRITERIA, Scores, score
 from explorer.criteria.features import feature_maps
 from explorer.device import choose_device
-from explorer.errors import ExplorerError
 from explorer.evaluation import Accuracy, Live, Quality, evaluate, size_bytes
 from explorer.methods import Rung, rung
 from explorer.progress import Report, silent
@@ -277,11 +276,3 @@ def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.nda
     image = task(data, found.model).test[index][0]
     with _TURN:
         return feature_maps(found.model.module, found.structure.groups[group], torch.as_tensor(image))
-
-
-def attempt(work: Callable[[], object]) -> tuple[object | None, str | None]:
-    """What `work` gives, or the sentence that says why it can't be done."""
-    try:
-        return work(), None
-    except ExplorerError as error:
-        return None, str(error)

@@ -44,15 +44,6 @@ def of_network(table: pd.DataFrame) -> str:
     return f"{size}; most parameters lie in {heaviest}" if len(stages) > 1 and weight[heaviest] > 0 else size
 
 
-def of_cut(table: pd.DataFrame) -> str:
-    """How much of the channels a budget keeps."""
-    whole, kept = int(table.channels.sum()), int(table.kept.sum())
-    if kept == whole:
-        return f"Nothing is cut yet: all {whole:,} channels stay"
-    touched = int((table.kept < table.channels).sum())
-    return f"{kept:,} of {whole:,} channels stay; {touched} of {len(table)} groups are cut"
-
-
 def of_qualities(frame: pd.DataFrame, metric: Metric) -> str:
     """What the cut took and recovery gave back, in points of the task's metric."""
     base, after = frame.value.iloc[0], frame.value.iloc[-1]
