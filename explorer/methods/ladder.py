@@ -21,7 +21,9 @@ from explorer.structure import Structure
 if TYPE_CHECKING:
     from explorer.runs.spec import Spec
 
-HEIGHTS = ("none", "bn", "finetune")  # names of recoveries, each starting from the cut network
+# What the network is called after each of these recoveries; every rung starts from the cut network.
+RUNGS = {"none": "as cut", "bn": "recalibrated", "finetune": "fine-tuned"}
+HEIGHTS = tuple(RUNGS)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def ladder(spec: "Spec", heights: Sequence[str] = HEIGHTS, report: Report = sile
         plan = steps.explicit_plan(subject, spec)
     else:
         scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
-        plan, _ = steps.choose(subject, spec, scores)
+        plan, *_ = steps.choose(subject, spec, scores)
     data, device = task.validation, subject.device
     base = evaluate(subject.module, data, kind=task.kind, device=device, report=part(report, 0.2, 0.25))
     rungs = []
@@ -124,6 +126,6 @@ def ladder(spec: "Spec", heights: Sequence[str] = HEIGHTS, report: Report = sile
     return {
         "metric": task.metric,
         "base": base.to_json(),
-        "kept": steps.fractions(structure.cost(plan.kept(structure)), structure.cost()),
+        "kept": steps.fractions(plan.cost(structure), structure.cost()),
         "rungs": rungs,
     }

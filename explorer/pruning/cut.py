@@ -17,12 +17,12 @@ class CutModel:
 
 
 def cut(module: nn.Module, structure: Structure, plan: Plan) -> CutModel:
-    """A new, smaller model without the plan's units; `module` stays as it was.
+    """A new, smaller model without the plan's units and blocks; `module` stays as it was.
 
     Raises:
         ExplorerError: the plan does not fit the structure.
     """
-    return CutModel(*cut_module(module, structure, plan.check(structure).remove))
+    return CutModel(*cut_module(module, structure, plan.check(structure).remove, plan.blocks))
 
 
 def exact(structure: Structure, plan: Plan) -> bool:

@@ -15,4 +15,4 @@ def mask(module: nn.Module, structure: Structure, plan: Plan) -> nn.Module:
     Raises:
         ExplorerError: the plan does not fit the structure.
     """
-    return mask_module(module, structure, plan.check(structure).remove)
+    return mask_module(module, structure, plan.check(structure).remove, plan.blocks)

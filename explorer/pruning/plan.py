@@ -1,42 +1,49 @@
-"""A plan: which units leave which group, in the coordinates of the original model."""
+"""A plan: which units leave which group, and which residual blocks leave, in the coordinates of the original model."""
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from explorer.errors import ExplorerError
-from explorer.structure import Structure
+from explorer.structure import Cost, Structure, without
+from explorer.structure.types import outermost
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Units to remove from every group of the model that `base` names.
+    """Units to remove from every group of the model that `base` names, and residual blocks to take out of it.
 
     Indices count units (channels where a group's unit is 1), always of the original model, so two plans for one
-    model can be merged in any order. *Base weights + plan = pruned model.*
+    model can be merged in any order. A block that is taken out passes its first input on; one inside another that
+    leaves need not be named. *Base weights + plan = pruned model.*
     """
 
     base: str
     remove: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    blocks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         tidy = {name: tuple(sorted({int(u) for u in units})) for name, units in self.remove.items()}
         object.__setattr__(self, "remove", {name: units for name, units in tidy.items() if units})
+        object.__setattr__(self, "blocks", outermost(self.blocks))
 
     @property
     def empty(self) -> bool:
-        return not self.remove
+        return not self.remove and not self.blocks
 
     def check(self, structure: Structure) -> "Plan":
         """This plan, if it fits the structure.
 
         Raises:
-            ExplorerError: an unknown group, a unit that the group does not have, or a group left with nothing.
+            ExplorerError: an unknown group or block, a unit that the group does not have, or a group left with nothing.
         """
+        for name in self.blocks:
+            if name not in structure.blocks:
+                raise ExplorerError(unknown_block(name, structure))
         for name, units in self.remove.items():
             group = structure.groups.get(name)
             if group is None:
@@ -53,8 +60,16 @@ class Plan:
         return self
 
     def kept(self, structure: Structure) -> dict[str, int]:
-        """How many units of every group remain."""
-        return {name: group.units - len(self.remove.get(name, ())) for name, group in structure.groups.items()}
+        """How many units of every group remain; of a group that lives wholly inside blocks that leave, none."""
+        left = without(structure, self.blocks).groups
+        return {
+            name: group.units - len(self.remove.get(name, ())) if name in left else 0
+            for name, group in structure.groups.items()
+        }
+
+    def cost(self, structure: Structure) -> Cost:
+        """What the pruned model costs, to the unit."""
+        return structure.cost(self.kept(structure), self.blocks)
 
     def budget(self, structure: Structure) -> dict[str, float]:
         """The fraction of every group's units that the plan removes."""
@@ -69,10 +84,12 @@ class Plan:
         if self.base != other.base:
             raise ExplorerError(f"a plan for {self.base} and one for {other.base} can't be merged")
         names = dict.fromkeys([*self.remove, *other.remove])
-        return Plan(self.base, {n: (*self.remove.get(n, ()), *other.remove.get(n, ())) for n in names})
+        remove = {n: (*self.remove.get(n, ()), *other.remove.get(n, ())) for n in names}
+        return Plan(self.base, remove, (*self.blocks, *other.blocks))
 
     def to_json(self) -> dict[str, Any]:
-        return {"base": self.base, "remove": {name: list(units) for name, units in self.remove.items()}}
+        plan = {"base": self.base, "remove": {name: list(units) for name, units in self.remove.items()}}
+        return plan | {"blocks": list(self.blocks)} if self.blocks else plan
 
     @classmethod
     def from_json(cls, data: Any) -> "Plan":
@@ -91,10 +108,14 @@ class Plan:
             and isinstance(data.get("base"), str)
             and isinstance(data.get("remove"), dict)
             and all(isinstance(units, list) and all(type(u) is int for u in units) for units in data["remove"].values())
+            and isinstance(data.get("blocks", []), list)
+            and all(isinstance(block, str) for block in data.get("blocks", []))
         )
         if not fits:
-            raise ExplorerError('this is not a plan: expected {"base": model ref, "remove": {group: [unit, …]}}')
-        return cls(data["base"], data["remove"])
+            raise ExplorerError(
+                'this is not a plan: expected {"base": model ref, "remove": {group: [unit, …]}, "blocks": [block, …]}'
+            )
+        return cls(data["base"], data["remove"], data.get("blocks", ()))
 
 
 def plan_from_budget(
@@ -133,6 +154,16 @@ def unknown_group(name: str, structure: Structure) -> str:
     for group in structure.groups.values():
         if any(member.tensor.rpartition(".")[0] == name for member in group.of_role("producer")):
             return f"{name} is not a group of its own: its channels belong to {group.name}"
-    close = difflib.get_close_matches(name, structure.groups, n=3, cutoff=0.4)
-    hint = f"did you mean {', '.join(close)}?" if close else "`inspect` lists the groups"
+    hint = _close(name, structure.groups) or "`inspect` lists the groups"
     return f"unknown group {name!r}: {hint}"
+
+
+def unknown_block(name: str, structure: Structure) -> str:
+    """One line for a residual block that does not exist."""
+    hint = _close(name, structure.blocks) or f"the model has {', '.join(structure.blocks) or 'none'}"
+    return f"{name!r} is no residual block that can be taken out: {hint}"
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"did you mean {', '.join(close)}?" if close else ""

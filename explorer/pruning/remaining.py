@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from explorer.pruning.plan import Plan
-from explorer.structure import Structure, leaving
+from explorer.structure import Structure, leaving, without
 from explorer.structure.types import Group, Lookup, Norm
 
 
@@ -13,12 +13,15 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
     """The structure of ``cut(module, structure, plan).module``, derived from the whole one.
 
     Groups keep their names and their order, also those of which one unit is left, which no trace could tell from an
-    axis without channels. Unit k of a group is the k-th of its units that the plan leaves; costs are exact.
+    axis without channels. Unit k of a group is the k-th of its units that the plan leaves; costs are exact. What lies
+    inside blocks that the plan takes out is gone; channels that only these tied together stay one group.
 
     Raises:
         ExplorerError: the plan does not fit the structure.
     """
-    gone = leaving(structure, plan.check(structure).remove)
+    plan.check(structure)
+    structure = without(structure, plan.blocks)
+    gone = leaving(structure, {name: units for name, units in plan.remove.items() if name in structure.groups})
     numbers = {name: _numbers(group, plan.remove.get(name, ())) for name, group in structure.groups.items()}
     norms = _leaving_places(
         [(norm.module, name, norm) for name, g in structure.groups.items() for norm in g.norms], numbers
@@ -59,7 +62,7 @@ def in_original(structure: Structure, done: Plan, further: Plan) -> Plan:
     for name, units in further.remove.items():
         left = np.setdiff1d(np.arange(structure.groups[name].units), done.remove.get(name, ()))
         remove[name] = tuple(left[list(units)].tolist())
-    return done.merge(Plan(further.base, remove))
+    return done.merge(Plan(further.base, remove, further.blocks))
 
 
 def _numbers(group: Group, removed: tuple[int, ...]) -> np.ndarray:

@@ -1,17 +1,21 @@
 """What leaves together and what it saves: groups, cost polynomials, and the surgery on single tensors."""
 
-from explorer.structure.adapt import adapt
+from explorer.structure.adapt import SKIPPED, Skip, adapt
 from explorer.structure.analyse import analyse
+from explorer.structure.blocks import without
 from explorer.structure.count import count
 from explorer.structure.surgery import cut_module, leaving, mask_module
-from explorer.structure.types import Blocked, Cost, CostModel, Group, Member, Structure, Tap
+from explorer.structure.types import Block, Blocked, Cost, CostModel, Group, Member, Structure, Tap
 
 __all__ = [
+    "SKIPPED",
+    "Block",
     "Blocked",
     "Cost",
     "CostModel",
     "Group",
     "Member",
+    "Skip",
     "Structure",
     "Tap",
     "adapt",
@@ -20,4 +24,5 @@ __all__ = [
     "cut_module",
     "leaving",
     "mask_module",
+    "without",
 ]

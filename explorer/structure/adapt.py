@@ -10,6 +10,22 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how many values it returned
+
+
+class Skip(nn.Module):
+    """Stands where a residual block was and passes its first input on.
+
+    A block that returned a tuple of `returns` values is replaced by one with the input in front and nothing else.
+    """
+
+    def __init__(self, returns: int = 0) -> None:
+        super().__init__()
+        self.returns = returns
+
+    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor | tuple[Tensor | None, ...]:
+        return (x, *[None] * (self.returns - 1)) if self.returns else x
+
 
 def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, dict] | None = None) -> None:
     """Make `module` the network that `tensors` belong to, in place.
@@ -17,11 +33,15 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
     Args:
         module: the architecture at any widths.
         tensors: a complete state dict of the same architecture at other widths.
-        attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``.
+        attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``;
+            a residual block with ``{"skipped": returns}`` is replaced by a `Skip`.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.
     """
+    for name, values in (attributes or {}).items():
+        if SKIPPED in values:
+            module.set_submodule(name, Skip(values[SKIPPED]))
     replaced: dict[int, nn.Parameter] = {}
     for prefix, layer in module.named_modules():
         path = f"{prefix}." if prefix else ""
@@ -41,7 +61,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
         _set_widths(layer, before)
     for name, values in (attributes or {}).items():
         for key, value in values.items():
-            setattr(module.get_submodule(name), key, value)
+            if key != SKIPPED:
+                setattr(module.get_submodule(name), key, value)
     state = OrderedDict(tensors)
     state._metadata = module.state_dict(keep_vars=True)._metadata  # some architectures ask for their version here
     module.load_state_dict(state)

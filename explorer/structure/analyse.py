@@ -3,16 +3,18 @@
 import copy
 import random
 import time
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.structure.count import count
 from explorer.structure.resolve import Resolution, resolve
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 from explorer.structure.surgery import Removal, cut_module, mask_module
 from explorer.structure.trace import trace
-from explorer.structure.types import Structure
+from explorer.structure.types import Block, Structure, inside
 
 TRIAL_TIME = 60.0  # seconds for finding out which groups can't be cut
 TOLERANCE = 1e-3  # of the largest logit; float32 noise is a hundred times smaller
@@ -45,13 +47,15 @@ def analyse(module: nn.Module, example: Inputs, *, trial: bool = True) -> Struct
     while trial and (failed := _failures(module, example, _structure(found, example, 0.0))):
         refused.update({birth: reason for name, reason in failed.items() for birth in _producers(found, name)})
         found = resolve(ledger, module, refused)
-    return _structure(found, example, time.perf_counter() - start)
+    structure = _structure(found, example, 0.0)
+    blocks = _skippable(module, example, structure) if trial else structure.blocks
+    return replace(structure, blocks=blocks, seconds=time.perf_counter() - start)
 
 
 def _structure(found: Resolution, example: Inputs, seconds: float) -> Structure:
     shapes = [tuple(tensor.shape[1:]) for tensor in as_tuple(example)]
     shape = shapes[0] if isinstance(example, Tensor) else tuple(shapes)
-    return Structure(found.groups, found.blocked, found.cost_model, shape, seconds)
+    return Structure(found.groups, found.blocked, found.cost_model, shape, seconds, found.blocks)
 
 
 def _producers(found: Resolution, name: str) -> list[str]:
@@ -97,6 +101,36 @@ def _failures(module: nn.Module, example: Inputs, structure: Structure) -> dict[
         if removals:
             separate(list(removals))
     return failed
+
+
+def _skippable(module: nn.Module, example: Inputs, structure: Structure) -> dict[str, Block]:
+    """The residual blocks without which the model runs and costs what the polynomials say.
+
+    Those that lie within no other are tried together and halved until the others are found, then those inside them.
+    """
+    deadline = time.monotonic() + TRIAL_TIME
+    good: set[str] = set()
+
+    def separate(names: list[str]) -> None:
+        if time.monotonic() < deadline and _runs_without(module, example, structure, names):
+            good.update(names)
+        elif len(names) > 1:
+            separate(names[: len(names) // 2])
+            separate(names[len(names) // 2 :])
+
+    left = list(structure.blocks)
+    while left:
+        outer = [name for name in left if not any(inside(name, [other]) for other in left if other != name)]
+        separate(outer)
+        left = [name for name in left if name not in outer]
+    return {name: block for name, block in structure.blocks.items() if name in good}
+
+
+def _runs_without(module: nn.Module, example: Inputs, structure: Structure, blocks: list[str]) -> bool:
+    try:
+        return count(mask_module(module, structure, {}, blocks), example) == structure.cost(without=blocks)
+    except Exception:  # any error of the model's own code means: not skippable
+        return False
 
 
 def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, ...]:

@@ -76,6 +76,15 @@ class Shared:
     module: str
 
 
+@dataclass(frozen=True)
+class Span:
+    """One call of a residual block: how many values it returned, and which of the ledger's contractions it made."""
+
+    returns: int  # 0: a tensor, else the length of a tuple
+    start: int
+    stop: int
+
+
 @dataclass
 class Ledger:
     births: list[Birth] = field(default_factory=list)
@@ -95,6 +104,7 @@ class Ledger:
     shared: list[Shared] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
+    blocks: dict[str, Span] = field(default_factory=dict)  # residual ones, by module path
     observations: dict[str, Observation] = field(default_factory=dict)
     shown: dict[str, Tensor] = field(default_factory=dict)  # labels of modules' outputs that vary along one axis
     sums: dict[str, set[str]] = field(default_factory=dict)

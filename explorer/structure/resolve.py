@@ -1,15 +1,28 @@
 """From a traced ledger to groups: which channels leave together, what they touch, and what they cost."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
 
+from explorer.structure.blocks import separable
 from explorer.structure.heads import OUTSIDE, HeadDims
-from explorer.structure.ledger import Atoms, Ledger
-from explorer.structure.types import Blocked, CostModel, Group, Lookup, Member, Norm, Product, Tap, Width
+from explorer.structure.ledger import Atoms, Contraction, Ledger
+from explorer.structure.types import (
+    Block,
+    Blocked,
+    CostModel,
+    Group,
+    Lookup,
+    Member,
+    Norm,
+    Product,
+    Tap,
+    Width,
+    inside,
+)
 
 
 @dataclass
@@ -27,10 +40,11 @@ class Resolution:
     groups: dict[str, Group]
     blocked: tuple[Blocked, ...]
     cost_model: CostModel
+    blocks: dict[str, Block]
 
 
 def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = None) -> Resolution:
-    """Groups in network order, what can't be cut, and the cost polynomials.
+    """Groups in network order, what can't be cut, the cost polynomials, and residual blocks in network order.
 
     Args:
         refused: producers' tensor names that turned out not to be cuttable, with the reason.
@@ -44,7 +58,8 @@ def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = 
     order = sorted(groups.values(), key=lambda g: names.first[g.name])
     found = {group.name: group for whole in order for group in (whole, *dims.groups_inside(whole))}
     blocked = (*_blocked(ledger, unit_of, frozen, module), *dims.blocked)
-    return Resolution(found, blocked, _cost(ledger, units, names, dims, module))
+    costs = _Costs(ledger, units, names, dims, module)
+    return Resolution(found, blocked, costs.whole(), costs.blocks())
 
 
 def _frozen(ledger: Ledger, unit_of: Atoms, refused: dict[str, str]) -> dict[int, str]:
@@ -283,26 +298,45 @@ def _blocked(ledger: Ledger, unit_of: Atoms, frozen: dict[int, str], module: nn.
 # Cost ----------------------------------------------------------------------------------------------------
 
 
-def _cost(ledger: Ledger, units: _Units, names: _Names, dims: HeadDims, module: nn.Module) -> CostModel:
-    widths: dict[bytes, Width] = {}
+class _Costs:
+    """Polynomials of the whole model, and of every residual block in it."""
 
-    def width(owners: Atoms) -> Width:
+    def __init__(self, ledger: Ledger, units: _Units, names: _Names, dims: HeadDims, module: nn.Module) -> None:
+        self.ledger, self.units, self.names, self.dims, self.module = ledger, units, names, dims, module
+        self._widths: dict[bytes, Width] = {}
+
+    def whole(self) -> CostModel:
+        return self._model(dict(self.module.named_parameters()), self.ledger.contractions)
+
+    def blocks(self) -> dict[str, Block]:
+        """Those that share no tensor with the rest of the model."""
+        blocks = {}
+        for name in (name for name, _ in self.module.named_modules() if name in self.ledger.blocks):
+            span = self.ledger.blocks[name]
+            if separable(self.module, name):
+                own = {n: parameter for n, parameter in self.module.named_parameters() if inside(n, [name])}
+                model = self._model(own, self.ledger.contractions[span.start : span.stop])
+                blocks[name] = Block(name, span.returns, model)
+        return blocks
+
+    def _model(self, parameters: dict[str, nn.Parameter], contractions: Sequence[Contraction]) -> CostModel:
+        params: dict[tuple[Width, ...], int] = defaultdict(int)
+        for name, parameter in parameters.items():
+            owned = [self.ledger.axes.get((name, axis)) for axis in range(parameter.dim())]
+            _add(params, 1, [
+                ((size, ()),) if owners is None else self._width(owners)
+                for owners, size in zip(owned, parameter.shape, strict=True)
+            ])  # fmt: skip
+        macs: dict[tuple[Width, ...], int] = defaultdict(int)
+        for contraction in contractions:
+            _add(macs, contraction.coefficient, [self._width(side) for side in contraction.sides])
+        return CostModel(*(tuple(Product(c, w) for w, c in products.items()) for products in (params, macs)))
+
+    def _width(self, owners: Atoms) -> Width:
         key = owners.tobytes()
-        if key not in widths:
-            widths[key] = _width(owners, units, names.names, dims)
-        return widths[key]
-
-    params: dict[tuple[Width, ...], int] = defaultdict(int)
-    for name, parameter in module.named_parameters():
-        owned = [ledger.axes.get((name, axis)) for axis in range(parameter.dim())]
-        _add(params, 1, [
-            ((size, ()),) if owners is None else width(owners)
-            for owners, size in zip(owned, parameter.shape, strict=True)
-        ])  # fmt: skip
-    macs: dict[tuple[Width, ...], int] = defaultdict(int)
-    for contraction in ledger.contractions:
-        _add(macs, contraction.coefficient, [width(side) for side in contraction.sides])
-    return CostModel(*(tuple(Product(c, w) for w, c in products.items()) for products in (params, macs)))
+        if key not in self._widths:
+            self._widths[key] = _width(owners, self.units, self.names.names, self.dims)
+        return self._widths[key]
 
 
 def _add(products: dict[tuple[Width, ...], int], coefficient: int, widths: list[Width]) -> None:

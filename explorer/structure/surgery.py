@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from explorer.structure.adapt import adapt
-from explorer.structure.types import Structure
+from explorer.structure.adapt import SKIPPED, Skip, adapt
+from explorer.structure.blocks import without
+from explorer.structure.types import Structure, inside, outermost
 
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
 
@@ -40,8 +41,12 @@ def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -
     return gone
 
 
-def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tuple[nn.Module, dict[str, dict]]:
-    """A new module without the removed units, and the plain attributes that had to change."""
+def cut_module(
+    module: nn.Module, structure: Structure, removal: Removal, blocks: Sequence[str] = ()
+) -> tuple[nn.Module, dict[str, dict]]:
+    """A new module without the removed units and residual blocks, and the plain attributes that had to change."""
+    skipped = _skipped(structure, blocks)
+    structure, removal = _beside(structure, removal, blocks)
     tensors = dict(module.state_dict())
     owned = dict(module.state_dict(keep_vars=True))
     replaced: dict[int, object] = {}  # not worth copying
@@ -58,8 +63,11 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
         tensors[name] = places[tensors[name]]
         if tensors[name].shape != owned[name].shape:  # else numbers are written into it
             replaced[id(owned[name])] = owned[name]
+    for path, returns in skipped.items():
+        replaced[id(module.get_submodule(path))] = Skip(returns)
+    tensors = {name: tensor for name, tensor in tensors.items() if not inside(name, list(skipped))}
     smaller = copy.deepcopy(module, replaced)
-    attributes: dict[str, dict] = {}
+    attributes: dict[str, dict] = {path: {SKIPPED: returns} for path, returns in skipped.items()}
     for name, units in removal.items():
         for path, counter in structure.groups[name].counters if units else ():
             left = getattr(module.get_submodule(path), counter) - len(set(units))
@@ -67,7 +75,7 @@ def cut_module(module: nn.Module, structure: Structure, removal: Removal) -> tup
     for path, (_, out) in _narrowed(structure, removal).items():
         for attribute, width in _bare_widths(module.get_submodule(path), int((~out).sum())).items():
             attributes.setdefault(path, {})[attribute] = width
-    _add_width_attributes(attributes, module, tensors)
+    _add_width_attributes(attributes, smaller, tensors)
     adapt(smaller, tensors, attributes)
     return smaller, attributes
 
@@ -95,12 +103,15 @@ def _class_name(layer: nn.Module) -> str:
     return f"{type(layer).__module__}.{type(layer).__qualname__}"
 
 
-def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn.Module:
+def mask_module(module: nn.Module, structure: Structure, removal: Removal, blocks: Sequence[str] = ()) -> nn.Module:
     """A twin that computes what the cut model computes; all untouched tensors are shared with `module`.
 
     A removed channel is zero where it is consumed, which is the same as zero weights there, so nothing is
-    hooked and nothing is written into `module`; normalising modules see only the channels that stay.
+    hooked and nothing is written into `module`; normalising modules see only the channels that stay. The twin has no
+    residual blocks that are removed.
     """
+    skipped = _skipped(structure, blocks)
+    structure, removal = _beside(structure, removal, blocks)
     gone = leaving(structure, removal)
     inner = {name for name in removal if structure.groups[name].contracted}  # no weights consume queries
     zeroed = leaving(structure, removal, roles=("consumer",))
@@ -108,7 +119,7 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn
         for axis, out in axes.items():
             known = zeroed.setdefault(name, {})
             known[axis] = known[axis] | out if axis in known else out
-    shared: dict[int, object] = {}
+    shared: dict[int, object] = {id(module.get_submodule(path)): Skip(n) for path, n in skipped.items()}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         shared[id(tensor)] = tensor
         if name in zeroed:
@@ -121,6 +132,17 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal) -> nn
     for path, (axis, out) in _narrowed(structure, removal).items():
         _normalise_kept(twin.get_submodule(path), path, axis, out, gone)
     return twin
+
+
+def _skipped(structure: Structure, blocks: Sequence[str]) -> dict[str, int]:
+    """The residual blocks to take out, and how many values each returned."""
+    return {name: structure.blocks[name].returns for name in outermost(blocks)}
+
+
+def _beside(structure: Structure, removal: Removal, blocks: Sequence[str]) -> tuple[Structure, Removal]:
+    """The structure without the blocks, and the units that leave it."""
+    left = without(structure, blocks)
+    return left, {name: units for name, units in removal.items() if name in left.groups}
 
 
 def _lost(removal: Removal, structure: Structure, name: str) -> np.ndarray:

@@ -22,6 +22,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from explorer.errors import ExplorerError
 from explorer.structure import rules
+from explorer.structure.blocks import Shortcuts
 from explorer.structure.ledger import Ledger
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 
@@ -71,6 +72,7 @@ class Tracer(TorchDispatchMode):
         self.ledger = ledger
         self.costs = costs
         self.path: list[str] = [""]
+        self.shortcuts = Shortcuts()
         self.labels = WeakTensorKeyDictionary()
         self.sources = WeakTensorKeyDictionary()
         self._names: dict[int, str] = {}
@@ -107,6 +109,7 @@ class Tracer(TorchDispatchMode):
         self.ledger.used.update(self._names[id(a)] for a in tensors if id(a) in self._names)
         if any(a in self.labels or a in self.sources for a in tensors):
             rules.apply(self, func, args, kwargs or {}, out)
+        self.shortcuts.operator(func, args, kwargs or {}, out)
         return out
 
 
@@ -117,6 +120,7 @@ def _module_path(module: nn.Module, tracer: Tracer) -> Iterator[None]:
     def enter(name: str, leaf: bool) -> Any:
         def hook(_: nn.Module, args: tuple) -> None:
             tracer.path.append(name)
+            tracer.shortcuts.enter(name, args, len(tracer.ledger.contractions))
             label = tracer.label(args[0]) if leaf and args else None
             axes = [] if label is None else rules.varying(label)
             seen[name] = (args[0].shape, axes[0], rules.along(label, axes[0])) if len(axes) == 1 else None
@@ -126,6 +130,7 @@ def _module_path(module: nn.Module, tracer: Tracer) -> Iterator[None]:
     def leave(name: str) -> Any:
         def hook(_: nn.Module, __: tuple, out: Any) -> None:
             tracer.path.pop()
+            tracer.shortcuts.leave(name, out, len(tracer.ledger.contractions))
             shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
             label = tracer.labels.get(shown) if isinstance(shown, Tensor) else None
             if label is not None and len(rules.varying(label)) == 1:
@@ -192,6 +197,8 @@ def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, train
     tracer = Tracer(module, ledger, costs=not training)
     with undisturbed(module, training=training), _module_path(module, tracer), tracer:
         out = module(*inputs)
+    if not training:
+        ledger.blocks = tracer.shortcuts.found
     outputs = tensors_in(out)
     if not outputs:
         raise ExplorerError(

@@ -1,6 +1,7 @@
 """The words of a network's structure: members, groups, widths, costs."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -141,6 +142,10 @@ class CostModel:
     def __call__(self, kept: Mapping[str, int]) -> Cost:
         return Cost(sum(p(kept) for p in self.params), sum(p(kept) for p in self.macs))
 
+    def __sub__(self, part: "CostModel") -> "CostModel":
+        """The polynomials of what is left when a part of the same model is taken out."""
+        return CostModel(_difference(self.params, part.params), _difference(self.macs, part.macs))
+
     def to_json(self) -> dict:
         """The polynomials for a browser: ``{"params": [[coefficient, [width, …]], …], "macs": …}``."""
         return {
@@ -149,24 +154,67 @@ class CostModel:
         }
 
 
+def _difference(products: Sequence[Product], part: Sequence[Product]) -> tuple[Product, ...]:
+    left = Counter({product.widths: product.coefficient for product in products})
+    left.subtract({product.widths: product.coefficient for product in part})
+    return tuple(Product(coefficient, widths) for widths, coefficient in left.items() if coefficient)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block: the module `name` adds branches to its first input, so it can be made to pass that on.
+
+    Where a non-linearity or a norm follows the addition, it leaves with the block. `returns` counts the values of the
+    tuple that the module gives, of which the first is a tensor and the others are none (0: a tensor, no tuple).
+    `cost_model` is the block's part in the cost of the whole.
+    """
+
+    name: str
+    returns: int
+    cost_model: CostModel = field(repr=False)
+
+
+def inside(name: str, modules: Sequence[str]) -> bool:
+    """Whether a tensor or module is, or belongs to, one of the modules."""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def outermost(modules: Sequence[str]) -> tuple[str, ...]:
+    """The modules that lie in none of the others, sorted."""
+    names = sorted(set(modules))
+    return tuple(name for name in names if not inside(name.rpartition(".")[0], names))
+
+
 @dataclass(frozen=True)
 class Structure:
-    """What a model is made of, as far as cutting goes: groups in network order, blocked parts, costs."""
+    """What a model is made of, as far as cutting goes: groups in network order, blocked parts, costs, blocks."""
 
     groups: dict[str, Group]
     blocked: tuple[Blocked, ...]
     cost_model: CostModel = field(repr=False)
     input_shape: tuple[int, ...] | tuple[tuple[int, ...], ...]  # without the batch; of several inputs all
     seconds: float
+    blocks: dict[str, Block] = field(default_factory=dict)
 
     @cached_property
     def full(self) -> dict[str, int]:
         """Every group's unit count."""
         return {name: group.units for name, group in self.groups.items()}
 
-    def cost(self, kept: Mapping[str, int] | None = None) -> Cost:
-        """Cost when `kept` units of each group remain; groups not named stay whole."""
-        return self.cost_model({**self.full, **(kept or {})})
+    def cost(self, kept: Mapping[str, int] | None = None, without: Sequence[str] = ()) -> Cost:
+        """Cost when `kept` units of each group remain, and the blocks `without` are gone; other groups stay whole."""
+        widths = {**self.full, **(kept or {})}
+        whole = self.cost_model(widths)
+        parts = [self.blocks[name].cost_model(widths) for name in outermost(without)]
+        return Cost(whole.params - sum(p.params for p in parts), whole.macs - sum(p.macs for p in parts))
+
+    def inside(self, block: str) -> set[str]:
+        """The groups that live wholly inside a block."""
+        return {
+            name
+            for name, group in self.groups.items()
+            if all(inside(member.tensor, [block]) for member in group.members)
+        }
 
     def saving(self, name: str) -> Cost:
         """What removing all of one group would save."""

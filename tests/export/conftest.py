@@ -15,10 +15,11 @@ REF = "demo:resnet20-digits"
 
 @pytest.fixture(scope="session")
 def subject():
-    """`module` is REF without the first third of every group; `bundle` holds the arguments that describe it."""
+    """`module` is REF without a third of every group and a block; `bundle` holds the arguments that describe it."""
     loaded, task = load_model(REF), load_task("digits")
     structure = analyse(loaded.module, loaded.example())
-    plan = Plan(REF, {name: tuple(range(group.units // 3)) for name, group in structure.groups.items()})
+    remove = {name: tuple(range(group.units // 3)) for name, group in structure.groups.items()}
+    plan = Plan(REF, remove, ("layer2.1",))
     smaller = cut(loaded.module, structure, plan)
     return SimpleNamespace(
         module=smaller.module,

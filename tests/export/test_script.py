@@ -46,12 +46,12 @@ CASES = {
 
 @cache
 def smaller(name: str) -> CutModel:
-    """The network with a quarter of every group gone."""
+    """The network without a quarter of every group, and without its last residual block."""
     architecture, shape = CASES[name]
     module, example = build(architecture), torch.zeros(1, *shape)
     structure = analyse(module, example)
-    plan = Plan("test", {name: tuple(range(group.units // 4)) for name, group in structure.groups.items()})
-    return cut(module, structure, plan)
+    remove = {name: tuple(range(group.units // 4)) for name, group in structure.groups.items()}
+    return cut(module, structure, Plan("test", remove, tuple(structure.blocks)[-1:]))
 
 
 def script_of(name: str, title: str = "A network") -> tuple[str, torch.nn.Module]:

@@ -112,7 +112,7 @@ class Live:
         Raises:
             ExplorerError: the plan does not fit the model, or see `explorer.evaluation.evaluate`.
         """
-        key = tuple(sorted(plan.remove.items()))
+        key = (*sorted(plan.remove.items()), plan.blocks)
         with self._lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
@@ -126,7 +126,7 @@ class Live:
         options = {"kind": self._kind, "device": self._device, "batch_size": self.batch_size}
         by_mask = exact(self._structure, plan.check(self._structure))
         twin = mask(self._module, self._structure, plan) if by_mask else cut(self._module, self._structure, plan).module
-        if by_mask and self._resident:
+        if by_mask and self._resident and not plan.blocks:  # without its blocks it is another list of calls
             labels = self._data.tensors[1]
             run = _Run(self._resident, twin, plan, labels, CLASSES.get(self._kind), report)
             positions = TensorDataset(torch.arange(len(labels)), labels)

@@ -116,6 +116,7 @@ def replay(
     inputs: Tensor,
     *,
     start: int = 0,
+    stop: int | None = None,
     known: Values | None = None,
     keep: Collection[int] = (),
     tick: Tick,
@@ -123,6 +124,7 @@ def replay(
     """The outputs for the weights of `module`, and what is alive at each step of `keep`.
 
     Args:
+        stop: the step to end before, so that there are no outputs; None for all.
         known: what is alive at `start`; nothing in it is written to.
 
     Raises:
@@ -136,7 +138,8 @@ def replay(
     for slot, tensor in [*tape.constants.items(), *tape.copied(known or {}, start).items()]:
         values[slot] = tensor
     kept: dict[int, Values] = {}
-    for index in range(start, len(tape.steps)):
+    stop = len(tape.steps) if stop is None else stop
+    for index in range(start, stop):
         if index in keep:
             kept[index] = tape.copied(values, index)
         step = tape.steps[index]
@@ -146,6 +149,8 @@ def replay(
         for slot in step.frees:
             values[slot] = None
         tick(tape.done(index + 1))
+    if stop in keep:
+        kept[stop] = tape.copied(values, stop)
     return values[tape.output], kept
 
 

@@ -1,0 +1,154 @@
+"""Residual blocks: found while a model is traced, and taken out of its structure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from explorer.structure.ledger import Span
+from explorer.structure.rules import ACTIVATIONS
+from explorer.structure.types import Group, Structure, inside, outermost
+
+# What a value is to a module that is running: computed from its first input; that input itself; the input plus
+# branches that blocks inside the module added; the input plus a branch of the module's own.
+DERIVED, CARRIED, ADDED, OWN = range(4)
+
+UNCHANGED = {"clone", "detach", "alias", "contiguous", "_to_copy", "view", "_unsafe_view", "reshape", "expand"}
+AFTER_ADDITION = {  # post-activation and post-norm blocks end with these
+    *ACTIVATIONS,
+    "native_layer_norm",
+    "native_batch_norm",
+    "_native_batch_norm_legit_no_training",
+    "cudnn_batch_norm",
+    "native_group_norm",
+}
+
+
+@dataclass(frozen=True)
+class _Call:
+    path: str
+    number: int
+    x: Tensor | None
+    before: dict[int, int]
+    start: int
+
+
+class Shortcuts:
+    """Follows the first input of every running module through additions to its output.
+
+    A module is a residual block if it was called once, the output has the input's shape and is the input plus
+    branches computed from it, at least one of them added outside the blocks within; a chain of blocks is none.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[_Call] = []
+        self._states = WeakTensorKeyDictionary()  # tensor → {number of a call: what it is to that call}
+        self._calls: Counter[str] = Counter()
+        self._numbers = 0
+        self._found: dict[str, Span] = {}
+
+    @property
+    def found(self) -> dict[str, Span]:
+        """The blocks so far, by module path."""
+        return {path: span for path, span in self._found.items() if self._calls[path] == 1}
+
+    def enter(self, path: str, args: tuple, contractions: int) -> None:
+        """A module starts; `contractions` were made so far."""
+        x = args[0] if args and isinstance(args[0], Tensor) else None
+        before = {} if x is None else self._states.get(x, {})
+        self._calls[path] += 1
+        self._numbers += 1
+        self._open.append(_Call(path, self._numbers, x, before, contractions))
+        if x is not None:
+            self._states[x] = {**before, self._numbers: CARRIED}
+
+    def operator(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
+        """An operator has run."""
+        states = [self._states.get(leaf, {}) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        running = {call.number for call in self._open}
+        met = {number for state in states for number in state if number in running}
+        outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        if not outputs or not met:
+            return
+        name = func.overloadpacket.__name__
+        name = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+        found = {number: self._state(name, number, args, kwargs, outputs[0]) for number in met}
+        for output in outputs:
+            self._states[output] = found
+
+    def leave(self, path: str, out: Any, contractions: int) -> None:
+        """The module that started last is done."""
+        call = self._open.pop()
+        first, *rest = out if isinstance(out, tuple) and out else (out,)
+        if not path or call.x is None or not isinstance(first, Tensor) or first.shape != call.x.shape:
+            return
+        states = self._states.get(first, {})
+        if states.get(call.number) != OWN or any(isinstance(leaf, Tensor) for leaf in tree_leaves(rest)):
+            return
+        self._found[path] = Span(len(rest) + 1 if isinstance(out, tuple) else 0, call.start, contractions)
+        through = {number: max(state, ADDED) for number, state in call.before.items() if state >= CARRIED}
+        self._states[first] = {**states, **through}
+
+    def _state(self, name: str, number: int, args: tuple, kwargs: dict, out: Tensor) -> int:
+        """What an operator's output is to one call."""
+        of = [self._states.get(arg, {}).get(number, -1) if isinstance(arg, Tensor) else -1 for arg in args[:2]]
+        if name == "add" and kwargs.get("alpha", 1) == 1:
+            carrier, other = (0, 1) if of[0] >= of[1] else (1, 0)
+            if of[carrier] >= CARRIED > of[other] and args[carrier].shape == out.shape:
+                return OWN if of[other] == DERIVED else of[carrier]
+        if name in UNCHANGED and of[0] >= CARRIED and args[0].shape == out.shape:
+            return of[0]
+        if name in AFTER_ADDITION and of[0] >= ADDED:
+            return of[0]
+        return DERIVED
+
+
+def separable(module: nn.Module, path: str) -> bool:
+    """Whether no tensor inside a submodule is also known by a name outside it."""
+    names: dict[int, set[bool]] = {}
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        names.setdefault(id(tensor), set()).add(inside(name, [path]))
+    return all(len(sides) == 1 for sides in names.values())
+
+
+def without(structure: Structure, blocks: Sequence[str]) -> Structure:
+    """The structure of the model whose `blocks` pass their first input on.
+
+    Groups that live wholly inside them are gone; groups that reach beyond lose the tensors inside.
+    """
+    if not blocks:
+        return structure
+    gone = outermost(blocks)
+
+    def standing(group: Group) -> Group:
+        return replace(
+            group,
+            members=tuple(member for member in group.members if not inside(member.tensor, gone)),
+            taps=tuple(tap for tap in group.taps if not inside(tap.producer, gone) and not inside(tap.module, gone)),
+            norms=tuple(norm for norm in group.norms if not inside(norm.module, gone)),
+            lookups=tuple(lookup for lookup in group.lookups if not inside(lookup.tensor, gone)),
+            counters=tuple(counter for counter in group.counters if not inside(counter[0], gone)),
+        )
+
+    left = {name: standing(group) for name, group in structure.groups.items()}
+    costs = {name: structure.blocks[name].cost_model for name in gone}
+    cost_model, blocks_left = structure.cost_model, {}
+    for cost in costs.values():
+        cost_model -= cost
+    for name, block in structure.blocks.items():
+        if not inside(name, gone):
+            own = block.cost_model
+            for lost in (cost for other, cost in costs.items() if inside(other, [name])):
+                own -= lost
+            blocks_left[name] = replace(block, cost_model=own)
+    return replace(
+        structure,
+        groups={name: group for name, group in left.items() if group.members},
+        blocked=tuple(blocked for blocked in structure.blocked if not inside(blocked.name, gone)),
+        blocks=blocks_left,
+        cost_model=cost_model,
+    )
