@@ -1,25 +1,29 @@
 """Where tensors live: choosing a device, describing it, and surviving its running out of memory."""
 
-import contextlib
 import logging
+import os
 import platform
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.distributed import processes
+from explorer.errors import ExplorerError, ResourceError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_NO_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device named `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, …
+    """The device named `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, …; of several processes each gets a GPU of its own.
 
     Raises:
-        ExplorerError: the device is unknown, or not present on this machine.
+        ExplorerError: the device is unknown, not present on this machine, or a single GPU for several processes.
     """
+    if name in ("auto", "cuda") and processes() > 1 and torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -35,6 +39,8 @@ def choose_device(name: str = "auto") -> torch.device:
     }
     if not present.get(device.type, False):
         raise ExplorerError(f"device {name!r} is not present on this machine: use --device auto or cpu")
+    if processes() > 1 and device.index is not None:
+        raise ExplorerError(f"{processes()} processes can't share {name!r}: use --device cuda, or launch one process")
     return device
 
 
@@ -48,15 +54,20 @@ def describe_device(device: torch.device) -> str:
     return f"CPU ({platform.machine()}, {threads} {'thread' if threads == 1 else 'threads'})"
 
 
-def training_precision(device: torch.device) -> contextlib.AbstractContextManager:
-    """Mixed precision for training where it pays: bfloat16 on CUDA, float32 elsewhere.
+def training_precision(device: torch.device) -> str:
+    """Mixed precision for training where it pays, as `accelerate` calls it: "bf16" on CUDA, "no" elsewhere.
 
     Only training uses it. Scores and accuracies are always computed in float32, so that no
     decision depends on the device's precision.
     """
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "no"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device has no memory left: CUDA has a class for it, others only words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 
 
 class BatchSize:
@@ -70,14 +81,16 @@ class BatchSize:
         """``work(size)``, repeated from its beginning with half the size after an out-of-memory error.
 
         Raises:
-            ExplorerError: even a batch of one does not fit.
+            ResourceError: even a batch of one does not fit.
         """
         while True:
             try:
                 return work(self.size)
-            except torch.OutOfMemoryError as error:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 if self.size == 1:
-                    raise ExplorerError(
+                    raise ResourceError(
                         "the device has too little memory for a batch of one: use a smaller input or --device cpu"
                     ) from error
             self.size = max(1, self.size // 2)

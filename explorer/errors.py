@@ -12,6 +12,10 @@ class ExplorerError(Exception):
     """
 
 
+class ResourceError(ExplorerError):
+    """The machine ran out of memory or of room: nothing is wrong with the request, and finished steps are kept."""
+
+
 class Cancelled(Exception):  # noqa: N818 - nothing went wrong
     """Raised inside long work, at the next report, when a person asked to stop."""
 

@@ -4,6 +4,7 @@ from explorer.recovery.batchnorm import recalibrate
 from explorer.recovery.distillation import Teacher
 from explorer.recovery.finetuning import EPOCHS, finetune
 from explorer.recovery.registry import RECOVERIES, Epoch, History, Recovery, recover, suitable
+from explorer.recovery.scratch import initialise
 
 __all__ = [
     "EPOCHS",
@@ -13,6 +14,7 @@ __all__ = [
     "Recovery",
     "Teacher",
     "finetune",
+    "initialise",
     "recalibrate",
     "recover",
     "suitable",

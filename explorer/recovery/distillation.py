@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating
 from explorer.evaluation.losses import model_loss
@@ -65,6 +66,7 @@ def distillation(
     device: torch.device,
     teacher: Teacher | None = None,
     report: Report = silent,
+    **unused: Any,
 ) -> History:
     if teacher is None:
         raise ExplorerError("recovery 'distill' needs a teacher: give the network before the cut, or use finetune")
@@ -90,7 +92,8 @@ class Imitation(Objective):
       to the teacher's where there are fewer (FitNets, Romero et al. 2015, arXiv:1412.6550), which begins at the least
       squares fit and is dropped at the end.
 
-    IFAP's code compares activations by L1; the relative square does not depend on their scale.
+    IFAP's code compares activations by L1; the relative square does not depend on their scale. Of processes that
+    share a batch each divides by ‖t‖² of its own share.
     """
 
     def __init__(self, teacher: Teacher, kind: str) -> None:
@@ -102,7 +105,8 @@ class Imitation(Objective):
     def ready(self, module: nn.Module, inputs: Tensor, device: torch.device) -> Iterator[list[nn.Parameter]]:
         with evaluating(self._teacher, device):
             with evaluating(module, device), torch.no_grad():
-                seen, wanted = (_look(network, inputs, self._taps) for network in (module, self._teacher))
+                pair, size = (module, self._teacher), BatchSize(len(inputs))
+                seen, wanted = size.retry(lambda n: [_look(network, inputs[:n], self._taps) for network in pair])
             self._projections = {
                 tap: nn.Parameter(least_squares(torch.stack(seen.features[tap]), torch.stack(there)))
                 for tap, there in wanted.features.items()

@@ -5,30 +5,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from explorer.device import BatchSize, training_precision
-from explorer.errors import ExplorerError
+from explorer.device import BatchSize
+from explorer.distributed import by_main
+from explorer.errors import ExplorerError, ResourceError
 from explorer.evaluation import Accuracy, Quality, evaluate, fetch
 from explorer.evaluation.batches import to_device
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import even_batches, recalibrate
 from explorer.recovery.registry import Epoch, History, recovery
 from explorer.recovery.training import (
+    Learner,
     Objective,
+    Regime,
+    accelerated,
     default_learning_rate,
     layout,
-    make_optimizer,
-    schedule,
     seeded,
     shifted,
+    synchronised,
 )
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 EPOCHS = 8
 TASK_LOSS = Objective()
+USUAL = Regime()
 
 
 @recovery(
@@ -62,6 +69,7 @@ def finetune(
     batch_size: int = 64,
     patience: int | None = None,
     objective: Objective = TASK_LOSS,
+    regime: Regime = USUAL,
     name: str = "finetune",
     report: Report = silent,
 ) -> History:
@@ -74,27 +82,38 @@ def finetune(
     A batch that does not fit in memory is summed from smaller ones, which is logged. The module comes back on
     its own device, in its own mode.
 
+    Processes that were launched together share every batch of `batch_size`, average their gradients and stay alike;
+    the main one validates for all. On CUDA batch norm sees the whole batch; elsewhere each process normalises its
+    share by the share's own statistics, and the running ones are averaged after every epoch.
+
     Args:
         patience: by default a third of the epochs, at least 4.
         learning_rate: the peak; by default see `default_learning_rate`.
         objective: what is made small; by default the task's loss.
+        regime: how it is made small; by default as above.
         name: of the recovery, for the history.
         report: gets `loss` (of the batch) and the task's metric (last validation) under its name after every batch.
 
     Raises:
         ExplorerError: fewer than two training samples, no validation sample, a bad number of epochs, the loss is
-            not finite, or not even the smallest batch fits in memory.
+            not finite, not even the smallest batch fits in memory, or too many processes share a batch.
     """
     if len(task.train) < 2 or len(task.validation) == 0:
         raise ExplorerError(f"recovery {name!r} needs training and validation data: give more data, or use none")
     if epochs < 1:
         raise ExplorerError(f"recovery {name!r} can't run for {epochs} epochs: use 1 or more, or recover with none")
     began, rate = perf_counter(), learning_rate or default_learning_rate(module)
-    if len(task.calibration) >= 2:
+    if regime.recalibrates and len(task.calibration) >= 2:
         recalibrate(module, task.calibration, device=device, seed=seed, report=part(report, 0, 0.05))
-    with _visiting(module, device), seeded(seed, device) as generator:
-        trainer = _Trainer(module, task, objective, device, epochs, rate, batch_size, generator, part(report, 0.05, 1))
-        with objective.ready(module, trainer.glance(), device) as further:
+    with (
+        accelerated(device) as accelerator,
+        _visiting(module, device),
+        seeded(seed, device, accelerator.process_index) as generator,
+    ):
+        trainer = _Trainer(
+            module, task, objective, regime, epochs, rate, batch_size, generator, accelerator, part(report, 0.05, 1)
+        )
+        with objective.ready(module, trainer.glance(), device) as further, synchronised(module, accelerator):
             trainer.run(max(4, -(-epochs // 3)) if patience is None else patience, further)
     return History(
         name,
@@ -127,11 +146,12 @@ class _Trainer:
     module: nn.Module
     task: Any
     objective: Objective
-    device: torch.device
+    regime: Regime
     epochs: int
     rate: float
     batch_size: int
     generator: torch.Generator
+    accelerator: "Accelerator"
     report: Report
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
@@ -139,13 +159,20 @@ class _Trainer:
     def glance(self) -> Tensor:
         """A batch of inputs from all over the training data, on the device."""
         places = torch.linspace(0, len(self.task.train) - 1, min(self.batch_size, len(self.task.train))).long()
-        return fetch(self.task.train, places)[0].to(self.device)
+        return fetch(self.task.train, places)[0].to(self.accelerator.device)
 
     def run(self, patience: int, further: list[nn.Parameter]) -> None:
         """Trains, and leaves the module with its best weights; `further` parameters are the objective's."""
-        self.optimizer = make_optimizer(self.module, self.rate, further)
+        self.optimizer = self.accelerator.prepare_optimizer(self.regime.optimizer(self.module, self.rate, further))
+        self.learner = self.accelerator.prepare_model(Learner(self.module, self.objective, further))
         self.micro = BatchSize(self.batch_size)
-        self.steps_per_epoch = len(self._batches())
+        batches = self._batches()
+        self.steps_per_epoch = len(batches)
+        if len(batches[-1]) < 2 * self.accelerator.num_processes > 2:
+            raise ExplorerError(
+                f"{self.accelerator.num_processes} processes can't share batches of {len(batches[-1])} samples: each "
+                "needs two, so launch fewer"
+            )
         self.start = self.latest = best = self._validate()
         kept, risen = self._snapshot(), 0
         for epoch in range(1, self.epochs + 1):
@@ -155,7 +182,7 @@ class _Trainer:
             rate, seconds = self.optimizer.param_groups[0]["lr"], perf_counter() - start
             self.history.append(Epoch(epoch, loss, found.value, found.loss, rate, seconds))
             risen = epoch if found.value > best.value else risen
-            if (found.value, -found.loss) > (best.value, -best.loss):
+            if not self.regime.chooses or (found.value, -found.loss) > (best.value, -best.loss):
                 best, kept, self.best_epoch = found, self._snapshot(), epoch
             if epoch - risen >= patience:
                 break
@@ -167,50 +194,78 @@ class _Trainer:
         return even_batches(order, self.batch_size)
 
     def _train(self, epoch: int) -> float:
-        """One epoch; the mean loss over its batches."""
+        """One epoch; the mean loss over its batches.
+
+        The processes draw the same batches and take their shares: a loader that `accelerate` shards would repeat
+        samples to fill the last batch, and draw in another order than one process does.
+        """
         self.module.train()
         total = 0.0
         for index, indices in enumerate(self._batches()):
             step = (epoch - 1) * self.steps_per_epoch + index
-            share = schedule(step, self.epochs * self.steps_per_epoch)
+            share = self.regime.share(step, self.epochs * self.steps_per_epoch)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate * share
-            inputs, labels = fetch(self.task.train, indices)
+            shares = [len(share) for share in indices.tensor_split(self.accelerator.num_processes)]
+            first = sum(shares[: self.accelerator.process_index])
+            inputs, labels = fetch(self.task.train, indices[first:][: shares[self.accelerator.process_index]])
             if self.task.kind == "image-classification":
-                inputs = shifted(inputs, self.generator)
-            loss = self._step(inputs, labels)
+                inputs = shifted(inputs, self.generator, len(indices), first)
+            loss = self._step(inputs, labels, len(indices))
             total += loss
             done = (step + 1) / (self.epochs * self.steps_per_epoch)
             metrics = {"loss": loss, self.task.metric: self.latest.value}
             self.report(done, f"epoch {epoch} of {self.epochs}", **metrics)
+        self._average_statistics()
         return total / self.steps_per_epoch
 
-    def _step(self, inputs: Tensor, labels: Any) -> float:
-        loss = self.micro.retry(lambda size: self._gradients(inputs, labels, size))
+    def _step(self, inputs: Tensor, labels: Any, whole: int) -> float:
+        """Learns from a share of a batch of `whole`; the loss of the whole."""
+        if self.accelerator.num_processes == 1:
+            loss = self.micro.retry(lambda size: self._gradients(inputs, labels, whole, size))
+        else:
+            loss = self._gradients_together(inputs, labels, whole)
         if not isfinite(loss):
             raise ExplorerError("the training loss is no longer finite: use a lower learning rate or cut less")
-        nn.utils.clip_grad_norm_(self.module.parameters(), 5.0)
+        self.accelerator.clip_grad_norm_(self.module.parameters(), 5.0)
         self.optimizer.step()
         return loss
 
-    def _gradients(self, inputs: Tensor, labels: Any, size: int) -> float:
-        """Leaves the gradients of the batch's mean loss, summed over parts of `size`; returns that loss."""
+    def _gradients_together(self, inputs: Tensor, labels: Any, whole: int) -> float:
+        """Like `_gradients`, in each process for its share; no process can repeat its own while the others wait."""
+        try:
+            loss = self._gradients(inputs, labels, whole, whole)
+        except torch.OutOfMemoryError as error:
+            raise ResourceError(
+                f"the device has too little memory for its share of a batch of {whole}: launch more processes, or a "
+                "single one, which goes on with smaller batches"
+            ) from error
+        return self.accelerator.reduce(torch.tensor(loss, device=self.accelerator.device), "sum").item()
+
+    def _gradients(self, inputs: Tensor, labels: Any, whole: int, size: int) -> float:
+        """Leaves the gradients of a batch's mean loss, in parts of `size`; returns the share of these samples in it."""
         self.optimizer.zero_grad(set_to_none=True)
-        total = 0.0
+        device, total = self.accelerator.device, 0.0
         for indices in even_batches(torch.arange(len(labels)), size):
             chosen = slice(int(indices[0]), int(indices[-1]) + 1)
-            with training_precision(self.device):
-                batch = inputs[chosen].to(self.device)
-                if batch.dim() == 4:
-                    batch = batch.to(memory_format=layout(self.device))
-                loss = self.objective(self.module, batch, to_device(labels[chosen], self.device))
-            (loss * (len(indices) / len(labels))).backward()
-            total += loss.item() * len(indices) / len(labels)
+            batch = inputs[chosen].to(device)
+            if batch.dim() == 4:
+                batch = batch.to(memory_format=layout(device))
+            loss = self.learner(batch, to_device(labels[chosen], device))
+            # Gradients become the mean over the processes, whose shares can differ by one sample.
+            self.accelerator.backward(loss * (len(indices) / whole * self.accelerator.num_processes))
+            total += loss.item() * len(indices) / whole
         return total
 
+    def _average_statistics(self) -> None:
+        if self.accelerator.num_processes > 1:
+            for buffer in self.module.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.accelerator.reduce(buffer, "mean"))
+
     def _validate(self) -> Accuracy | Quality:
-        kind, size = self.task.kind, 4 * self.batch_size
-        return evaluate(self.module, self.task.validation, kind=kind, device=self.device, batch_size=size)
+        kind, size, device = self.task.kind, 4 * self.batch_size, self.accelerator.device
+        return by_main(lambda: evaluate(self.module, self.task.validation, kind=kind, device=device, batch_size=size))
 
     def _snapshot(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}

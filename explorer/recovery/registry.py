@@ -51,7 +51,8 @@ class History:
 class Recovery:
     """A registered recovery. `needs` is "nothing", "calibration data" or "training data".
 
-    `function(module, task, *, epochs, seed, device, teacher, report) -> History` changes the module in place.
+    `function(module, task, *, epochs, seed, device, teacher, architecture, report) -> History` changes the module in
+    place.
     `unfit` names the kinds of tasks that it can't serve, with the reason.
     """
 
@@ -87,6 +88,7 @@ def recover(
     epochs: int | None = None,
     seed: int = 0,
     teacher: "Teacher | None" = None,
+    architecture: dict[str, Any] | None = None,
     report: Report = silent,
 ) -> History:
     """Applies the recovery called `name` to the module, in place.
@@ -94,12 +96,22 @@ def recover(
     Args:
         epochs: None for the recovery's own default.
         teacher: what distillation imitates.
+        architecture: what `explorer.sources.build` makes the network from, which training from scratch begins with.
 
     Raises:
         ExplorerError: see `suitable`.
     """
     function = suitable(name, task).function
-    return function(module, task, epochs=epochs, seed=seed, device=device, teacher=teacher, report=report)
+    return function(
+        module,
+        task,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        teacher=teacher,
+        architecture=architecture,
+        report=report,
+    )
 
 
 def suitable(name: str, task: Any) -> Recovery:

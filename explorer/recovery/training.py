@@ -5,14 +5,20 @@ import statistics
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import cos, pi
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.device import training_precision
+from explorer.distributed import placed
+from explorer.errors import ExplorerError
 from explorer.evaluation.losses import model_loss
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 SHIFT_UP_TO = 64  # pixels: the largest input on which a shift of two matters little to the content
 
@@ -31,6 +37,75 @@ class Objective:
     def __call__(self, module: nn.Module, inputs: Tensor, labels: Any) -> Tensor:
         """The mean loss of a batch on the device, differentiable."""
         return model_loss(module, inputs, labels)
+
+
+class Regime:
+    """How a training goes: its optimiser, its rates, and which epoch stays. The usual one, and the base of others."""
+
+    recalibrates = True  # batch norms, before the first epoch
+    chooses = True  # the best epoch; else the last stays, whatever its metric
+
+    def optimizer(self, module: nn.Module, rate: float, further: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return make_optimizer(module, rate, further)
+
+    def share(self, step: int, steps: int) -> float:
+        """Of the peak learning rate, at a step of the training's `steps`."""
+        return schedule(step, steps)
+
+
+class Learner(nn.Module):
+    """Objective and network as one module: all that is learnt is cast and averaged over processes alike.
+
+    What `accelerate` does to a module it does to this one, and the network stays as it was.
+    """
+
+    def __init__(self, module: nn.Module, objective: Objective, further: Iterable[nn.Parameter]) -> None:
+        super().__init__()
+        self.module, self.further = module, nn.ParameterList(further)
+        self._objective = objective
+
+    def forward(self, inputs: Tensor, labels: Any) -> Tensor:
+        return self._objective(self.module, inputs, labels)
+
+
+@contextmanager
+def accelerated(device: torch.device) -> Iterator["Accelerator"]:
+    """An accelerator for this device in the precision of training, which leaves nothing behind.
+
+    Raises:
+        ExplorerError: the processes were launched to share out the network itself.
+    """
+    from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+    from accelerate.utils import GradientAccumulationPlugin
+
+    # Heads that a loss leaves out have no gradients; running statistics are averaged once an epoch.
+    copies = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+    with placed(device):
+        accelerator = Accelerator(
+            mixed_precision=training_precision(device),
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # not the environment's
+            kwargs_handlers=[copies],
+        )
+        kind = accelerator.distributed_type
+        if kind not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+            raise ExplorerError(f"training can't share out a network by {kind.value}: launch plain processes")
+        yield accelerator
+
+
+@contextmanager
+def synchronised(module: nn.Module, accelerator: "Accelerator") -> Iterator[None]:
+    """Within it batch norms take their statistics over the batches of all processes; on CUDA alone it can be done."""
+    if accelerator.num_processes == 1 or accelerator.device.type != "cuda":
+        yield
+        return
+    norms = {name: part for name, part in module.named_modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)}
+    for name, norm in norms.items():
+        module.set_submodule(name, nn.SyncBatchNorm.convert_sync_batchnorm(norm))
+    try:
+        yield
+    finally:
+        for name, norm in norms.items():
+            module.set_submodule(name, norm)
 
 
 def is_transformer(module: nn.Module) -> bool:
@@ -85,12 +160,17 @@ def schedule(step: int, steps: int, warmup: float = 0.1) -> float:
     return 0.5 * (1 + cos(pi * (step - rise) / max(1, steps - rise)))
 
 
-def shifted(images: Tensor, generator: torch.Generator, pixels: int = 2) -> Tensor:
-    """Each image moved by up to `pixels` along both axes, the border repeated; inputs above 64 px as they are."""
+def shifted(
+    images: Tensor, generator: torch.Generator, whole: int | None = None, start: int = 0, pixels: int = 2
+) -> Tensor:
+    """Each image moved by up to `pixels` along both axes, the border repeated; inputs above 64 px as they are.
+
+    Of a batch of `whole` images these are those from `start` on, and they move as they would in it.
+    """
     count, _, height, width = images.shape
     if max(height, width) > SHIFT_UP_TO:
         return images
-    offsets = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator)
+    offsets = torch.randint(0, 2 * pixels + 1, (2, whole or count, 1), generator=generator)[:, start : start + count]
     rows = offsets[0] + torch.arange(height)
     columns = offsets[1] + torch.arange(width)
     padded = F.pad(images, (pixels,) * 4, mode="replicate")
@@ -99,14 +179,17 @@ def shifted(images: Tensor, generator: torch.Generator, pixels: int = 2) -> Tens
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[torch.Generator]:
-    """All random numbers inside follow from `seed`; those outside go on as if nothing had been drawn."""
+def seeded(seed: int, device: torch.device, process: int = 0) -> Iterator[torch.Generator]:
+    """All random numbers inside follow from `seed`; those outside go on as if nothing had been drawn.
+
+    The generator's are the same in all processes, the others (of dropout, for example) differ.
+    """
     numpy_state, python_state = np.random.get_state(), random.getstate()
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
+        torch.manual_seed(seed + process)
+        np.random.seed((seed + process) % 2**32)
+        random.seed(seed + process)
         try:
             yield torch.Generator().manual_seed(seed)
         finally:

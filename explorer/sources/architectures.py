@@ -19,10 +19,10 @@ from explorer.sources.zoo import ZOO
 FAMILIES = ("demo", "torchvision", "huggingface")
 
 
-def build(architecture: dict[str, Any]) -> nn.Module:
+def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
     """The untrained network of a description ``{"family": …, "name": …, "arguments": {…}}``, in eval mode.
 
-    Deterministic: random weights come from seed 0, and the caller's random state is left alone. Attention of
+    Deterministic: random weights come from `seed`, and the caller's random state is left alone. Attention of
     torchvision's transformers is replaced by `SelfAttention`, which has the same weights and can be cut.
 
     Raises:
@@ -38,7 +38,7 @@ def build(architecture: dict[str, Any]) -> nn.Module:
     if name not in names:
         raise unknown(f"{family} model", str(name), names)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         try:
             module = _MAKERS[family](name, arguments)
         except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:

@@ -212,10 +212,12 @@ def test_transformers_get_a_rate_by_their_width():
     assert default_learning_rate(nn.Sequential(nn.BatchNorm2d(4), nn.Linear(4, 4))) == 0.02
 
 
-def test_every_recovery_can_be_called_alike():
-    assert list(RECOVERIES) == ["none", "bn", "finetune", "distill"]
+def test_every_recovery_can_be_called_alike(monkeypatch):
+    assert list(RECOVERIES) == ["none", "bn", "finetune", "distill", "scratch"]
+    monkeypatch.setattr("explorer.recovery.scratch.build", lambda architecture, seed: net())
     for name in RECOVERIES:
-        history = recover(name, net(), task(), epochs=1, seed=0, device=CPU, teacher=Teacher(net()))
+        origin = {"teacher": Teacher(net()), "architecture": {}}
+        history = recover(name, net(), task(), epochs=1, seed=0, device=CPU, **origin)
         assert history.recovery == name
         assert history.to_json()["seconds"] >= 0
 

@@ -1,0 +1,75 @@
+"""Training from scratch: the cut network as nothing but a smaller network of its family."""
+
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvTransposeNd
+
+from explorer.errors import ExplorerError
+from explorer.progress import Report, silent
+from explorer.recovery.finetuning import finetune
+from explorer.recovery.registry import History, recovery
+from explorer.sources import build
+
+EPOCHS = 30  # as long as the bundled networks were trained
+
+
+@recovery(
+    "scratch",
+    "Training from scratch",
+    "Forgets the weights and trains a network of the cut widths from its random beginning: a smaller network of the "
+    "same family, and what pruning must beat. Takes several times as long as fine-tuning.",
+    "training data",
+)
+def training_from_scratch(
+    module: nn.Module,
+    task: Any,
+    *,
+    epochs: int | None,
+    seed: int,
+    device: torch.device,
+    architecture: dict[str, Any] | None = None,
+    report: Report = silent,
+    **unused: Any,
+) -> History:
+    if architecture is None:
+        raise ExplorerError(
+            "recovery 'scratch' needs the architecture that the network was cut from: give it, or use finetune"
+        )
+    initialise(module, architecture, seed)
+    epochs = EPOCHS if epochs is None else epochs
+    return finetune(module, task, epochs=epochs, seed=seed, device=device, name="scratch", report=report)
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, architecture: dict[str, Any], seed: int) -> None:
+    """Gives every parameter a fresh random value, and batch norms fresh statistics, in place.
+
+    The values are those of a newly built whole network, as many as fit, so that they follow the architecture's own
+    initialisation, which layers' `reset_parameters` would lose, and bare parameters (class tokens, positions, layer
+    scales) have theirs. A weight that sums over n of the whole layer's N inputs grows by ``√(N/n)``: what a layer
+    gives then spreads as in the whole network, where a corner of its weights alone would let signals fade from layer
+    to layer. Buffers that are no statistics belong to the architecture and stay.
+
+    Raises:
+        ExplorerError: see `explorer.sources.build`.
+    """
+    fresh = dict(build(architecture, seed=seed).named_parameters(remove_duplicate=False))
+    for path, layer in module.named_modules():
+        for name, parameter in layer.named_parameters(recurse=False):
+            whole = fresh[f"{path}.{name}" if path else name]
+            corner = whole[tuple(slice(size) for size in parameter.shape)]
+            parameter.copy_(corner * sqrt(_inputs(layer, name, whole) / _inputs(layer, name, parameter)))
+        if isinstance(layer, _BatchNorm):
+            layer.reset_running_stats()
+
+
+def _inputs(layer: nn.Module, name: str, parameter: torch.Tensor) -> int:
+    """How many channels a weight sums over; 1 for what is added, multiplied or looked up."""
+    if parameter.ndim < 2 or not name.endswith("weight") or isinstance(layer, nn.Embedding | nn.EmbeddingBag):
+        return 1
+    from_rows = isinstance(layer, _ConvTransposeNd) or type(layer).__name__ == "Conv1D"  # of transformers: (in, out)
+    return parameter.shape[0 if from_rows else 1]

@@ -1,0 +1,27 @@
+"""A run carried out by one process, or by all that were launched together."""
+
+from pathlib import Path
+from typing import Any
+
+from explorer.device import choose_device
+from explorer.distributed import assist, is_main, joined, shared
+from explorer.methods import METHODS, forgetful
+from explorer.progress import Report, silent
+from explorer.runs.execute import execute
+from explorer.runs.spec import Spec
+from explorer.runs.tracking import Tracker
+
+
+def execute_together(
+    spec: Spec, out: Path | None, report: Report = silent, *, resume: bool = False, tracker: Tracker | None = None
+) -> dict[str, Any] | None:
+    """See `execute`; of several processes the main one reports, writes and returns, the others give None.
+
+    Raises:
+        ExplorerError: as `execute`, or devices that can't work together.
+    """
+    with joined(choose_device(spec.device)):
+        if is_main():
+            return execute(spec, out, report, resume=resume, tracker=tracker)
+        assist(lambda: METHODS[spec.method].function(spec, silent, shared(forgetful)))
+        return None
