@@ -1,9 +1,12 @@
-"""Budgets: how much of every group goes, by hand or so that a target is met."""
+"""Budgets: how much of every group goes, by hand or so that targets are met."""
 
-from explorer.budget.allocation import Allocation, allocate, reachable
+from explorer.budget.allocation import Allocation, Reach, Step, allocate, feasible, reachable
 from explorer.budget.allocators import ALLOCATORS, Allocator, allocator
+from explorer.budget.curves import Curves
+from explorer.budget.latency_table import LatencyModel, LatencyTable
+from explorer.budget.limits import Meter
 from explorer.budget.normalisers import NORMALISERS, Normaliser
-from explorer.budget.target import Budget, Target, parse_ratio
+from explorer.budget.target import Budget, Target, amount, parse_ratio
 
 __all__ = [
     "ALLOCATORS",
@@ -11,10 +14,18 @@ __all__ = [
     "Allocation",
     "Allocator",
     "Budget",
+    "Curves",
+    "LatencyModel",
+    "LatencyTable",
+    "Meter",
     "Normaliser",
+    "Reach",
+    "Step",
     "Target",
     "allocate",
     "allocator",
+    "amount",
+    "feasible",
     "parse_ratio",
     "reachable",
 ]

@@ -1,15 +1,17 @@
-"""Sharing a target out among the groups so that the true cost meets it."""
+"""Sharing targets out among the groups so that the true cost meets them."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil, inf
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, gcd, inf
 
 import numpy as np
 
-from explorer.budget.allocators import ALLOCATORS, Allocator
+from explorer.budget.allocators import ALLOCATORS, Allocator, Case, departures
+from explorer.budget.curves import Curves
+from explorer.budget.limits import Limits, Meter
 from explorer.budget.normalisers import NORMALISERS, Normaliser
-from explorer.budget.search import nearest_prefix, refine
-from explorer.budget.target import Budget, Target
+from explorer.budget.search import refine, rounded
+from explorer.budget.target import Budget, Target, amount
 from explorer.criteria.scoring import Scores
 from explorer.errors import ExplorerError, unknown
 from explorer.structure.types import Structure
@@ -19,88 +21,173 @@ TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How far one target can be met: the least and the most of its quantity, and what is asked for, in its own unit."""
+
+    target: Target
+    lowest: float
+    whole: float
+    goal: float
+
+    @property
+    def feasible(self) -> bool:
+        return self.lowest <= self.goal * (1 + TOLERANCE)
+
+    def __str__(self) -> str:
+        kind = self.target.kind
+        lowest, whole = (f"{amount(kind, value)} ({value / self.whole:.1%})" for value in (self.lowest, self.whole))
+        answer = "can be met" if self.feasible else "can't be met"
+        return f"{self.target} {answer}: from {lowest} to {whole} is in reach"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to remove next: `units` more of one group, for what they save of every target's quantity.
+
+    `score` is the normalised score that they have, `drop` how far the group's curve falls for them (None: not
+    measured).
+    """
+
+    group: str
+    units: int
+    saves: dict[str, float]
+    score: float
+    drop: float | None
+
+
+@dataclass(frozen=True)
 class Allocation:
     """Which units of the original model to remove, and what that comes to.
 
     `remove` names only the groups that lose units; `budget` has the true fraction of every group, 0 for those that
-    stay whole. `achieved` is the fraction kept of what the target is about. `warnings` are sentences for a person.
+    stay whole. `achieved` is the fraction kept of what the target is about; of several targets, of the one that
+    binds. `costs` are what is left of every target's quantity, `reach` what was in reach, and `binding` the kinds of
+    the targets that nothing more could be kept under. `warnings` are sentences for a person.
     """
 
     remove: dict[str, tuple[int, ...]]
     budget: Budget
     achieved: float
     warnings: tuple[str, ...]
+    costs: dict[str, float] = field(default_factory=dict)
+    reach: tuple[Reach, ...] = ()
+    binding: tuple[str, ...] = ()
+    next_step: Callable[[], Step | None] = field(default=lambda: None, repr=False, compare=False)
 
 
 def allocate(
     name: str,
     structure: Structure,
     scores: Scores,
-    target: Target,
+    target: Target | Sequence[Target],
     *,
     normalise: str = "mean",
     minimum: float = MINIMUM,
     locked: Collection[str] | Mapping[str, int] = (),
+    meter: Meter | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    curves: Curves | None = None,
+    round_to: int = 1,
 ) -> Allocation:
-    """Removes the lowest scored units, shared among the groups by the allocator `name`, until `target` is met.
+    """Removes the lowest scored units, shared among the groups by the allocator `name`, until every target is met.
 
-    The cost comes within 1 % of the target (relative), or as near as whole units allow, which `warnings` then says.
-    Every group keeps `minimum`: below 1 a fraction of its units and at least one, else a number of units. Groups
-    without scores stay whole, and so do those that are `locked`, unless that is a mapping to the units they lose.
+    The cost comes within 1 % of a fraction (relative), or as near as whole units allow, which `warnings` then says.
+    Amounts, and each of several targets, are limits: the one that binds is met from below. Every group keeps
+    `minimum`: below 1 a fraction of its units and at least one, else a number of units. Groups without scores stay
+    whole, and so do those that are `locked`, unless that is a mapping to the units they lose.
+
+    Args:
+        meter: knows size and latency, where a target or the allocator is about them.
+        shapes: of the model's tensors, where the allocator needs them.
+        curves: measured sensitivity, where the allocator needs it.
+        round_to: the channels that stay of a group which loses any are a multiple of this.
 
     Raises:
-        ExplorerError: an unknown allocator, normaliser or group, an impossible minimum, scores of another model.
+        ExplorerError: an unknown allocator, normaliser or group, an impossible minimum, scores of another model, or
+            something is missing that the allocator or a target needs.
     """
     if name not in ALLOCATORS:
         raise unknown("allocation", name, ALLOCATORS)
     if normalise not in NORMALISERS:
         raise unknown("normaliser", normalise, NORMALISERS)
+    if round_to < 1:
+        raise ExplorerError(f"widths can't be rounded to multiples of {round_to}: give 8, 16 or 32, or 1 for none")
+    targets = (target,) if isinstance(target, Target) else tuple(target)
     held = dict(locked) if isinstance(locked, Mapping) else dict.fromkeys(locked, 0)
     _check(structure, scores, held)
+    _check_targets(targets)
+    strict = len(targets) > 1 or targets[0].amount is not None
+    near = TOLERANCE / 2 if strict else TOLERANCE
     free = [group for group in structure.groups if group in scores.groups and group not in held]
-    most = np.array([most_removable(structure, group, minimum) for group in free], dtype=int)
-    owners = removal_order(
-        ALLOCATORS[name], NORMALISERS[normalise], structure, {g: scores.groups[g] for g in free}, most
-    )
-    whole, goal = target.of(structure.cost()), target.keep * target.of(structure.cost())
-
-    def cost(removed: np.ndarray) -> int:
-        leaving = {**held, **dict(zip(free, removed.tolist(), strict=True))}
-        return target.of(structure.cost({group: structure.full[group] - n for group, n in leaving.items()}))
-
-    lowest = cost(most)
-    removed = most if lowest >= goal else nearest_prefix(owners, len(free), cost, goal)
-    if lowest < goal < whole:
-        removed = refine(removed, most, cost, goal, TOLERANCE)
+    limits = Limits(meter or Meter(structure), targets, free, held, margin=near if strict else 0.0)
+    most = _furthest(limits, structure, free, minimum, round_to)
+    ranked = {group: np.sort(NORMALISERS[normalise](scores.groups[group])) for group in free}
+    case = Case(structure, ranked, most, shapes, curves, limits)
+    ALLOCATORS[name].check(case)
+    removed, lowest = _met(ALLOCATORS[name], case, near, round_to), limits.costs(most)
     counts = {**held, **dict(zip(free, removed.tolist(), strict=True))}
-    achieved = cost(removed) / whole
+    costs = limits.costs(removed)
+    reach = _reach(targets, lowest, limits)
+    tightest = int(np.argmax(costs / limits.goals))
     return Allocation(
         {group: lowest_scored(scores.groups[group], n) for group, n in counts.items() if n},
         {group: counts.get(group, 0) / units for group, units in structure.full.items()},
-        achieved,
-        (
-            *_shortfall(target, achieved, lowest / whole, counts),
-            *_left_alone(structure, scores, held),
+        float(costs[tightest] / limits.whole[tightest]),
+        (*_shortfall(reach, costs, counts, round_to), *_left_alone(structure, scores, held)),
+        dict(zip(limits.kinds, costs.tolist(), strict=True)),
+        reach,
+        tuple(
+            kind
+            for kind, cost, goal in zip(limits.kinds, costs, limits.goals, strict=True)
+            if abs(cost / goal - 1) <= 2 * TOLERANCE
         ),
+        lambda: _next_step(case, removed, round_to),
     )
 
 
 def reachable(
-    structure: Structure, kind: str, minimum: float = MINIMUM, locked: Collection[str] = ()
+    structure: Structure,
+    kind: str,
+    minimum: float = MINIMUM,
+    locked: Collection[str] = (),
+    *,
+    meter: Meter | None = None,
 ) -> tuple[float, float]:
-    """The smallest and the largest fraction of `kind` ("params" or "macs") that a target can ask for.
+    """The smallest and the largest fraction of `kind` that a target can ask for; `meter` knows size and latency.
 
     Raises:
         ExplorerError: an unknown kind or group, an impossible minimum.
     """
-    target = Target(kind, 1.0)
     _check_names(locked, structure)
-    kept = {
-        group: units - most_removable(structure, group, minimum)
-        for group, units in structure.full.items()
-        if group not in locked
-    }
-    return target.of(structure.cost(kept)) / target.of(structure.cost()), 1.0
+    free = [group for group in structure.groups if group not in locked]
+    limits = Limits(meter or Meter(structure), [Target(kind, 1.0)], free, {})
+    lowest = limits.costs(_furthest(limits, structure, free, minimum))
+    return float(lowest[0] / limits.whole[0]), 1.0
+
+
+def feasible(
+    structure: Structure,
+    targets: Sequence[Target],
+    minimum: float = MINIMUM,
+    locked: Collection[str] = (),
+    *,
+    meter: Meter | None = None,
+    round_to: int = 1,
+) -> tuple[Reach, ...]:
+    """What of each target is in reach, before anything is scored: all of them together, or none, can be met.
+
+    Together, since less of a group never costs more params, MACs or bytes; latency is taken at the widths at which
+    each group is fastest.
+
+    Raises:
+        ExplorerError: an unknown group, an impossible minimum, or a meter that does not know a target's quantity.
+    """
+    _check_names(locked, structure)
+    _check_targets(targets)
+    free = [group for group in structure.groups if group not in locked]
+    limits = Limits(meter or Meter(structure), targets, free, {})
+    lowest = limits.costs(_furthest(limits, structure, free, minimum, round_to))
+    return _reach(targets, lowest, limits)
 
 
 def most_removable(structure: Structure, group: str, minimum: float) -> int:
@@ -129,13 +216,91 @@ def removal_order(
     structure: Structure,
     scores: dict[str, np.ndarray],
     most: np.ndarray,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> np.ndarray:
-    """The index of the group that loses a unit, for every removal from the first to the last possible one."""
-    ranked = {name: np.sort(normaliser(values)) for name, values in scores.items()}
-    times = allocator.function(structure, ranked)
-    leaving = [np.stack([times[name][:n], ranked[name][:n]]) for name, n in zip(scores, most, strict=True)]
-    time, worth = np.concatenate(leaving, axis=1) if leaving else np.empty((2, 0))
-    return np.repeat(np.arange(len(most)), most)[np.lexsort((worth, time))]
+    """The index of the group that loses a unit, for every removal from the first to the last possible one.
+
+    Raises:
+        ExplorerError: the allocator has no order of its own, since it needs a target; or needs shapes.
+    """
+    case = Case(structure, {name: np.sort(normaliser(values)) for name, values in scores.items()}, most, shapes)
+    if allocator.order is None:
+        orders = [name for name, each in ALLOCATORS.items() if each.order is not None]
+        raise ExplorerError(f"allocation {allocator.name!r} can't go in steps: use {', '.join(orders)}")
+    allocator.check(case)
+    return departures(allocator.order(case), case)
+
+
+def _met(allocator: Allocator, case: Case, near: float, round_to: int) -> np.ndarray:
+    """Units that each free group loses, (groups,): the allocator's, moved a little where that comes nearer."""
+    limits, most = case.limits, case.most
+    if limits.load(most) >= 1:
+        return most
+    if limits.load(np.zeros_like(most)) <= 1:
+        return np.zeros_like(most)
+    removed = allocator.removed(case)
+    if round_to == 1:
+        return refine(removed, most, limits.load, 1.0, near)
+    full = np.array([case.structure.full[name] for name in case.ranked])
+    step = _steps(case, round_to)
+    return refine(rounded(removed, most, step, full), most, limits.load, 1.0, near, step=step, full=full)
+
+
+def _reach(targets: Sequence[Target], lowest: np.ndarray, limits: Limits) -> tuple[Reach, ...]:
+    bounds = zip(targets, lowest.tolist(), limits.whole.tolist(), strict=True)
+    return tuple(Reach(target, low, whole, target.goal(whole)) for target, low, whole in bounds)
+
+
+def _furthest(
+    limits: Limits, structure: Structure, free: Sequence[str], minimum: float, round_to: int = 1
+) -> np.ndarray:
+    """The most units that each free group can lose, (groups,); for latency no more than makes it faster."""
+    most = []
+    for name in free:
+        count, units = most_removable(structure, name, minimum), structure.full[name]
+        step = round_to // gcd(round_to, structure.groups[name].unit)
+        allowed = [n for n in range(1, count + 1) if (units - n) % step == 0]
+        most.append(max(allowed, default=0))
+    if "latency" not in limits.kinds:
+        return np.array(most, dtype=int)
+    model = limits.meter.latency
+    if model is None:
+        limits.meter("latency", {})
+    fastest = []
+    for name, count in zip(free, most, strict=True):
+        units, step = structure.full[name], round_to // gcd(round_to, structure.groups[name].unit)
+        widths = sorted({units, *(n for n in range(units - count, units) if n % step == 0)})
+        fastest.append(units - model.fastest(name, widths))
+    if limits.load(np.array(most, dtype=int)) <= 1 and len(limits.kinds) > 1:
+        return np.array(most, dtype=int)
+    return np.array(fastest, dtype=int)
+
+
+def _steps(case: Case, round_to: int) -> np.ndarray:
+    """In units, what the number that stays of each free group must be a multiple of, (groups,)."""
+    units = [case.structure.groups[name].unit for name in case.ranked]
+    return np.array([round_to // gcd(round_to, unit) for unit in units])
+
+
+def _next_step(case: Case, removed: np.ndarray, round_to: int) -> Step | None:
+    """The single step that saves the most of the limits for the score that it gives up; None where none is left."""
+    limits, step, best = case.limits, _steps(case, round_to), None
+    now, weight = limits.costs(removed), limits.weight(removed)
+    for index, (name, worth) in enumerate(case.ranked.items()):
+        here, units = int(removed[index]), case.structure.full[name]
+        there = next((n for n in range(here + 1, case.most[index] + 1) if (units - n) % step[index] == 0), None)
+        if there is None:
+            continue
+        further = removed.copy()
+        further[index] = there
+        score, gain = float(worth[here:there].sum()), weight - limits.weight(further)
+        value = gain / score if score > 0 else inf if gain > 0 else 0.0
+        if best is None or value > best[0]:
+            saves = dict(zip(limits.kinds, (now - limits.costs(further)).tolist(), strict=True))
+            curves = case.curves
+            drop = None if curves is None else curves.drop(name, there) - curves.drop(name, here)
+            best = value, Step(name, there - here, saves, score, drop)
+    return None if best is None else best[1]
 
 
 def _check(structure: Structure, scores: Scores, held: Mapping[str, int]) -> None:
@@ -161,19 +326,35 @@ def _check_names(names: Collection[str], structure: Structure) -> None:
             raise unknown("group", name, structure.groups)
 
 
-def _shortfall(target: Target, achieved: float, lowest: float, counts: dict[str, int]) -> list[str]:
+def _check_targets(targets: Sequence[Target]) -> None:
+    kinds = [target.kind for target in targets]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise ExplorerError(f"{kind} has two targets: give one")
+    if not targets:
+        raise ExplorerError("there is no target: say what to keep, such as macs=0.5")
+
+
+def _shortfall(reach: Sequence[Reach], costs: np.ndarray, counts: Mapping[str, int], round_to: int) -> list[str]:
     """What the allocation falls short of."""
-    if target.keep == 1:
-        return ["nothing is removed: the target keeps everything"]
+    if not any(counts.values()) and all(each.goal >= each.whole for each in reach):
+        return [f"nothing is removed: the {'target keeps' if len(reach) == 1 else 'targets keep'} everything"]
     sentences = []
     if not any(counts.values()):
         sentences.append("nothing is removed: no group can lose a unit without passing the target or its minimum")
-    if abs(achieved - target.keep) > TOLERANCE * target.keep:
-        if achieved <= lowest:
-            reason = f"{target.kind}={lowest:.3g} is the least while every group keeps its minimum"
+    alone = len(reach) == 1 and reach[0].target.amount is None
+    for each, cost in zip(reach, costs, strict=True):
+        achieved, goal, kind = cost / each.whole, each.goal / each.whole, each.target.kind
+        missed = achieved - goal if each.target.amount is None else max(achieved - goal, 0.0)
+        if (abs(missed) if alone else missed) <= TOLERANCE * goal:
+            continue
+        if cost <= each.lowest:
+            reason = f"{kind}={each.lowest / each.whole:.3g} is the least while every group keeps its minimum"
+        elif round_to > 1:
+            reason = f"multiples of {round_to} channels are too large to come nearer"
         else:
             reason = "single units are too large to come nearer"
-        sentences.append(f"{target} is not met, the nearest feasible is {target.kind}={achieved:.3g}: {reason}")
+        sentences.append(f"{each.target} is not met, the nearest feasible is {kind}={achieved:.3g}: {reason}")
     return sentences
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from explorer.criteria.lamp import lamp_scores
+
 Function = Callable[[np.ndarray], np.ndarray]
 
 
@@ -67,3 +69,14 @@ def euclidean(scores: np.ndarray) -> np.ndarray:
 @normaliser("rank", "Rank", "The share of the group's units that score no higher: only the order in a group is left.")
 def rank(scores: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.sort(scores), scores, side="right") / len(scores)
+
+
+@normaliser(
+    "lamp",
+    "LAMP",
+    "A score over the sum of those that are no smaller: the best unit of every group has 1, and of many equal ones "
+    "most look small. Scores below zero are first raised by the lowest.",
+)
+def lamp(scores: np.ndarray) -> np.ndarray:
+    """``x_u / Σ_{v ≥ u} x_v`` (Lee et al. 2021, arXiv:2010.07611), u in ascending order."""
+    return lamp_scores(scores - min(0.0, scores.min()))

@@ -76,16 +76,17 @@ def _times(module: nn.Module, inputs: Tensor, warmup: int, seconds: float, repor
         return perf_counter() - start > share * seconds
 
     while warm == 0 or (warm < warmup and not spent(0.5)):
-        _once(module, inputs)
+        time_once(module, inputs)
         warm += 1
         report(0.0, f"warming up with batches of {len(inputs)}")
     while not times or (len(times) < MOST and not spent(1 if len(times) >= FEWEST else 2)):
-        times.append(_once(module, inputs))
+        times.append(time_once(module, inputs))
         report(min(1.0, (perf_counter() - start) / seconds), f"timing batches of {len(inputs)}")
     return times
 
 
-def _once(module: nn.Module, inputs: Tensor) -> float:
+def time_once(module: nn.Module, inputs: Tensor) -> float:
+    """Seconds of one forward pass, the device's queue included."""
     synchronise(inputs.device)
     start = perf_counter()
     module(inputs)

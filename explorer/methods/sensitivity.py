@@ -1,27 +1,36 @@
 """Sensitivity curves: what accuracy is left when one group alone loses a share of its units."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
 
+from explorer.cache import Entry, tensor_digest, weights_digest
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluate
+from explorer.evaluation import Live, fetch
 from explorer.methods import steps
 from explorer.progress import Report, part, silent
-from explorer.pruning import Plan, cut, mask, plan_from_budget
+from explorer.pruning import Plan, plan_from_budget
 
 if TYPE_CHECKING:
     from explorer.runs.spec import Spec
 
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
+WITNESSES = 16  # samples by which data is told apart that another file with the same name could hold
+BATCH = 256
 
 
-def sensitivity(spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report = silent) -> dict[str, Any]:
+def sensitivity(
+    spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report = silent, *, anew: bool = False
+) -> dict[str, Any]:
     """The task's validation metric for every group and ratio, the lowest-scored units removed, without recovery.
 
-    Groups are masked where that equals the cut, else cut.
+    Groups are masked where that equals the cut, else cut. Every point is kept in the cache as soon as it is measured,
+    by the model's weights, the data and the units that leave: an interrupted call goes on where it stopped, and other
+    ratios, criteria and seeds share the points that they have in common. `anew` measures all of them again.
 
     Returns:
         ``{criterion, metric, samples, base, groups: {name: [{ratio, removed, METRIC}]}, skipped: {name: reason}}``
@@ -29,19 +38,38 @@ def sensitivity(spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report =
 
     Raises:
         ExplorerError: a ratio out of range, or data whose accuracy means nothing.
+        Cancelled: the report asked to stop; the finished points are kept.
     """
-    for ratio in ratios:
-        if not 0 < ratio < 1:
-            raise ExplorerError(f"ratio {ratio:g} can't be tried: give fractions above 0 and below 1")
     subject = steps.open_subject(spec, part(report, 0.0, 0.05))
-    if not subject.task.measured:
-        raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
+    _check(subject, spec, ratios)
     scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
-    base = _quality(subject, subject.module, part(report, 0.2, 0.25))
+    return measure_curves(subject, spec, scores, ratios, part(report, 0.2, 1.0), anew=anew)
+
+
+def measure_curves(
+    subject: steps.Subject,
+    spec: "Spec",
+    scores: Scores,
+    ratios: Sequence[float] = RATIOS,
+    report: Report = silent,
+    *,
+    anew: bool = False,
+) -> dict[str, Any]:
+    """The same for a model that is open and scored."""
+    _check(subject, spec, ratios)
+    metric = Points(subject, anew=anew)
+    base = metric(Plan(spec.model), part(report, 0.0, 0.05))
     curves: dict[str, list[dict[str, Any]]] = {}
     for index, name in enumerate(scores.groups):
-        stretch = [0.25 + 0.75 * (index + i) / len(scores.groups) for i in (0, 1)]
-        curves[name] = _curve(subject, scores, name, ratios, base, part(report, *stretch))
+        unit, points = subject.structure.groups[name].unit, []
+        for place, ratio in enumerate(ratios):
+            done = (index + place / len(ratios)) / len(scores.groups)
+            report(0.05 + 0.95 * done, f"{name} at {ratio:.0%}")
+            plan = plan_from_budget(subject.structure, scores.groups, {name: ratio}, spec.model)
+            stretch = part(report, 0.05 + 0.95 * done, 0.05 + 0.95 * (done + 1 / len(ratios) / len(scores.groups)))
+            removed = len(plan.remove.get(name, ())) * unit
+            points.append({"ratio": ratio, "removed": removed, subject.task.metric: metric(plan, stretch)})
+        curves[name] = points
     return {
         "criterion": spec.criterion,
         "metric": subject.task.metric,
@@ -52,32 +80,78 @@ def sensitivity(spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report =
     }
 
 
-def _curve(
-    subject: steps.Subject, scores: Scores, name: str, ratios: Sequence[float], base: float, report: Report
-) -> list[dict[str, Any]]:
-    group = subject.structure.groups[name]
-    points, known = [], {0: base}
-    for index, ratio in enumerate(ratios):
-        plan = plan_from_budget(subject.structure, scores.groups, {name: ratio}, subject.loaded.ref)
-        removed = len(plan.remove.get(name, ()))
-        if removed not in known:
-            stage = part(report, index / len(ratios), (index + 1) / len(ratios))
-            known[removed] = _quality_without(subject, plan, group.exact, _titled(stage, f"{name} at {ratio:.0%}"))
-        points.append({"ratio": ratio, "removed": removed * group.unit, subject.task.metric: known[removed]})
-    return points
-
-
-def _titled(report: Report, title: str) -> Report:
-    return lambda fraction, message, **metrics: report(fraction, f"{title}: {message}", **metrics)
-
-
-def _quality_without(subject: steps.Subject, plan: Plan, exact: bool, report: Report) -> float:
-    smaller = (
-        mask(subject.module, subject.structure, plan) if exact else cut(subject.module, subject.structure, plan).module
+def cached_curves(
+    subject: steps.Subject, spec: "Spec", scores: Scores, ratios: Sequence[float] = RATIOS
+) -> dict[str, Any] | None:
+    """The same if all of it has been measured before, else None."""
+    points = Points(subject)
+    plans = (
+        plan_from_budget(subject.structure, scores.groups, {name: ratio}, spec.model)
+        for name in scores.groups
+        for ratio in ratios
     )
-    return _quality(subject, smaller, report)
+    if not subject.task.measured or not all(map(points.known, (Plan(spec.model), *plans))):
+        return None
+    return measure_curves(subject, spec, scores, ratios)
 
 
-def _quality(subject: steps.Subject, module: nn.Module, report: Report) -> float:
-    task = subject.task
-    return evaluate(module, task.validation, kind=task.kind, device=subject.device, report=report).value
+def sparklines(document: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """The curves as the board draws them: the metric by the fraction of the group that leaves, from none of it."""
+    metric, base = document["metric"], document["base"]
+    return {
+        name: [(0.0, base), *((point["ratio"], point[metric]) for point in points)]
+        for name, points in document["groups"].items()
+    }
+
+
+def _check(subject: steps.Subject, spec: "Spec", ratios: Sequence[float]) -> None:
+    for ratio in ratios:
+        if not 0 < ratio < 1:
+            raise ExplorerError(f"ratio {ratio:g} can't be tried: give fractions above 0 and below 1")
+    if not subject.task.measured:
+        raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
+
+
+class Points:
+    """The validation metric of plans for one model and data, each kept in the cache once it is measured.
+
+    Args:
+        anew: what is kept is measured again.
+    """
+
+    def __init__(self, subject: steps.Subject, *, anew: bool = False) -> None:
+        self._subject, self._live = subject, None
+        data = subject.task.validation
+        inputs, labels = fetch(data, torch.arange(min(WITNESSES, len(data))))
+        witnesses = [subject.task.ref, len(data), tensor_digest(inputs), str(labels)]
+        key = {"weights": weights_digest(subject.module), "data": witnesses, "metric": subject.task.metric}
+        self._entry = Entry("sensitivity", key)
+        self._values: dict[str, float] = {} if anew else self._entry.read()
+
+    def known(self, plan: Plan) -> bool:
+        """Whether it has been measured."""
+        return _name(plan) in self._values
+
+    def __call__(self, plan: Plan, report: Report = silent) -> float:
+        """The metric under the plan."""
+        name = _name(plan)
+        if name not in self._values:
+            if self._live is None:  # reads all data
+                task = self._subject.task
+                self._live = Live(
+                    self._subject.module,
+                    self._subject.structure,
+                    task.validation,
+                    kind=task.kind,
+                    device=self._subject.device,
+                    batch_size=BATCH,
+                )
+            self._values[name] = self._live.evaluate(plan, report).quality.value
+            self._entry.write(self._values)
+        return self._values[name]
+
+
+def _name(plan: Plan) -> str:
+    """A point of a curve, by the units that leave, whichever criterion chose them."""
+    units = json.dumps(sorted(plan.remove.items()))
+    return hashlib.sha256(units.encode()).hexdigest()[:24]

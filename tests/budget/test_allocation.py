@@ -1,6 +1,7 @@
 """Allocation, on worked numbers and on random networks."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate, reachable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from tests.budget.chains import chain, scores
+from tests.budget.chains import chain, everything, scores
 
 WIDE = chain([64, 128, 256], [256, 64, 16])
 
@@ -19,7 +20,7 @@ networks = st.lists(st.integers(1, 80), min_size=1, max_size=7).flatmap(
         chain, st.just(widths), st.lists(st.integers(1, 256), min_size=len(widths), max_size=len(widths))
     )
 )
-wishes = st.builds(Target, st.sampled_from(["params", "macs"]), st.floats(0.05, 1.0))
+wishes = st.builds(Target, st.sampled_from(["params", "macs", "size"]), st.floats(0.05, 1.0))
 names = st.sampled_from(sorted(ALLOCATORS))
 normalisers = st.sampled_from(sorted(NORMALISERS))
 
@@ -29,19 +30,21 @@ def kept(structure, allocation):
 
 
 def fraction(structure, allocation, kind):
-    return getattr(structure.cost(kept(structure, allocation)), kind) / getattr(structure.cost(), kind)
+    meter = everything(structure)["meter"]
+    return meter(kind, kept(structure, allocation)) / meter(kind, {})
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=120)
 @given(networks, wishes, names, normalisers, st.integers(0, 99), st.sampled_from([0.0, 0.1, 0.5, 1, 3]), st.data())
 def test_what_holds_for_every_allocation(structure, target, name, normalise, seed, minimum, data):
     locked = data.draw(st.sets(st.sampled_from(sorted(structure.groups)), max_size=2))
     worth = scores(structure, seed)
-    found = allocate(name, structure, worth, target, normalise=normalise, minimum=minimum, locked=locked)
+    extra = everything(structure, seed)
+    found = allocate(name, structure, worth, target, normalise=normalise, minimum=minimum, locked=locked, **extra)
     least = {
         g: max(1, int(np.ceil(round(minimum * n, 9))) if minimum < 1 else minimum) for g, n in structure.full.items()
     }
-    lowest, highest = reachable(structure, target.kind, minimum, locked)
+    lowest, highest = reachable(structure, target.kind, minimum, locked, meter=extra["meter"])
 
     assert found.achieved == pytest.approx(fraction(structure, found, target.kind))
     assert lowest - 1e-12 <= found.achieved <= highest
@@ -55,29 +58,32 @@ def test_what_holds_for_every_allocation(structure, target, name, normalise, see
     assert {g: len(found.remove.get(g, ())) / n for g, n in structure.full.items()} == found.budget
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
 @given(networks, names, st.floats(0.1, 1), st.floats(0.1, 1), st.integers(0, 99))
 def test_keeping_more_never_costs_less(structure, name, one, other, seed):
     less, more = sorted([one, other])
     worth = scores(structure, seed)
-    small, large = (allocate(name, structure, worth, Target("macs", keep)).achieved for keep in (less, more))
+    extra = everything(structure, seed)
+    small, large = (allocate(name, structure, worth, Target("macs", keep), **extra).achieved for keep in (less, more))
     assert small <= large + 0.01 * more  # within the tolerance, single units may be traded for a closer hit
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 @given(networks, names, st.integers(0, 99))
 def test_a_target_below_the_reachable_gives_the_minimum_and_says_so(structure, name, seed):
     lowest, _ = reachable(structure, "params")
-    found = allocate(name, structure, scores(structure, seed), Target("params", lowest / 2))
+    found = allocate(name, structure, scores(structure, seed), Target("params", lowest / 2), **everything(structure))
     assert found.achieved == pytest.approx(lowest)
     assert any("nearest feasible" in text for text in found.warnings)
 
 
-@pytest.mark.parametrize("kind", ["params", "macs"])
-@pytest.mark.parametrize("keep", [0.9, 0.5, 0.2, 0.05])
+@pytest.mark.parametrize(
+    ("kind", "keep"),
+    [*product(["params", "macs", "size"], [0.9, 0.5, 0.2, 0.05]), ("latency", 0.7), ("latency", 0.4)],
+)
 @pytest.mark.parametrize("name", sorted(ALLOCATORS))
 def test_wide_networks_meet_every_target_within_a_percent(name, keep, kind):
-    found = allocate(name, WIDE, scores(WIDE), Target(kind, keep))
+    found = allocate(name, WIDE, scores(WIDE), Target(kind, keep), **everything(WIDE))
     assert found.achieved == pytest.approx(keep, rel=0.01)
     assert found.warnings == ()
 

@@ -17,6 +17,7 @@ SCORES = np.array([3.0, 1.0, 4.0, 0.0])
         ("max", [3 / 4, 1 / 4, 1, 0]),
         ("l2", np.array([3, 1, 4, 0]) / np.sqrt(26)),
         ("rank", [3 / 4, 2 / 4, 1, 1 / 4]),
+        ("lamp", [3 / 7, 1 / 8, 1, 0]),
     ],
 )
 def test_worked_numbers(name, expected):
@@ -35,3 +36,8 @@ def test_order_and_finiteness_survive(name, scores):
 
 def test_ties_share_a_rank():
     np.testing.assert_allclose(NORMALISERS["rank"](np.array([1.0, 1.0, 2.0])), [2 / 3, 2 / 3, 1])
+
+
+def test_lamp_of_equal_and_of_negative_scores():
+    np.testing.assert_allclose(NORMALISERS["lamp"](np.array([2.0, 2.0, 2.0])), [1 / 3, 1 / 2, 1])
+    np.testing.assert_allclose(NORMALISERS["lamp"](np.array([-1.0, 2.0, 0.0])), [0, 1, 1 / 4])

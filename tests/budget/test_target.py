@@ -22,8 +22,11 @@ def test_targets(text, kind, keep):
         ("macs=half", "write what to keep"),
         ("macs=nan", "write what to keep"),
         ("macs", "write what to keep"),
-        ("latency=0.5", "targets for latency are not available yet"),
-        ("size=10MB", "targets for size are not available yet"),
+        ("size=2TB", "unknown unit of size 'TB'"),
+        ("macs=3ms", "unknown unit of macs 'ms'"),
+        ("size=0MB", "can't be kept"),
+        ("latency=3", "or an amount, such as latency=3ms"),
+        ("macs=150%", "can't be kept"),
         ("mcas=0.5", "did you mean macs"),
         ("", "write what to keep"),
     ],
@@ -33,6 +36,35 @@ def test_impossible_targets(text, message):
         Target.parse(text)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "amount"),
+    [
+        ("size=2MB", "size", 2e6),
+        ("size = 1.5 MiB", "size", 1.5 * 2**20),
+        ("macs=1.5G", "macs", 1.5e9),
+        ("params=300k", "params", 3e5),
+        ("latency=0.8ms", "latency", 0.8),
+        ("latency=250us", "latency", 0.25),
+    ],
+)
+def test_amounts(text, kind, amount):
+    target = Target.parse(text)
+    assert target == Target(kind, amount=amount)
+    assert target.goal(whole=1.0) == amount
+    assert Target.parse(f"{kind}={target.value}") == target
+
+
+def test_percent_is_a_fraction():
+    assert Target.parse("size=40%") == Target("size", 0.4)
+    assert Target("size", 0.4).goal(whole=50.0) == 20.0
+
+
+@pytest.mark.parametrize("given", [{}, {"keep": 0.5, "amount": 3.0}])
+def test_a_target_is_a_fraction_or_an_amount(given):
+    with pytest.raises(ExplorerError, match="either a fraction or an amount"):
+        Target("size", **given)
 
 
 def test_ratios():

@@ -1,0 +1,89 @@
+"""What was measured once is kept between runs: small JSON files that may be deleted at any time."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import ExplorerError
+from explorer.strict_json import dumps
+
+
+def folder() -> Path:
+    """``$EXPLORER_CACHE``, else ``~/.cache/pruning-explorer``."""
+    return Path(os.environ.get("EXPLORER_CACHE") or Path.home() / ".cache" / "pruning-explorer")
+
+
+class Entry:
+    """One JSON object in the cache, found by everything that it depends on."""
+
+    def __init__(self, kind: str, key: Mapping[str, Any]) -> None:
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        self.path = folder() / kind / f"{digest}.json"
+
+    def read(self) -> dict[str, Any]:
+        """What was kept; empty where there is nothing that can be read."""
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def write(self, document: Mapping[str, Any]) -> None:
+        """Keeps the document in the place of what was there: whole or not at all.
+
+        Raises:
+            ExplorerError: the folder can't be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with _replacing(self.path) as file:
+                file.write_text(dumps(document), encoding="utf-8")
+        except OSError as error:
+            raise ExplorerError(
+                f"can't write to the cache {self.path.parent}: {error.strerror}; set EXPLORER_CACHE to another folder"
+            ) from None
+
+    def forget(self) -> None:
+        """Deletes what was kept."""
+        self.path.unlink(missing_ok=True)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Changes when any parameter or buffer does."""
+    found = hashlib.blake2b(digest_size=16)
+    for name, tensor in module.state_dict().items():
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(_bytes(tensor))
+    return found.hexdigest()
+
+
+def tensor_digest(*tensors: Tensor) -> str:
+    """Changes when any value does."""
+    found = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        found.update(_bytes(tensor))
+    return found.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,211 @@
+"""Targets shared out for a model that is open: with everything that has to be measured for it, and what came of it."""
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from explorer.budget import (
+    ALLOCATORS,
+    Allocation,
+    Curves,
+    LatencyModel,
+    Meter,
+    Reach,
+    Target,
+    allocate,
+    feasible,
+)
+from explorer.criteria import Scores
+from explorer.evaluation.size import size_model
+from explorer.methods import steps
+from explorer.methods.latency import Stopwatch
+from explorer.methods.sensitivity import Points, cached_curves, measure_curves
+from explorer.progress import Report, part, silent
+from explorer.pruning import Plan
+
+if TYPE_CHECKING:
+    from explorer.runs.spec import Spec
+
+NEAR = 0.05  # of a latency target, within which the cut network is timed
+CORRECTIONS = 4  # of the prediction, by what cut networks take
+
+
+class Budgeting:
+    """One model and spec, with the quantities that its targets and its allocator are about.
+
+    Size is a closed form. Latency is timed and sensitivity is measured when first needed, unless the cache has them.
+    """
+
+    def __init__(self, subject: steps.Subject, spec: "Spec") -> None:
+        self.subject, self.spec, self.targets = subject, spec, spec.targets()
+        self._watch: Stopwatch | None = None
+        self._meter: Meter | None = None
+
+    def meter(self, report: Report = silent) -> Meter:
+        """What knows the quantities; times the network where one of them is latency."""
+        if self._meter is None:
+            subject, spec = self.subject, self.spec
+            kinds = {target.kind for target in self.targets}
+            size = size_model(subject.module, subject.structure) if "size" in kinds else None
+            latency = None
+            if "latency" in kinds or "latency" in ALLOCATORS[spec.allocate].needs:
+                self._watch = Stopwatch(
+                    subject.module,
+                    subject.structure,
+                    subject.loaded.example(spec.batch),
+                    runtime=spec.runtime,
+                    device=subject.device,
+                    minimum=spec.minimum,
+                )
+                latency = LatencyModel(self._watch.table(report), subject.structure)
+            self._meter = Meter(subject.structure, size, latency)
+        return self._meter
+
+    def reach(self, report: Report = silent) -> tuple[Reach, ...]:
+        """What of every target can be had, before anything is scored."""
+        spec = self.spec
+        return feasible(
+            self.subject.structure,
+            self.targets,
+            spec.minimum,
+            spec.locked,
+            meter=self.meter(report),
+            round_to=spec.round_to,
+        )
+
+    def share_out(self, scores: Scores, report: Report = silent) -> tuple[Allocation, dict[str, Any]]:
+        """The allocation, and what is known about it.
+
+        A latency target is corrected by what the cut network really takes, until that is within 5 % of it.
+
+        Returns:
+            With the allocation ``{allocate, reach, costs, binding, next, latency, effect}``: `reach` ``[{target, kind,
+            lowest, whole, goal, feasible}]`` and `costs` in parameters, MACs, bytes and milliseconds; `next`
+            ``{group, units, saves, score, drop}``; `latency` ``{runtime, batch, whole_ms, predicted_ms, measured_ms,
+            tried}``; `effect` ``{metric, base, predicted, measured}``, the sum of the groups' measured drops beside
+            what the whole plan gives on the validation split. The last three may be None.
+
+        Raises:
+            ExplorerError: see `allocate`.
+            Cancelled: the report asked to stop.
+        """
+        meter = self.meter(part(report, 0.0, 0.4))
+        curves = self._curves(scores, part(report, 0.4, 0.8))
+        found, latency = self._within(scores, meter, curves, part(report, 0.8, 0.95))
+        step = found.next_step()
+        document = {
+            "allocate": self.spec.allocate,
+            "reach": [_reach_json(each) for each in found.reach],
+            "costs": found.costs,
+            "binding": list(found.binding),
+            "next": None if step is None else asdict(step),
+            "latency": latency,
+            "effect": None if curves is None else self._effect(found, curves, part(report, 0.95, 1.0)),
+        }
+        return found, document
+
+    def _curves(self, scores: Scores, report: Report) -> Curves | None:
+        """Measured where the allocator needs them, else what the cache has of them."""
+        if "curves" in ALLOCATORS[self.spec.allocate].needs:
+            document = measure_curves(self.subject, self.spec, scores, report=report)
+        else:
+            document = cached_curves(self.subject, self.spec, scores)
+        return None if document is None else Curves.of(document, self.subject.structure)
+
+    def _within(
+        self, scores: Scores, meter: Meter, curves: Curves | None, report: Report
+    ) -> tuple[Allocation, dict[str, Any] | None]:
+        wanted = next((target for target in self.targets if target.kind == "latency"), None)
+        found = self._allocated(self.targets, scores, meter, curves)
+        if self._watch is None:
+            return found, None
+        whole = meter.latency.table.base_ms
+        goal = None if wanted is None else wanted.goal(whole)
+        tried = []
+        for number in range(CORRECTIONS + 1):
+            kept = Plan("", found.remove).kept(self.subject.structure)
+            stretch = part(report, number / (CORRECTIONS + 1), (number + 1) / (CORRECTIONS + 1))
+            predicted, measured = meter.latency(kept), whole * self._watch.ratio(kept, stretch)
+            tried.append((found, predicted, measured))
+            slack = wanted is None or ("latency" not in found.binding and measured <= goal)
+            if slack or abs(measured / goal - 1) <= NEAR or not found.reach[0].feasible or not found.remove:
+                break
+            corrected = Target("latency", amount=goal * predicted / measured)
+            targets = [corrected if target is wanted else target for target in self.targets]
+            found = self._allocated(targets, scores, meter, curves)
+        found, predicted, measured = tried[-1] if goal is None else min(tried, key=lambda t: abs(t[2] / goal - 1))
+        asked = zip(found.reach, self.targets, strict=True)
+        reach = tuple(replace(each, target=target, goal=target.goal(each.whole)) for each, target in asked)
+        table = meter.latency.table
+        return replace(found, reach=reach), {
+            "runtime": table.runtime,
+            "batch": table.batch,
+            "whole_ms": whole,
+            "predicted_ms": predicted,
+            "measured_ms": measured,
+            "tried": [{"predicted_ms": p, "measured_ms": m} for _, p, m in tried],
+        }
+
+    def _allocated(
+        self, targets: list[Target] | tuple[Target, ...], scores: Scores, meter: Meter, curves: Curves | None
+    ) -> Allocation:
+        spec, subject = self.spec, self.subject
+        return allocate(
+            spec.allocate,
+            subject.structure,
+            scores,
+            targets,
+            normalise=spec.normalise,
+            minimum=spec.minimum,
+            locked=spec.locked,
+            meter=meter,
+            shapes=shapes_of(subject),
+            curves=curves,
+            round_to=spec.round_to,
+        )
+
+    def _effect(self, found: Allocation, curves: Curves, report: Report) -> dict[str, Any]:
+        lost = {name: len(units) for name, units in found.remove.items()}
+        measured = Points(self.subject)(Plan(self.spec.model, found.remove), report)
+        return {
+            "metric": curves.metric,
+            "base": curves.base,
+            "predicted": curves.predicted(lost),
+            "measured": measured,
+        }
+
+
+def shapes_of(subject: steps.Subject) -> dict[str, tuple[int, ...]]:
+    """Of all tensors of the model."""
+    return {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
+
+
+def budget_of(spec: "Spec", report: Report = silent) -> dict[str, Any]:
+    """What a spec's targets come to, without cutting anything for good.
+
+    Returns:
+        What `Budgeting.share_out` gives, with `model`, `groups` ``[{name, size, kept}]`` in channels and `warnings`.
+
+    Raises:
+        ExplorerError: bad refs or names, no target, or see `allocate`.
+        Cancelled: the report asked to stop.
+    """
+    subject = steps.open_subject(spec, part(report, 0.0, 0.1))
+    steps.known_groups(subject.structure, spec.locked)
+    budgeting = Budgeting(subject, spec)
+    for each in budgeting.reach(part(report, 0.1, 0.5)):
+        report(0.5, str(each))
+    scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.5, 0.6)))
+    found, document = budgeting.share_out(scores, part(report, 0.6, 1.0))
+    widths = steps.widths(subject.structure, Plan(spec.model, found.remove))
+    return {"model": spec.model, **document, "groups": widths, "warnings": list(found.warnings)}
+
+
+def _reach_json(reach: Reach) -> dict[str, Any]:
+    return {
+        "target": str(reach.target),
+        "kind": reach.target.kind,
+        "lowest": reach.lowest,
+        "whole": reach.whole,
+        "goal": reach.goal,
+        "feasible": reach.feasible,
+    }
