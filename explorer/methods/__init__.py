@@ -1,7 +1,8 @@
 """Pruning methods: published algorithms as compositions of the verbs score, allocate, cut, recover, measure."""
 
+from explorer.methods.idap import idap
 from explorer.methods.ifap import ifap
-from explorer.methods.ladder import HEIGHTS, Rung, ladder, rung
+from explorer.methods.ladder import HEIGHTS, RUNGS, Rung, ladder, rung
 from explorer.methods.one_shot import one_shot
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import METHODS, Method, method
@@ -11,12 +12,14 @@ from explorer.methods.stages import Memo, Record, forgetful
 __all__ = [
     "HEIGHTS",
     "METHODS",
+    "RUNGS",
     "Memo",
     "Method",
     "Outcome",
     "Record",
     "Rung",
     "forgetful",
+    "idap",
     "ifap",
     "ladder",
     "method",

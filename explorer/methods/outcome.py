@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.pruning import Plan
 
@@ -21,7 +21,9 @@ class Outcome:
     `explorer.evaluation.measure` gives them. `target` is what was asked (None for ratios by hand),
     `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
     in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
-    `seconds` has one entry per stage, `steps` one per cut of a method that makes several.
+    `seconds` has one entry per stage, `steps` one per cut of a method that makes several. `budget` is the
+    account of targets that were shared out at once, see `explorer.methods.budgeting`. Where single weights were set
+    to zero, `masks` are False there, and `sparse` is what that saves, see `explorer.methods.sparse`.
     """
 
     loaded: "LoadedModel"
@@ -34,7 +36,7 @@ class Outcome:
     base: dict[str, Any]
     as_cut: dict[str, Any]
     pruned: dict[str, Any]
-    target: dict[str, float] | None
+    target: dict[str, float | str] | None
     achieved: dict[str, float]
     groups: list[dict[str, Any]]
     scores: dict[str, Any]
@@ -42,3 +44,6 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    budget: dict[str, Any] = field(default_factory=dict)
+    sparse: dict[str, Any] = field(default_factory=dict)
+    masks: dict[str, Tensor] = field(default_factory=dict, repr=False)

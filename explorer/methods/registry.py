@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from explorer.methods.outcome import Outcome
+from explorer.methods.settings import Setting
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Method:
     """A published or classic way from a model to a smaller one; `function(spec, report, memo)` gives an `Outcome`.
 
     `defaults` are the fields of a spec that belong to the method where nothing else is asked. A `gradual` method
-    chooses the units itself, step by step, up to a target or to the largest drop that is allowed.
+    chooses the units itself, step by step, up to a target or to the largest drop that is allowed. A `sparse` one sets
+    single weights to zero, the share of them that the spec's `sparsity` says; `settings` are what it can be told more.
     """
 
     name: str
@@ -22,6 +24,8 @@ class Method:
     function: Callable[..., Outcome]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     gradual: bool = False
+    sparse: bool = False
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
 METHODS: dict[str, Method] = {}
@@ -34,11 +38,17 @@ def method(
     explanation: str,
     defaults: Mapping[str, Any] = MappingProxyType({}),
     gradual: bool = False,
+    sparse: bool = False,
+    settings: Mapping[str, Setting] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
     """Enters a function into `METHODS`."""
 
     def register(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-        METHODS[name] = Method(name, title, explanation, function, dict(defaults), gradual)
+        METHODS[name] = Method(
+            name, title, explanation, function, dict(defaults), gradual, sparse, dict(settings)
+        )
+        for entry in sorted(METHODS.values(), key=lambda entry: (entry.gradual, entry.name)):
+            METHODS[entry.name] = METHODS.pop(entry.name)  # the plain ones first, whichever was imported first
         return function
 
     return register

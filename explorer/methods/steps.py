@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from explorer.budget import allocate
 from explorer.criteria import CRITERIA, Scores, score
 from explorer.device import choose_device
+from explorer.distributed import by_main
 from explorer.errors import ExplorerError
 from explorer.evaluation import measure, weights
 from explorer.methods.stages import Record
-from explorer.progress import Report
+from explorer.progress import Report, silent
 from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
 from explorer.recovery import Teacher, recover, suitable
 from explorer.sources import LoadedModel, Task, load_pair
@@ -81,39 +81,40 @@ def scores_of(record: Record) -> Scores:
     return Scores(criterion=values["criterion"], seconds=values["seconds"], groups=groups, skipped=values["skipped"])
 
 
-def choose(subject: Subject, spec: "Spec", scores: Scores) -> tuple[Plan, list[str]]:
-    """The plan that reaches the spec's target, or that its ratios ask for, and what is to be said about it.
+def choose(
+    subject: Subject, spec: "Spec", scores: Scores, report: Report = silent
+) -> tuple[Plan, list[str], dict[str, Any]]:
+    """The plan that meets the spec's targets, or that its ratios ask for, what is to be said about it, and the account
+    of `explorer.methods.budgeting`, which is empty for ratios.
 
     Raises:
         ExplorerError: a ratio or lock names no group, or a group that the criterion could not score.
     """
     structure = subject.structure
     known_groups(structure, (*spec.ratios, *spec.locked))
-    target = spec.target()
-    if target is None:
-        return _by_ratios(subject, spec, scores)
-    allocation = allocate(
-        spec.allocate,
-        structure,
-        scores,
-        target,
-        normalise=spec.normalise,
-        minimum=spec.minimum,
-        locked=spec.locked,
-    )
-    return Plan(spec.model, allocation.remove), list(allocation.warnings)
+    if not spec.keep:
+        return *_by_ratios(subject, spec, scores), {}
+    from explorer.methods.budgeting import Budgeting  # which is about subjects and specs, too
+
+    def share_out() -> tuple[dict[str, tuple[int, ...]], list[str], dict[str, Any]]:
+        found, account = Budgeting(subject, spec).share_out(scores, report)
+        return found.remove, list(found.warnings), account
+
+    remove, warnings, account = by_main(share_out)
+    return Plan(spec.model, remove), warnings, account
 
 
 def explicit_plan(subject: Subject, spec: "Spec") -> Plan:
-    """The plan that the spec holds."""
-    return Plan(spec.model, spec.plan).check(subject.structure)
+    """The plan that the spec holds: units and blocks."""
+    return Plan(spec.model, spec.plan, spec.skip).check(subject.structure)
 
 
 def measured(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:
     """The step that measures a module on the task's test split."""
 
     def work(report: Report) -> Record:
-        return Record(measure(module, subject.task, subject.loaded.example(), device=subject.device, report=report))
+        example, device = subject.loaded.example(), subject.device
+        return Record(by_main(lambda: measure(module, subject.task, example, device=device, report=report)))
 
     return work
 
@@ -126,7 +127,7 @@ def cut_exactly(subject: Subject, plan: Plan) -> CutModel:
             it is no smaller, or it no longer computes finite logits.
     """
     structure = subject.structure
-    promised = structure.cost(plan.kept(structure))
+    promised = plan.cost(structure)
     result = cut(subject.module, structure, plan)
     example = subject.loaded.example()
     real = count(result.module, example)
@@ -162,6 +163,7 @@ def recovered(
             epochs=spec.epochs,
             seed=spec.seed if seed is None else seed,
             teacher=Teacher.of(subject.module if teacher is None else teacher, subject.structure),
+            architecture=subject.loaded.architecture,
             report=report,
         )
         return Record(history.to_json(), weights(module))

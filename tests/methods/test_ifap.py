@@ -2,7 +2,6 @@
 
 import json
 import random
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from explorer.cli import main
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import evaluate
-from explorer.methods import METHODS, ifap, steps
+from explorer.methods import METHODS, course, ifap, steps
 from explorer.methods.schedule import first_fraction, fraction
 from explorer.methods.stages import Record
 from explorer.pruning import cut
@@ -85,8 +84,7 @@ def subject(trained, monkeypatch):
 def scripted(monkeypatch, values):
     """Validation gives these values: the base's, then for each step before and after its recovery."""
     given = iter(values)
-    module = sys.modules["explorer.methods.ifap"]  # the package's name for it is the function's
-    monkeypatch.setattr(module, "evaluate", lambda *_, **__: SimpleNamespace(value=next(given)))
+    monkeypatch.setattr(course, "evaluate", lambda *_, **__: SimpleNamespace(value=next(given)))
 
 
 def test_the_share_of_every_step_is_the_closed_formula():

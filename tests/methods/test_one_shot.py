@@ -7,7 +7,7 @@ import torch
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS, one_shot, steps
-from explorer.methods.one_shot import afterthoughts
+from explorer.methods.ending import afterthoughts
 from explorer.progress import silent
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec

@@ -1,0 +1,104 @@
+"""How every method ends: the cut model gets its final weights, is measured, and is handed back."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from explorer.criteria import Scores
+from explorer.evaluation import Headline, headline
+from explorer.methods import steps
+from explorer.methods.outcome import Outcome
+from explorer.methods.stages import Record, Stages
+from explorer.pruning import CutModel, Plan
+
+if TYPE_CHECKING:
+    from explorer.runs.spec import Spec
+
+_NOISE = 1.05  # a latency within 5 % of another says nothing
+_COLLAPSE = 0.1  # of the metric, lost without recovery, that deserves a word
+
+
+def ending(
+    subject: steps.Subject,
+    spec: "Spec",
+    stages: Stages,
+    plan: Plan,
+    result: CutModel,
+    *,
+    base: Record,
+    as_cut: Record,
+    recovery: Record,
+    scores: Scores | None,
+    warnings: Iterable[str],
+    start: float,
+    history: Sequence[dict[str, Any]] = (),
+) -> Outcome:
+    """The outcome of a run whose plan and weights are settled.
+
+    Args:
+        result: the base model cut by the plan; it gets the recovery's weights.
+        base: measurement of the whole model, `as_cut` of `result` as it was cut.
+        recovery: the weights, and what recovery did.
+        start: where in the run the last measurement begins.
+        history: what a gradual method tells of its steps.
+    """
+    result.module.load_state_dict(recovery.tensors)
+    result.module.eval()
+    pruned = stages("pruned", start, 1.0, "measuring the pruned model", steps.measured(subject, result.module))
+    return Outcome(
+        loaded=subject.loaded,
+        task=subject.task,
+        structure=subject.structure,
+        device=subject.device,
+        module=result.module,
+        plan=plan,
+        attributes=result.attributes,
+        base=steps.measurement(base),
+        as_cut=steps.measurement(as_cut),
+        pruned=steps.measurement(pruned),
+        target=spec.keep,
+        achieved=steps.fractions(plan.cost(subject.structure), subject.structure.cost()),
+        groups=steps.widths(subject.structure, plan),
+        scores=steps.summary(scores),
+        recovery=recovery.values,
+        warnings=[
+            *warnings,
+            *recovery.values["warnings"],
+            *afterthoughts(spec, base.values, as_cut.values, pruned.values),
+        ],
+        seconds=stages.seconds,
+        steps=list(history),
+    )
+
+
+def afterthoughts(spec: "Spec", base: dict[str, Any], as_cut: dict[str, Any], pruned: dict[str, Any]) -> list[str]:
+    """What a person should know about a result that is not what was hoped for."""
+    warnings = []
+    for kind, name in (("params", "parameters"), ("macs", "MACs")):
+        if pruned[kind] >= base[kind]:
+            warnings.append(f"the {name} did not become fewer: {pruned[kind]:,}, before {base[kind]:,}")
+    if pruned["latency_ms"] > _NOISE * base["latency_ms"]:
+        spread = pruned["latency_ms"] <= base["latency"][0]["p95_ms"]
+        reason = (
+            "within the spread of the measurement, so measure again on a quiet machine"
+            if spread
+            else "the device likes these widths less, or waits for something that no cut removes"
+        )
+        warnings.append(
+            f"the pruned model takes {pruned['latency_ms']:.2f} ms for one input instead of "
+            f"{base['latency_ms']:.2f} ms, although it computes less: {reason}"
+        )
+    found = [headline(measurement) for measurement in (base, as_cut, pruned)]
+    if all(found):
+        warnings += _quality_words(spec, *found)
+    return warnings
+
+
+def _quality_words(spec: "Spec", base: Headline, as_cut: Headline, pruned: Headline) -> list[str]:
+    metric = base.metric
+    before, cut, after = (metric.text(found.value) for found in (base, as_cut, pruned))
+    if pruned.value < as_cut.value:
+        return [f"recovery {spec.recover!r} lowered test {metric.short} from {cut} to {after}"]
+    if spec.recover == "none" and base.value - pruned.value > _COLLAPSE:
+        fell = f"{metric.short} fell from {before} to {after}"
+        return [f"{fell}: usual right after a cut, recovery gives most of it back"]
+    return []
