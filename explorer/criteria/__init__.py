@@ -8,10 +8,11 @@ import importlib
 import pkgutil
 
 from explorer.criteria.context import Context
+from explorer.criteria.estimating import estimate
 from explorer.criteria.registry import CRITERIA, Criterion, Option, criterion
 from explorer.criteria.scoring import Scores, score
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["CRITERIA", "Context", "Criterion", "Option", "Scores", "criterion", "score"]
+__all__ = ["CRITERIA", "Context", "Criterion", "Option", "Scores", "criterion", "estimate", "score"]

@@ -1,6 +1,9 @@
 """Criteria that read batch normalisation."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.criteria.context import Context
@@ -26,18 +29,23 @@ def bn_scale(context: Context, *, members: str = "mean") -> dict[str, np.ndarray
     tensors = context.module.state_dict()
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
-        scales = [m for m in group.of_role("affine") if _is_scale(m, modules)]
-        parts = [unit_means(host(tensors[m.tensor].abs()), m, group.units) for m in scales]
-        found[name] = combine(parts, members) if parts else _without(group)
+        parts = [unit_means(host(tensors[m.tensor].abs()), m, group.units) for m in scales(group, modules)]
+        found[name] = combine(parts, members) if parts else without(group)
     if all(isinstance(score, str) for score in found.values()):
         raise ExplorerError("bn-scale needs batch normalisation and no group of this model has it: use l2 or flow")
     return found
 
 
-def _is_scale(member: Member, modules: dict) -> bool:
-    layer, _, tensor = member.tensor.rpartition(".")
-    return tensor == "weight" and isinstance(modules.get(layer), _BatchNorm)
+def scales(group: Group, modules: Mapping[str, nn.Module]) -> list[Member]:
+    """The members that are the scale γ of a batch norm."""
+    found = []
+    for member in group.of_role("affine"):
+        layer, _, tensor = member.tensor.rpartition(".")
+        if tensor == "weight" and isinstance(modules.get(layer), _BatchNorm):
+            found.append(member)
+    return found
 
 
-def _without(group: Group) -> str:
+def without(group: Group) -> str:
+    """Why a group has no score where batch normalisation is needed."""
     return f"no batch normalisation with a scale follows {group.name}"

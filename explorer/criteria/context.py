@@ -14,7 +14,7 @@ from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation.batches import collate, to_device
 from explorer.evaluation.losses import model_loss
-from explorer.progress import Report
+from explorer.progress import Report, part
 from explorer.structure.types import Structure
 
 
@@ -33,17 +33,21 @@ class Context:
     seed: int
     report: Report
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Mini-batches of (images, labels) in the data's order, on the CPU, of sizes that differ by one at most."""
+    def batches(self, start: float = 0.0, stop: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Mini-batches of (images, labels) in the data's order, on the CPU, of sizes that differ by one at most.
+
+        A criterion that takes several passes says which stretch of its work, from `start` to `stop`, this one is.
+        """
         total, asked = len(self.data), self.batch.size
         splits = np.array_split(np.arange(total), ceil(total / asked))
         done = 0
+        report = part(self.report, start, stop)
         sampler = [split.tolist() for split in splits]
         for images, labels in DataLoader(self.data, batch_sampler=sampler, collate_fn=collate):
-            self.report(done / total, f"scored {done} of {total} inputs{self._smaller(asked)}")
+            report(done / total, f"scored {done} of {total} inputs{self._smaller(asked)}")
             yield images, labels
             done += len(images)
-        self.report(1.0, f"scored {total} inputs{self._smaller(asked)}")
+        report(1.0, f"scored {total} inputs{self._smaller(asked)}")
 
     def _smaller(self, asked: int) -> str:
         return f", {self.batch.size} at a time for lack of memory" if self.batch.size < asked else ""
@@ -52,6 +56,15 @@ class Context:
         """The tensors, or lists of boxes, in slices of at most `size` along the batch, on the device."""
         for start in range(0, len(tensors[0]), size):
             yield tuple(to_device(tensor[start : start + size], self.device) for tensor in tensors)
+
+    def sample_chunks(self, size: int, inputs: Tensor, labels: Any) -> Iterator[tuple[Tensor, Any]]:
+        """As `chunks`, such that `loss` times the chunk's length is the sum of every sample's own loss.
+
+        Where the loss is a mean over pixels or boxes, of which samples have different numbers, that takes one sample
+        at a time.
+        """
+        one_by_one = isinstance(labels, list) or labels.dim() > 1
+        yield from self.chunks(1 if one_by_one else size, inputs, labels)
 
     def loss(self, inputs: Tensor, labels: Any) -> Tensor:
         """The task's mean loss on a batch, differentiable.

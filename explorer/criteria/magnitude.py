@@ -1,4 +1,4 @@
-"""Criteria that look at the weights which produce a channel, and at nothing else."""
+"""Criteria that add up the weights of a unit: of the filters that produce it, or of everything that it touches."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,11 @@ from torch import Tensor
 
 from explorer.criteria.context import Context
 from explorer.criteria.members import MEMBERS, Part, combine, host, sums, unit_sums
-from explorer.criteria.registry import criterion
-from explorer.structure.types import Group
+from explorer.criteria.registry import Option, criterion
+from explorer.criteria.rows import distinct
+from explorer.structure.types import Group, Member
+
+POWER = Option("2", ("2", "1"), "the power p of the weights that are added up; no root is taken")
 
 
 @criterion(
@@ -37,6 +40,40 @@ def l1(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str
 def l2(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``sqrt(Σw²)`` over all rows of a unit in one producer, then `members` over the group's producers."""
     return _producers(context, members, Tensor.square, np.sqrt)
+
+
+@criterion(
+    "group-norm",
+    title="Group magnitude",
+    cost="none",
+    paper="Fang et al. 2023, DepGraph: Towards Any Structural Pruning (arXiv:2301.12900)",
+    explanation="Adds up the powers of all weights that leave with a unit: the filters that produce it, the scales "
+    "of its normalisations, and the columns of the layers that read it. A unit with small filters that is read "
+    "with large weights is not small.",
+    options={"power": POWER, "members": MEMBERS},
+)
+def group_norm(context: Context, *, power: str = "2", members: str = "mean") -> dict[str, np.ndarray | str]:
+    """``Σ|w|^p`` over a unit's slice of one tensor, then `members` over the tensors that the group touches.
+
+    Producers' rows, consumers' columns and the scales of normalisations count; biases and statistics don't. DepGraph
+    divides by the group's mean, which here is the normaliser `mean`.
+    """
+    tensors = context.module.state_dict()
+    found: dict[str, np.ndarray | str] = {}
+    for done, (name, group) in enumerate(context.structure.groups.items()):
+        context.report(done / len(context.structure.groups), f"scoring {name}")
+        parts = [_powers(m, tensors, group, int(power)) for m in distinct([m for m in group.members if _counts(m)])]
+        found[name] = combine(parts, members) if parts else "no layer's weights hold its channels"
+    return found
+
+
+def _counts(member: Member) -> bool:
+    scale = member.role == "affine" and member.tensor.rpartition(".")[2] == "weight"
+    return scale or member.role in ("producer", "consumer")
+
+
+def _powers(member: Member, tensors: dict[str, Tensor], group: Group, power: int) -> Part:
+    return unit_sums(host(sums(tensors[member.tensor].abs().pow(power), member.axis)), member, group.units)
 
 
 def _producers(context: Context, members: str, before: Callable, after: Callable) -> dict[str, np.ndarray | str]:

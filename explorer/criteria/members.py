@@ -1,13 +1,13 @@
 """From the entries of tensors to the units of a group."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from explorer.criteria.registry import Option
-from explorer.structure.types import Member
+from explorer.structure.types import Group, Member
 
 MEMBERS = Option(
     "mean", ("mean", "sum", "max", "first"), "how the scores that a unit gets from several layers become one"
@@ -64,3 +64,13 @@ def combine(parts: Sequence[Part], how: str) -> np.ndarray | str:
         return np.where(holds, values, -np.inf).max(axis=0)
     totals = values.sum(axis=0, where=holds)
     return totals if how == "sum" else totals / holds.sum(axis=0)
+
+
+def maskable(group: Group, weights: Mapping[str, Tensor]) -> list[Member]:
+    """The members whose slices are scaled exactly when the unit is: consumers, else producers and their biases."""
+    consumers = [m for m in group.of_role("consumer") if m.tensor in weights]
+    if consumers and group.kind != "head-dims":  # queries and keys are consumed by each other
+        return consumers
+    producers = [m for m in group.of_role("producer") if m.tensor in weights]
+    biases = {m.tensor.removesuffix("weight") + "bias" for m in producers}
+    return producers + [m for m in group.of_role("affine") if m.tensor in biases and m.tensor in weights]

@@ -24,7 +24,8 @@ class Criterion:
 
     `function(context, **options)` returns for every group of `context.structure` either its scores, float64 of
     shape (units,), higher = keep, or a string: the reason why the group can't have any. `needs` is a subset of
-    `NEEDS`; `cost` is told in passes over the calibration set.
+    `NEEDS`; `cost` tells a person what `forwards` and `backwards` count for `estimate`: passes over the calibration
+    set, of criteria without inputs passes of a single one. `forwards_per_unit` are added for every unit of the model.
     """
 
     name: str
@@ -35,6 +36,9 @@ class Criterion:
     explanation: str
     options: Mapping[str, Option]
     function: Callable[..., dict[str, Any]]
+    forwards: float = 0.0
+    backwards: float = 0.0
+    forwards_per_unit: float = 0.0
 
     def settings(self, options: Mapping[str, str]) -> dict[str, str]:
         """All options, those not given at their defaults.
@@ -62,13 +66,28 @@ def criterion(
     paper: str,
     explanation: str,
     options: Mapping[str, Option] = MappingProxyType({}),
+    forwards: float = 0.0,
+    backwards: float = 0.0,
+    forwards_per_unit: float = 0.0,
 ) -> Callable[[Callable], Callable]:
     """Enters the decorated function into `CRITERIA` as `name`."""
     if name in CRITERIA or not NEEDS.issuperset(needs):
         raise ValueError(f"criterion {name!r} is registered twice, or needs something that is not in {set(NEEDS)}")
 
     def register(function: Callable) -> Callable:
-        CRITERIA[name] = Criterion(name, title, frozenset(needs), cost, paper, explanation, dict(options), function)
+        CRITERIA[name] = Criterion(
+            name=name,
+            title=title,
+            needs=frozenset(needs),
+            cost=cost,
+            paper=paper,
+            explanation=explanation,
+            options=dict(options),
+            function=function,
+            forwards=float(forwards),
+            backwards=float(backwards),
+            forwards_per_unit=float(forwards_per_unit),
+        )
         return function
 
     return register

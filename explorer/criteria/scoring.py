@@ -59,7 +59,7 @@ def score(
         ExplorerError: an unknown criterion or option, missing data, a score that isn't finite, or no group that the
             criterion can score.
     """
-    criterion = _usable(name, data)
+    criterion = usable(name, data)
     settings = criterion.settings(options)
     if not structure.groups:
         raise ExplorerError("the model has no group that could be cut: inspect it to see what blocks each layer")
@@ -75,7 +75,12 @@ def score(
     return _sorted_out(criterion, structure, found, time.perf_counter() - started)
 
 
-def _usable(name: str, data: Dataset | None) -> Criterion:
+def usable(name: str, data: Dataset | None) -> Criterion:
+    """The criterion `name`, if it is known and has the data that it needs.
+
+    Raises:
+        ExplorerError: it isn't, or hasn't.
+    """
     if name not in CRITERIA:
         raise unknown("criterion", name, CRITERIA)
     if CRITERIA[name].needs & {"inputs", "labels"} and (data is None or len(data) == 0):

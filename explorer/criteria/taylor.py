@@ -6,10 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.criteria.batchnorm import scales, without
+from explorer.criteria.connections import by_producer
 from explorer.criteria.context import Context
-from explorer.criteria.members import host, sums, unit_sums
+from explorer.criteria.gradients import batch_gradients, producer_weights
+from explorer.criteria.members import MEMBERS, Part, combine, host, maskable, sums, unit_sums
 from explorer.criteria.registry import criterion
-from explorer.structure.types import Group, Member
+from explorer.errors import ExplorerError
+from explorer.structure.types import Member
 
 Key = tuple[str, int]  # a tensor and one of its axes
 
@@ -19,6 +23,8 @@ Key = tuple[str, int]  # a tensor and one of its axes
     title="Taylor, first order",
     needs={"inputs", "labels", "gradients"},
     cost="1 forward + 1 backward",
+    forwards=1,
+    backwards=1,
     paper="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771)",
     explanation="How much the loss would change, to first order, if the unit were masked where it is consumed. "
     "It sees what the rest of the network does with a unit; near a minimum it can miss what only "
@@ -32,7 +38,7 @@ def taylor(context: Context) -> dict[str, np.ndarray | str]:
     consumes are masked where they are produced.
     """
     weights = dict(context.module.named_parameters(remove_duplicate=False))
-    gates = {name: _gates(group, weights) for name, group in context.structure.groups.items()}
+    gates = {name: maskable(group, weights) for name, group in context.structure.groups.items()}
     keys = list(dict.fromkeys((m.tensor, m.axis) for members in gates.values() for m in members))
     totals = {name: np.zeros(group.units) for name, group in context.structure.groups.items()}
     batches = 0
@@ -48,14 +54,75 @@ def taylor(context: Context) -> dict[str, np.ndarray | str]:
     }
 
 
-def _gates(group: Group, weights: dict[str, nn.Parameter]) -> list[Member]:
-    """The members whose slices are scaled exactly when the unit is: consumers, else producers and their biases."""
-    consumers = [m for m in group.of_role("consumer") if m.tensor in weights]
-    if consumers and group.kind != "head-dims":  # queries and keys are consumed by each other
-        return consumers
-    producers = [m for m in group.of_role("producer") if m.tensor in weights]
-    biases = {m.tensor.removesuffix("weight") + "bias" for m in producers}
-    return producers + [m for m in group.of_role("affine") if m.tensor in biases and m.tensor in weights]
+@criterion(
+    "taylor-weights",
+    title="Taylor on weights",
+    needs={"inputs", "labels", "gradients"},
+    cost="1 forward + 1 backward",
+    forwards=1,
+    backwards=1,
+    paper="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), equation 8",
+    explanation="The squared change of the loss, to first order, that each single weight of a filter would cause, "
+    "added up over the filter: weights that balance each other still count.",
+    options={"members": MEMBERS},
+)
+def taylor_weights(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
+    """``mean over mini-batches of Σ (w·∂L/∂w)²`` over a unit's rows in one producer, then `members`."""
+    weights = producer_weights(context)
+    totals = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    batches = 0
+    for images, labels in context.batches() if weights else ():
+        for name, gradient in batch_gradients(context, images, labels, weights).items():
+            totals[name] += (weights[name].detach() * gradient).square()
+        batches += 1
+    return by_producer(context, {name: total / batches for name, total in totals.items()}, members)
+
+
+@criterion(
+    "taylor-gates",
+    title="Taylor on batch-norm gates",
+    needs={"inputs", "labels", "gradients", "batch norm"},
+    cost="1 forward + 1 backward",
+    forwards=1,
+    backwards=1,
+    paper="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), section 3.2",
+    explanation="The squared change of the loss, to first order, if a gate behind batch normalisation closed: the "
+    "scale and the shift of the channel leave together. Groups without batch normalisation stay whole.",
+    options={"members": MEMBERS},
+)
+def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
+    """``mean over mini-batches of (Σ γ·∂L/∂γ + β·∂L/∂β)²`` over a unit's channels in one batch norm, then `members`.
+
+    A gate z on the batch norm's output z·(γx̂ + β) has the derivative γ·∂L/∂γ + β·∂L/∂β at z = 1.
+    """
+    modules = dict(context.module.named_modules())
+    weights = dict(context.module.named_parameters(remove_duplicate=False))
+    gates = {name: scales(group, modules) for name, group in context.structure.groups.items()}
+    if not any(gates.values()):
+        raise ExplorerError("taylor-gates needs batch normalisation and no group of this model has it: use taylor")
+    used = {
+        tensor: weights[tensor] for found in gates.values() for m in found for tensor in _pair(m) if tensor in weights
+    }
+    totals = {name: [np.zeros(context.structure.full[name]) for _ in found] for name, found in gates.items()}
+    batches = 0
+    for images, labels in context.batches():
+        gradients = batch_gradients(context, images, labels, used)
+        slopes = {tensor: host(weights[tensor] * gradient) for tensor, gradient in gradients.items()}
+        for name, found in gates.items():
+            for total, member in zip(totals[name], found, strict=True):
+                channels = sum(slopes[tensor] for tensor in _pair(member) if tensor in slopes)
+                total += unit_sums(channels, member, len(total)).values ** 2
+        batches += 1
+    scores: dict[str, np.ndarray | str] = {}
+    for name, group in context.structure.groups.items():
+        owners = [unit_sums(np.ones(len(m.units)), m, group.units).holds for m in gates[name]]
+        parts = [Part(total / batches, holds) for total, holds in zip(totals[name], owners, strict=True)]
+        scores[name] = combine(parts, members) if parts else without(group)
+    return scores
+
+
+def _pair(scale: Member) -> tuple[str, str]:
+    return scale.tensor, scale.tensor.removesuffix("weight") + "bias"
 
 
 def _slopes(
@@ -63,28 +130,9 @@ def _slopes(
 ) -> dict[Key, np.ndarray]:
     """Σ w·∂L/∂w for every slice along every key's axis, L the mean loss of the mini-batch."""
     used = {tensor: weights[tensor] for tensor, _ in keys}
-
-    def work(size: int) -> list[Tensor]:
-        found = [0.0] * len(used)
-        for inputs, targets in context.chunks(size, images, labels):
-            loss = context.loss(inputs, targets) * (len(inputs) / len(images))
-            gradients = torch.autograd.grad(loss, list(used.values()), allow_unused=True)
-            found = [f if g is None else f + g for f, g in zip(found, gradients, strict=True)]
-        return found
-
-    _require(used.values(), True)
-    try:
-        with torch.enable_grad():
-            gradients = dict(zip(used, context.batch.retry(work), strict=True))
-    finally:
-        _require(used.values(), False)
+    gradients = batch_gradients(context, images, labels, used)
     with torch.no_grad():
         slopes = [sums(weights[tensor] * gradients[tensor], axis) for tensor, axis in keys]
     values = host(torch.cat(slopes))  # one transfer for all
     ends = np.cumsum([len(slope) for slope in slopes])
     return dict(zip(keys, np.split(values, ends[:-1]), strict=True))
-
-
-def _require(parameters: Iterable[nn.Parameter], required: bool) -> None:
-    for parameter in parameters:
-        parameter.requires_grad_(required)

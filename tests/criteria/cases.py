@@ -1,6 +1,6 @@
 """Three tiny networks whose groups are written down by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -158,4 +158,4 @@ def make(name, inputs=10):
             nn.init.normal_(part.running_mean)
             nn.init.uniform_(part.running_var, 0.5, 2)
     data = TensorDataset(torch.randn(inputs, channels, 6, 6), torch.arange(inputs) % 3)
-    return Case(module.eval(), describe(), data)
+    return Case(module.eval(), replace(describe(), input_shape=(channels, 6, 6)), data)

@@ -10,6 +10,10 @@ from explorer.criteria import CRITERIA, score
 from explorer.structure import analyse
 from tests.nets import EXACT, INPUT, alive
 
+COMPLETE = (
+    "random l1 l2 fpgm merging group-norm lamp flow taylor taylor-weights taylor-activation group-fisher obd snip grasp"
+).split()  # they score every group of these networks
+
 
 @pytest.fixture(scope="module", params=sorted(EXACT))
 def case(request):
@@ -21,7 +25,7 @@ def case(request):
 @pytest.mark.parametrize("name", sorted(CRITERIA))
 def test_every_group_is_scored_or_skipped_with_a_reason(name, case):
     module, structure, data = case
-    if name == "bn-scale" and not any("running_mean" in key for key in module.state_dict()):
+    if "batch norm" in CRITERIA[name].needs and not any("running_mean" in key for key in module.state_dict()):
         pytest.skip("no batch norm")
     found = score(name, module, structure, data, device="cpu", batch_size=5)
     for group in structure.groups.values():
@@ -29,11 +33,11 @@ def test_every_group_is_scored_or_skipped_with_a_reason(name, case):
             assert found.groups[group.name].shape == (group.units,)
             assert np.isfinite(found.groups[group.name]).all()
         else:
-            assert name == "bn-scale"
+            assert name not in COMPLETE
             assert found.skipped[group.name]
 
 
-@pytest.mark.parametrize("allocator", sorted(ALLOCATORS))
+@pytest.mark.parametrize("allocator", sorted(name for name, each in ALLOCATORS.items() if each.needs <= {"target"}))
 def test_targets_are_met_on_the_true_cost(allocator, case):
     module, structure, _ = case
     for kind in ("params", "macs"):

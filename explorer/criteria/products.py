@@ -1,0 +1,79 @@
+"""Products of activations with weights, recognised while a network runs, wherever its code computes them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_CONVOLUTIONS = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), ("stride", "padding", "dilation", "groups")),
+    **dict.fromkeys(
+        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        ("stride", "padding", "output_padding", "groups", "dilation"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """One call: `run(input, weight)` repeats it without its bias.
+
+    `axis` is where channels lie in its input and output; of convolutions `groups` says into how many they fall, and
+    `run` takes another number of them. Of matrices `inputs_first` says that the weight is (inputs, outputs).
+    """
+
+    input: Tensor
+    weight: Tensor
+    run: Callable[..., Tensor]
+    axis: int = -1
+    groups: int = 1
+    inputs_first: bool = False
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every channel has a filter of its own."""
+        return 1 < self.groups == self.input.shape[self.axis]
+
+    @property
+    def convolution(self) -> bool:
+        return self.axis == 1
+
+
+def product(function: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Product | None:
+    """The product that a call in `torch.nn.functional` or `torch` is, None for any other call."""
+    name = getattr(function, "__name__", "")
+    if name in _CONVOLUTIONS:
+        given = dict(zip(("input", "weight", "bias", *_CONVOLUTIONS[name]), args, strict=False)) | dict(kwargs)
+        given.pop("bias", None)
+        inputs, weight, groups = given.pop("input"), given.pop("weight"), given.pop("groups", 1)
+        run = partial(_convolve, function, given, groups)
+        return Product(inputs, weight, run, axis=1, groups=groups)
+    if name == "linear":
+        return Product(args[0], args[1] if len(args) > 1 else kwargs["weight"], function)
+    if name == "addmm":  # of GPT-2: bias, inputs, weight (in, out)
+        return Product(args[1], args[2], torch.matmul, inputs_first=True)
+    if name in ("matmul", "__matmul__", "mm"):
+        return Product(args[0], args[1], torch.matmul, inputs_first=True)
+    return None
+
+
+def _convolve(
+    function: Callable, options: Mapping[str, Any], own: int, inputs: Tensor, weight: Tensor, groups: int | None = None
+) -> Tensor:
+    return function(inputs, weight, None, groups=own if groups is None else groups, **options)
+
+
+def names_by_identity(tensors: Iterable[tuple[str, Tensor]]) -> dict[int, list[str]]:
+    """The names of every tensor, by the `id` under which calls show it; tied ones have several."""
+    found: dict[int, list[str]] = {}
+    for name, tensor in tensors:
+        found.setdefault(id(tensor), []).append(name)
+    return found
+
+
+def parameter_names(module: nn.Module) -> dict[int, list[str]]:
+    """See `names_by_identity`."""
+    return names_by_identity(module.named_parameters(remove_duplicate=False))
