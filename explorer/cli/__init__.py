@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from explorer.cli.console import Console
 from explorer.cli.parser import build_parser
+from explorer.distributed import is_main, processes
 from explorer.errors import ExplorerError
 from explorer.runs.files import reserved_stdout
 
@@ -46,12 +47,15 @@ def _run(arguments: list[str]) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as finished:  # --help and --version have been printed
         return int(finished.code or 0)
+    if processes() > 1 and not options.shared:
+        raise ExplorerError("only prune shares its work among processes: launch this command in one process")
     with reserved_stdout() as answers, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        console = Console(answers, as_json=options.json, quiet=options.quiet)
+        console = Console(answers, as_json=options.json, quiet=options.quiet or not is_main())
         with console.listening(logging.getLogger("explorer")):
             answer = options.command(options, console.report)
-            console.answer(answer)
+            if is_main():
+                console.answer(answer)
     return answer.code
 
 

@@ -1,11 +1,21 @@
 """The commands: each reads its options, calls the engine, and words the answer."""
 
 import argparse
+import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from explorer.cli.console import Answer, table
-from explorer.cli.wording import ladder_text, measurement_table, prune_text
+from explorer.cli.wording import (
+    budget_text,
+    comparison_text,
+    ladder_text,
+    latency_text,
+    measurement_table,
+    prune_text,
+    runs_text,
+)
 from explorer.errors import ExplorerError, unknown
 from explorer.progress import Report
 from explorer.runs.spec import Spec
@@ -36,7 +46,16 @@ def criteria(options: Options, report: Report) -> Answer:
     from explorer.criteria import CRITERIA
 
     entries = [
-        {"name": c.name, "title": c.title, "needs": sorted(c.needs), "cost": c.cost, "paper": c.paper}
+        {
+            "name": c.name,
+            "title": c.title,
+            "needs": sorted(c.needs),
+            "cost": c.cost,
+            "forwards": c.forwards,
+            "backwards": c.backwards,
+            "forwards_per_unit": c.forwards_per_unit,
+            "paper": c.paper,
+        }
         for c in CRITERIA.values()
     ]
     rows = [[e["name"], e["title"], ", ".join(e["needs"]) or "nothing", e["cost"], e["paper"]] for e in entries]
@@ -56,6 +75,9 @@ def inspect(options: Options, report: Report) -> Answer:
         "",
         table(heads, rows),
     ]
+    if document["blocks"]:
+        blocks = [[b["name"], b["params"], b["macs"]] for b in document["blocks"]]
+        lines += ["", "blocks that can be taken out:", table(["block", "params", "MACs"], blocks)]
     if document["blocked"]:
         blocked = [[b["name"], b["size"], b["reason"]] for b in document["blocked"]]
         lines += ["", "can't be cut:", table(["layer", "channels", "reason"], blocked)]
@@ -63,10 +85,13 @@ def inspect(options: Options, report: Report) -> Answer:
 
 
 def score(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import score_model
+    from explorer.runs.execute import estimate_scoring, score_model
 
     spec = _spec(options)
     spec.check(removes=False)
+    if options.estimate:
+        seconds = estimate_scoring(spec, report)
+        return Answer({"criterion": spec.criterion, "seconds": seconds}, f"{spec.criterion}: about {seconds:.1f} s")
     document = score_model(spec, report)
     rows = [
         [name, len(values), f"{min(values):.4g}", f"{sorted(values)[len(values) // 2]:.4g}", f"{max(values):.4g}"]
@@ -83,7 +108,7 @@ def sensitivity(options: Options, report: Report) -> Answer:
 
     spec = _spec(options)
     spec.check(removes=False)
-    document = sensitivity_of(spec, options.ratios, report)
+    document = sensitivity_of(spec, options.ratios, report, anew=options.anew)
     curves = document["groups"]
     ratios = [point["ratio"] for point in next(iter(curves.values()))]
     metric = metric_of(document)
@@ -91,6 +116,26 @@ def sensitivity(options: Options, report: Report) -> Answer:
     whole = f"{metric.text(document['base'])} of {document['samples']}"
     head = f"validation {metric.short} with nothing removed: {whole}"
     return Answer(document, head + "\n\n" + table(["group", *(f"−{ratio:.0%}" for ratio in ratios)], rows))
+
+
+def budget(options: Options, report: Report) -> Answer:
+    from explorer.methods.budgeting import budget_of
+
+    spec = _spec(options)
+    if not spec.keep:
+        raise ExplorerError("there is no target to share out: give one, such as --keep macs=0.5 or --keep size=2MB")
+    spec.check()
+    document = budget_of(spec, report)
+    return Answer(document, budget_text(document))
+
+
+def latency(options: Options, report: Report) -> Answer:
+    from explorer.methods.latency import latency_of
+
+    asked = {name: getattr(options, name) for name in ("runtime", "batch", "device")}
+    given = {name: value for name, value in asked.items() if value is not None}
+    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given)
+    return Answer(document, latency_text(document))
 
 
 def ladder(options: Options, report: Report) -> Answer:
@@ -103,12 +148,33 @@ def ladder(options: Options, report: Report) -> Answer:
 
 
 def prune(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import execute
+    from explorer.runs.together import execute_together
+    from explorer.runs.tracking import default_tracker
 
     spec = _spec(options)
     spec.check()
-    document = execute(spec, Path(options.out), report, resume=options.resume)
-    return Answer(document, prune_text(document))
+    tracker = None if options.no_track else default_tracker()
+    document = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
+    return Answer(document, prune_text(document)) if document else Answer({}, "")
+
+
+def compare(options: Options, report: Report) -> Answer:
+    from explorer.runs.comparison import compare, read_finished
+
+    document = compare([read_finished(Path(folder)) for folder in dict.fromkeys(options.folders)])
+    return Answer(document, comparison_text(document))
+
+
+def runs(options: Options, report: Report) -> Answer:
+    from explorer.runs.lineage import default_root, read_runs, tree
+
+    folder = Path(options.folder) if options.folder else default_root()
+    if not folder.is_dir():
+        raise ExplorerError(f"there is no folder {folder}: name the one that holds the runs")
+    records = read_runs(folder)
+    forest = tree(records)
+    document = {"runs": [record.to_json() for record in records], "tree": [branch.to_json() for branch in forest]}
+    return Answer(document, runs_text(forest) if records else f"no runs in {folder}")
 
 
 def evaluate(options: Options, report: Report) -> Answer:
@@ -128,7 +194,7 @@ def export(options: Options, report: Report) -> Answer:
     return Answer(document, text)
 
 
-def bench(options: Options, report: Report) -> Answer:
+def coverage(options: Options, report: Report) -> Answer:
     from explorer.bench.coverage import HEADS, cells, coverage, is_green, markdown, summary
     from explorer.runs.files import write_text
 
@@ -138,6 +204,24 @@ def bench(options: Options, report: Report) -> Answer:
         write_text(Path(options.out), markdown(rows))
     text = f"{table(HEADS, map(cells, rows))}\n\n{summary(rows)}"
     return Answer({"rows": rows}, text, code=0 if all(map(is_green, rows)) else 1)
+
+
+def methods(options: Options, report: Report) -> Answer:
+    from explorer.bench import figure
+    from explorer.bench.methods import HEADS, Grid, cells, markdown, scoreboard, summary
+    from explorer.runs.files import write_text
+
+    asked = {field.name: getattr(options, field.name) for field in fields(Grid)}
+    grid = Grid(**{name: value for name, value in asked.items() if value is not None})
+    kept = None if options.resume is None else Path(options.resume)
+    processes = options.processes or os.cpu_count() or 1
+    rows = scoreboard(grid, kept=kept, processes=processes, report=report)
+    lines = summary(rows)
+    if options.out:
+        write_text(Path(options.out), markdown(lines))
+    if options.figure:
+        figure.write(lines, Path(options.figure))
+    return Answer({"lines": lines, "rows": rows}, table(HEADS, map(cells, lines)))
 
 
 def demo(options: Options, report: Report) -> Answer:
@@ -163,17 +247,20 @@ def _spec(options: Options) -> Spec:
     given: dict[str, Any] = {}
     for name in ("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"):
         given[name] = getattr(options, name, None)
-    for name in ("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher"):
+    for name in ("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"):
+        given[name] = getattr(options, name, None)
+    for name in ("round_to", "runtime", "batch"):
         given[name] = getattr(options, name, None)
     given["input_shape"] = options.input
     given["options"] = _unique(getattr(options, "option", []), "option")
     given["ratios"] = _unique([parse_ratio(text) for text in getattr(options, "ratio", [])], "ratio")
     given["locked"] = tuple(getattr(options, "lock", ()))
-    if getattr(options, "keep", None) is not None:
-        target = Target.parse(options.keep)
-        given["keep"] = {target.kind: target.keep}
+    if getattr(options, "keep", None):
+        targets = map(Target.parse, options.keep)
+        given["keep"] = _unique([(target.kind, target.value) for target in targets], "target")
     if getattr(options, "plan", None) is not None:
-        given["plan"] = dict(Plan.from_json(Path(options.plan).read_bytes()).remove)
+        plan = Plan.from_json(Path(options.plan).read_bytes())
+        given["plan"], given["skip"] = dict(plan.remove), plan.blocks
     known = {name: value for name, value in given.items() if value is not None}
     defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}
     return Spec(**{**defaults, **known})

@@ -31,11 +31,15 @@ def build_parser() -> argparse.ArgumentParser:
     _inspect(_add(commands, "inspect", "show a model's groups of channels and their cost"))
     _score(_add(commands, "score", "score every channel with one criterion"))
     _sensitivity(_add(commands, "sensitivity", "measure what each group alone may lose"))
+    _budget(_add(commands, "budget", "share out targets and see what they come to, without cutting"))
+    _latency(_add(commands, "latency", "time every group by width on this device, and check what that predicts"))
     _ladder(_add(commands, "ladder", "see accuracy as cut, recalibrated and fine-tuned, without writing anything"))
     _prune(_add(commands, "prune", "score, cut, recover, measure and export"))
+    _runs(_add(commands, "runs", "list the runs in a folder, and which of them started from which"))
     _evaluate(_add(commands, "evaluate", "measure accuracy, cost, size and latency"))
     _export(_add(commands, "export", "write a pruned model as ONNX"))
-    _bench(_add(commands, "bench", "make one of the tables of the documentation"))
+    _compare(_add(commands, "compare", "set finished runs side by side: numbers, widths, shared channels"))
+    _bench(commands)
     _demo(_add(commands, "demo", "train the bundled checkpoints again from nothing"))
     return parser
 
@@ -53,7 +57,7 @@ def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=what, description=what.capitalize() + ".", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_lazy(name))
+    parser.set_defaults(command=_lazy(name), shared=name == "prune")  # by processes launched together
     return parser
 
 
@@ -84,26 +88,53 @@ def _score(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _data(parser)
     _scoring(parser, required=True)
+    parser.add_argument("--estimate", action="store_true", help="only say how long it will take here")
 
 
 def _sensitivity(parser: argparse.ArgumentParser) -> None:
-    _score(parser)
+    _model(parser)
+    _data(parser)
+    _scoring(parser, required=True)
     parser.add_argument("--ratios", type=_fractions, metavar="R,R,…", help="for example 0.1,0.3,0.5")
+    parser.add_argument("--anew", action="store_true", help="measure again what the cache has")
+
+
+def _budget(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _data(parser)
+    _scoring(parser, required=False)
+    _removing(parser)
+
+
+def _latency(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
+    _timing(parser)
+    parser.add_argument("--anew", action="store_true", help="time again what the cache has")
 
 
 def _prune(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _data(parser)
     _scoring(parser, required=False)
-    parser.add_argument("--method", metavar="NAME", help="one-shot or ifap (default: one-shot)")
+    parser.add_argument("--method", metavar="NAME", help="one-shot, ifap or idap (default: one-shot)")
     _removing(parser)
     parser.add_argument(
-        "--recover", metavar="NAME", help="none, bn, finetune or distill (default: none; of ifap: distill)"
+        "--recover", metavar="NAME", help="none, bn, finetune, distill or scratch (default: none; in steps: distill)"
     )
     parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning, in each step")
     _gradual(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
+    parser.add_argument("--no-track", action="store_true", help="leave the run out of the history in MLflow")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="+", metavar="RUN_DIR", help="the --out folder of a prune command")
+
+
+def _runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="with runs in it (default: $EXPLORER_RUNS, else runs)")
 
 
 def _gradual(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +146,12 @@ def _gradual(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--max-drop", type=float, metavar="D", help="of the validation metric (default: 0.02)")
     group.add_argument("--teacher", metavar="NAME", help="base or previous: what distillation imitates (default: base)")
+    group.add_argument(
+        "--blocks", type=_whole, metavar="N", help="idap removes up to N residual blocks (default: by --max-drop)"
+    )
+    group.add_argument(
+        "--block-order", metavar="NAME", help="by divergence, or by the loss without the block (default: divergence)"
+    )
 
 
 def _ladder(parser: argparse.ArgumentParser) -> None:
@@ -127,15 +164,28 @@ def _ladder(parser: argparse.ArgumentParser) -> None:
 
 
 def _removing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--keep", metavar="macs=0.5", help="fraction of macs or params to keep")
+    parser.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="macs=0.5",
+        help="what to keep of macs, params, size or latency: a fraction, or an amount as size=2MB; several are limits",
+    )
     parser.add_argument(
         "--ratio", action="append", default=[], metavar="GROUP=0.3", help="fraction of one group to remove"
     )
-    parser.add_argument("--plan", metavar="FILE", help="a plan.json: the units to remove, chosen before")
-    parser.add_argument("--allocate", metavar="NAME", help="how a target is shared out: global or uniform")
+    parser.add_argument("--plan", metavar="FILE", help="a plan.json: the units and blocks to remove, chosen before")
+    parser.add_argument("--allocate", metavar="NAME", help="how targets are shared out (default: global)")
     parser.add_argument("--normalise", metavar="NAME", help="how scores of different groups are compared")
     parser.add_argument("--minimum", type=float, metavar="N", help="what every group keeps: a fraction, or units")
     parser.add_argument("--lock", action="append", default=[], metavar="GROUP", help="a group that stays whole")
+    parser.add_argument("--round-to", type=_whole, metavar="N", help="leave multiples of N channels, such as 8")
+    _timing(parser)
+
+
+def _timing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runtime", metavar="NAME", help="of latency: torch or onnx (default: torch)")
+    parser.add_argument("--batch", type=_whole, metavar="N", help="of latency: inputs at a time (default: 1)")
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -148,12 +198,34 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="FILE.onnx")
 
 
-def _bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("table", choices=["coverage"], help="coverage: which models can be cut, and how well")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="for example torchvision:resnet*")
-    parser.add_argument("--no-onnx", action="store_true", help="leave out the export, which takes longest")
-    parser.add_argument("--out", metavar="FILE.md", help="write the table there too")
-    parser.add_argument("--resume", metavar="FILE", help="keep finished rows in this file and go on from them")
+def _bench(commands: Any) -> None:
+    parser = commands.add_parser("bench", help="make one of the tables of the documentation", allow_abbrev=False)
+    tables = parser.add_subparsers(title="tables", metavar="TABLE", required=True)
+    coverage = _add(tables, "coverage", "show which models can be cut, and how well")
+    coverage.add_argument("--only", action="append", default=[], metavar="NAME", help="for example torchvision:resnet*")
+    coverage.add_argument("--no-onnx", action="store_true", help="leave out the export, which takes longest")
+    methods = _add(tables, "methods", "compare methods and criteria over targets, recoveries and seeds")
+    for name, example in (
+        ("models", "demo:vgg-digits"),
+        ("methods", "one-shot,ifap"),
+        ("criteria", "flow,l1"),
+        ("allocations", "global,uniform"),
+        ("recoveries", "none,bn"),
+        ("targets", "macs=0.5,macs=0.3"),
+    ):
+        methods.add_argument(f"--{name}", type=_names, metavar="A,B,…", help=f"for example {example}")
+    for name, what in (
+        ("seeds", "runs of every line"),
+        ("epochs", "of training, in all of a run's steps together"),
+        ("steps", "of methods that cut in steps"),
+        ("samples", "calibration samples to score on"),
+    ):
+        methods.add_argument(f"--{name}", type=_whole, metavar="N", help=what)
+    methods.add_argument("--processes", type=_whole, metavar="N", help="runs at a time (default: one a core)")
+    methods.add_argument("--figure", metavar="FILE.svg", help="draw it there, as SVG or PNG")
+    for table in (coverage, methods):
+        table.add_argument("--out", metavar="FILE.md", help="write the table there too")
+        table.add_argument("--resume", metavar="FILE", help="keep finished rows in this file and go on from them")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
@@ -168,6 +240,10 @@ def _shape(text: str) -> tuple[int, ...]:
             f"{text!r} is no input shape: write channels x height x width, as 3x224x224, or the tokens of a text, as 64"
         )
     return tuple(int(size) for size in sizes)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _whole(text: str) -> int:

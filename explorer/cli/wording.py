@@ -1,10 +1,13 @@
 """Measurements and results as text for a person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from explorer.budget import amount
 from explorer.cli.console import table
-from explorer.evaluation import headline, metric_of
+from explorer.evaluation import METRICS, headline, metric_of
+from explorer.methods import RUNGS
+from explorer.runs.lineage import Branch
 
 _FURTHER = {
     "top5": "top-5",
@@ -31,9 +34,6 @@ def measurement_table(measurements: Mapping[str, Mapping[str, Any]]) -> str:
     return table(["", *measurements], rows)
 
 
-RUNGS = {"none": "as cut", "bn": "batch norms recalibrated", "finetune": "fine-tuned"}
-
-
 def ladder_text(document: Mapping[str, Any]) -> str:
     """A line per rung, from the whole network upwards."""
     metric = document["metric"]
@@ -44,6 +44,81 @@ def ladder_text(document: Mapping[str, Any]) -> str:
     kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
     notes = [f"{RUNGS[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
     return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])
+
+
+def budget_text(document: Mapping[str, Any]) -> str:
+    """What was in reach, what it came to, which target binds, and what would come next."""
+    rows = []
+    for reach in document["reach"]:
+        kind, whole, cost = reach["kind"], reach["whole"], document["costs"][reach["kind"]]
+        values = [f"{amount(kind, value)} ({value / whole:.1%})" for value in (reach["lowest"], cost)]
+        binds = "binds" if kind in document["binding"] else ""
+        feasible = "yes" if reach["feasible"] else "no"
+        rows.append([reach["target"], amount(kind, whole), values[0], feasible, values[1], binds])
+    changed = [[g["name"], g["size"], g["kept"]] for g in document["groups"] if g["kept"] < g["size"]]
+    parts = [
+        table(["target", "whole", "least", "feasible", "kept", ""], rows),
+        table(["group", "channels", "kept"], changed),
+        *filter(None, [_latency_words(document["latency"]), _effect_words(document["effect"])]),
+        *filter(None, [_next_words(document["next"])]),
+        *(f"note: {warning}" for warning in document["warnings"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _latency_words(latency: Mapping[str, Any] | None) -> str:
+    if latency is None:
+        return ""
+    error = latency["predicted_ms"] / latency["measured_ms"] - 1
+    where = f"{latency['runtime']}, batch of {latency['batch']}"
+    return (
+        f"latency ({where}): {latency['measured_ms']:.2f} ms measured on the cut network, "
+        f"{latency['predicted_ms']:.2f} ms predicted ({error:+.1%}), whole {latency['whole_ms']:.2f} ms"
+    )
+
+
+def _effect_words(effect: Mapping[str, Any] | None) -> str:
+    if effect is None:
+        return ""
+    base, predicted, measured = (metric_of(effect).text(effect[key]) for key in ("base", "predicted", "measured"))
+    short = metric_of(effect).short
+    return f"validation {short}: {base} whole, {predicted} if the groups' drops added up, {measured} measured"
+
+
+def _next_words(step: Mapping[str, Any] | None) -> str:
+    if step is None:
+        return "next: every group is at its minimum"
+    saves = " and ".join(f"{amount(kind, value)}{_NOUNS[kind]}" for kind, value in step["saves"].items())
+    return f"next: {step['units']} more of {step['group']} save {saves}, the most for the score that leaves"
+
+
+_NOUNS = {"params": " params", "macs": " MACs", "size": "", "latency": ""}
+
+
+def latency_text(document: Mapping[str, Any]) -> str:
+    """Every group's staircase, and how well it predicts whole plans."""
+    base = document["base_ms"]
+    rows = []
+    for name, found in document["groups"].items():
+        cliffs = {(cliff["width"], cliff["to"]): cliff["why"] for cliff in found["cliffs"]}
+        wider = None
+        for point in found["points"]:
+            change = point["ms"] - base
+            spread = f"{point['low'] - base:+.3f} to {point['high'] - base:+.3f}"
+            rows.append([name, point["width"], f"{change:+.3f}", spread, cliffs.get((wider, point["width"]), "")])
+            wider = point["width"]
+    checks = [
+        [number, f"{c['predicted_ms']:.3f}", f"{c['measured_ms']:.3f}", f"{c['error']:+.1%}", f"{c['additive_ms']:.3f}"]
+        for number, c in enumerate(document["checks"], start=1)
+    ]
+    where = f"{document['runtime']}, batch of {document['batch']}, {document['device']}"
+    parts = [
+        f"{document['model']}: {base:.3f} ms ({where}); {document['reach_ms']:.3f} ms with all groups at their fastest",
+        table(["group", "channels", "ms more", "95 % interval", "cliff"], rows),
+        table(["plan", "predicted ms", "measured ms", "error", "plain sum ms"], checks),
+        *(f"note: {remark}" for remark in document["remarks"]),
+    ]
+    return "\n\n".join(parts)
 
 
 def prune_text(result: Mapping[str, Any]) -> str:
@@ -62,6 +137,59 @@ def prune_text(result: Mapping[str, Any]) -> str:
         f"written to {result['out']} in {result['seconds']:.1f} s; load it as run:{result['out']}",
     ]
     return "\n\n".join(parts)
+
+
+def runs_text(forest: Sequence[Branch]) -> str:
+    """A line per run, those that started from another one below it and indented."""
+    heads = ["run", "model", "method", "criterion", "MACs kept", "metric", "from", "state"]
+    return table(heads, [row for branch in forest for row in _branch(branch, 0)])
+
+
+def _branch(branch: Branch, depth: int) -> Iterator[list[object]]:
+    run = branch.run
+    start = None if run.parent is None else "its end" if run.parent_step is None else f"step {run.parent_step}"
+    yield [
+        f"{'  ' * (depth - 1)}└ {run.ref}" if depth else run.ref,
+        run.model,
+        run.method,
+        run.criterion,
+        f"{run.kept['macs']:.1%}" if run.kept else None,
+        None if run.pruned is None else f"{METRICS[run.metric].short} {METRICS[run.metric].text(run.pruned)}",
+        start,
+        run.state,
+    ]
+    for child in branch.children:
+        yield from _branch(child, depth + 1)
+
+
+def comparison_text(document: Mapping[str, Any]) -> str:
+    """A line per run, the widths of every group, and what the plans have in common; see `explorer.runs.comparison`."""
+    heads = ["run", "method", "criterion", "recovery", "MACs kept", "params kept", "test metric", "against base"]
+    rows = []
+    for run in document["runs"]:
+        metric, measured = METRICS[run["metric"]], run["value"] is not None
+        found = f"{metric.short} {metric.text(run['value'])}" if measured else None
+        if measured and run["low"] is not None:
+            found += f" ({metric.interval(run['low'], run['high'])})"
+        change = metric.difference(run["change"]) if measured else None
+        kept = [f"{run[f'{kind}_kept']:.1%}" for kind in ("macs", "params")]
+        rows.append([run["run"], run["method"], run["criterion"], run["recover"], *kept, found, change])
+    names = [run["run"] for run in document["runs"]]
+    widths = [[g["name"], g["size"], *(g["kept"].get(name) for name in names)] for g in document["groups"]]
+    parts = [table(heads, rows), table(["channels of", "whole", *names], widths)]
+    for pair in document["plans"]:
+        first, second = pair["runs"]
+        parts.append(f"{first} and {second}: {_overlap(pair)}")
+    return "\n\n".join(parts)
+
+
+def _overlap(pair: Mapping[str, Any]) -> str:
+    if pair["overlap"] is None:
+        return "neither removes a unit"
+    return (
+        f"{pair['both']} removed units are the same, {pair['first']} and {pair['second']} are not: an overlap of "
+        f"{pair['overlap']:.0%}, by chance {pair['chance']:.0%}"
+    )
 
 
 def _steps(result: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import METADATA, evaluating, fetch, weights
 from explorer.export.card import model_card
 from explorer.export.onnx_file import check_onnx, export_onnx
-from explorer.export.place import REPORT, replacing
+from explorer.export.place import REPORT, STEPS, replacing
 from explorer.export.script import loader_script
 from explorer.export.verify import verify_bundle
 from explorer.progress import Report, part, silent
@@ -30,6 +30,10 @@ FILES = {
     "load.py": "rebuilds the model in PyTorch from the weights, without Pruning Explorer",
     REPORT: "all measurements, the settings of the run, versions, and the checks of this folder",
     "README.md": "this card",
+}
+FOLDERS = {
+    TOKENIZER: "for AutoTokenizer of transformers",
+    STEPS: "the models on the way: `run:DIR/steps/NN` is the one after step NN",
 }
 CLASSIFICATION = ("image-classification", "text-classification")  # kinds whose outputs are (batch, classes)
 LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation images that the ONNX file is compared on
@@ -55,6 +59,7 @@ def write_bundle(
     kind: str = "image-classification",
     example: Tensor | None = None,
     tokenizer: Tokenizer | None = None,
+    further: Callable[[Path, Mapping[str, Any]], None] | None = None,
     report: Report = silent,
 ) -> dict[str, Any]:
     """Writes `plan.json`, `weights.safetensors`, `model.onnx`, `load.py`, `report.json` and `README.md`.
@@ -78,6 +83,7 @@ def write_bundle(
         kind: what the model is for, see `Task.kind`.
         example: a batch of inputs, where they are not images.
         tokenizer: what makes inputs of texts; its files go into `tokenizer/`.
+        further: writes more into the folder, given it and the report so far.
 
     Returns:
         The report: `result` with `onnx`, `checks`, `out`, and what ``run:`` refs read (`architecture`, `attributes`,
@@ -121,6 +127,8 @@ def write_bundle(
         (folder / "load.py").write_text(script, encoding="utf-8")
         if tokenizer is not None:
             tokenizer.save(folder / TOKENIZER)
+        if further is not None:
+            further(folder, whole)
         report(0.1, "writing the ONNX file")
         exported = export_onnx(module, input_shape if example is None else example, folder / "model.onnx")
         judged = labels if measured and kind in CLASSIFICATION else None
@@ -130,7 +138,7 @@ def write_bundle(
         checks = verify_bundle(folder, module, images, report=part(report, 0.6, 1.0))
         whole["checks"] = [{"name": "model.onnx in onnxruntime"} | compared, *checks]
         _write_json(folder / REPORT, whole)
-        files = FILES if tokenizer is None else FILES | {f"{TOKENIZER}/": "for AutoTokenizer of transformers"}
+        files = FILES | {f"{name}/": what for name, what in FOLDERS.items() if (folder / name).is_dir()}
         (folder / "README.md").write_text(model_card(whole, files), encoding="utf-8")
     return whole
 

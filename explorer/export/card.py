@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from explorer.evaluation.metrics import headline, metric_of
+from explorer.structure import SKIPPED
 
 CARD = """# {title}
 
@@ -152,6 +153,9 @@ def _done(report: Mapping[str, Any]) -> Iterable[str]:
         yield f"{len(changed)} groups of channels were narrowed (`plan.json` lists the channels):\n"
         yield "| group | channels before | after |\n|---|---:|---:|"
         yield from (f"| `{group['name']}` | {group['size']} | {group['kept']} |" for group in changed)
+    skipped = [name for name, values in report["attributes"].items() if SKIPPED in values]
+    if skipped:
+        yield f"\n{len(skipped)} residual blocks were taken out, each passes its input on: `{'`, `'.join(skipped)}`."
     yield from (f"\nNote: {warning}." for warning in report.get("warnings") or ())
 
 

@@ -12,14 +12,15 @@ from safetensors import SafetensorError
 from explorer.errors import ExplorerError
 
 REPORT = "report.json"
+STEPS = "steps"  # the folder of a bundle that holds the models on the way
 
 
 @contextmanager
 def replacing(directory: Path) -> Iterator[Path]:
     """A new folder that takes the place of `directory` when the block ends well, and vanishes when it doesn't.
 
-    An earlier bundle there is replaced, files beside it that no bundle has are taken over. Until the very end
-    the earlier one stays as it was.
+    An earlier bundle there is replaced, its kept steps with it; files beside it that no bundle has are taken over.
+    Until the very end the earlier one stays as it was.
 
     Raises:
         ExplorerError: `directory` is a file or holds something that is no bundle, or writing fails.
@@ -79,6 +80,6 @@ def _swap(partial: Path, directory: Path) -> None:
         earlier.rename(directory)
         raise
     for path in earlier.iterdir():
-        if not (directory / path.name).exists():
+        if path.name != STEPS and not (directory / path.name).exists():
             os.rename(path, directory / path.name)
     shutil.rmtree(earlier, ignore_errors=True)

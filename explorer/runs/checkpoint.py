@@ -1,39 +1,62 @@
 """Finished steps of a run kept in a folder, so that an interrupted run can go on."""
 
+import contextlib
+import glob
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import safetensors.torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, ResourceError
 from explorer.methods.stages import Record
-from explorer.runs.files import write_json
+from explorer.runs.files import steps_in, write_json
 from explorer.runs.spec import Spec
 from explorer.strict_json import dumps
 
 SPEC = "spec.json"
+_LOCK = "lock"
+_PATIENCE = 15.0  # seconds; a worker whose server was killed needs some to notice it
 
 
 class Checkpoint:
     """The memo of one run: ``folder/<step>.safetensors`` holds a step's tensors, and its values as metadata.
 
-    The folder belongs to one spec and appears with the first finished step. Opened to resume, it
-    keeps the steps found there; else it starts empty.
-
-    Raises:
-        ExplorerError: to resume, but the folder holds another spec's steps.
+    The folder belongs to one spec and, from `__enter__` on, to one process, however that ends. Entered to resume, it
+    keeps the steps found there; else it starts empty. Without a finished step nothing is left of it.
     """
 
     def __init__(self, folder: Path, spec: Spec, *, resume: bool) -> None:
-        self.folder, self._spec = folder, spec
-        if resume and folder.exists():
-            self._check_spec(spec)
-        else:
-            self.remove()
+        self.folder, self._spec, self._resume = folder, spec, resume
+        self._lock = FileLock(folder / _LOCK)
+        self._taken_over = False
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Self:
+        """Takes the folder.
+
+        Raises:
+            ExplorerError: another process is at this run, or, to resume, the folder holds another spec's steps.
+        """
+        self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        self._acquire()
+        try:
+            self._open()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
 
     def __call__(self, name: str, make: Callable[[], Record]) -> Record:
         path = self.folder / f"{name}.safetensors"
@@ -42,17 +65,57 @@ class Checkpoint:
         record = make()
         if not self.folder.exists():
             self.folder.mkdir(parents=True)
+        if not (self.folder / SPEC).exists():
             write_json(self.folder / SPEC, self._spec.to_json())
         _write(path, record)
         return record
 
     def finished(self) -> list[str]:
         """Names of the steps that need not be done again."""
-        return sorted(path.stem for path in self.folder.glob("*.safetensors"))
+        return steps_in(self.folder)
 
     def remove(self) -> None:
-        """Deletes the folder: the run's result is safe, or can't be had."""
+        """Deletes the folder: the run's result is safe."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def refuse(self) -> None:
+        """Deletes the steps of a request that can't be met, unless they were there before: then it could be once."""
+        if not self._taken_over:
+            self.remove()
+
+    def _acquire(self) -> None:
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire(timeout=_PATIENCE)
+                return
+            except Timeout:
+                raise ExplorerError(
+                    f"another process is at the run in {self.folder}: wait until it has ended, or name another --out"
+                ) from None
+            except FileNotFoundError:  # that process has just finished, and removed the folder
+                continue
+
+    def _release(self) -> None:
+        if not self.finished():
+            self.remove()
+            with contextlib.suppress(OSError):  # one is in use by now
+                for path in self._made[1:]:
+                    path.rmdir()
+        self._lock.release()
+
+    def _open(self) -> None:
+        """Empties the folder, or takes over what it holds, and removes bundles that were never finished."""
+        if self._resume and self.finished():
+            self._check_spec(self._spec)
+            self._taken_over = True
+        else:
+            for path in self.folder.iterdir():
+                if path.name != _LOCK:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        bundle = glob.escape(self.folder.name.removesuffix(".partial"))
+        for unfinished in self.folder.parent.glob(f".{bundle}.{'[0-9a-f]' * 8}.partial"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _check_spec(self, spec: Spec) -> None:
         try:
@@ -78,7 +141,7 @@ def _write(path: Path, record: Record) -> None:
         safetensors.torch.save_file(tensors, temporary, {"values": dumps(record.values)})
         os.replace(temporary, path)
     except SafetensorError as error:  # how the library words a full disk
-        raise ExplorerError(f"can't write {path}: {error}") from None
+        raise ResourceError(f"can't write {path}: {error}") from None
 
 
 def _read(path: Path) -> Record | None:

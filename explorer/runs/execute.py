@@ -5,64 +5,88 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from explorer.criteria import CRITERIA, estimate
 from explorer.device import choose_device, describe_device
-from explorer.errors import ExplorerError, unknown
+from explorer.distributed import shared
+from explorer.errors import Cancelled, ExplorerError, ResourceError, unknown
 from explorer.evaluation import fetch, measure
 from explorer.export import check_onnx, export_onnx, write_bundle
 from explorer.export.bundle import CLASSIFICATION
+from explorer.export.place import REPORT
 from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, ladder, sensitivity, steps
 from explorer.methods.sensitivity import RATIOS
 from explorer.progress import Report, part, silent
 from explorer.runs.checkpoint import Checkpoint
-from explorer.runs.files import place
+from explorer.runs.files import place, write_json
+from explorer.runs.kept import Steps
+from explorer.runs.origin import Origin
 from explorer.runs.place import claim, finished_run
 from explorer.runs.spec import Spec
+from explorer.runs.tracking import Tracker
 from explorer.runs.versions import versions
 from explorer.sources import load_model, load_pair
 from explorer.structure import Structure, analyse
 
 
-def execute(spec: Spec, out: Path | None, report: Report = silent, *, resume: bool = False) -> dict[str, Any]:
+def execute(
+    spec: Spec,
+    out: Path | None,
+    report: Report = silent,
+    *,
+    resume: bool = False,
+    tracker: Tracker | None = None,
+) -> dict[str, Any]:
     """Prunes as the spec says and writes the bundle to the folder `out`, whole or not at all.
 
-    Finished steps are kept in ``<out>.partial`` until the bundle is written, and stay there when the run
-    is interrupted. With `resume` they are taken over by a run with the same spec, and a run that had
-    finished is only read. Without `out` nothing is written.
+    Finished steps are kept in ``<out>.partial`` until the bundle is written, and stay there when the run is
+    interrupted, killed, or out of memory or room. With `resume` they are taken over by a run with the same spec, and a
+    run that had finished is only read. Without `out` nothing is written. The models of accepted steps lie in
+    ``out/steps/NN``, each to be loaded as a ``run:``. The `tracker` keeps the run's history.
 
     Returns:
-        A JSON object: `base`, `as_cut`, `pruned` (measurements on the test split), `target`, `achieved`,
+        A JSON object: `base`, `as_cut`, `pruned` (measurements on the test split), `target`, `achieved`, `budget`,
         `seconds` (up to the export), `stages` (seconds of each), `steps` (of gradual methods), `groups`
         ``[{name, size, kept}]`` in channels, `blocked`, `warnings`, `scores`, `recovery`, `device`, `spec`,
-        `versions`; with `out` also `out`, `onnx` ``{max_abs_diff, top1, …}`` and `checks`.
+        `versions`; with `out` also `out`, `onnx` ``{max_abs_diff, top1, …}``, `checks`, and the run's `id`, `created`
+        and `parent`, see `Origin`; kept steps have their `folder` in `out`.
 
     Raises:
-        ExplorerError: bad input, an `out` that can't be written, or steps there that belong to another run.
+        ExplorerError: bad input, an `out` that can't be written, has another process at it, or another run's steps.
         Cancelled: the report asked to stop.
     """
     started = time.perf_counter()
     spec.check()
     if out is None:
         return _prune(spec, report, forgetful, started)[1]
-    if resume and (done := finished_run(out, spec)) is not None:
-        return done
-    checkpoint = Checkpoint(claim(out), spec, resume=resume)
-    try:
-        outcome, result = _prune(spec, part(report, 0.0, 0.85), checkpoint, started)
-        result = _bundle(out, outcome, result, part(report, 0.85, 1.0))
-    except (ExplorerError, OSError):
+    tracker = tracker or Tracker()
+    with Checkpoint(claim(out), spec, resume=resume) as checkpoint:
+        done = finished_run(out, spec) if resume else None
+        resumed = bool(checkpoint.finished())
+        if done is not None and not resumed:
+            return done
+        origin = Origin.of(spec.model, checkpoint.folder)
+        tracker.begin(spec, origin, _tags(spec), resumed=resumed)
+        try:
+            result = done or _carry_out(spec, out, report, checkpoint, origin, tracker, started)
+        except BaseException as error:
+            stopped = isinstance(error, Cancelled) or not isinstance(error, Exception)
+            tracker.ended("KILLED" if stopped else "FAILED")
+            raise
+        if troubles := tracker.finished(result, out):
+            result["warnings"] += troubles
+            write_json(out / REPORT, result)
         checkpoint.remove()
-        raise
-    checkpoint.remove()
-    return result
+        return result
 
 
 def inspect_model(ref: str, input_shape: tuple[int, ...] | None, report: Report = silent) -> dict[str, Any]:
-    """Groups and cost of a model; a group's `params` and `macs` are what removing all of it would save."""
+    """Groups, residual blocks and cost of a model; `params` and `macs` of each are what removing it would save."""
     report(0.0, f"loading {ref}")
     loaded = load_model(ref, input_shape=input_shape)
     report(0.5, "finding the groups")
@@ -90,6 +114,7 @@ def inspect_model(ref: str, input_shape: tuple[int, ...] | None, report: Report 
         "macs": cost.macs,
         "input": list(loaded.input_shape),
         "groups": groups,
+        "blocks": [{"name": name, **asdict(b.cost_model(structure.full))} for name, b in structure.blocks.items()],
         "blocked": _blocked(structure),
     }
 
@@ -98,6 +123,20 @@ def score_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
     """``{criterion, seconds, groups: {name: [one score per unit]}, skipped: {name: reason}}``."""
     subject = steps.open_subject(spec, part(report, 0.0, 0.2))
     return steps.scores_of(steps.score_subject(subject, spec, part(report, 0.2, 1.0))).to_json()
+
+
+def estimate_scoring(spec: Spec, report: Report = silent) -> float:
+    """Seconds that the network's passes in `score_model` will take, see `explorer.criteria.estimate`."""
+    subject = steps.open_subject(spec, part(report, 0.0, 0.5))
+    return estimate(
+        CRITERIA[spec.criterion],
+        subject.module,
+        subject.structure,
+        subject.task.calibration,
+        spec.samples,
+        subject.device,
+        report=part(report, 0.5, 1.0),
+    )
 
 
 def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
@@ -109,9 +148,11 @@ def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
     return {**found, "device": describe_device(device)}
 
 
-def sensitivity_of(spec: Spec, ratios: Sequence[float] | None, report: Report = silent) -> dict[str, Any]:
+def sensitivity_of(
+    spec: Spec, ratios: Sequence[float] | None, report: Report = silent, *, anew: bool = False
+) -> dict[str, Any]:
     """See `explorer.methods.sensitivity`; `ratios` None: its default."""
-    return sensitivity(spec, RATIOS if ratios is None else ratios, report)
+    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew)
 
 
 def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any]:
@@ -124,13 +165,14 @@ def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any
 def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outcome, dict[str, Any]]:
     """The outcome of the spec's method, and the result as far as it is known before an export."""
     with _overheard() as heard:
-        outcome = METHODS[spec.method].function(spec, report, memo)
+        outcome = METHODS[spec.method].function(spec, report, shared(memo))
     result = {
         "base": outcome.base,
         "as_cut": outcome.as_cut,
         "pruned": outcome.pruned,
         "target": outcome.target,
         "achieved": outcome.achieved,
+        "budget": outcome.budget,
         "seconds": time.perf_counter() - started,
         "stages": outcome.seconds,
         "steps": outcome.steps,
@@ -146,7 +188,36 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
     return outcome, result
 
 
-def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], report: Report) -> dict[str, Any]:
+def _carry_out(
+    spec: Spec,
+    out: Path,
+    report: Report,
+    checkpoint: Checkpoint,
+    origin: Origin,
+    tracker: Tracker,
+    started: float,
+) -> dict[str, Any]:
+    """The whole run, with its steps remembered and its bundle written."""
+    kept = Steps(checkpoint, origin)
+    memo, watched = tracker.remembering(kept), tracker.watching(part(report, 0.0, 0.85))
+    try:
+        outcome, result = _prune(spec, watched, memo, started)
+    except ResourceError:
+        raise
+    except ExplorerError:
+        checkpoint.refuse()
+        raise
+    result["steps"], warnings = kept.choose(result["steps"])
+    result["warnings"] += warnings
+    return _bundle(out, outcome, result | origin.to_json(), kept, part(report, 0.85, 1.0))
+
+
+def _tags(spec: Spec) -> dict[str, str]:
+    """What a run depends on besides its spec."""
+    return {"device": describe_device(choose_device(spec.device)), **versions()}
+
+
+def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], kept: Steps, report: Report) -> dict[str, Any]:
     """Writes the bundle; its report is the result of the run."""
     loaded, task = outcome.loaded, outcome.task
     return write_bundle(
@@ -168,6 +239,7 @@ def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], report: Report)
         kind=loaded.kind,
         example=None if loaded.tokenizer is None and len(loaded.input_shape) == 3 else loaded.example(2),
         tokenizer=loaded.tokenizer,
+        further=kept.write,
         report=report,
     )
 

@@ -31,6 +31,16 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, dumps(document, indent=1) + "\n")
 
 
+def partial(out: Path) -> Path:
+    """The folder for the finished steps of the run that will write `out`, beside it."""
+    return out.with_name(f"{out.name}.partial")
+
+
+def steps_in(folder: Path) -> list[str]:
+    """Names of the finished steps that a folder of `explorer.runs.checkpoint` holds."""
+    return sorted(path.stem for path in folder.glob("*.safetensors"))
+
+
 def place(source: Path, path: Path) -> None:
     """Copies a finished file to `path` in one step.
 

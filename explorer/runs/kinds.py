@@ -1,13 +1,14 @@
 """The kinds of jobs that a worker can do, each a thin call of the engine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, unknown
 from explorer.progress import Report
 from explorer.runs.files import write_json
+from explorer.runs.job import BUNDLE
 from explorer.runs.spec import Spec
 
 Work = Callable[[Spec, Mapping[str, Any], Path, Report], dict[str, Any]]
@@ -26,8 +27,8 @@ class Kind:
     removes: bool = False
     extra: tuple[str, ...] = ()
 
-    def check(self, request: Mapping[str, Any]) -> Spec:
-        """The request's spec.
+    def check(self, request: Mapping[str, Any], *, here: bool = True) -> Spec:
+        """The request's spec; its device need not be present where the work is done elsewhere than `here`.
 
         Raises:
             ExplorerError: the request has unknown keys, or its spec is wrong.
@@ -36,7 +37,7 @@ class Kind:
             if key not in ("kind", "spec", *self.extra):
                 raise ExplorerError(f"a job of kind {self.name!r} has no {key!r}: leave it out")
         spec = Spec.from_json(request.get("spec"))
-        spec.check(removes=self.removes)
+        (spec if here else replace(spec, device="auto")).check(removes=self.removes)
         return spec
 
     def __call__(self, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
@@ -45,8 +46,9 @@ class Kind:
 
 def _prune(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.execute import execute
+    from explorer.runs.tracking import default_tracker
 
-    return execute(spec, folder / "bundle", report)
+    return execute(spec, folder / BUNDLE, report, resume=True, tracker=default_tracker(folder.parent))
 
 
 def _score(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
@@ -65,9 +67,12 @@ def _evaluate(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
 
 
 def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.runs.execute import ladder_of
+    """The one rung that takes long; a page finds those below it by itself."""
+    from explorer.methods import HEIGHTS, ladder
 
-    return ladder_of(spec, spec.recover, report)
+    if spec.recover not in HEIGHTS:
+        raise unknown("rung", spec.recover, HEIGHTS)
+    return ladder(spec, (spec.recover,), report)
 
 
 def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:

@@ -8,25 +8,70 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from explorer.device import choose_device
 
 Event = dict[str, Any]
+OnEvent = Callable[["Link", Event], None]
+OnExit = Callable[["Link", str], None]
 
 
-class Link:
-    """A running worker.
+class Link(Protocol):
+    """A place of work, reached from the desk.
 
-    One thread reads the worker's events; it calls `on_event(link, event)` for each and at the
-    end `on_exit(link, return code)`. What the worker and its libraries print goes to `log`.
+    From a thread of its own it calls `on_event(link, event)` for each of the work's events, see `explorer.runs.worker`,
+    and `on_exit(link, what happened)` when it has come to its end and can't be used any longer.
     """
 
-    def __init__(
-        self,
-        device: str,
-        log: Path,
-        on_event: Callable[["Link", Event], None],
-        on_exit: Callable[["Link", int], None],
-    ) -> None:
+    @property
+    def pid(self) -> int: ...
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Passes a message on; where the place is gone it is dropped, and `on_exit` is called or has been."""
+
+    def kill(self) -> None:
+        """Ends the work at once."""
+
+    def close(self, grace: float) -> None:
+        """Ends the place of work within about `grace` seconds, and waits for that."""
+
+
+def on_cluster() -> bool:
+    """Whether work is done on a Ray cluster instead of this machine."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def lane_of(device: str) -> str:
+    """The name of the queue for a spec's device: one for each device here, one for each kind on a cluster.
+
+    Raises:
+        ExplorerError: the device is not present on this machine.
+    """
+    if on_cluster():
+        return f"Ray {device}"
+    found = choose_device(device)
+    return "cuda:0" if str(found) == "cuda" else str(found)
+
+
+def connect(lane: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
+    """A place of work for the jobs of a queue; what its libraries print goes to `log`, or to Ray's.
+
+    Raises:
+        ExplorerError: Ray is asked for and can't be used.
+        OSError: no process can be started.
+    """
+    if lane.startswith("Ray "):
+        from explorer.runs.ray_link import RayLink
+
+        return RayLink(lane.removeprefix("Ray "), on_event, on_exit)
+    return ProcessLink(lane, log, on_event, on_exit)
+
+
+class ProcessLink:
+    """A worker process on this machine. One thread reads its events; what else it prints goes to `log`."""
+
+    def __init__(self, device: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> None:
         self._on_event, self._on_exit = on_event, on_exit
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
@@ -69,7 +114,13 @@ class Link:
                 self._on_event(self, json.loads(line))
         code = self.process.wait()
         self.process.stdout.close()
-        self._on_exit(self, code)
+        self._on_exit(self, _death(code))
+
+
+def _death(code: int) -> str:
+    if code == -9:
+        return "the worker process was killed, most often because memory ran out"
+    return f"the worker process ended unexpectedly ({f'signal {-code}' if code < 0 else f'exit code {code}'})"
 
 
 def _environment() -> dict[str, str]:

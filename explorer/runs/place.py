@@ -7,6 +7,7 @@ from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.export.place import REPORT, foreign
+from explorer.runs.files import partial
 from explorer.runs.spec import Spec
 
 
@@ -25,7 +26,7 @@ def claim(out: Path) -> Path:
             pass
     except OSError as error:
         raise ExplorerError(f"can't write to --out {out}: {error.strerror}; name a folder that you may write") from None
-    return out.with_name(f"{out.name}.partial")
+    return partial(out)
 
 
 def finished_run(out: Path, spec: Spec) -> dict[str, Any] | None:

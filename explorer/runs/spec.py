@@ -9,7 +9,7 @@ from typing import Any
 from explorer.errors import ExplorerError, unknown
 from explorer.strict_json import Check, is_integer, is_list, is_number, is_table, is_text
 
-PLANNED_METHODS = ("idap", "spvr", "dg2pf")
+PLANNED_METHODS = ("spvr", "dg2pf")
 
 
 TEACHERS = ("base", "previous")
@@ -19,18 +19,19 @@ TEACHERS = ("base", "previous")
 class Spec:
     """One run, complete: the same spec with the same versions gives the same cut weights.
 
-    What is removed is said in exactly one of three ways: `keep` (a target such as ``{"macs": 0.5}``,
-    reached by `allocate`), `ratios` (fraction of units to remove, per group) or `plan` (unit
-    indices to remove, per group). `samples` counts the calibration samples that are scored on,
-    `epochs` the passes of fine-tuning (None: its own default), in each step where there are
-    several. With a target, every group keeps `minimum` (below 1 a fraction, else a number of
-    units) and `locked` groups stay whole.
+    What is removed is said in exactly one of three ways: `keep` (targets such as ``{"macs": 0.5, "size": "2MB"}``,
+    reached by `allocate`, with widths that are multiples of `round_to`; latency is that of a `batch` in the
+    `runtime`), `ratios` (fraction of units to remove, per group) or `plan` (unit indices to remove, per group, and
+    residual blocks to `skip`). `samples` counts the calibration samples that are scored on, `epochs` the passes of
+    fine-tuning (None: its own default), in each step where there are several. With a target, every group keeps
+    `minimum` (below 1 a fraction, else a number of units) and `locked` groups stay whole.
     `input_shape` is (C, H, W), None for the model's own.
 
     Methods that cut gradually need no target. They make up to `steps` cuts; cut t removes ``rho·(1 + t/steps)^alpha``
     of the remaining units (`rho` None: what leads to the target, else the method's default), is taken back
     where the validation metric is more than `max_drop` below the base's, and learns from the `teacher`: the "base"
-    model or that of the "previous" step.
+    model or that of the "previous" step. Where a method also takes out residual blocks, up to `blocks` of them may go
+    (None: as many as `max_drop` allows), in ascending `block_order`: by "divergence", or by the "loss" without them.
     """
 
     model: str
@@ -40,7 +41,7 @@ class Spec:
     options: dict[str, str] = field(default_factory=dict)
     allocate: str = "global"
     normalise: str = "mean"
-    keep: dict[str, float] | None = None
+    keep: dict[str, float | str] | None = None
     ratios: dict[str, float] = field(default_factory=dict)
     plan: dict[str, tuple[int, ...]] | None = None
     recover: str = "none"
@@ -56,6 +57,12 @@ class Spec:
     rho: float | None = None
     max_drop: float = 0.02
     teacher: str = "base"
+    blocks: int | None = None
+    block_order: str = "divergence"
+    skip: tuple[str, ...] = ()
+    round_to: int = 1
+    runtime: str = "torch"
+    batch: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, every field present."""
@@ -99,7 +106,8 @@ class Spec:
         self._check_names()
 
     def _check_numbers(self) -> None:
-        least = {"samples": 1, "epochs": 1, "seed": 0, "minimum": 0, "steps": 1, "alpha": 0, "max_drop": 0}
+        least = {"samples": 1, "epochs": 1, "seed": 0, "minimum": 0, "steps": 1, "alpha": 0, "max_drop": 0, "blocks": 0}
+        least |= {"round_to": 1, "batch": 1}
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and not value >= bound:
@@ -117,8 +125,14 @@ class Spec:
         from explorer.methods import METHODS
 
         gradual = self.method in METHODS and METHODS[self.method].gradual
-        given = [name for name, value in (("keep", self.keep), ("ratios", self.ratios), ("plan", self.plan)) if value]
-        if gradual and (self.ratios or self.plan):
+        given = [
+            name
+            for name, value in (("keep", self.keep), ("ratios", self.ratios), ("plan", self.plan or self.skip))
+            if value
+        ]
+        if self.skip and self.plan is None:
+            raise ExplorerError("blocks to skip are part of a plan: give a plan that names them")
+        if gradual and (self.ratios or self.plan or self.skip):
             raise ExplorerError(
                 f"method {self.method!r} finds the units itself: give a target or none, no ratios or plan"
             )
@@ -126,12 +140,15 @@ class Spec:
             raise ExplorerError("nothing to remove: give a target (--keep macs=0.5) or ratios (--ratio GROUP=0.3)")
         if len(given) > 1:
             raise ExplorerError(f"{' and '.join(given)} both say what goes: give one of them")
-        if self.keep is not None:
+        self.targets()
+        if gradual:
             self.target()
 
     def _check_names(self) -> None:
         from explorer.budget import ALLOCATORS, NORMALISERS
+        from explorer.budget.latency_table import RUNTIMES
         from explorer.criteria import CRITERIA
+        from explorer.criteria.divergence import BLOCK_ORDERS
         from explorer.device import choose_device
         from explorer.methods import METHODS
         from explorer.recovery import RECOVERIES
@@ -143,11 +160,19 @@ class Spec:
             ("criterion", self.criterion, CRITERIA),
             ("allocation", self.allocate, ALLOCATORS),
             ("normaliser", self.normalise, NORMALISERS),
+            ("runtime", self.runtime, RUNTIMES),
             ("recovery", self.recover, RECOVERIES),
             ("teacher", self.teacher, TEACHERS),
+            ("order of blocks", self.block_order, BLOCK_ORDERS),
         ):
             if name not in known:
                 raise unknown(what, name, known)
+        if METHODS[self.method].gradual and ALLOCATORS[self.allocate].needs:
+            simple = [name for name, allocator in ALLOCATORS.items() if not allocator.needs]
+            raise ExplorerError(
+                f"allocation {self.allocate!r} can't go in steps, as method {self.method!r} does: "
+                f"use {', '.join(simple)}, or --method one-shot"
+            )
         if RECOVERIES[self.recover].needs != "nothing" and self.data.partition("?")[0] == "random":
             raise ExplorerError(
                 f"recovery {self.recover!r} can't learn from 'random' data: use --recover none, or real data"
@@ -155,36 +180,51 @@ class Spec:
         CRITERIA[self.criterion].settings(self.options)
         choose_device(self.device)
 
-    def target(self) -> Any:
-        """The `explorer.budget.Target` that `keep` asks for, or None.
+    def targets(self) -> tuple[Any, ...]:
+        """The `explorer.budget.Target`s that `keep` asks for; none where it asks for nothing.
 
         Raises:
-            ExplorerError: `keep` names no single known quantity, or a fraction out of range.
+            ExplorerError: `keep` names something unknown, or an impossible fraction or amount.
         """
         from explorer.budget import Target
 
-        if self.keep is None:
-            return None
-        if len(self.keep) != 1:
-            raise ExplorerError('keep must name one quantity, for example {"macs": 0.5}')
-        kind, fraction = next(iter(self.keep.items()))
-        return Target.parse(f"{kind}={fraction}")
+        return tuple(Target.parse(f"{kind}={value}") for kind, value in (self.keep or {}).items())
+
+    def target(self) -> Any:
+        """The one target, a fraction of params or MACs, of a method that cuts in steps; None where there is none.
+
+        Raises:
+            ExplorerError: there are several, or one that such a method can't follow.
+        """
+        targets = self.targets()
+        followed = [target for target in targets if target.amount is None and target.kind in ("params", "macs")]
+        if len(targets) > 1 or followed != list(targets):
+            raise ExplorerError(
+                f"method {self.method!r} cuts in steps towards one fraction of macs or params: give one, such as "
+                "--keep macs=0.5, or use --method one-shot"
+            )
+        return targets[0] if targets else None
 
 
 _RULES: dict[str, tuple[Check, str]] = {
     "options": (is_table(is_text), "an object of option names and values"),
-    "keep": (is_table(is_number), "an object such as {macs: 0.5}"),
+    "keep": (
+        is_table(lambda value: is_number(value) or is_text(value)),
+        'an object such as {"macs": 0.5} or {"size": "2MB"}',
+    ),
     "ratios": (is_table(is_number), "an object of group names and fractions"),
     "plan": (is_table(is_list(is_integer)), "an object of group names and lists of unit indices"),
     "input_shape": (is_list(is_integer), "a list of whole numbers such as [3, 224, 224]"),
     **dict.fromkeys(("minimum", "alpha", "rho", "max_drop"), (is_number, "a number")),
     "locked": (is_list(is_text), "a list of group names"),
-    **dict.fromkeys(("epochs", "samples", "seed", "steps"), (is_integer, "a whole number")),
+    "skip": (is_list(is_text), "a list of residual blocks"),
+    **dict.fromkeys(("epochs", "samples", "seed", "steps", "blocks"), (is_integer, "a whole number")),
+    **dict.fromkeys(("round_to", "batch"), (is_integer, "a whole number")),
 }
 
 
 def _typed(key: str, value: object) -> Any:
-    if value is None and key in ("keep", "plan", "input_shape", "epochs", "rho"):
+    if value is None and key in ("keep", "plan", "input_shape", "epochs", "rho", "blocks"):
         return None
     accepts, description = _RULES.get(key, (is_text, "a text"))
     if not accepts(value):

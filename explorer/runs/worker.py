@@ -1,10 +1,11 @@
 """A worker process: reads one JSON message per line, does one job at a time, writes JSON events.
 
-In: ``{"run": folder}`` starts the job saved there, ``{"cancel": id}`` stops it at its next report.
+In: ``{"run": folder, "job": id}`` starts the job saved there, ``{"cancel": id}`` stops it at its next report.
 Out: ``{"event": "progress"|"warning"|"done"|"failed"|"cancelled", "job": id, ...}``. Nothing else
 reaches standard output; prints and warnings go to standard error.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -33,7 +34,7 @@ class Worker:
 
     def __init__(self, messages: Iterable[str], events: TextIO) -> None:
         self._messages, self._events = messages, events
-        self._folders: queue.Queue[str | None] = queue.Queue()
+        self._orders: queue.Queue[dict[str, str] | None] = queue.Queue()
         self._lock = threading.Lock()
         self._job: str | None = None
         self._cancelled: set[str] = set()
@@ -41,27 +42,32 @@ class Worker:
 
     def serve(self) -> None:
         threading.Thread(target=self._listen, name="messages", daemon=True).start()
-        while (folder := self._folders.get()) is not None:
-            self._run(Path(folder))
+        while (order := self._orders.get()) is not None:
+            self.run(Path(order["run"]), order["job"])
 
     def _listen(self) -> None:
         for line in self._messages:
             message = json.loads(line)
             if "run" in message:
-                self._folders.put(message["run"])
+                self._orders.put(message)
             elif "cancel" in message:
-                self._cancelled.add(message["cancel"])
+                self.cancel(message["cancel"])
         self._orphaned = True  # the server has closed the line or is gone
-        self._folders.put(None)
+        self._orders.put(None)
         time.sleep(_ORPHAN_GRACE)
         os._exit(1)
 
-    def _run(self, folder: Path) -> None:
-        job = Job.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
-        self._job = job.id
+    def cancel(self, id: str) -> None:
+        """Lets the job end at its next report; may be called from any thread."""
+        self._cancelled.add(id)
+
+    def run(self, folder: Path, id: str) -> None:
+        """Does the job saved in the folder, and tells how it ended."""
+        self._job = id
         handler = _Forward(self)
         logging.getLogger("explorer").addHandler(handler)
         try:
+            job = Job.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
             result = KINDS[job.kind](job.request, folder, _Reporter(self))
             self.emit("done", result=result)
         except Cancelled:
@@ -76,8 +82,8 @@ class Worker:
             _free_memory()
 
     def emit(self, event: str, **fields: Any) -> None:
-        """Writes one event of the current job."""
-        with self._lock:
+        """Writes one event of the current job; nobody hears it where the server is gone, and the job soon ends."""
+        with self._lock, contextlib.suppress(OSError):
             print(dumps({"event": event, "job": self._job, **fields}), file=self._events, flush=True)
 
     def check_cancelled(self) -> None:
@@ -88,7 +94,7 @@ class Worker:
 class _Reporter:
     """The report of a job: looks for a cancel every time, writes at most ten events a second.
 
-    A report with other metrics than the last one, or the last of all, is always written.
+    A report with other metrics than the last one, a step of a gradual method, or the last of all, is always written.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -99,7 +105,8 @@ class _Reporter:
     def __call__(self, fraction: float, message: str, **metrics: float) -> None:
         self._worker.check_cancelled()
         now, names = time.monotonic(), frozenset(metrics)
-        if now - self._last < _PROGRESS_INTERVAL and names == self._names and fraction < 1:
+        point = "step" in names
+        if now - self._last < _PROGRESS_INTERVAL and names == self._names and fraction < 1 and not point:
             return
         self._last, self._names = now, names
         numbers = {name: float(value) for name, value in metrics.items()}
@@ -118,9 +125,9 @@ class _Forward(logging.Handler):
 
 
 def _defect(error: Exception) -> str:
-    import torch
+    from explorer.device import is_out_of_memory
 
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if is_out_of_memory(error):
         return "memory ran out: use fewer samples, a smaller input or another device"
     detail = " ".join(str(error).split())[:300]
     return f"unexpected {type(error).__name__}: {detail} (the worker's log has the details)"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from explorer.export.place import STEPS
 from explorer.runs.job import Job
 
 ONNX_EXAMPLE = """\
@@ -29,8 +30,9 @@ def folder(job: Job) -> Path:
 
 
 def files(bundle: Path) -> dict[str, Path]:
-    """The bundle's files by name, those in folders included."""
-    return {str(path.relative_to(bundle)): path for path in sorted(bundle.rglob("*")) if path.is_file()}
+    """The bundle's files by name, those in folders included, without the models on the way."""
+    found = {path.relative_to(bundle): path for path in sorted(bundle.rglob("*")) if path.is_file()}
+    return {str(name): path for name, path in found.items() if name.parts[0] != STEPS}
 
 
 def zipped(bundle: Path) -> bytes:

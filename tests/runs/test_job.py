@@ -1,8 +1,10 @@
 """A job's record."""
 
+import io
 import json
 
 from explorer.runs.job import FILE, Job
+from explorer.runs.worker import Worker, _Reporter
 
 
 def make(tmp_path):
@@ -29,14 +31,39 @@ def test_the_first_end_counts(tmp_path):
 
 def test_progress_never_runs_backwards_and_history_is_bounded(tmp_path):
     job = make(tmp_path)
-    for step in range(5000):
-        job.progress(step / 5000, "training", {"step": step})
+    for batch in range(5000):
+        job.progress(batch / 5000, "training", {"batch": batch})
+        if batch % 500 == 0:
+            job.progress(batch / 5000, "a step", {"step": batch // 500, "macs": 7})
     job.progress(0.1, "smaller batch", {})
     assert job.fraction == 4999 / 5000
     assert len(job.history) <= 2000
-    assert job.history[-1]["step"] == 4999
-    steps = [entry["step"] for entry in job.history]
-    assert steps == sorted(steps)
+    batches = [entry["batch"] for entry in job.history]
+    assert batches == sorted(batches)
+    assert batches[-1] == 4999
+    assert [point["step"] for point in job.points] == list(range(10))
+
+
+def test_a_point_told_again_keeps_its_place_and_time(tmp_path):
+    job = make(tmp_path)
+    for step in (0, 1):
+        job.progress(step / 4, f"step {step}", {"step": step}, at=100.0 + step)
+    job.progress(0.0, "step 0", {"step": 0, "macs": 5}, at=200.0)
+    assert [(point["step"], point["time"], point.get("macs")) for point in job.points] == [(0, 100, 5), (1, 101, None)]
+
+
+def test_the_reporter_swallows_no_step():
+    """Reports come faster than they are written; one batch's may be left out, a step's never."""
+    events = io.StringIO()
+    report = _Reporter(Worker((), events))
+    for step in range(50):
+        report(step / 100, "training", loss=1.0)
+        report(step / 100, "training", loss=2.0)
+        report(step / 100, f"step {step}", step=step, macs=3)
+        report(step / 100, f"step {step}", step=step + 0.5, macs=3)
+    told = [json.loads(line)["metrics"] for line in events.getvalue().splitlines()]
+    assert [metrics["step"] for metrics in told if "step" in metrics] == [half / 2 for half in range(100)]
+    assert sum("loss" in metrics for metrics in told) == 50
 
 
 def test_a_copy_stays_as_it_was(tmp_path):

@@ -97,6 +97,25 @@ def test_a_segmentation_network(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["texts", "masks"])
+def test_ifap_takes_texts_and_masks(tmp_path, kind):
+    if kind == "texts":
+        folder, data = text_folder(tmp_path / "net", num_labels=3, **BERT), "sentences?n=300"
+    else:
+        folder, data = (
+            save(tmp_path / "net", "Segformer", "ForSemanticSegmentation", num_labels=5, **SEGFORMER),
+            "masks?n=200",
+        )
+    settings = {"criterion": "flow", "recover": "distill", "steps": 2, "max_drop": 1.0}
+    result = pruned(folder, data, tmp_path / "out", method="ifap", **settings)
+    metric = {"texts": "accuracy", "masks": "miou"}[kind]
+    assert [step[f"{metric}_after"] is not None for step in result["steps"]] == [True, True]
+    assert result["achieved"]["macs"] == pytest.approx(0.6, abs=0.02)
+    assert result["steps"][1]["macs"] < result["steps"][0]["macs"] < result["base"]["macs"]
+    assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
+
+
+@pytest.mark.slow
 def test_a_segmentation_network_of_torchvision(tmp_path):
     spec = Spec(
         model="torchvision:lraspp_mobilenet_v3_large?num_classes=5",
