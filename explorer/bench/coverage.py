@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.bench.families import make, names
+from explorer.bench.kept import Kept
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 
@@ -37,25 +38,18 @@ def coverage(wanted: Iterable[str], *, onnx: bool = True, report: Report = silen
         kept: a file of finished rows, one JSON object a line; models that are in it are not run again.
 
     Raises:
-        ExplorerError: no model has such a name.
+        ExplorerError: no model has such a name, or the file holds something else.
     """
     patterns = list(wanted)
     chosen = [name for name in names() if not patterns or any(fnmatch(name, p) for p in patterns)]
     if not chosen:
         raise ExplorerError(f"no model is called {' or '.join(patterns)}: try torchvision:resnet* or hf:*")
-    done = {}
-    if kept is not None and kept.exists():
-        done = {found["model"]: found for found in map(json.loads, kept.read_text().splitlines())}
-    rows = []
+    finished = Kept(kept, "model")
     for position, name in enumerate(chosen):
         report(position / len(chosen), name)
-        if name not in done:
-            done[name] = isolated(name, onnx=onnx)
-            if kept is not None:
-                with kept.open("a") as file:
-                    file.write(json.dumps(done[name]) + "\n")
-        rows.append(done[name])
-    return rows
+        if name not in finished.rows:
+            finished.add(isolated(name, onnx=onnx))
+    return [finished.rows[name] for name in chosen]
 
 
 def isolated(name: str, *, onnx: bool, limit: float = TIME_LIMIT) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Accuracy:
         return {self.metric: self.top1, **further, **interval, "samples": self.samples}
 
 
-def wilson(correct: int, samples: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(correct: float, samples: int, z: float = Z_95) -> tuple[float, float]:
     """The score interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 1927); 95 % by default."""
     if samples == 0:
         return 0.0, 1.0

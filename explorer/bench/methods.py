@@ -1,0 +1,280 @@
+"""The scoreboard: every method and criterion, by recovery and target, over seeds, on the bundled tasks."""
+
+import json
+import multiprocessing
+import statistics
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from math import hypot, sqrt
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from scipy.stats import t as student
+
+from explorer.bench.kept import Kept, Row
+from explorer.budget import ALLOCATORS, Target
+from explorer.criteria import CRITERIA, Scores
+from explorer.errors import ExplorerError, unknown
+from explorer.evaluation import METRICS, evaluate
+from explorer.evaluation.accuracy import wilson
+from explorer.methods import METHODS, steps
+from explorer.methods.stages import seed_everything
+from explorer.progress import Report, silent
+from explorer.recovery import RECOVERIES
+from explorer.runs.spec import Spec
+from explorer.sources import load_model
+from explorer.strict_json import dumps
+
+COUNTED = ("top1", "accuracy")  # shares of the test inputs
+UNLIMITED = 1.0  # a gradual method is to reach the target, whatever it costs
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is played: every combination, except that gradual methods keep their own criterion and recovery.
+
+    A one-shot recovery trains for `epochs`, a gradual method's for ``epochs / steps`` in each of its steps, so that
+    all have the same effort.
+    """
+
+    models: tuple[str, ...] = ("demo:resnet20-digits", "demo:vit-digits")
+    methods: tuple[str, ...] = ("one-shot", "ifap")
+    criteria: tuple[str, ...] = ("flow", "l1", "l2", "taylor", "bn-scale", "random")
+    allocations: tuple[str, ...] = ("global",)
+    recoveries: tuple[str, ...] = ("none", "bn", "distill")
+    targets: tuple[str, ...] = ("macs=0.5", "macs=0.3")
+    seeds: int = 3
+    epochs: int = 4
+    steps: int = 4
+    samples: int = 512
+
+    def check(self) -> None:
+        """Raises for a name that nothing has, and for numbers that make no table."""
+        for what, names, known in (
+            ("method", self.methods, METHODS),
+            ("criterion", self.criteria, CRITERIA),
+            ("allocation", self.allocations, ALLOCATORS),
+            ("recovery", self.recoveries, RECOVERIES),
+        ):
+            for name in names:
+                if name not in known:
+                    raise unknown(what, name, known)
+        if self.seeds < 1 or self.epochs < self.steps or self.steps < 1:
+            raise ExplorerError("the scoreboard needs at least one seed, one step, and as many epochs as steps")
+
+    def specs(self) -> Iterator[Spec]:
+        """One run each, the quick ones first."""
+        for recovery in sorted(self.recoveries, key=lambda name: RECOVERIES[name].needs == "training data"):
+            for model, target, seed in product(self.models, self.targets, range(self.seeds)):
+                for criterion, allocation in product(self.criteria, self.allocations):
+                    if "one-shot" in self.methods:
+                        asked = Spec(model, _data(model), criterion=criterion, allocate=allocation, recover=recovery)
+                        yield self._at(asked, target, seed, self.epochs)
+        for model, target, seed in product(self.models, self.targets, range(self.seeds)):
+            for method in self.methods:
+                if METHODS[method].gradual:
+                    asked = Spec(model, _data(model), method=method, **METHODS[method].defaults)
+                    asked = replace(asked, steps=self.steps, max_drop=UNLIMITED)
+                    yield self._at(asked, target, seed, self.epochs // self.steps)
+
+    def _at(self, spec: Spec, target: str, seed: int, epochs: int) -> Spec:
+        wanted = Target.parse(target)
+        return replace(spec, keep={wanted.kind: wanted.keep}, seed=seed, epochs=epochs, samples=self.samples)
+
+
+def scoreboard(grid: Grid, *, kept: Path | None = None, processes: int = 1, report: Report = silent) -> list[Row]:
+    """One row per run of the grid, see `play`; a run that can't be made has `error` instead.
+
+    Args:
+        kept: a file of finished rows, one JSON object a line; runs that are in it are not made again.
+        processes: how many runs are made at a time, each on one thread.
+
+    Raises:
+        ExplorerError: an unknown name, or the file holds something else.
+    """
+    grid.check()
+    specs = list(grid.specs())
+    for spec in specs:
+        spec.check()
+    finished = Kept(kept, "run")
+    waiting = [spec for spec in specs if spec.digest() not in finished.rows]
+    done = len(specs) - len(waiting)
+    for row in _rows(waiting, processes):
+        finished.add(row)
+        done += 1
+        report(
+            done / len(specs), f"{done} of {len(specs)} runs, {row['model']} by {player(row, [row])}, {row['recover']}"
+        )
+    return [finished.rows[spec.digest()] for spec in specs]
+
+
+def _rows(specs: list[Spec], processes: int) -> Iterator[Row]:
+    if processes < 2:
+        yield from map(play, specs)
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+        futures: list[Future[Row]] = [pool.submit(play, spec) for spec in specs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def play(spec: Spec) -> Row:
+    """Makes one run without writing anything.
+
+    Returns:
+        `run` (its digest), `model`, `method`, `criterion`, `allocate`, `recover`, `target`, `seed`, `epochs`; `params`
+        and `macs` as fractions of the whole; `metric`, with its test value `base` of the whole model, `as_cut` and
+        `value` at the end; `samples` it was measured on; `seconds`.
+    """
+    kind, fraction = next(iter(spec.keep.items()))
+    names = ("model", "method", "criterion", "allocate", "recover", "seed", "epochs")
+    who = {name: getattr(spec, name) for name in names}
+    row = {"run": spec.digest(), **who, "target": f"{kind}={fraction:g}"}
+    started = perf_counter()
+    try:
+        found = _gradual(spec) if METHODS[spec.method].gradual else _one_shot(spec)
+    except ExplorerError as error:
+        return {**row, "error": str(error)}
+    return {**row, **found, "seconds": perf_counter() - started}
+
+
+def _one_shot(spec: Spec) -> dict[str, Any]:
+    subject, base = _opened(spec.model, spec.data)
+    plan, *_ = steps.choose(subject, spec, _scored(replace(spec, keep={"macs": 1.0}, recover="none", epochs=None)))
+    module = steps.cut_exactly(subject, plan).module
+    as_cut = _test(subject, module)
+    if spec.recover != "none":
+        seed_everything(spec.seed)
+        steps.recovered(subject, spec, module)(silent)
+    metric, samples = subject.task.metric, len(subject.task.test)
+    left = steps.fractions(plan.cost(subject.structure), subject.structure.cost())
+    values = {"base": base, "as_cut": as_cut, "value": _test(subject, module)}
+    return {**left, "metric": metric, **values, "samples": samples}
+
+
+def _gradual(spec: Spec) -> dict[str, Any]:
+    outcome = METHODS[spec.method].function(spec)
+    metric = outcome.base["metric"]
+    values = {"base": outcome.base[metric], "as_cut": outcome.as_cut[metric], "value": outcome.pruned[metric]}
+    return {**outcome.achieved, "metric": metric, **values, "samples": outcome.base["samples"]}
+
+
+@lru_cache(maxsize=4)
+def _opened(model: str, data: str) -> tuple[steps.Subject, float]:
+    """A subject and its test metric, shared by the runs of a process; runs do not write to it."""
+    subject = steps.open_subject(Spec(model, data, device="auto"), silent)
+    return subject, _test(subject, subject.module)
+
+
+@lru_cache(maxsize=32)
+def _scored_by(text: str) -> Scores:
+    spec = Spec.from_json(json.loads(text))
+    return steps.scores_of(steps.score_subject(_opened(spec.model, spec.data)[0], spec, silent))
+
+
+def _scored(spec: Spec) -> Scores:
+    return _scored_by(dumps(spec.to_json()))
+
+
+def _test(subject: steps.Subject, module: Any) -> float:
+    task = subject.task
+    return evaluate(module, task.test, kind=task.kind, device=subject.device).value
+
+
+def _data(model: str) -> str:
+    data = load_model(model).data
+    if data is None:
+        raise ExplorerError(f"{model} does not say what it was trained on: the scoreboard takes trained models only")
+    return data
+
+
+PLAYERS = ("model", "method", "criterion", "allocate", "recover", "target")  # what a line of the table is about
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """One line per model, method, criterion, allocation, recovery and target, over its seeds.
+
+    Each has the `PLAYERS`, `metric`, `base`, the means `macs`, `params`, `as_cut`, `value` and `seconds`, the 95 %
+    interval `low` to `high` of `value`, and `runs`; or `error`, where a run could not be made.
+    """
+    lines: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        lines.setdefault(tuple(row[name] for name in PLAYERS), []).append(row)
+    return [_line(players, played) for players, played in lines.items()]
+
+
+def _line(players: tuple[str, ...], rows: list[Row]) -> Row:
+    line = dict(zip(PLAYERS, players, strict=True))
+    if errors := [row["error"] for row in rows if "error" in row]:
+        return {**line, "error": errors[0]}
+    means = {name: statistics.fmean(row[name] for row in rows) for name in _MEANS}
+    metric, base, samples = (rows[0][name] for name in ("metric", "base", "samples"))
+    low, high = interval([row["value"] for row in rows], samples if metric in COUNTED else None)
+    return {**line, "metric": metric, "base": base, **means, "low": low, "high": high, "runs": len(rows)}
+
+
+_MEANS = ("macs", "params", "as_cut", "value", "seconds")
+
+
+def interval(values: Sequence[float], samples: int | None) -> tuple[float, float]:
+    """The 95 % interval of the mean of `values`, each a metric measured on the same test data.
+
+    Its two arms join independent sources of error: the seeds, by Student's t, of which a single run tells nothing;
+    and, where the metric is a share of `samples` inputs, which inputs happened to be in the test data (Wilson).
+    """
+    mean, count = statistics.fmean(values), len(values)
+    seeds = student.ppf(0.975, count - 1) * statistics.stdev(values) / sqrt(count) if count > 1 else 0.0
+    if samples is None:
+        return mean - seeds, mean + seeds
+    low, high = wilson(mean * samples, samples)
+    return max(0.0, mean - hypot(seeds, mean - low)), min(1.0, mean + hypot(seeds, high - mean))
+
+
+HEADS = (
+    *("model", "method", "criterion", "allocation", "recovery", "target"),
+    *("MACs kept", "as cut", "at the end", "95 %", "runs"),
+)
+
+
+def cells(line: Row) -> list[str]:
+    """A line for a person."""
+    who = [line[name] for name in PLAYERS]
+    if "error" in line:
+        return [*who, line["error"], *[""] * (len(HEADS) - len(who) - 1)]
+    metric = METRICS[line["metric"]]
+    spread = f"{metric.text(line['low'])} to {metric.text(line['high'])}"
+    return [
+        *who,
+        f"{line['macs']:.1%}",
+        metric.text(line["as_cut"]),
+        metric.text(line["value"]),
+        spread,
+        str(line["runs"]),
+    ]
+
+
+def markdown(lines: Sequence[Row]) -> str:
+    """The table as Markdown."""
+    table = [HEADS, ["---"] * len(HEADS), *map(cells, lines)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in table) + "\n"
+
+
+def player(line: Row, among: Sequence[Row]) -> str:
+    """Who played: the method, or the criterion, with its allocation where those `among` differ in it."""
+    if METHODS[line["method"]].gradual:
+        return METHODS[line["method"]].title
+    title = CRITERIA[line["criterion"]].title
+    return title if len({other["allocate"] for other in among}) == 1 else f"{title}, {line['allocate']}"
