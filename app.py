@@ -14,6 +14,7 @@ PAGES = (
     st.Page("pages/flow.py", title="Flow", icon=":material/gradient:", url_path="channel-flow"),
     st.Page("pages/budget.py", title="Budget", icon=":material/tune:", url_path="channel-budget"),
     st.Page("pages/prune.py", title="Prune", icon=":material/content_cut:", url_path="prune-run"),
+    st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare-runs"),
     st.Page("pages/export.py", title="Export", icon=":material/download:", url_path="export-bundle"),
 )
 

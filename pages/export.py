@@ -68,7 +68,7 @@ def how_to_load(result: dict) -> None:
 
 
 frame.heading("Export", "The smaller network as files that others can use.", workspace)
-job = jobs.find(workspace, "prune")
+job = jobs.find(workspace, jobs.PRUNE)
 if job is None or job.state != "done":
     st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")
     st.page_link("pages/prune.py", label="Go to prune", icon=":material/arrow_forward:")

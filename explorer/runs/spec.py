@@ -9,9 +9,6 @@ from typing import Any
 from explorer.errors import ExplorerError, unknown
 from explorer.strict_json import Check, is_integer, is_list, is_number, is_table, is_text
 
-PLANNED_METHODS = ("spvr", "dg2pf")
-
-
 TEACHERS = ("base", "previous")
 
 
@@ -32,6 +29,9 @@ class Spec:
     where the validation metric is more than `max_drop` below the base's, and learns from the `teacher`: the "base"
     model or that of the "previous" step. Where a method also takes out residual blocks, up to `blocks` of them may go
     (None: as many as `max_drop` allows), in ascending `block_order`: by "divergence", or by the "loss" without them.
+
+    Methods that set single weights to zero need the `sparsity`, the share of the weights that goes, in its place;
+    what else such a method can be told is in `settings`. Their `locked` names are of layers.
     """
 
     model: str
@@ -63,6 +63,8 @@ class Spec:
     round_to: int = 1
     runtime: str = "torch"
     batch: int = 1
+    sparsity: float | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, every field present."""
@@ -117,6 +119,10 @@ class Spec:
                 f"rho is {self.rho:g}: it must be above 0, and below 1 also in the last step, grown by "
                 f"{(2 - 1 / self.steps) ** self.alpha:.3g}"
             )
+        if self.sparsity is not None and not 0 < self.sparsity < 1:
+            raise ExplorerError(
+                f"sparsity is {self.sparsity:g}: give the share of weights that become zero, 0.9 for 90 %"
+            )
         for group, ratio in self.ratios.items():
             if not 0 <= ratio < 1:
                 raise ExplorerError(f"ratio {group}={ratio:g}: give a fraction to remove, at least 0 and below 1")
@@ -125,6 +131,7 @@ class Spec:
         from explorer.methods import METHODS
 
         gradual = self.method in METHODS and METHODS[self.method].gradual
+        sparse = self.method in METHODS and METHODS[self.method].sparse
         given = [
             name
             for name, value in (("keep", self.keep), ("ratios", self.ratios), ("plan", self.plan or self.skip))
@@ -136,7 +143,13 @@ class Spec:
             raise ExplorerError(
                 f"method {self.method!r} finds the units itself: give a target or none, no ratios or plan"
             )
-        if not given and not gradual:
+        if sparse and given:
+            raise ExplorerError(f"method {self.method!r} sets single weights to zero: give --sparsity, no {given[0]}")
+        if self.sparsity is not None and not sparse:
+            raise ExplorerError(
+                f"method {self.method!r} cuts channels: give a target, or --method sparse for a sparsity"
+            )
+        if not given and not gradual and not sparse:
             raise ExplorerError("nothing to remove: give a target (--keep macs=0.5) or ratios (--ratio GROUP=0.3)")
         if len(given) > 1:
             raise ExplorerError(f"{' and '.join(given)} both say what goes: give one of them")
@@ -151,10 +164,9 @@ class Spec:
         from explorer.criteria.divergence import BLOCK_ORDERS
         from explorer.device import choose_device
         from explorer.methods import METHODS
+        from explorer.methods.settings import read
         from explorer.recovery import RECOVERIES
 
-        if self.method in PLANNED_METHODS and self.method not in METHODS:
-            raise ExplorerError(f"this version has no method {self.method!r} yet: use {', '.join(METHODS)}")
         for what, name, known in (
             ("method", self.method, METHODS),
             ("criterion", self.criterion, CRITERIA),
@@ -178,6 +190,7 @@ class Spec:
                 f"recovery {self.recover!r} can't learn from 'random' data: use --recover none, or real data"
             )
         CRITERIA[self.criterion].settings(self.options)
+        read(self.method, METHODS[self.method].settings, self.settings)
         choose_device(self.device)
 
     def targets(self) -> tuple[Any, ...]:
@@ -208,6 +221,7 @@ class Spec:
 
 _RULES: dict[str, tuple[Check, str]] = {
     "options": (is_table(is_text), "an object of option names and values"),
+    "settings": (is_table(is_text), "an object of setting names and values"),
     "keep": (
         is_table(lambda value: is_number(value) or is_text(value)),
         'an object such as {"macs": 0.5} or {"size": "2MB"}',
@@ -215,7 +229,7 @@ _RULES: dict[str, tuple[Check, str]] = {
     "ratios": (is_table(is_number), "an object of group names and fractions"),
     "plan": (is_table(is_list(is_integer)), "an object of group names and lists of unit indices"),
     "input_shape": (is_list(is_integer), "a list of whole numbers such as [3, 224, 224]"),
-    **dict.fromkeys(("minimum", "alpha", "rho", "max_drop"), (is_number, "a number")),
+    **dict.fromkeys(("minimum", "alpha", "rho", "max_drop", "sparsity"), (is_number, "a number")),
     "locked": (is_list(is_text), "a list of group names"),
     "skip": (is_list(is_text), "a list of residual blocks"),
     **dict.fromkeys(("epochs", "samples", "seed", "steps", "blocks"), (is_integer, "a whole number")),
@@ -224,7 +238,7 @@ _RULES: dict[str, tuple[Check, str]] = {
 
 
 def _typed(key: str, value: object) -> Any:
-    if value is None and key in ("keep", "plan", "input_shape", "epochs", "rho", "blocks"):
+    if value is None and key in ("keep", "plan", "input_shape", "epochs", "rho", "blocks", "sparsity"):
         return None
     accepts, description = _RULES.get(key, (is_text, "a text"))
     if not accepts(value):

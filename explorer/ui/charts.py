@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.evaluation.metrics import Metric
+from explorer.methods import RUNGS
 from explorer.ui.colours import ACCENT, AFTER, BEFORE, KIND_COLOURS, MUTED, SEQUENTIAL, indexed_png, palette
 from explorer.ui.words import KINDS, middle, shared_prefix, stages
 
@@ -14,7 +15,7 @@ IMAGE_WIDTH = 1536
 GAP = 3
 
 
-def _short_names(names: Sequence[str]) -> str:
+def short_names(names: Sequence[str]) -> str:
     """A Vega expression for names without what they share, and without their middle, where they differ least."""
     own = f"slice(datum.label, {len(shared_prefix(names))})"
     return f"length({own}) > 30 ? slice({own}, 0, 10) + '…' + slice({own}, -19) : {own}"
@@ -82,7 +83,7 @@ def network(table: pd.DataFrame, height: int = 230) -> alt.Chart:
     kept = base.mark_rect(cornerRadius=2).encode(
         y=alt.Y("floor:Q", axis=y_axis), y2="kept:Q", color=_kind_colour(list(table.kind))
     )
-    return _finish(alt.layer(whole, kept), height)
+    return finish(alt.layer(whole, kept), height)
 
 
 def levels(
@@ -156,7 +157,7 @@ def heatmap(
         axis=alt.Axis(
             title=None,
             labelLimit=190,
-            labelExpr=_short_names(names),
+            labelExpr=short_names(names),
             labelOverlap=False,
             labelFlush=False,
             ticks=False,
@@ -223,7 +224,7 @@ def heatmap(
         )
     )
     layers = [picture, legend, *([cuts] if (rows.cut > 0).any() else []), cover]
-    return _finish(alt.layer(*layers), row * len(names))
+    return finish(alt.layer(*layers), row * len(names))
 
 
 def distribution(values: np.ndarray, *, removed: int = 0, height: int = 220) -> alt.LayerChart:
@@ -256,7 +257,7 @@ def distribution(values: np.ndarray, *, removed: int = 0, height: int = 220) -> 
             ],
         )
     )
-    return _finish(alt.layer(bars), height)
+    return finish(alt.layer(bars), height)
 
 
 def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) -> alt.LayerChart:
@@ -286,7 +287,7 @@ def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) ->
     axis = alt.Axis(format=".0%" if metric.share else ".2f", title=title, tickCount=6)
     bars = base.mark_rule(strokeWidth=3, opacity=0.6).encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q")
     points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("value:Q", scale=scale))
-    return _finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
+    return finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
 
 
 def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: int = 230) -> alt.LayerChart:
@@ -309,7 +310,7 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         alt.Tooltip("low:Q", title="95% interval from", format=form),
         alt.Tooltip("high:Q", title="to", format=form),
     ]
-    rungs = [rung for rung in ("as cut", "recalibrated", "fine-tuned") if rung in set(frame.rung)]
+    rungs = [rung for rung in RUNGS.values() if rung in set(frame.rung)]
     colour = alt.Color(
         "rung:N",
         scale=alt.Scale(domain=rungs, range=[BEFORE, ACCENT, AFTER][: len(rungs)]),
@@ -329,7 +330,7 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         )
         .add_params(selection)
     )
-    return _finish(alt.layer(way, spans, points), height)
+    return finish(alt.layer(way, spans, points), height)
 
 
 def classes(frame: pd.DataFrame, *, limit: int = 12) -> alt.LayerChart:
@@ -345,7 +346,7 @@ def classes(frame: pd.DataFrame, *, limit: int = 12) -> alt.LayerChart:
             tooltip=[alt.Tooltip("class:N", title="Class"), alt.Tooltip("change:Q", title="Points", format="+.1f")],
         )
     )
-    return _finish(alt.layer(bars), 22 * max(len(shown), 4))
+    return finish(alt.layer(bars), 22 * max(len(shown), 4))
 
 
 def progress(frame: pd.DataFrame, *, y: str, unit: str, height: int = 200) -> alt.LayerChart:
@@ -355,10 +356,10 @@ def progress(frame: pd.DataFrame, *, y: str, unit: str, height: int = 200) -> al
         y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~g")),
         tooltip=[alt.Tooltip("step:Q", title="Report"), alt.Tooltip("value:Q", title=y, format=".3~g")],
     )
-    return _finish(alt.layer(base.mark_line(color=ACCENT), base.mark_point(color=ACCENT, filled=True, size=28)), height)
+    return finish(alt.layer(base.mark_line(color=ACCENT), base.mark_point(color=ACCENT, filled=True, size=28)), height)
 
 
-def _finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
+def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     """As wide as its place, its plot `height` pixels high. Titles are the page's: there they wrap."""
     sizing = alt.AutoSizeParams(type="fit-x", contains="padding")
     return chart.properties(width="container", height=height, autosize=sizing)

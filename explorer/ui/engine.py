@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, Subset
 from explorer.criteria import CRITERIA, Scores, score
 from explorer.criteria.features import feature_maps
 from explorer.device import choose_device
-from explorer.evaluation import Accuracy, Live, Quality, evaluate, size_bytes
+from explorer.evaluation import Accuracy, Live, Quality, evaluate, latency, size_bytes
 from explorer.methods import Rung, rung
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
@@ -33,6 +33,7 @@ _TURN = threading.RLock()
 SAMPLES = 512
 INLINE_MACS = 6e10  # about a second of forward passes on two cores
 SLICE = 512
+TIMED_BATCH = 64
 
 
 Found = Accuracy | Quality
@@ -171,6 +172,28 @@ def is_quick(ref: str) -> bool:
 def test_is_quick(ref: str, data: Task) -> bool:
     """Whether the whole test split can be judged within about a second."""
     return opened(ref).structure.cost().macs * len(data.test) <= INLINE_MACS
+
+
+def forward_seconds(ref: str) -> float | None:
+    """Seconds of a forward pass for one sample of a batch, timed here; None where a batch takes long."""
+    if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > INLINE_MACS:
+        return None
+    return _forward_seconds(ref, _stamp(ref))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _forward_seconds(ref: str, stamp: str) -> float:
+    model = opened(ref).model
+    with _TURN:
+        (found,) = latency(
+            model.module,
+            model.example(),
+            device=choose_device("auto"),
+            batches=(TIMED_BATCH,),
+            warmup=1,
+            seconds=0.2,
+        )
+    return found.median_ms / 1e3 / found.batch
 
 
 def base_quality(ref: str, data: str, report: Report = silent) -> Found:

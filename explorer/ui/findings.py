@@ -1,11 +1,13 @@
 """What a picture shows, said in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from explorer.evaluation.metrics import Metric
+from explorer.runs.course import Step
 from explorer.ui import words
 
 WEAK = 0.5  # of the median of its group
@@ -52,6 +54,72 @@ def of_qualities(frame: pd.DataFrame, metric: Metric) -> str:
     if len(frame) < 3:
         return f"The pruned model ends {end}"
     return f"The cut leaves {metric.text(frame.value.iloc[1])}; after recovery it is {metric.text(after)}, {end}"
+
+
+def of_course(steps: Sequence[Step], metric: Metric, kind: str) -> str:
+    """Where a run that cuts in steps has come to."""
+    base, kept = steps[0], [step for step in steps[1:] if not step.rolled_back]
+    if not kept:
+        said = f"The base model: {metric.text(base.value)} on validation data"
+        return said if len(steps) == 1 else f"{said}; no step has stayed within the limit yet"
+    now = kept[-1]
+    what = {"macs": "MACs", "params": "parameters"}[kind]
+    share = getattr(now, kind) / getattr(base, kind)
+    back = len(steps) - 1 - len(kept)
+    taken = f"; {back} {'step' if back == 1 else 'steps'} taken back" if back else ""
+    return f"{share:.1%} of the {what} left, validation {metric.short} {_against(now.value, base.value, metric)}{taken}"
+
+
+def _against(value: float, base: float, metric: Metric) -> str:
+    """``97.4%, 2.2 points below the base model``"""
+    difference = metric.difference(abs(value - base))[1:]
+    if value == base:
+        return f"{metric.text(value)}, as the base model"
+    return f"{metric.text(value)}, {difference} {'below' if value < base else 'above'} the base model"
+
+
+def of_widths(table: pd.DataFrame) -> str:
+    """Which group has lost most by the last step that stayed; columns group, step, share, taken_back."""
+    kept = table[~table.taken_back]
+    now = kept[kept.step == kept.step.max()]
+    least = now.loc[now.share.idxmin()]
+    if least.share == 1:
+        return "Every group is whole"
+    return f"{least.group} lost most: {least.share:.0%} of its channels are left"
+
+
+def of_spread(table: pd.DataFrame) -> str:
+    """Where runs disagree most about widths; columns group, run, share."""
+    spread = table.groupby("group", sort=False).share.agg(lambda share: share.max() - share.min())
+    runs = table.run.nunique()
+    if runs == 1:
+        least = table.loc[table.share.idxmin()]
+        return f"{least.group} lost most: {least.share:.0%} of its channels are left"
+    if spread.max() == 0:
+        return "All of these runs leave the same widths"
+    return f"They differ most at {spread.idxmax()}, by {spread.max():.0%} of its channels"
+
+
+def of_tradeoff(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
+    """Which run is smallest, and whether its interval tells it from its base model; `rows` as in a comparison."""
+    judged = [row for row in rows if row["value"] is not None]
+    if not judged:
+        return "Nothing was measured on test data"
+    smallest = min(judged, key=lambda row: row["macs_kept"])
+    return (
+        f"The smallest keeps {smallest['macs_kept']:.0%} of the MACs at test {metric.short} "
+        f"{_against(smallest['value'], smallest['base'], metric)}"
+    )
+
+
+def of_overlap(difference: Mapping[str, Any]) -> str:
+    """How much two plans have in common, against what chance would give."""
+    if difference["overlap"] is None:
+        return "Neither run removes a unit"
+    return (
+        f"{difference['overlap']:.0%} of the removed units are the same in both; "
+        f"by chance it would be {difference['chance']:.0%}"
+    )
 
 
 def extremes(values: np.ndarray, most: int) -> tuple[list[int], list[int]]:

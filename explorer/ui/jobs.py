@@ -8,13 +8,15 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.evaluation.metrics import METRICS
+from explorer.runs.course import course, seconds_left
 from explorer.runs.desk import DESK
 from explorer.runs.job import Job
-from explorer.ui import frame
+from explorer.ui import frame, words
 from explorer.ui.charts import progress
 from explorer.ui.workspace import Workspace
 
 Request = Any  # what Desk.submit takes
+PRUNE = "prune"  # the kind of job whose results are networks
 
 
 def find(workspace: Workspace, kind: str) -> Job | None:
@@ -42,17 +44,29 @@ def refusal(kind: str) -> None:
         st.error(sentence, icon=":material/block:")
 
 
-def cancel(id: str) -> None:
-    DESK.cancel(id)
+def cancel(job: Job) -> None:
+    _tell(job, DESK.cancel)
+
+
+def resume(job: Job) -> None:
+    """Goes on after the job's last finished step."""
+    _tell(job, DESK.resume)
+
+
+def _tell(job: Job, order: Callable[[str], None]) -> None:
+    try:
+        order(job.id)
+    except ExplorerError as error:
+        st.session_state[f"refused-{job.kind}"] = str(error)
 
 
 def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
-    """Shows a job that waits or runs, once a second, and reruns the page when it ends."""
-    active = not job.final
+    """Shows a job that waits or runs, once a second, and reruns the page when it ends or a step of it has ended."""
+    active, steps = not job.final, len(job.points)
 
     def panel() -> None:
         now = DESK.job(job.id)
-        if now.final and active:
+        if (now.final and active) or len(now.points) != steps:
             st.rerun(scope="app")
         _running(now)
         if more:
@@ -65,23 +79,56 @@ def _running(job: Job) -> None:
     with st.container(border=True):
         st.progress(job.fraction, text=_line(job))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Cancel", icon=":material/close:", key=f"cancel-{job.id}", on_click=cancel, args=(job.id,))
+            st.button(
+                "Cancel",
+                icon=":material/close:",
+                key=f"cancel-{job.id}",
+                on_click=cancel,
+                args=(job,),
+                disabled=job.stopping,
+            )
             st.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
+    for sentence in job.warnings:
+        st.caption(words.sentence(sentence))
 
 
 def _line(job: Job) -> str:
     if job.state == "queued":
         ahead = DESK.position(job.id)
-        return f"Waiting: {ahead} {'job' if ahead == 1 else 'jobs'} ahead" if ahead else "Starting a worker"
-    return job.message[:1].upper() + job.message[1:]
+        if not ahead:
+            return "Starting a worker"
+        return f"Waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead of yours on {job.device}"
+    if job.stopping:
+        return "Stopping within one batch"
+    left = seconds_left(job, course(job)[1])
+    said = job.message[:1].upper() + job.message[1:]
+    return said if left is None else f"{said} · about {words.duration(left)} left"
+
+
+def queue(workspace: Workspace) -> None:
+    """What the server's devices do for everybody; nothing where they are free."""
+    others = [place for place in DESK.queue(workspace.token) if not place.own]
+    if others:
+        waiting = sum(place.position > 0 for place in others)
+        going = len(others) - waiting
+        said = ", ".join(f"{count} {what}" for count, what in ((going, "running"), (waiting, "waiting")) if count)
+        st.caption(f"Other people's runs on this server: {said}. A run of yours waits for those before it.")
 
 
 def outcome(job: Job) -> None:
-    """Says how a job ended when it did not end well."""
+    """Says how a job ended when it did not end well, and offers to go on where something of it is kept."""
+    steps = len(job.finished_steps)
+    kept = f"{steps} finished {'step is' if steps == 1 else 'steps are'} kept" if steps else "nothing of it is kept"
     if job.state == "failed":
         st.error(f"The run failed: {job.error}", icon=":material/error:")
     elif job.state == "cancelled":
-        st.warning("The run was cancelled; nothing of it is kept.", icon=":material/cancel:")
+        st.warning(f"The run was cancelled; {kept}.", icon=":material/cancel:")
+    if job.resumable:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Resume", icon=":material/resume:", key=f"resume-{job.id}", type="primary", on_click=resume, args=(job,)
+            )
+            st.caption("It goes on after the last finished step and ends as it would have without the break.")
 
 
 def learning(job: Job) -> None:

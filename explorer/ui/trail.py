@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from explorer.evaluation import METRICS
+from explorer.methods import RUNGS
 from explorer.sources import Task
 from explorer.ui import charts, frame, session
 from explorer.ui.workspace import Choice, Point, Workspace
 
 KEY = "trail"
-RUNGS = {"none": "as cut", "bn": "recalibrated", "finetune": "fine-tuned"}
 
 
 def trail(workspace: Workspace, task: Task) -> None:

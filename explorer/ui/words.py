@@ -46,6 +46,14 @@ def size(bytes_: float) -> str:
     return f"{count(bytes_)}B" if bytes_ >= 999.5 else f"{bytes_:.0f} B"
 
 
+def duration(seconds: float) -> str:
+    """A length of time as one would say it: ``40 s``, ``3 min``, ``1 h 20 min``."""
+    if seconds < 55:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def noun(group: Group, units: int = 1) -> str:
     """What leaves a group at once: ``channel``, ``heads``, ``units of 4 channels``."""
     what = "channel" if group.unit == 1 else "head" if group.kind == "heads" else "unit"

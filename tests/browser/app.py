@@ -27,6 +27,7 @@ PAGES = {
     "channel-flow": "Flow",
     "channel-budget": "Budget",
     "prune-run": "Prune",
+    "compare-runs": "Compare",
     "export-bundle": "Export",
 }
 

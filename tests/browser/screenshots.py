@@ -32,7 +32,7 @@ BOARDS = {
 
 
 def main_job(page: Page, url: str) -> str:
-    """Cuts the bundled model to half of its MACs; gives the workspace's parameter of the URL."""
+    """Cuts the bundled model to half of its MACs, at once and in steps; gives the workspace's parameter of the URL."""
     visit(page, url, PAGES[""])
     switch(page, "Budget")
     page.get_by_role("button", name="Cut to target").click()
@@ -41,6 +41,14 @@ def main_job(page: Page, url: str) -> str:
     switch(page, "Prune")
     page.get_by_role("button", name="Prune", exact=True).click()
     expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=5 * PATIENCE)
+    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
+    settled(page)
+    epochs = page.get_by_role("spinbutton", name="Epochs per step")
+    epochs.fill("1")
+    epochs.press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(page.get_by_role("heading", name="The way there")).to_be_visible(timeout=20 * PATIENCE)
     return page.url.partition("?")[2]
 
 

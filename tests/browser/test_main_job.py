@@ -176,18 +176,57 @@ def wait_until_recovering(page):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_fails_its_run_and_the_next_one_works_until_cancelled(app, page):
+def test_a_killed_worker_is_replaced_and_the_run_goes_on_until_cancelled(app, page):
     visit(page, f"{app.url}/channel-budget", "Budget")
     cut_to_target(page)
     start_run(page, "Fine-tuning")
     wait_until_recovering(page)
     app.kill_worker()
-    expect(page.get_by_text("The run failed")).to_be_visible()
-    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(page.get_by_text("the run went on")).to_be_visible()
     wait_until_recovering(page)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("The run was cancelled")).to_be_visible()
     expect(page.get_by_role("button", name="Prune", exact=True)).to_be_enabled()
+
+
+def fill(page, label, value):
+    entry = page.get_by_role("spinbutton", name=label)
+    entry.fill(value)
+    entry.press("Enter")
+    settled(page)
+
+
+@pytest.mark.slow
+def test_a_run_in_steps_is_found_again_after_its_tab_was_closed_and_compared(app, browser):
+    first = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = first.new_page()
+    visit(page, f"{app.url}/prune-run", "Prune")
+    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
+    settled(page)
+    fill(page, "Keep (%)", "80")
+    fill(page, "Largest drop (points)", "60")
+    fill(page, "Steps", "3")
+    page.get_by_role("combobox", name="After each step").click()
+    page.get_by_role("option", name="Batch-norm recalibration").click()
+    settled(page)
+    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    address = page.url
+    first.close()
+
+    second = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = second.new_page()
+    visit(page, address, "Prune")
+    expect(page.get_by_text(re.compile(r"of the MACs left, validation top-1"))).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_role("slider", name="Step")).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_text("After step 3")).to_be_visible()
+    switch(page, "Compare")
+    expect(page.get_by_text(re.compile(r"The smallest keeps \d+% of the MACs"))).to_be_visible()
+    expect(page.get_by_text("Was it worth it?")).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    second.close()
 
 
 def test_a_click_on_the_heatmap_chooses_the_group(app, page):

@@ -1,19 +1,28 @@
 """The pages without a browser: each runs clean, and they act on one workspace."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import engine
+from explorer.methods import METHODS
+from explorer.runs.baselines import baselines
+from explorer.runs.desk import Desk, Place
+from explorer.runs.job import Job
+from explorer.runs.spec import Spec
+from explorer.ui import compared, engine, jobs, session
+from explorer.ui.settings import FREE
 from explorer.ui.share import Shared, link_text
 from explorer.ui.workspace import MODEL, WORKSPACES, Choice
 from tests.hugging import BERT, SEGFORMER, save, text_folder
+from tests.ui.test_commandline import parsed
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("model", "flow", "budget", "prune", "export")
+PAGES = ("model", "flow", "budget", "prune", "compare", "export")
 
 
 @pytest.fixture(autouse=True)
@@ -249,6 +258,192 @@ def test_timing_data_has_no_accuracy():
     test.selectbox(key="data 0 digits").set_value("random").run()
     assert workspace(test).data == "random"
     assert [metric.value for metric in test.metric if metric.label == "Accuracy"] == ["not measured"]
+
+
+def run_folder(root, owner, id, *, method="ifap", criterion="flow", created=1.0, model=MODEL, state="done", **settings):
+    """A run of the desk with two steps, as its folder is left behind."""
+    spec = Spec(**{"model": model, "data": "digits", "method": method, "criterion": criterion, **settings})
+    base = {"metric": "top1", "top1": 0.99, "top1_low": 0.97, "top1_high": 1.0, "samples": 270, "params": 200}
+    base |= {"macs": 400, "latency_ms": 2.0, "size_bytes": 800}
+    pruned = base | {"top1": 0.95, "top1_low": 0.92, "top1_high": 0.97, "params": 100, "macs": 200}
+    steps = [
+        {"step": n, "macs": 400 - 100 * n, "params": 200 - 50 * n, "top1_before": 0.5, "top1_after": 0.97}
+        | {"rolled_back": False, "seconds": 1.0, "kept": {"conv1": 16 - 3 * n}}
+        for n in (1, 2)
+    ]
+    result = {
+        "id": id,
+        "created": created,
+        "title": "ResNet-20, pruned",
+        "base": base,
+        "as_cut": pruned,
+        "pruned": pruned,
+        "achieved": {"params": 0.5, "macs": 0.5},
+        "seconds": 60.0,
+        "steps": steps if METHODS[method].gradual else [],
+        "groups": [{"name": "conv1", "size": 16, "kept": 10}],
+        "recovery": {"epochs": [{}, {}]},
+        "warnings": [],
+        "spec": spec.to_json(),
+    }
+    folder = root / id
+    (folder / "bundle").mkdir(parents=True)
+    job = Job(id, owner, "IFAP", {"kind": "prune", "spec": spec.to_json()}, "cpu", str(folder), state=state)
+    job.result = result if state == "done" else None
+    told = {"step": 0, "macs": 400, "params": 200, "top1": 0.99, "rolled_back": 0, "width/conv1": 16}
+    job.points = [{"time": 1.0, "fraction": 0.1, "message": "step 0", **told}] + [
+        {"time": 1.0 + n, "fraction": 0.1 + n / 3, "message": f"step {n}", **told}
+        | {"step": n, "macs": 400 - 100 * n, "top1": 0.97, "width/conv1": 16 - 3 * n}
+        for n in (1, 2)
+    ]
+    job.save()
+    if state == "done":
+        (folder / "bundle" / "report.json").write_text(json.dumps(result))
+        (folder / "bundle" / "weights.safetensors").touch()
+        plan = {"base": model, "remove": {"conv1": [0, 1, 2, 3, 4, 10 + len(id)]}}
+        (folder / "bundle" / "plan.json").write_text(json.dumps(plan))
+    return job
+
+
+@pytest.fixture
+def desk(monkeypatch, tmp_path):
+    """A desk that reads the folder of this test."""
+    fresh = Desk(tmp_path)
+    for module in (jobs, session, compared):
+        monkeypatch.setattr(module, "DESK", fresh)
+    yield fresh
+    fresh.close()
+
+
+def visited(page: str, token: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params["w"] = token
+    return test.run().switch_page(f"pages/{page}.py").run()
+
+
+def words_of(test: AppTest) -> str:
+    return "\n".join(entry.value for kind in (test.markdown, test.caption, test.info) for entry in kind)
+
+
+def test_each_method_asks_for_what_it_knows():
+    test = opened("prune")
+    for name, entry in METHODS.items():
+        test.radio(key="method").set_value(name).run()
+        assert not test.exception
+        keys = {widget.key for widget in (*test.number_input, *test.selectbox) if widget.key}
+        assert (f"steps of {name}" in keys) == entry.gradual
+        assert (f"blocks of {name}" in keys) == ("blocks" in entry.defaults)
+
+
+def test_the_command_of_the_page_is_the_run_of_the_page():
+    test = opened("prune")
+    test.radio(key="method").set_value("ifap").run()
+    test.number_input(key="keep of ifap").set_value(35).run()
+    test.selectbox(key="quantity of ifap").set_value("params").run()
+    test.number_input(key="drop of ifap").set_value(1.5).run()
+    test.number_input(key="steps of ifap").set_value(3).run()
+    test.selectbox(key="teacher of ifap").set_value("previous").run()
+    spec = parsed(test.code[0].value)
+    assert (spec.method, spec.criterion, spec.recover, spec.teacher) == ("ifap", "flow", "distill", "previous")
+    assert (spec.keep, spec.max_drop, spec.steps) == ({"params": 0.35}, 0.015, 3)
+    test.radio(key="far of ifap").set_value(FREE).run()
+    assert parsed(test.code[0].value).keep is None
+
+
+def test_a_finished_run_shows_its_way_step_by_step(desk, tmp_path):
+    space = WORKSPACES.create()
+    space.remember("prune", run_folder(tmp_path, space.token, "one").id)
+    test = visited("prune", space.token)
+    assert not test.exception
+    assert "50.0% of the MACs left" in words_of(test)
+    assert "After step 2: 10 of 16 channels" in words_of(test)
+    test.select_slider[0].set_value(0).run()
+    assert "The base model: 16 of 16 channels" in words_of(test)
+
+
+def test_a_cancelled_run_that_kept_steps_can_go_on(desk, tmp_path, monkeypatch):
+    space = WORKSPACES.create()
+    space.remember("prune", run_folder(tmp_path, space.token, "one", state="cancelled").id)
+    monkeypatch.setattr(Job, "finished_steps", property(lambda job: ["step-01"]))
+    resumed = []
+    monkeypatch.setattr(desk, "resume", resumed.append)
+    test = visited("prune", space.token)
+    assert "1 finished step is kept" in test.warning[0].value
+    button(test, "Resume").click().run()
+    assert resumed == ["one"]
+
+
+def test_the_queue_of_the_server_is_visible(desk, monkeypatch):
+    space = WORKSPACES.create()
+    places = [Place("cpu", 0, "theirs", 0.5, False, ""), Place("cpu", 1, "theirs", 0.0, False, "")]
+    monkeypatch.setattr(desk, "queue", lambda owner: places)
+    test = visited("prune", space.token)
+    test.radio(key="method").set_value("ifap").run()
+    assert "1 running, 1 waiting" in words_of(test)
+
+
+def test_without_runs_the_comparison_says_what_it_is_for(desk):
+    test = visited("compare", WORKSPACES.create().token)
+    assert not test.exception
+    assert "Nothing to compare yet" in test.info[0].value
+
+
+def test_runs_are_compared_with_numbers_widths_and_channels(desk, tmp_path):
+    space = WORKSPACES.create()
+    run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
+    run_folder(tmp_path, space.token, "four", method="one-shot", criterion="l1", ratios={"conv1": 0.375}, created=2.0)
+    test = visited("compare", space.token)
+    assert not test.exception
+    table = test.dataframe[0].value
+    assert list(table["MACs kept"]) == ["50.0%", "50.0%"]
+    assert list(table["Against its base"]) == ["−4.0 points"] * 2
+    said = words_of(test)
+    assert "**validation** data" in said
+    assert "are the same in both" in said  # both remove conv1's 0 to 4, each one more
+    assert "71% of the removed units" in said
+    test.multiselect[0].set_value([name for name in test.multiselect[0].value if "One shot" in name]).run()
+    assert not test.exception
+    assert len(test.dataframe[0].value) == 1
+
+
+def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path, monkeypatch):
+    space = WORKSPACES.create()
+    job = run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
+    asked = []
+    monkeypatch.setattr(desk, "submit", lambda spec, owner, title: asked.append(spec) or "later")
+    test = visited("compare", space.token)
+    next(entry for entry in test.button if entry.label.startswith("Add the baselines")).click().run()
+    wanted = baselines(Spec.from_json(job.request["spec"]), job.result)
+    assert asked == list(wanted.values())
+    random = wanted["random"]
+    settings = {key: value for key, value in random.to_json().items() if key not in ("model", "data")}
+    run_folder(tmp_path, space.token, "three", created=3.0, **{**settings, "locked": ()})
+    st.cache_data.clear()
+    test = visited("compare", space.token)
+    assert "Random channels for IFAP" in test.dataframe[0].value["Run"].iloc[0]
+    assert not any("random" in name.lower() for name in test.multiselect[0].options)
+
+
+def test_a_run_opens_on_the_board_and_a_branch_begins_from_it(desk, tmp_path):
+    space = WORKSPACES.create()
+    job = run_folder(tmp_path, space.token, "one", criterion="l1", data="random")
+    test = visited("compare", space.token)
+    button(test, "Open this run on the board").click().run()
+    assert not test.exception
+    assert space.budget == {"conv1": 6 / 16}
+    test = visited("compare", space.token)
+    button(test, "Branch from here").click().run()
+    assert space.model == f"run:{job.directory}/bundle"
+
+
+def test_other_peoples_runs_stay_theirs_on_a_shared_server(desk, tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_ROOTS", str(tmp_path / "nothing"))
+    mine, theirs = WORKSPACES.create(), WORKSPACES.create()
+    run_folder(tmp_path, mine.token, "one")
+    run_folder(tmp_path, theirs.token, "other", created=2.0)
+    assert len(visited("compare", mine.token).multiselect[0].options) == 1
+    monkeypatch.delenv("EXPLORER_ROOTS")
+    assert len(visited("compare", mine.token).multiselect[0].options) == 2
 
 
 def test_a_workspace_that_is_gone_is_replaced_by_a_new_one():

@@ -30,6 +30,13 @@ def test_sizes_and_changes():
     assert words.change(0, 1) == "–"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1, "5 s"), (42, "40 s"), (58, "1 min"), (600, "10 min"), (4800, "1 h 20 min")]
+)
+def test_durations_are_said_as_one_would(seconds, text):
+    assert words.duration(seconds) == text
+
+
 def test_a_residual_network_falls_into_its_stages():
     names = ["conv1", *(f"layer{i}.{j}.conv1" for i in (1, 2, 3) for j in range(3)), "layer2.0.conv2"]
     assert [(heading, len(members)) for heading, members in words.stages(names)] == [

@@ -1,0 +1,29 @@
+"""How long a run's training will take, from a forward pass timed here."""
+
+from explorer.methods import METHODS
+from explorer.recovery import EPOCHS
+from explorer.runs.spec import Spec
+from explorer.sources import Task
+from explorer.ui import engine
+from explorer.ui.settings import trains
+
+FORWARD_AND_BACK = 3  # a training step computes about three forward passes
+
+
+def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float | None:
+    """Seconds of training, at most; None where the run does not train, or a forward pass is too slow to be timed.
+
+    `kept`: the share of the MACs that a cut at once leaves, or None for a method that cuts in steps, whose network
+    shrinks in equal parts to its target.
+    """
+    if task is None or not trains(spec.recover):
+        return None
+    one = engine.forward_seconds(spec.model)
+    if one is None:
+        return None
+    gradual = METHODS[spec.method].gradual
+    if gradual:
+        kept = (1 + spec.keep["macs"]) / 2 if spec.keep and "macs" in spec.keep else 1.0
+    teacher = 1 if spec.recover == "distill" else 0
+    epochs = (spec.epochs or EPOCHS) * (spec.steps if gradual else 1)
+    return epochs * len(task.train) * one * (FORWARD_AND_BACK * kept + teacher)

@@ -1,0 +1,112 @@
+"""The charts of runs: what they carry, and that what happened is told apart."""
+
+import pandas as pd
+import pytest
+
+from explorer.evaluation import METRICS
+from explorer.runs.course import course, seconds_left
+from explorer.runs.job import Job
+from explorer.ui import curves, findings
+
+METRIC = METRICS["top1"]
+
+
+def told(number, macs, value, at, *, rolled_back=False, **widths):
+    metrics = {"step": number, "macs": macs, "params": macs, "rolled_back": int(rolled_back), "top1": value}
+    metrics |= {f"width/{name}": size for name, size in widths.items()}
+    return {"time": 1000.0 + 10 * at, "fraction": at, "message": f"step {number}", **metrics}
+
+
+@pytest.fixture
+def job():
+    points = [
+        told(0, 400, 0.99, 0.1, a=8, b=4),
+        told(1, 300, 0.98, 0.3, a=6, b=4),
+        told(2, 150, 0.90, 0.5, rolled_back=True, a=2, b=4),
+        told(3, 250, 0.97, 0.7, a=5, b=4),
+    ]
+    return Job("id", "me", "IFAP", {"kind": "prune"}, "cpu", "/nowhere", state="running", points=points)
+
+
+def test_a_course_is_what_the_points_tell(job):
+    metric, steps = course(job)
+    assert metric is METRIC
+    assert [(step.number, step.macs, step.rolled_back) for step in steps] == [
+        (0, 400, False),
+        (1, 300, False),
+        (2, 150, True),
+        (3, 250, False),
+    ]
+    assert steps[1].kept == {"a": 6, "b": 4}
+    assert steps[1].before is None
+    job.result = {"steps": [{"step": 1, "top1_before": 0.5}]}
+    assert course(job)[1][1].before == 0.5
+
+
+def test_the_time_left_follows_the_pace_of_the_steps(job):
+    _, steps = course(job)
+    # 6 seconds took the run from 10 to 70 %; the rest takes 3, of which one has passed.
+    assert seconds_left(job, steps, now=1008.0) == pytest.approx(2.0)
+    assert seconds_left(job, steps, now=2000.0) == 0.0
+    assert seconds_left(job, steps[:1]) is None
+
+
+def data(spec, column):
+    """The rows of those data sets of a chart that have a column."""
+    return [rows for rows in spec["datasets"].values() if column in rows[0]]
+
+
+def test_a_step_that_was_taken_back_is_hollow_and_off_the_way(job):
+    _, steps = course(job)
+    places = ["base model", "recovered", "taken back", "recovered"]
+    rows = [
+        {
+            "step": s.number,
+            "macs": s.macs / 400,
+            "params": s.macs / 400,
+            "value": s.value,
+            "before": 0.5,
+            "place": place,
+        }
+        for s, place in zip(steps, places, strict=True)
+    ]
+    spec = curves.trajectory(pd.DataFrame(rows), METRIC, kind="macs", limit=0.96, target=0.5).to_dict()
+    layers = spec["layer"]
+    way = next(layer for layer in layers if layer["mark"]["type"] == "line")
+    hollow = next(layer for layer in layers if layer["mark"]["type"] == "point" and not layer["mark"]["filled"])
+    rows_of = lambda layer: [row["step"] for row in spec["datasets"][layer["data"]["name"]]]  # noqa: E731
+    assert rows_of(way) == [0, 1, 3]
+    assert rows_of(hollow) == [2]
+    low, high = way["encoding"]["y"]["scale"]["domain"]
+    assert low < 0.9
+    assert high <= 1.0
+    assert {layer["mark"].get("text") for layer in layers} >= {"limit 96.0%", "target 50%"}
+
+
+def test_the_finding_says_where_a_course_has_come_to(job):
+    _, steps = course(job)
+    assert findings.of_course(steps, METRIC, "macs") == (
+        "62.5% of the MACs left, validation top-1 97.0%, 2.0 points below the base model; 1 step taken back"
+    )
+    assert findings.of_course(steps[:1], METRIC, "macs") == "The base model: 99.0% on validation data"
+
+
+def test_test_and_validation_never_share_a_line():
+    at = {"macs": 0.5, "params": 0.5}
+    finals = [{"run": "A", "what": "pruned", "value": 0.9, "low": 0.88, "high": 0.92, **at}]
+    ways = [{"run": "A", "step": 1, "macs": 0.8, "params": 0.8, "value": 0.95}]
+    spec = curves.tradeoff(pd.DataFrame(finals), pd.DataFrame(ways), METRIC, {"A": "#123456"}, kind="macs").to_dict()
+    for layer in spec["layer"]:
+        validation = "step" in spec["datasets"][layer["data"]["name"]][0]
+        assert (layer["mark"]["type"] == "line") <= validation
+    assert "validation" in spec["layer"][0]["encoding"]["y"]["axis"]["title"]
+
+
+def test_a_map_of_widths_has_a_cell_for_every_group_and_step():
+    rows = [
+        {"group": group, "step": step, "kept": 4, "size": 8, "share": 0.5, "taken_back": step == 2}
+        for step in range(3)
+        for group in ("a", "b")
+    ]
+    spec = curves.width_map(pd.DataFrame(rows), 1).to_dict()
+    assert sorted(len(rows) for rows in data(spec, "share")) == [2, 4]
