@@ -20,7 +20,7 @@ def open_workspace() -> None:
     Called by the entry script on every run: a page switch clears the URL's parameters.
     """
     asked = st.query_params.get(PARAMETER)
-    workspace = WORKSPACES.get(st.session_state.get("workspace")) or WORKSPACES.get(asked)
+    workspace = WORKSPACES.get(st.session_state.get("workspace")) or WORKSPACES.get(asked) or _returned(asked)
     if workspace is None:
         workspace = WORKSPACES.create()
         if asked:
@@ -28,6 +28,15 @@ def open_workspace() -> None:
     st.session_state["workspace"] = workspace.token
     if asked != workspace.token:
         st.query_params[PARAMETER] = workspace.token
+
+
+def _returned(token: str | None) -> Workspace | None:
+    """The workspace of an earlier server, as far as its runs tell; asking for them also lets interrupted ones go on."""
+    jobs = DESK.jobs(token or "")
+    if not token or not jobs:
+        return None
+    spec = jobs[0].request["spec"]
+    return WORKSPACES.restore(token, spec["model"], spec["data"], {job.kind: job.id for job in reversed(jobs)})
 
 
 def current() -> Workspace:

@@ -194,12 +194,26 @@ class Workspaces:
             return self._kept.get(token)
 
     def create(self) -> Workspace:
+        return self._keep(Workspace(secrets.token_urlsafe(24)))
+
+    def restore(self, token: str, model: str, data: str, jobs: Mapping[str, str]) -> Workspace | None:
+        """A workspace that was lost with its server, by its latest jobs; None where the token is malformed."""
+        if not TOKEN.fullmatch(token):
+            return None
+        workspace = Workspace(token)
+        workspace.choose(model, data)
+        for kind, job in jobs.items():
+            workspace.remember(kind, job)
+        return self._keep(workspace)
+
+    def _keep(self, workspace: Workspace) -> Workspace:
+        """Keeps it, unless another session has just kept one of its token, which is then given instead."""
         with self._lock:
-            workspace = Workspace(secrets.token_urlsafe(24))
-            self._kept[workspace.token] = workspace
+            kept = self._kept.setdefault(workspace.token, workspace)
+            self._kept.move_to_end(workspace.token)
             while len(self._kept) > self.limit:
                 self._kept.popitem(last=False)
-            return workspace
+            return kept
 
 
 # At module level and not in a Streamlit cache, which any viewer could clear.

@@ -453,3 +453,22 @@ def test_a_workspace_that_is_gone_is_replaced_by_a_new_one():
     assert not test.exception
     assert workspace(test).token != "x" * 32
     assert test.query_params["w"] == workspace(test).token
+
+
+def test_a_workspace_comes_back_by_its_runs_when_the_server_is_new(tmp_path, monkeypatch):
+    token, folder = "a-token-of-an-earlier-server", tmp_path / "20260101-000000-abc"
+    folder.mkdir()
+    request = {"kind": "prune", "spec": Spec("demo:vgg-digits", "digits", keep={"macs": 0.5}).to_json()}
+    job = Job("abc", token, "Prune", request, "cpu", str(folder), state="cancelled", finished=1.0)
+    job.save()
+    desk = Desk(tmp_path)
+    monkeypatch.setattr(session, "DESK", desk)
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params["w"] = token
+    test.run()
+    found = workspace(test)
+    assert (found.token, found.model, found.jobs) == (token, "demo:vgg-digits", {"prune": "abc"})
+    stranger = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    stranger.query_params["w"] = "another-token-that-nobody-has"
+    assert workspace(stranger.run()).jobs == {}
+    desk.close()
