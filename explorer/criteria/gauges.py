@@ -1,15 +1,20 @@
-"""Measuring the size of channels' activations while a model runs, at little more than the run's own cost."""
+"""Looking at channels' activations while a model runs, at little more than the run's own cost."""
 
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from math import prod
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from explorer.criteria.context import Context
+from explorer.criteria.members import combine, unit_means
+from explorer.structure.types import Group, Member
 
 
 @dataclass(frozen=True)
@@ -23,35 +28,26 @@ class Gauge:
 
 
 @dataclass
-class Reading:
-    """Per channel, the sum over inputs of the activation's L2 norm over its `positions` entries."""
-
-    total: Tensor | float = 0.0
-    inputs: int = 0
-    positions: int = 1
-
-    def add(self, other: "Reading") -> None:
-        self.total, self.inputs, self.positions = self.total + other.total, self.inputs + other.inputs, other.positions
-
-
-@dataclass
 class Watch:
-    """Reads all gauges of a module; `readings` grows with every forward pass inside ``with watch.open():``.
+    """Hands on the activation at every gauge of a module, during the forward passes inside ``with watch.open(see):``.
+
+    `see(gauge, activation)` gets them with the channels moved to axis 1: (batch, channels), or (batch, channels, …)
+    with one axis or more of positions. What it does not keep is freed as the pass goes on.
 
     The first pass computes every gauge's activation and learns where the network hands a gauge's tensor straight to
-    a module that computes the same activation; later passes read that module's result instead.
+    a module that computes the same activation; later passes show that module's result instead.
     """
 
     module: nn.Module
     gauges: Collection[Gauge]
-    readings: dict[Gauge, Reading] = field(default_factory=dict)
     followed: set[Gauge] = field(default_factory=set)
-    _learnt: bool = False
+    learnt: bool = False
+    _show: Callable[[Gauge, Tensor], None] | None = None
     _seen: dict[int, tuple[weakref.ref[Tensor], int, list[Gauge]]] = field(default_factory=dict)
 
     @contextmanager
-    def open(self) -> Iterator[None]:
-        self.readings = {}
+    def open(self, see: Callable[[Gauge, Tensor], None]) -> Iterator[None]:
+        self._show = see
         self._seen.clear()
         names = {gauge.activation for gauge in self.gauges}
         at = defaultdict(list)
@@ -82,38 +78,122 @@ class Watch:
     def _before(self, part: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         """In the first pass: an activation is about to be computed, of a tensor that gauges saw and as they saw it."""
         reference, version, gauges = self._seen.get(id(inputs[0]), (None, 0, []))
-        if not self._learnt and reference and reference() is inputs[0] and inputs[0]._version == version:
+        if not self.learnt and reference and reference() is inputs[0] and inputs[0]._version == version:
             self.followed |= {gauge for gauge in gauges if gauge.activation == _activation(part)}
 
     def _after(self, part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         reference, _, gauges = self._seen.get(id(inputs[0]), (None, 0, []))
-        if self._learnt and reference and reference() is inputs[0]:
+        if self.learnt and reference and reference() is inputs[0]:
             for gauge in self.followed.intersection(gauges):
                 if gauge.activation == _activation(part):
                     self._read(gauge, output)
 
     def _finish(self, *_: object) -> None:
-        self._learnt = True
+        self.learnt = True
         self._seen.clear()
 
     def _read(self, gauge: Gauge, activation: Tensor) -> None:
-        self.readings.setdefault(gauge, Reading()).add(measure(activation, gauge.axis))
-
-
-def measure(activation: Tensor, axis: int) -> Reading:
-    """The reading of one tensor: axis 0 is the batch, everything but it and the channels a position."""
-    channels = axis % activation.ndim
-    positions = tuple(dim for dim in range(1, activation.ndim) if dim != channels)
-    if not positions:
-        norm = activation.abs()
-    elif channels == 1:
-        norm = torch.linalg.vector_norm(activation, dim=positions)
-    else:  # ten times as fast as vector_norm where the channels are the last axis
-        norm = activation.square().sum(positions).sqrt()
-    wide = torch.float32 if activation.device.type == "mps" else torch.float64
-    return Reading(norm.sum(0, dtype=wide), activation.shape[0], prod(activation.shape[dim] for dim in positions))
+        self._show(gauge, activation.movedim(gauge.axis, 1))
 
 
 def _activation(part: nn.Module) -> str:
     """The name in `torch.nn.functional` of what a module computes, if it is an activation."""
     return type(part).__name__.lower()
+
+
+class Inputs(NamedTuple):
+    """The inputs behind an activation: how many of the calibration set came before them, and their labels."""
+
+    first: int
+    labels: Any
+
+
+Sums = dict[Hashable, Tensor | float]
+
+
+def observe(
+    context: Context, gauges: Collection[Gauge], measure: Callable[[Gauge, Tensor, Inputs], Sums]
+) -> dict[Gauge, Sums]:
+    """The sums over the calibration set of what `measure` finds at every gauge, key by key, in one pass.
+
+    Only the sums are kept from one slice of inputs to the next. `measure` sees activations as `Watch` shows them, of
+    slices as large as the device has room for: what it gives must add up. A gauge that no input passes, or of which
+    nothing was measured, is missing.
+    """
+    watch, totals, first = Watch(context.module, gauges), {}, 0
+    for images, labels in context.batches() if gauges else ():
+
+        def work(size: int, images: Tensor = images, labels: Any = labels, first: int = first) -> dict[Gauge, Sums]:
+            found: dict[Gauge, Sums] = {}
+
+            def see(gauge: Gauge, activation: Tensor) -> None:
+                _add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
+
+            with torch.no_grad(), watch.open(see):
+                start = 0
+                while start < len(images):
+                    stop = start + (size if watch.learnt else 1)  # the first pass costs more: it has a single input
+                    behind = Inputs(first + start, labels[start:stop])
+                    context.module(images[start:stop].to(context.device))
+                    start = stop
+            return found
+
+        for place, sums in context.batch.retry(work).items():
+            _add(totals.setdefault(place, {}), sums)
+        first += len(images)
+    return {place: sums for place, sums in totals.items() if sums}
+
+
+def _add(total: Sums, more: Sums) -> None:
+    for key, value in more.items():
+        total[key] = total[key] + value if key in total else value
+
+
+def places(group: Group, module: nn.Module) -> Iterator[tuple[Gauge, Member]]:
+    """Where a group's channels show, and the member that says which unit a channel belongs to.
+
+    After the normalisation and non-linearity of each of its producers. Queries, keys and values say little by
+    themselves: heads are seen where their concatenated results enter a linear layer.
+    """
+    if group.kind not in ("heads", "head-dims"):
+        producers = {member.tensor: member for member in group.of_role("producer")}
+        for tap in group.taps:
+            yield Gauge(tap.module, tap.activation, tap.axis), producers[tap.producer]
+        return
+    for member in group.of_role("consumer"):
+        name, _, tensor = member.tensor.rpartition(".")
+        if tensor == "weight" and isinstance(module.get_submodule(name), nn.Linear):
+            yield Gauge(name, "", -1, at_input=True), member
+
+
+UNSEEN = "no layer shows its activations when the model runs"
+
+
+def joined(
+    context: Context, values: Mapping[Gauge, np.ndarray], members: str, reason: str = UNSEEN
+) -> dict[str, np.ndarray | str]:
+    """Scores of all groups from a value per channel at gauges: means over a unit's channels, joined by `members`.
+
+    Groups of which no gauge has values get the reason.
+    """
+    found: dict[str, np.ndarray | str] = {}
+    for name, group in context.structure.groups.items():
+        at = [(gauge, member) for gauge, member in places(group, context.module) if gauge in values]
+        parts = [unit_means(values[gauge], member, group.units) for gauge, member in at]
+        found[name] = combine(parts, members) if parts else reason
+    return found
+
+
+def all_gauges(context: Context) -> set[Gauge]:
+    """Every place where channels of a group show."""
+    return {gauge for group in context.structure.groups.values() for gauge, _ in places(group, context.module)}
+
+
+def over_all(activation: Tensor) -> list[int]:
+    """The axes of an activation, as a watch shows it, but the channels'."""
+    return [0, *range(2, activation.ndim)]
+
+
+def precise(tensor: Tensor) -> Tensor:
+    """In float64, on the processor where the device has none."""
+    return tensor.cpu().double() if tensor.device.type == "mps" else tensor.double()

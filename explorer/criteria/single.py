@@ -79,7 +79,8 @@ def score_weights(
         raise ExplorerError(f"criterion {criterion!r} scores channels, not single weights: use {', '.join(SINGLE)}")
     settings = CRITERIA[criterion].settings(options)
     with borrowed(module, device):
-        context = Context(module, structure, calibration_slice(data, samples, seed), device, BatchSize(100), seed, report)
+        chosen = calibration_slice(data, samples, seed)
+        context = Context(module, structure, chosen, device, BatchSize(100), seed, report)
         found = SINGLE[criterion](context, weights, settings)
     return {name: scores.detach().cpu() for name, scores in found.items()}
 
@@ -97,5 +98,6 @@ def dense_gradients(
 ) -> dict[str, Tensor]:
     """``∂L/∂θ`` of the mean loss over a slice of the data, also of weights that are zero, on the CPU."""
     with borrowed(module, device):
-        context = Context(module, structure, calibration_slice(data, samples, seed), device, BatchSize(100), seed, report)
+        chosen = calibration_slice(data, samples, seed)
+        context = Context(module, structure, chosen, device, BatchSize(100), seed, report)
         return {name: gradient.cpu() for name, gradient in set_gradients(context, weights).items()}

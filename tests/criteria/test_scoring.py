@@ -15,10 +15,17 @@ from explorer.errors import Cancelled, ExplorerError
 LEARNED = sorted(
     name for name, entry in CRITERIA.items() if "inputs" in entry.needs and "batch norm" not in entry.needs
 )
+SILENT = {("apoz", "Heads"), ("hrank", "Heads")}  # no ReLU, no two-dimensional maps: no group has a score
+
+
+def _skip_unsuited(name, case):
+    if (name, type(case.module).__name__) in SILENT:
+        pytest.skip("scores no group of this network")
 
 
 @pytest.fixture(params=sorted(CRITERIA))
 def name(request, case):
+    _skip_unsuited(request.param, case)
     if "batch norm" in CRITERIA[request.param].needs and not any("bn" in key for key in case.module.state_dict()):
         pytest.skip("no batch norm")
     return request.param
@@ -77,6 +84,8 @@ def test_module_comes_back_as_it_was(name, case):
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_cancelling_restores_the_module(name, case):
+    _skip_unsuited(name, case)
+
     def cancel(fraction, message, **metrics):
         if fraction > 0:
             raise Cancelled
@@ -98,12 +107,14 @@ def test_every_batch_is_reported(name, plain):
     assert told == sorted(told)
     assert told[0] == 0.0
     assert told[-1] == pytest.approx(1.0)
-    assert len(told) == 5 * passes  # ten inputs in batches of 3, 3, 2, 2
+    expected = 5 * passes  # ten inputs in batches of 3, 3, 2, 2
+    assert len(told) > expected if CRITERIA[name].forwards_per_unit else len(told) == expected
 
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_running_out_of_memory_changes_no_score(name, case):
     """The device has room for two inputs; scores equal those of one large batch."""
+    _skip_unsuited(name, case)
 
     def little_memory(module, inputs):
         if len(inputs[0]) > 2:
@@ -118,7 +129,8 @@ def test_running_out_of_memory_changes_no_score(name, case):
     handle.remove()
     assert any("2 at a time for lack of memory" in message for message in told)
     for group, values in expected.groups.items():
-        np.testing.assert_allclose(found.groups[group], values, rtol=1e-4)
+        slack = 1e-4 * np.abs(values).max() if name == "shapley" else 0  # small differences of float32 losses
+        np.testing.assert_allclose(found.groups[group], values, rtol=1e-4, atol=slack)
 
 
 @pytest.mark.parametrize("name", ["l1", "l2", "flow", "taylor"])

@@ -1,0 +1,78 @@
+"""The criterion that adds up what a channel does to the right answer while the input fades in."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.criteria.context import Context
+from explorer.criteria.gauges import Gauge, all_gauges, joined, precise
+from explorer.criteria.members import MEMBERS, host
+from explorer.criteria.registry import Option, criterion
+from explorer.criteria.traces import slopes, target_outputs, traced
+from explorer.errors import ExplorerError
+
+STEPS = Option("8", ("8", "16", "32", "64"), "steps from an input of zeros to the input")
+
+
+@criterion(
+    "conductance",
+    title="Conductance (integrated gradients)",
+    needs={"inputs", "labels", "gradients"},
+    cost="9 forwards + 9 backwards, one more of each than steps",
+    forwards=9,
+    backwards=9,
+    paper="Dhamdhere et al. 2019, How Important is a Neuron? (arXiv:1805.12233)",
+    explanation="The part of the right class's logit that flows through a channel while the input grows from zeros to "
+    "what it is. Over all channels of a layer that everything passes the parts add up to the logit's change.",
+    options={"steps": STEPS, "members": MEMBERS},
+)
+def conductance(context: Context, *, steps: str = "8", members: str = "mean") -> dict[str, np.ndarray | str]:
+    """``mean over inputs of |Σ_p ∫ ∂F/∂a_p · ∂a_p/∂α dα|`` over a channel's positions p; F the label's logit of α·x.
+
+    The integral is a trapezoidal sum along the activations: ``Σ_k ½(g_k + g_{k−1})·(a_k − a_{k−1})``. One sweep of the
+    steps serves all layers at once.
+
+    Raises:
+        ExplorerError: the inputs are tokens, between which there are no steps.
+    """
+    totals: dict[Gauge, Tensor] = {}
+    gauges, count = all_gauges(context), 0
+    for images, labels in context.batches() if gauges else ():
+        if not images.is_floating_point():
+            raise ExplorerError("conductance fades its inputs in, which tokens can't be: use lrp or taylor")
+
+        def work(size: int, images: Tensor = images, labels: Any = labels) -> dict[Gauge, Tensor]:
+            found: dict[Gauge, Tensor] = {}
+            for inputs, targets in context.chunks(size, images, labels):
+                for gauge, parts in conducted(context, gauges, inputs, targets, int(steps)).items():
+                    found[gauge] = found.get(gauge, 0) + precise(parts.abs()).sum(0)
+            return found
+
+        for place, values in context.batch.retry(work).items():
+            totals[place] = totals.get(place, 0) + values
+        count += len(images)
+    return joined(context, {gauge: host(values) / count for gauge, values in totals.items()}, members)
+
+
+def conducted(context: Context, gauges: set[Gauge], inputs: Tensor, labels: Any, steps: int) -> dict[Gauge, Tensor]:
+    """The conductance of every channel for every input: (inputs, channels)."""
+    found: dict[Gauge, Tensor] = {}
+    before: dict[Gauge, list[tuple[Tensor, Tensor]]] = {}
+    for step in range(steps + 1):
+        now = _at(context, gauges, inputs * (step / steps), labels)
+        for gauge, pairs in now.items():
+            for (seen, slope), (old, old_slope) in zip(pairs, before.get(gauge, ()), strict=False):
+                parts = (seen - old) * (slope + old_slope) / 2
+                parts = parts.flatten(2).sum(2) if parts.ndim > 2 else parts
+                rows = parts.unflatten(0, (len(inputs), -1)).sum(1)  # windows of one input follow one another
+                found[gauge] = found.get(gauge, 0) + rows
+        before = now
+    return found
+
+
+def _at(context: Context, gauges: set[Gauge], inputs: Tensor, labels: Any) -> dict:
+    inputs = inputs.detach().requires_grad_()
+    with torch.enable_grad(), traced(context.module, gauges) as traces:
+        return slopes(target_outputs("conductance", context.module(inputs), labels), traces)
