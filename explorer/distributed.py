@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
-
-import torch
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from explorer.errors import ExplorerError
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 _BEGIN, _END = "begin", "end"  # what the main process says to those that assist
@@ -30,7 +31,7 @@ def is_main() -> bool:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def joined(device: "torch.device") -> Iterator[None]:
     """Within it the processes that were launched together can exchange values; without others it does nothing.
 
     There the main process does the work, and the others `assist`.
@@ -38,15 +39,17 @@ def joined(device: torch.device) -> Iterator[None]:
     if processes() == 1:
         yield
         return
+    from torch import distributed
+
     with placed(device):
         yield
         if is_main():
             broadcast(_END)
-    torch.distributed.destroy_process_group()  # after a failure the process ends, and with it the group
+    distributed.destroy_process_group()  # after a failure the process ends, and with it the group
 
 
 @contextmanager
-def placed(device: torch.device) -> Iterator[None]:
+def placed(device: "torch.device") -> Iterator[None]:
     """Within it `accelerate` computes on exactly this device, in the group of the launched processes.
 
     Its states are singletons, which would decide over the device and precision of every later training: they are put
@@ -79,8 +82,10 @@ def broadcast(value: T) -> T:
     """The main process's value, in all processes; within `joined` or `placed`."""
     if processes() == 1:
         return value
+    from torch import distributed
+
     values: list[Any] = [value]
-    torch.distributed.broadcast_object_list(values, src=0)
+    distributed.broadcast_object_list(values, src=0)
     return values[0]
 
 

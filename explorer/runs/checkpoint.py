@@ -124,9 +124,7 @@ class Checkpoint:
             raise ExplorerError(
                 f"{self.folder} holds no run that could be resumed: delete it, or run without --resume"
             ) from None
-        asked = spec.to_json()
-        different = [key for key in asked if found.get(key) != asked[key]]
-        if different:
+        if different := spec.differs(found):
             raise ExplorerError(
                 f"the run in {self.folder} was started with another {', '.join(different)}: "
                 "repeat its options, or run without --resume to start anew"

@@ -39,7 +39,7 @@ def finished_run(out: Path, spec: Spec) -> dict[str, Any] | None:
         result = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if result.get("spec") != spec.to_json():
+    if spec.differs(result.get("spec")):
         raise ExplorerError(f"{out} holds a finished run with other options: name another --out, or drop --resume")
     return result
 

@@ -93,6 +93,15 @@ class Spec:
         text = json.dumps(self.to_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def differs(self, document: object) -> list[str]:
+        """The fields that are others in a spec's JSON, which an earlier version may have written with fewer."""
+        mine = self.to_json()
+        try:
+            other = Spec.from_json(document).to_json()
+        except ExplorerError:
+            return list(mine)
+        return [key for key in mine if mine[key] != other[key]]
+
     def check(self, *, removes: bool = True) -> None:
         """Refuses what can be known to be wrong without loading model or data.
 

@@ -92,7 +92,7 @@ def test_everything_locked_is_refused(half):
 def test_a_target_out_of_reach_is_said():
     spec = replace(SPEC, keep={"macs": 0.02}, minimum=0.5)
     subject = steps.open_subject(spec, silent)
-    plan, warnings = steps.choose(subject, spec, steps.scores_of(steps.score_subject(subject, spec, silent)))
+    plan, warnings, _ = steps.choose(subject, spec, steps.scores_of(steps.score_subject(subject, spec, silent)))
     assert not plan.empty
     assert any("macs=0.02 is not met" in text for text in warnings)
 
