@@ -1,5 +1,6 @@
 """Pruning methods: published algorithms as compositions of the verbs score, allocate, cut, recover, measure."""
 
+from explorer.methods.dg2pf import dg2pf
 from explorer.methods.idap import idap
 from explorer.methods.ifap import ifap
 from explorer.methods.ladder import HEIGHTS, RUNGS, Rung, ladder, rung
@@ -7,6 +8,8 @@ from explorer.methods.one_shot import one_shot
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import METHODS, Method, method
 from explorer.methods.sensitivity import sensitivity
+from explorer.methods.sparse import sparse
+from explorer.methods.spvr import spvr
 from explorer.methods.stages import Memo, Record, forgetful
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "Outcome",
     "Record",
     "Rung",
+    "dg2pf",
     "forgetful",
     "idap",
     "ifap",
@@ -26,4 +30,6 @@ __all__ = [
     "one_shot",
     "rung",
     "sensitivity",
+    "sparse",
+    "spvr",
 ]

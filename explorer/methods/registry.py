@@ -16,6 +16,7 @@ class Method:
     `defaults` are the fields of a spec that belong to the method where nothing else is asked. A `gradual` method
     chooses the units itself, step by step, up to a target or to the largest drop that is allowed. A `sparse` one sets
     single weights to zero, the share of them that the spec's `sparsity` says; `settings` are what it can be told more.
+    A `targeted` one chooses the units itself, at once, and needs one target of params or macs.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     gradual: bool = False
     sparse: bool = False
+    targeted: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
@@ -39,14 +41,14 @@ def method(
     defaults: Mapping[str, Any] = MappingProxyType({}),
     gradual: bool = False,
     sparse: bool = False,
+    targeted: bool = False,
     settings: Mapping[str, Setting] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
     """Enters a function into `METHODS`."""
 
     def register(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-        METHODS[name] = Method(
-            name, title, explanation, function, dict(defaults), gradual, sparse, dict(settings)
-        )
+        kinds = {"gradual": gradual, "sparse": sparse, "targeted": targeted}
+        METHODS[name] = Method(name, title, explanation, function, dict(defaults), **kinds, settings=dict(settings))
         for entry in sorted(METHODS.values(), key=lambda entry: (entry.gradual, entry.name)):
             METHODS[entry.name] = METHODS.pop(entry.name)  # the plain ones first, whichever was imported first
         return function
