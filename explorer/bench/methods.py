@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,7 +24,7 @@ from explorer.evaluation.accuracy import wilson
 from explorer.methods import METHODS, steps
 from explorer.methods.stages import seed_everything
 from explorer.progress import Report, silent
-from explorer.recovery import RECOVERIES
+from explorer.recovery import RECOVERIES, Origin
 from explorer.runs.spec import Spec
 from explorer.sources import load_model
 from explorer.strict_json import dumps
@@ -63,6 +63,8 @@ class Grid:
             for name in names:
                 if name not in known:
                     raise unknown(what, name, known)
+        if sparse := [name for name in self.methods if METHODS[name].sparse]:
+            raise ExplorerError(f"{sparse[0]} has no target of MACs: use bench dg2pf")
         if self.seeds < 1 or self.epochs < self.steps or self.steps < 1:
             raise ExplorerError("the scoreboard needs at least one seed, one step, and as many epochs as steps")
 
@@ -103,7 +105,7 @@ def scoreboard(grid: Grid, *, kept: Path | None = None, processes: int = 1, repo
     finished = Kept(kept, "run")
     waiting = [spec for spec in specs if spec.digest() not in finished.rows]
     done = len(specs) - len(waiting)
-    for row in _rows(waiting, processes):
+    for row in played(waiting, play, processes):
         finished.add(row)
         done += 1
         report(
@@ -112,7 +114,8 @@ def scoreboard(grid: Grid, *, kept: Path | None = None, processes: int = 1, repo
     return [finished.rows[spec.digest()] for spec in specs]
 
 
-def _rows(specs: list[Spec], processes: int) -> Iterator[Row]:
+def played(specs: list[Spec], play: Callable[[Spec], Row], processes: int) -> Iterator[Row]:
+    """The rows that `play` makes of the specs, `processes` at a time and as they come, each on one thread."""
     if processes < 2:
         yield from map(play, specs)
         return
@@ -158,7 +161,8 @@ def _one_shot(spec: Spec) -> dict[str, Any]:
     as_cut = _test(subject, module)
     if spec.recover != "none":
         seed_everything(spec.seed)
-        steps.recovered(subject, spec, module)(silent)
+        origin = Origin(subject.module, subject.structure, plan)
+        steps.recovered(subject, spec, module, origin)(silent)
     metric, samples = subject.task.metric, len(subject.task.test)
     left = steps.fractions(plan.cost(subject.structure), subject.structure.cost())
     values = {"base": base, "as_cut": as_cut, "value": _test(subject, module)}

@@ -15,7 +15,7 @@ from explorer.methods.stages import Memo, Record, Stages
 from explorer.progress import Report, part
 from explorer.pruning import Plan, cut
 from explorer.pruning.remaining import in_original, remaining
-from explorer.structure import Structure
+from explorer.recovery import Origin
 
 if TYPE_CHECKING:
     from explorer.criteria import Scores
@@ -78,7 +78,7 @@ class Course:
         def work(report: Report) -> Record:
             smaller = cut(current.module, current.structure, further).module
             before = self._validate(smaller, part(report, 0.0, 0.03))
-            recover = self._recovered(current, smaller, remaining(current.structure, further), number)
+            recover = self._recovered(current, smaller, further, number)
             record = recover(part(report, 0.03, 0.97))
             after = self._validate(smaller, part(report, 0.97, 1.0))
             values = {
@@ -118,7 +118,7 @@ class Course:
 
         def work(report: Report) -> Record:
             current = self.current()
-            recover = self._recovered(current, current.module, current.structure, len(self.history) + 1)
+            recover = self._recovered(current, current.module, Plan(self.spec.model), len(self.history) + 1)
             record = recover(part(report, 0.0, 0.97))
             after = self._validate(current.module, part(report, 0.97, 1.0))
             return Record({"after": after, "recovery": record.values}, record.tensors)
@@ -158,12 +158,12 @@ class Course:
         return steps.fractions(plan.cost(structure), structure.cost())
 
     def _recovered(
-        self, current: steps.Subject, module: nn.Module, structure: Structure, number: int
+        self, current: steps.Subject, module: nn.Module, further: Plan, number: int
     ) -> Callable[[Report], Record]:
-        """The recovery of a module that has this structure; the teacher is compared where the student can be."""
+        """The recovery of what `further` leaves of the current model."""
         teacher = current.module if self.spec.teacher == "previous" else self.subject.module
-        learner = replace(self.subject, structure=structure)
-        return steps.recovered(learner, self.spec, module, teacher=teacher, seed=self.spec.seed + number)
+        origin = Origin(current.module, current.structure, further)
+        return steps.recovered(self.subject, self.spec, module, origin, teacher=teacher, seed=self.spec.seed + number)
 
     def _validated(self, report: Report) -> Record:
         return Record({"value": self._validate(self.subject.module, report)})

@@ -14,7 +14,7 @@ from explorer.evaluation import Accuracy, Quality, evaluate
 from explorer.methods import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, exact, mask
-from explorer.recovery import recover
+from explorer.recovery import Origin, recover
 from explorer.sources import Task
 from explorer.structure import Structure
 
@@ -76,7 +76,8 @@ def rung(
     else:
         smaller, by = cut(module, structure, plan).module, "cut"
         stage = part(report, 0.0, 0.9)
-        history = recover(recovery, smaller, task, device=device, epochs=epochs, seed=seed, report=stage)
+        origin = Origin(module, structure, plan)
+        history = recover(recovery, smaller, task, device=device, epochs=epochs, seed=seed, origin=origin, report=stage)
         warnings = history.warnings
     seconds = time.perf_counter() - start
     quality = evaluate(smaller, data, kind=task.kind, device=device, report=part(report, 0.9, 1.0))

@@ -12,7 +12,8 @@ from explorer.methods.registry import method
 from explorer.methods.stages import Memo, Stages, forgetful
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
-from explorer.structure import Structure, without
+from explorer.recovery import Origin
+from explorer.structure import Structure
 
 if TYPE_CHECKING:
     from explorer.runs.spec import Spec
@@ -41,8 +42,8 @@ def one_shot(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> O
     base = stages("base", 0.25, 0.35, "measuring the base model", steps.measured(subject, subject.module))
     result = steps.cut_exactly(subject, plan)
     as_cut = stages("cut", 0.35, 0.42, "measuring the cut", steps.measured(subject, result.module))
-    left = replace(subject, structure=without(subject.structure, plan.blocks))
-    recovery = stages("recovery", 0.42, 0.92, "recovering", steps.recovered(left, spec, result.module))
+    origin = Origin(subject.module, subject.structure, plan)
+    recovery = stages("recovery", 0.42, 0.92, "recovering", steps.recovered(subject, spec, result.module, origin))
     outcome = ending(
         subject,
         spec,

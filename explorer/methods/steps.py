@@ -16,7 +16,7 @@ from explorer.evaluation import measure, weights
 from explorer.methods.stages import Record
 from explorer.progress import Report, silent
 from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
-from explorer.recovery import Teacher, recover, suitable
+from explorer.recovery import Origin, Teacher, recover, suitable
 from explorer.sources import LoadedModel, Task, load_pair
 from explorer.structure import Cost, Structure, analyse, count
 
@@ -147,11 +147,18 @@ def cut_exactly(subject: Subject, plan: Plan) -> CutModel:
 
 
 def recovered(
-    subject: Subject, spec: "Spec", module: nn.Module, *, teacher: nn.Module | None = None, seed: int | None = None
+    subject: Subject,
+    spec: "Spec",
+    module: nn.Module,
+    origin: Origin,
+    *,
+    teacher: nn.Module | None = None,
+    seed: int | None = None,
 ) -> Callable[[Report], Record]:
     """The step that recovers a cut module in place; its record holds the weights.
 
-    `teacher`, by default the subject's model, is what distillation imitates; `seed` by default the spec's.
+    `origin` says what it was cut from. `teacher`, by default the origin's module, is what distillation imitates; `seed`
+    is by default the spec's.
     """
 
     def work(report: Report) -> Record:
@@ -162,7 +169,8 @@ def recovered(
             device=subject.device,
             epochs=spec.epochs,
             seed=spec.seed if seed is None else seed,
-            teacher=Teacher.of(subject.module if teacher is None else teacher, subject.structure),
+            origin=origin,
+            teacher=None if teacher is None else Teacher.of(teacher, origin.left),
             architecture=subject.loaded.architecture,
             report=report,
         )

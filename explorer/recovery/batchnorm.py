@@ -24,6 +24,7 @@ NO_STATISTICS = "the network has no batch norm with running statistics: recalibr
     "Batch-norm recalibration",
     "Estimates the mean and variance in every batch norm again on calibration images. Seconds, no training.",
     "calibration data",
+    cost="1 forward",
 )
 def recalibration(
     module: nn.Module, task: Any, *, device: torch.device, seed: int = 0, report: Report = silent, **unused: Any

@@ -13,6 +13,7 @@ from explorer.progress import Report, silent
 
 if TYPE_CHECKING:
     from explorer.recovery.distillation import Teacher
+    from explorer.recovery.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ class History:
 
 @dataclass(frozen=True)
 class Recovery:
-    """A registered recovery. `needs` is "nothing", "calibration data" or "training data".
+    """A registered recovery. `needs` is "nothing", "calibration data" or "training data"; `cost` says what it computes.
 
-    `function(module, task, *, epochs, seed, device, teacher, architecture, report) -> History` changes the module in
-    place.
+    `function(module, task, *, epochs, seed, device, origin, teacher, architecture, report) -> History` changes the
+    module in place.
     `unfit` names the kinds of tasks that it can't serve, with the reason.
     """
 
@@ -61,6 +62,7 @@ class Recovery:
     explanation: str
     needs: str
     function: Callable[..., History]
+    cost: str
     unfit: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,12 +70,18 @@ RECOVERIES: dict[str, Recovery] = {}
 
 
 def recovery(
-    name: str, title: str, explanation: str, needs: str, unfit: Mapping[str, str] = MappingProxyType({})
+    name: str,
+    title: str,
+    explanation: str,
+    needs: str,
+    *,
+    cost: str,
+    unfit: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable], Callable]:
     """Registers a function under `name`."""
 
     def register(function: Callable[..., History]) -> Callable[..., History]:
-        RECOVERIES[name] = Recovery(name, title, explanation, needs, function, dict(unfit))
+        RECOVERIES[name] = Recovery(name, title, explanation, needs, function, cost, dict(unfit))
         return function
 
     return register
@@ -87,6 +95,7 @@ def recover(
     device: torch.device,
     epochs: int | None = None,
     seed: int = 0,
+    origin: "Origin | None" = None,
     teacher: "Teacher | None" = None,
     architecture: dict[str, Any] | None = None,
     report: Report = silent,
@@ -95,7 +104,8 @@ def recover(
 
     Args:
         epochs: None for the recovery's own default.
-        teacher: what distillation imitates.
+        origin: what the module was cut from, and how.
+        teacher: what distillation imitates, by default the origin.
         architecture: what `explorer.sources.build` makes the network from, which training from scratch begins with.
 
     Raises:
@@ -108,6 +118,7 @@ def recover(
         epochs=epochs,
         seed=seed,
         device=device,
+        origin=origin,
         teacher=teacher,
         architecture=architecture,
         report=report,
@@ -133,6 +144,8 @@ def suitable(name: str, task: Any) -> Recovery:
     return entry
 
 
-@recovery("none", "None", "Leaves the network as the cut made it: the honest starting point.", "nothing")
+@recovery(
+    "none", "None", "Leaves the network as the cut made it: the honest starting point.", "nothing", cost="nothing"
+)
 def nothing(module: nn.Module, task: Any, **unused: Any) -> History:
     return History("none", seconds=0.0)

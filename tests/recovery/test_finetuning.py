@@ -12,10 +12,11 @@ from torchvision import models
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import accuracy
 from explorer.evaluation.losses import model_loss
-from explorer.recovery import RECOVERIES, Teacher, finetune, recover
+from explorer.pruning import Plan, cut
+from explorer.recovery import RECOVERIES, Origin, finetune, recover
 from explorer.recovery.training import default_learning_rate, layout, schedule, shifted
 from explorer.sources import load_model, load_task
-from explorer.structure import adapt
+from explorer.structure import adapt, analyse
 
 CPU = torch.device("cpu")
 
@@ -213,11 +214,16 @@ def test_transformers_get_a_rate_by_their_width():
 
 
 def test_every_recovery_can_be_called_alike(monkeypatch):
-    assert list(RECOVERIES) == ["none", "bn", "finetune", "distill", "scratch"]
+    assert set(RECOVERIES) == {
+        *("none", "bn", "finetune", "distill", "scratch"),
+        *("reconstruct", "lbyl", "variance", "merge"),
+    }
     monkeypatch.setattr("explorer.recovery.scratch.build", lambda architecture, seed: net())
     for name in RECOVERIES:
-        origin = {"teacher": Teacher(net()), "architecture": {}}
-        history = recover(name, net(), task(), epochs=1, seed=0, device=CPU, **origin)
+        whole = net().eval()
+        origin = Origin(whole, analyse(whole, part(1, 0)[0][0][None]), Plan("net", {"conv": (0, 3)}))
+        given = {"origin": origin, "architecture": {}}
+        history = recover(name, cut(whole, origin.structure, origin.plan).module, task(), epochs=1, device=CPU, **given)
         assert history.recovery == name
         assert history.to_json()["seconds"] >= 0
 

@@ -1,0 +1,229 @@
+"""Variance matching: every channel that layers give gets back the mean and the variance that it had."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.utils.data import Dataset
+
+from explorer.criteria.gauges import precise
+from explorer.criteria.products import parameter_names
+from explorer.device import BatchSize
+from explorer.errors import ExplorerError
+from explorer.evaluation import evaluating, fetch
+from explorer.progress import Report, silent
+from explorer.recovery.batchnorm import even_batches
+from explorer.recovery.origin import NOTHING_LEFT, Origin, along, norms_behind, on, origin_of, restoring
+from explorer.recovery.registry import History, recovery
+
+NO_PLACE = "no batch norm with running statistics and no layer with a bias could take up what changed"
+_DEAD = 1e-12  # a variance below which a channel is constant and can't be rescaled
+
+
+@recovery(
+    "variance",
+    "Variance matching",
+    "Brings the mean and variance of what every layer gives back to those before the cut, channel by channel, on "
+    "calibration images. Seconds, no training; other than recalibration it also serves networks without batch norm.",
+    "calibration data",
+    cost="2 forwards",
+)
+def variance_matching(
+    module: nn.Module,
+    task: Any,
+    *,
+    device: torch.device,
+    seed: int = 0,
+    origin: Origin | None = None,
+    report: Report = silent,
+    **unused: Any,
+) -> History:
+    origin = origin_of("variance", origin)
+    return match_variances(module, task.calibration, origin, device=device, seed=seed, report=report)
+
+
+def match_variances(
+    module: nn.Module,
+    data: Dataset,
+    origin: Origin,
+    *,
+    device: torch.device,
+    batch_size: int = 100,
+    seed: int = 0,
+    report: Report = silent,
+) -> History:
+    """Makes ``s·(y − mean y) + mean x`` of every channel y that was x in the whole network, s² = var x / var y.
+
+    At the input of every batch norm with running statistics, by changing these, and at the output of every
+    convolution and linear layer with a bias that lost inputs, by weights and bias. One pass does it all: as in
+    batch-norm recalibration later layers see what earlier ones will give, here normalised batch by batch with the
+    statistics of the same batch in the whole network, and what is written are averages over the batches. Where the
+    cut changed nothing, nothing changes, even if running statistics are not those of `data`.
+
+    Raises:
+        ExplorerError: fewer than two samples, or not even the smallest batch fits in memory.
+    """
+    start = perf_counter()
+    if origin.plan.empty:
+        return History("variance", seconds=0.0, warnings=(NOTHING_LEFT,))
+    if len(data) < 2:
+        raise ExplorerError("variance matching needs at least two calibration images: give more data")
+    base, places, unmatched = origin.twin(), *_places(module, origin)
+    warnings = (f"as cut: {', '.join(unmatched)} (no bias, and no batch norm behind)",) if unmatched else ()
+    if not places:
+        return History("variance", seconds=0.0, warnings=(*warnings, NO_PLACE))
+    order, size = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)), BatchSize(batch_size)
+    with evaluating(base, device), evaluating(module, device), restoring(module), torch.no_grad():
+        found = size.retry(lambda n: _observe(base, module, places, data, even_batches(order, n), device, report))
+        for place in places:
+            if place.name in found:
+                _write(module.get_submodule(place.name), found[place.name])
+    return History("variance", seconds=perf_counter() - start, warnings=warnings)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where channels are matched: the input of a batch norm, or the output of another layer, on `axis`.
+
+    `stays` says which of the whole network's channels the cut one has there.
+    """
+
+    name: str
+    at_input: bool
+    axis: int
+    stays: np.ndarray = field(repr=False)
+
+
+def _places(module: nn.Module, origin: Origin) -> tuple[list[Place], list[str]]:
+    """The places, and the layers that lost inputs and have none."""
+    gone, read = origin.leaving(), origin.leaving("consumer")
+    norms = norms_behind(origin.left, origin.module)
+    shared = {name for names in parameter_names(module).values() if len(names) > 1 for name in names}
+    found, unmatched = [], []
+    for name, layer in module.named_modules():
+        weight = f"{name}.weight"
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats:
+            found.append(Place(name, True, 1, _stays(origin, gone, f"{name}.running_mean", 0)))
+        elif weight not in read:
+            continue
+        elif _biased(layer) and weight not in shared:
+            axis = 1 if isinstance(layer, _ConvNd) else -1
+            found.append(Place(name, False, axis, _stays(origin, gone, weight, _outputs(layer))))
+        elif weight not in norms:
+            unmatched.append(name)
+    return found, unmatched
+
+
+def _biased(layer: nn.Module) -> bool:
+    plain = isinstance(layer, _ConvNd) and not isinstance(layer, _ConvTransposeNd)
+    known = plain or isinstance(layer, nn.Linear) or type(layer).__name__ == "Conv1D"
+    return known and layer.bias is not None
+
+
+def _outputs(layer: nn.Module) -> int:
+    """The axis of a layer's weight on which its outputs lie."""
+    return 1 if type(layer).__name__ == "Conv1D" else 0  # of transformers: (in, out)
+
+
+def _stays(origin: Origin, gone: dict[str, dict[int, np.ndarray]], tensor: str, axis: int) -> np.ndarray:
+    size = origin.module.state_dict()[tensor].shape[axis]
+    return np.flatnonzero(~gone.get(tensor, {}).get(axis, np.zeros(size, dtype=bool)))
+
+
+@dataclass
+class Statistics:
+    """Means and variances of a place's channels, summed over calls: in the cut network and in the whole one."""
+
+    mean: Any = 0.0
+    variance: Any = 0.0
+    mean_before: Any = 0.0
+    variance_before: Any = 0.0
+    calls: int = 0
+
+    def scale_and_means(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The factor s, the mean in the cut network and that in the whole one."""
+        scale = _scale(self.variance / self.calls, self.variance_before / self.calls)
+        return scale, self.mean / self.calls, self.mean_before / self.calls
+
+
+def _scale(variance: Tensor, before: Tensor) -> Tensor:
+    alive = (variance > _DEAD) & (before > _DEAD)
+    return torch.where(alive, (before / torch.where(alive, variance, 1.0)).sqrt(), 1.0)
+
+
+def _observe(
+    base: nn.Module,
+    module: nn.Module,
+    places: list[Place],
+    data: Dataset,
+    order: tuple[Tensor, ...],
+    device: torch.device,
+    report: Report,
+) -> dict[str, Statistics]:
+    found: dict[str, Statistics] = defaultdict(Statistics)
+    for step, indices in enumerate(order, start=1):
+        inputs = fetch(data, indices)[0].to(device)
+        before: dict[str, deque] = defaultdict(deque)
+
+        def remember(place: Place, values: Tensor, before: dict[str, deque] = before) -> None:
+            kept = values.index_select(place.axis, on(values, place.stays))
+            before[place.name].append(_statistics(kept, place.axis))
+
+        def match(place: Place, values: Tensor, before: dict[str, deque] = before) -> Tensor:
+            mean, variance = _statistics(values, place.axis)
+            mean_before, variance_before = before[place.name].popleft()
+            sums = found[place.name]
+            sums.mean, sums.variance = sums.mean + mean, sums.variance + variance
+            sums.mean_before = sums.mean_before + mean_before
+            sums.variance_before = sums.variance_before + variance_before
+            sums.calls += 1
+            scale = _scale(variance, variance_before)
+            shift = mean_before - scale * mean
+            return values * along(scale, values, place.axis) + along(shift, values, place.axis)
+
+        with _looking(base, places, remember):
+            base(inputs)
+        with _looking(module, places, match):
+            module(inputs)
+        report(step / len(order), f"matching variances: batch {step} of {len(order)}")
+    return dict(found)
+
+
+@contextmanager
+def _looking(module: nn.Module, places: list[Place], see: Callable[[Place, Tensor], Tensor | None]) -> Iterator[None]:
+    """Shows what passes at the places; what `see` gives takes its place."""
+    with ExitStack() as hooks:
+        for place in places:
+            layer = module.get_submodule(place.name)
+            if place.at_input:
+                hook = layer.register_forward_pre_hook(lambda _, inputs, place=place: see(place, inputs[0]))
+            else:
+                hook = layer.register_forward_hook(lambda _, inputs, output, place=place: see(place, output))
+            hooks.callback(hook.remove)
+        yield
+
+
+def _statistics(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Mean and variance of every channel, float64."""
+    channels = precise(values.movedim(axis, 0)).flatten(1)
+    return channels.mean(1), channels.var(1, correction=0)
+
+
+def _write(layer: nn.Module, found: Statistics) -> None:
+    scale, mean, before = found.scale_and_means()
+    if isinstance(layer, _BatchNorm):
+        # The same as normalising s·(y − mean y) + mean x by what the statistics were.
+        layer.running_mean.copy_(mean + (precise(layer.running_mean) - before).to(mean) / scale)
+        spread = (precise(layer.running_var) + layer.eps).to(scale) / scale.square()
+        layer.running_var.copy_((spread - layer.eps).clamp_min(0.0))
+        return
+    layer.weight.mul_(along(scale, layer.weight, _outputs(layer)))
+    layer.bias.copy_(precise(layer.bias).to(scale) * scale + before - scale * mean)

@@ -1,0 +1,133 @@
+"""What a cut network was before the cut, for recoveries that bring back what the weights that left have done."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from explorer.errors import ExplorerError
+from explorer.pruning import Plan, cut
+from explorer.structure import Group, Member, Structure, leaving, without
+
+NOTHING_LEFT = "nothing was removed: there is nothing to make up for"
+
+
+class Loss(NamedTuple):
+    """A group that lost units: which of them stay, and which left; ascending."""
+
+    group: Group
+    kept: np.ndarray
+    removed: np.ndarray
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a cut network came from: ``cut(module, structure, plan).module`` is that network; nothing is written to."""
+
+    module: nn.Module
+    structure: Structure
+    plan: Plan
+
+    @cached_property
+    def left(self) -> Structure:
+        """The structure without the residual blocks that the plan takes out."""
+        return without(self.structure, self.plan.blocks)
+
+    @cached_property
+    def losses(self) -> dict[str, Loss]:
+        """The groups that lost units, in network order."""
+        found = {}
+        for name, group in self.left.groups.items():
+            if removed := self.plan.remove.get(name):
+                found[name] = Loss(group, np.setdiff1d(np.arange(group.units), removed), np.array(removed))
+        return found
+
+    def leaving(self, *roles: str) -> dict[str, dict[int, np.ndarray]]:
+        """For every tensor that lost entries in members of these roles (default: all): per axis which (boolean)."""
+        return leaving(self.left, {name: loss.removed.tolist() for name, loss in self.losses.items()}, roles)
+
+    def twin(self) -> nn.Module:
+        """A copy of the module, to write into."""
+        return copy.deepcopy(self.module)
+
+    def cut_into(self, module: nn.Module, twin: nn.Module) -> None:
+        """Gives the cut `module` what the plan leaves of the twin's weights."""
+        module.load_state_dict(cut(twin, self.structure, self.plan).module.state_dict())
+
+
+def origin_of(name: str, origin: Origin | None) -> Origin:
+    """The origin, if one is given.
+
+    Raises:
+        ExplorerError: none is.
+    """
+    if origin is None:
+        raise ExplorerError(f"recovery {name!r} needs the network before the cut: give its origin, or use bn")
+    return origin
+
+
+@contextmanager
+def restoring(module: nn.Module) -> Iterator[None]:
+    """Within it the module's tensors may be written to; they are put back if that is cancelled or fails."""
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    try:
+        yield
+    except BaseException:
+        module.load_state_dict(before)
+        raise
+
+
+def as_cut(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence for every reason why groups stay as the cut left them."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, reason in reasons.items():
+        groups[reason].append(name)
+    return tuple(f"as cut: {', '.join(names)} ({reason})" for reason, names in groups.items())
+
+
+def norms_behind(structure: Structure, module: nn.Module) -> dict[str, str]:
+    """The batch norms with running statistics, by name, that follow the layers of these weights."""
+    found = {}
+    for tap in (tap for group in structure.groups.values() for tap in group.taps):
+        layer = module.get_submodule(tap.module)
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats:
+            found[tap.producer] = tap.module
+    return found
+
+
+def entries(member: Member, units: int) -> np.ndarray | None:
+    """The places on the member's axis of every unit: (units, places each); None where units have unequally many."""
+    order = np.argsort(member.units, kind="stable")
+    order = order[member.units[order] >= 0]
+    counts = np.bincount(member.units[order], minlength=units)
+    return order.reshape(units, -1) if len(order) and (counts == counts[0]).all() else None
+
+
+def once(twin: nn.Module, members: list[Member]) -> Iterator[tuple[Tensor, Member]]:
+    """The members with their tensors, every axis of a tensor once, under whichever name."""
+    tensors, seen = twin.state_dict(keep_vars=True), set()
+    for member in members:
+        tensor = tensors[member.tensor]
+        if (id(tensor), member.axis) not in seen:
+            seen.add((id(tensor), member.axis))
+            yield tensor.detach(), member
+
+
+def on(tensor: Tensor, places: np.ndarray) -> Tensor:
+    """Indices as a tensor beside another one."""
+    return torch.from_numpy(places).to(tensor.device)
+
+
+def along(vector: Tensor, tensor: Tensor, axis: int) -> Tensor:
+    """A vector in the shape in which it is multiplied or added along an axis of a tensor, and of its type."""
+    shape = [1] * tensor.ndim
+    shape[axis] = -1
+    return vector.to(tensor).view(shape)

@@ -1,0 +1,302 @@
+"""Least-squares reconstruction: a layer's inputs that are left stand in for those that it lost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.utils.data import Dataset
+
+from explorer.criteria.gauges import precise
+from explorer.criteria.products import parameter_names
+from explorer.device import BatchSize
+from explorer.errors import ExplorerError
+from explorer.evaluation import evaluating, fetch
+from explorer.progress import Report, silent
+from explorer.recovery.origin import NOTHING_LEFT, Origin, as_cut, norms_behind, on, origin_of, restoring
+from explorer.recovery.registry import History, recovery
+from explorer.sources.attention import SelfAttention
+
+RIDGE = 1e-3  # of the mean variance of the inputs
+UNREAD = "queries and keys meet each other, and no weights read them"
+UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind that this can't solve"
+
+
+@recovery(
+    "reconstruct",
+    "Least-squares reconstruction",
+    "Lets the inputs that a layer kept stand in for those that it lost, by least squares on calibration images, layer "
+    "after layer. No training; exact where the lost channels are combinations of the kept ones.",
+    "calibration data",
+    cost="2 forwards for every layer that lost inputs",
+)
+def reconstruction(
+    module: nn.Module,
+    task: Any,
+    *,
+    device: torch.device,
+    origin: Origin | None = None,
+    report: Report = silent,
+    **unused: Any,
+) -> History:
+    return reconstruct(module, task.calibration, origin_of("reconstruct", origin), device=device, report=report)
+
+
+def reconstruct(
+    module: nn.Module,
+    data: Dataset,
+    origin: Origin,
+    *,
+    device: torch.device,
+    batch_size: int = 100,
+    ridge: float = RIDGE,
+    report: Report = silent,
+) -> History:
+    """Gives every layer that lost inputs new weights and a new bias, by least squares over `data`, in place.
+
+    With x what the layer read in the whole network, all channels, and y what it reads in the cut one, ``x ≈ T·y + c``
+    is solved over all images and places (of a convolution as often as it reads them, padding included), and it gets
+    ``W·T`` and ``b + W·c``: a channel is replaced at all kernel positions alike. This is the interpolative
+    decomposition's ``W·T`` (Chee et al. 2022, arXiv:2108.00065) with the least squares of ThiNet (Luo et al. 2017,
+    arXiv:1707.06342). Layers come in the order of their calls, and y is what the network gives that is already
+    repaired up to there, so that each layer also makes up for what is left wrong before it; solved on the whole
+    network alone, errors add up from layer to layer until only new batch-norm statistics help.
+
+    T is drawn by `ridge`, relative to the mean variance of y, towards passing on what stays, so that on `data`
+    ``Σ‖x − T·y − c‖²`` is never larger than as cut. Where x depends linearly on y the result is exact up to
+    the ridge; with a constant in it only where the layer pads with no zeros. A layer without a bias has its c taken up
+    by the batch norm behind it; if there is none either, c is zero. Weights are restored if the work is cancelled.
+
+    Raises:
+        ExplorerError: there is no data, or not even a batch of one fits in memory.
+    """
+    start = perf_counter()
+    if not origin.losses:
+        return History("reconstruct", seconds=0.0, warnings=(NOTHING_LEFT,))
+    if len(data) == 0:
+        raise ExplorerError("reconstruction needs calibration images and there are none: give more data")
+    base, size = origin.twin(), BatchSize(batch_size)  # hooks end its passes, and others may use the original
+    norms = norms_behind(origin.left, base)
+    unsure = []
+    with evaluating(base, device), evaluating(module, device), restoring(module):
+        found = _in_order(module, _readings(module, origin), fetch(data, torch.arange(1))[0].to(device))
+        for step, reading in enumerate(found, start=1):
+            moments = size.retry(lambda n, reading=reading: _observe(base, module, reading, data, n, device))
+            _write(module, origin, reading, moments, norms.get(reading.tensor), ridge)
+            if moments.places < reading.stays.sum():
+                unsure.append(reading.layer)
+            report(step / len(found), f"reconstructed {reading.layer}, layer {step} of {len(found)}")
+    few = (f"fewer examples than unknowns in {', '.join(unsure)}: give more calibration images",) if unsure else ()
+    return History("reconstruct", seconds=perf_counter() - start, warnings=(*as_cut(_reasons(origin, found)), *few))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A layer that lost inputs: `stays` says which of its input channels are left, (channels,).
+
+    `axis` is where the inputs lie in its weight, the tensor `tensor`. Of a linear layer behind a flattening
+    `positions` entries in a row belong to one channel. Of the groups of a convolution `stays` holds for each. `calls`
+    counts how often one forward pass calls it.
+    """
+
+    layer: str
+    tensor: str
+    axis: int
+    stays: np.ndarray
+    positions: int = 1
+    calls: int = 1
+
+
+def _readings(module: nn.Module, origin: Origin) -> list[Reading]:
+    """The layers that lost inputs and can be solved."""
+    shared = {name for names in parameter_names(module).values() if len(names) > 1 for name in names}
+    found = []
+    for tensor, axes in origin.leaving("consumer").items():
+        name, _, own = tensor.rpartition(".")
+        layer = module.get_submodule(name)
+        if tensor in shared or own not in ("weight", "in_proj_weight") or not _readable(layer) or len(axes) > 1:
+            continue
+        ((axis, out),) = axes.items()
+        positions = _positions(origin, tensor, axis)
+        if out.any() and positions:
+            found.append(Reading(name, tensor, axis, ~out.reshape(-1, positions)[:, 0], positions))
+    return found
+
+
+def _reasons(origin: Origin, found: list[Reading]) -> dict[str, str]:
+    """Why groups, by name, are not made up for where they are read."""
+    solved = {reading.tensor for reading in found}
+    reasons = {}
+    for name, loss in origin.losses.items():
+        readers = loss.group.of_role("consumer")
+        read = {member.tensor for member in readers if np.isin(member.units, loss.removed).any()}
+        if loss.group.contracted or not read:
+            reasons[name] = UNREAD
+        elif not read <= solved:
+            reasons[name] = UNSOLVED
+    return reasons
+
+
+def _readable(layer: nn.Module) -> bool:
+    if isinstance(layer, _ConvNd):
+        return not isinstance(layer, _ConvTransposeNd)
+    return isinstance(layer, nn.Linear | SelfAttention) or type(layer).__name__ == "Conv1D"  # of transformers
+
+
+def _positions(origin: Origin, tensor: str, axis: int) -> int:
+    """How many entries in a row belong to a channel; 0 where that differs, or they do not lie in a row."""
+    found = set()
+    for group in origin.left.groups.values():
+        for member in group.of_role("consumer"):
+            if (member.tensor, member.axis) == (tensor, axis):
+                counts = np.bincount(member.units[member.units >= 0])
+                places = max(1, int(counts.max()) // group.unit)
+                runs = member.units.reshape(-1, places) if len(member.units) % places == 0 else np.array([[0, 1]])
+                found.add(places if (runs == runs[:, :1]).all() else 0)
+    return found.pop() if len(found) == 1 else 0
+
+
+class _Reached(Exception):  # noqa: N818
+    """Ends a forward pass at the last layer that is of interest."""
+
+
+@contextmanager
+def _ending(module: nn.Module, reading: Reading, seen: list[Tensor]) -> Iterator[None]:
+    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0].clone())  # what follows may write into it
+        if len(seen) == reading.calls:
+            raise _Reached
+
+    hook = module.get_submodule(reading.layer).register_forward_pre_hook(look)
+    try:
+        yield
+    except _Reached:
+        pass
+    finally:
+        hook.remove()
+
+
+@torch.no_grad()
+def _in_order(module: nn.Module, found: list[Reading], inputs: Tensor) -> list[Reading]:
+    """The layers that a forward pass calls, in the order of their first calls."""
+    calls: list[int] = []
+    with ExitStack() as hooks:
+        for number, reading in enumerate(found):
+            layer = module.get_submodule(reading.layer)
+            hooks.callback(layer.register_forward_pre_hook(lambda *_, number=number: calls.append(number)).remove)
+        module(inputs)
+    return [replace(found[number], calls=count) for number, count in Counter(calls).items()]
+
+
+@dataclass
+class Moments:
+    """Sums over all that a layer reads: of its inputs as they are, and of what they lack of the whole ones.
+
+    `places` is how many places were seen, `count` how often they were read. The sums are float64, of shapes
+    (blocks, channels left), (blocks, channels), (blocks, left, left) and (blocks, left, channels).
+    """
+
+    places: int = 0
+    count: Any = 0.0
+    inputs: Any = 0.0
+    lacking: Any = 0.0
+    gram: Any = 0.0
+    cross: Any = 0.0
+
+    def add(self, inputs: Tensor, whole: Tensor, stays: Tensor, reads: Tensor) -> None:
+        """(blocks, places, channels left) and (blocks, places, channels); every place is read so often, (places,)."""
+        inputs, lacking = precise(inputs), precise(whole)
+        lacking = lacking.index_add(2, stays, inputs, alpha=-1)
+        self.places += inputs.shape[1]
+        weighted = inputs * precise(reads)[:, None]
+        self.count = self.count + precise(reads).sum()
+        self.inputs = self.inputs + weighted.sum(1)
+        self.lacking = self.lacking + precise(reads) @ lacking
+        self.gram = self.gram + weighted.mT @ inputs
+        self.cross = self.cross + weighted.mT @ lacking
+
+
+@torch.no_grad()
+def _observe(
+    base: nn.Module, module: nn.Module, reading: Reading, data: Dataset, size: int, device: torch.device
+) -> Moments:
+    moments, layer = Moments(), module.get_submodule(reading.layer)
+    stays = torch.from_numpy(np.flatnonzero(reading.stays)).to(device)
+    for indices in torch.arange(len(data)).split(size):
+        inputs = fetch(data, indices)[0].to(device)
+        seen: list[list[Tensor]] = []
+        for network in (module, base):
+            seen.append([])
+            with _ending(network, reading, seen[-1]):
+                network(inputs)
+        for mine, whole in zip(*seen, strict=True):
+            left, read = maps(layer, mine, reading.positions)
+            moments.add(left, maps(layer, whole, reading.positions)[0], stays, read)
+    return moments
+
+
+def maps(layer: nn.Module, inputs: Tensor, positions: int) -> tuple[Tensor, Tensor]:
+    """What a layer reads, (blocks, places, channels), and how often it reads every place, (places,).
+
+    Of a convolution the padding is read, too, and each of its groups is a block.
+    """
+    if not isinstance(layer, _ConvNd):
+        read = inputs.unflatten(-1, (-1, positions)).transpose(-1, -2).flatten(0, -2)[None]
+        return read, read.new_ones(read.shape[1])
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    padded = F.pad(inputs, layer._reversed_padding_repeated_twice, mode=mode)
+    read = padded.flatten(2).unflatten(1, (layer.groups, -1)).permute(1, 0, 3, 2).flatten(1, 2)
+    return read, _reads(layer, padded.shape[2:]).to(read).repeat(len(inputs))
+
+
+def _reads(layer: _ConvNd, sizes: torch.Size) -> Tensor:
+    """How often a convolution reads every place of a padded map, (places,)."""
+    total = torch.ones(1)
+    for size, kernel, stride, dilation in zip(sizes, layer.kernel_size, layer.stride, layer.dilation, strict=True):
+        starts = torch.arange(0, size - dilation * (kernel - 1), stride)
+        places = starts[:, None] + dilation * torch.arange(kernel)
+        total = torch.outer(total, places.flatten().bincount(minlength=size).float()).flatten()
+    return total
+
+
+@torch.no_grad()
+def _write(
+    module: nn.Module, origin: Origin, reading: Reading, moments: Moments, norm: str | None, ridge: float
+) -> None:
+    layer, weight = module.get_submodule(reading.layer), module.get_parameter(reading.tensor)
+    bias = getattr(layer, "bias" if reading.tensor.endswith(".weight") else "in_proj_bias")
+    mix, constant = solve(moments, ridge, constant=bias is not None or norm is not None)
+    whole = origin.module.get_parameter(reading.tensor).detach().to(weight.device)
+    for axis, out in origin.leaving()[reading.tensor].items():
+        if axis != reading.axis:
+            whole = whole.index_select(axis, on(whole, np.flatnonzero(~out)))
+    whole = precise(whole.movedim(reading.axis, 1))
+    whole = whole.reshape(getattr(layer, "groups", 1), -1, len(reading.stays), whole[0, 0].numel() * reading.positions)
+    left = whole[:, :, on(whole, np.flatnonzero(reading.stays))]
+    solved = left + torch.einsum("boce,bkc->boke", whole, mix)
+    weight.copy_(solved.reshape(weight.movedim(reading.axis, 1).shape).movedim(1, reading.axis))
+    shift = torch.einsum("boce,bc->bo", whole, constant).flatten().to(weight)
+    if bias is not None:
+        bias.add_(shift)
+    elif norm is not None:
+        module.get_submodule(norm).running_mean.sub_(shift)
+
+
+def solve(moments: Moments, ridge: float, *, constant: bool) -> tuple[Tensor, Tensor]:
+    """What is lacking as ``inputs·mix + rest``: (blocks, channels left, channels) and (blocks, channels)."""
+    mean, lacking = moments.inputs / moments.count, moments.lacking / moments.count
+    gram, cross = moments.gram / moments.count, moments.cross / moments.count
+    if constant:
+        gram = gram - mean[:, :, None] * mean[:, None]
+        cross = cross - mean[:, :, None] * lacking[:, None]
+    size = gram.diagonal(dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(torch.float32).tiny)
+    damped = gram + ridge * torch.diag_embed(size[:, None].expand(gram.shape[:2]))
+    mix = torch.linalg.solve(damped, cross)
+    return mix, lacking - (mean[:, None] @ mix)[:, 0] if constant else torch.zeros_like(lacking)
