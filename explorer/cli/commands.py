@@ -8,6 +8,7 @@ from typing import Any
 
 from explorer.cli.console import Answer, table
 from explorer.cli.wording import (
+    agreement_text,
     budget_text,
     comparison_text,
     ladder_text,
@@ -100,6 +101,16 @@ def score(options: Options, report: Report) -> Answer:
     lines = [table(["group", "units", "lowest", "median", "highest"], rows)]
     lines += [f"{name}: not scored, {reason}" for name, reason in document["skipped"].items()]
     return Answer(document, "\n".join(lines))
+
+
+def agreement(options: Options, report: Report) -> Answer:
+    from explorer.methods.agreement import UNITS, agreement
+
+    spec = _spec(options)
+    spec.check(removes=False)
+    units = UNITS if options.units is None else options.units
+    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units)
+    return Answer(document, agreement_text(document))
 
 
 def sensitivity(options: Options, report: Report) -> Answer:
@@ -224,6 +235,21 @@ def methods(options: Options, report: Report) -> Answer:
     return Answer({"lines": lines, "rows": rows}, table(HEADS, map(cells, lines)))
 
 
+def dg2pf(options: Options, report: Report) -> Answer:
+    from explorer.bench.dg2pf import HEADS, Grid, by_table, cells, markdown, tables
+    from explorer.runs.files import write_text
+
+    asked = {field.name: getattr(options, field.name) for field in fields(Grid)}
+    grid = Grid(**{name: value for name, value in asked.items() if value is not None})
+    kept = None if options.resume is None else Path(options.resume)
+    processes = options.processes or os.cpu_count() or 1
+    lines = tables(grid, kept=kept, processes=processes, report=report)
+    if options.out:
+        write_text(Path(options.out), markdown(lines))
+    texts = [f"{title}\n{table(HEADS, map(cells, rows))}" for title, rows in by_table(lines)]
+    return Answer({"lines": lines}, "\n\n".join(texts))
+
+
 def demo(options: Options, report: Report) -> Answer:
     from explorer.sources.demo import ASSETS, RECIPES, train_all, train_demo
 
@@ -249,10 +275,11 @@ def _spec(options: Options) -> Spec:
         given[name] = getattr(options, name, None)
     for name in ("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"):
         given[name] = getattr(options, name, None)
-    for name in ("round_to", "runtime", "batch"):
+    for name in ("round_to", "runtime", "batch", "sparsity"):
         given[name] = getattr(options, name, None)
     given["input_shape"] = options.input
     given["options"] = _unique(getattr(options, "option", []), "option")
+    given["settings"] = _unique(getattr(options, "set", []), "setting")
     given["ratios"] = _unique([parse_ratio(text) for text in getattr(options, "ratio", [])], "ratio")
     given["locked"] = tuple(getattr(options, "lock", ()))
     if getattr(options, "keep", None):

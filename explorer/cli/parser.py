@@ -30,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "criteria", "list the criteria that score channels")
     _inspect(_add(commands, "inspect", "show a model's groups of channels and their cost"))
     _score(_add(commands, "score", "score every channel with one criterion"))
+    _agreement(_add(commands, "agreement", "see how far criteria rank alike, and who is near to the measured effect"))
     _sensitivity(_add(commands, "sensitivity", "measure what each group alone may lose"))
     _budget(_add(commands, "budget", "share out targets and see what they come to, without cutting"))
     _latency(_add(commands, "latency", "time every group by width on this device, and check what that predicts"))
@@ -91,6 +92,16 @@ def _score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--estimate", action="store_true", help="only say how long it will take here")
 
 
+def _agreement(parser: argparse.ArgumentParser) -> None:
+    _model(parser)
+    _data(parser)
+    parser.add_argument("--criteria", type=_names, required=True, metavar="A,B,…", help="for example flow,l2,taylor")
+    parser.add_argument("--seed", type=_whole, metavar="N", help="of every random choice (default: 0)")
+    parser.add_argument("--samples", type=_whole, metavar="N", help="calibration samples to score on")
+    parser.add_argument("--oracle", action="store_true", help="measure what removing single units does, too")
+    parser.add_argument("--units", type=_whole, metavar="N", help="of every group, whose removal is measured")
+
+
 def _sensitivity(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _data(parser)
@@ -117,13 +128,17 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _data(parser)
     _scoring(parser, required=False)
-    parser.add_argument("--method", metavar="NAME", help="one-shot, ifap or idap (default: one-shot)")
+    parser.add_argument("--method", metavar="NAME", help="one-shot, ifap, idap, sparse or dg2pf (default: one-shot)")
     _removing(parser)
     parser.add_argument(
-        "--recover", metavar="NAME", help="none, bn, finetune, distill or scratch (default: none; in steps: distill)"
+        "--recover",
+        metavar="NAME",
+        help="none, bn, variance, reconstruct, lbyl, merge, finetune, distill or scratch "
+        "(default: none; in steps: distill)",
     )
     parser.add_argument("--epochs", type=_whole, metavar="N", help="of fine-tuning, in each step")
     _gradual(parser)
+    _sparse(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
     parser.add_argument("--no-track", action="store_true", help="leave the run out of the history in MLflow")
@@ -151,6 +166,14 @@ def _gradual(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--block-order", metavar="NAME", help="by divergence, or by the loss without the block (default: divergence)"
+    )
+
+
+def _sparse(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("methods that set single weights to zero")
+    group.add_argument("--sparsity", type=float, metavar="S", help="the share of the weights, such as 0.9")
+    group.add_argument(
+        "--set", action="append", default=[], type=_setting, metavar="KEY=VALUE", help="a setting, such as alpha=0.9"
     )
 
 
@@ -223,7 +246,15 @@ def _bench(commands: Any) -> None:
         methods.add_argument(f"--{name}", type=_whole, metavar="N", help=what)
     methods.add_argument("--processes", type=_whole, metavar="N", help="runs at a time (default: one a core)")
     methods.add_argument("--figure", metavar="FILE.svg", help="draw it there, as SVG or PNG")
-    for table in (coverage, methods):
+    dg2pf = _add(tables, "dg2pf", "ablate DG2PF, and compare it with magnitude pruning")
+    dg2pf.add_argument("--models", type=_names, metavar="A,B,…", help="for example demo:vgg-digits")
+    dg2pf.add_argument("--tables", type=_names, metavar="A,B,…", help="of s_e, s_sim, alpha, tau and methods")
+    dg2pf.add_argument("--sparsities", type=_fractions, metavar="S,S,…", help="of table methods (default: 0.9,0.95)")
+    dg2pf.add_argument("--seeds", type=_whole, metavar="N", help="runs of every line (default: 3)")
+    dg2pf.add_argument("--epochs", type=_whole, metavar="N", help="of each of its two phases (default: 20)")
+    dg2pf.add_argument("--rates", type=_fractions, metavar="R,R", help="of its two phases (default: 0.001,0.01)")
+    dg2pf.add_argument("--processes", type=_whole, metavar="N", help="runs at a time (default: one a core)")
+    for table in (coverage, methods, dg2pf):
         table.add_argument("--out", metavar="FILE.md", help="write the table there too")
         table.add_argument("--resume", metavar="FILE", help="keep finished rows in this file and go on from them")
 

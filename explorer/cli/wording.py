@@ -46,6 +46,27 @@ def ladder_text(document: Mapping[str, Any]) -> str:
     return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])
 
 
+def agreement_text(document: Mapping[str, Any]) -> str:
+    """The correlations of every pair of criteria, who is near to what was measured, and the greatest differences."""
+    names, effect = document["criteria"], document["effect"]
+    rows = [[name, *map(_rho, row)] for name, row in zip(names, document["overall"], strict=True)]
+    parts = ["rank correlation, mean over groups weighted by units", table(["", *names], rows)]
+    if effect is not None:
+        found = [[name, _rho(effect["overall"][name])] for name in names]
+        parts += [f"with the measured rise of the loss ({effect['samples']} samples)", table(["", "rank"], found)]
+        parts.append(f"by chance alone 95% lie between -{effect['chance']:.2f} and +{effect['chance']:.2f}")
+    rows = [
+        [d["group"], d["unit"], f"{d['first_rank']:.0%} by {d['first']}", f"{d['second_rank']:.0%} by {d['second']}"]
+        for d in document["disputes"][:10]
+    ]
+    parts += ["where they disagree most: rank from 0%, leaves first", table(["group", "unit", "", ""], rows)]
+    return "\n\n".join(parts)
+
+
+def _rho(value: float | None) -> str:
+    return "none" if value is None else f"{value:+.2f}"
+
+
 def budget_text(document: Mapping[str, Any]) -> str:
     """What was in reach, what it came to, which target binds, and what would come next."""
     rows = []
@@ -124,19 +145,49 @@ def latency_text(document: Mapping[str, Any]) -> str:
 def prune_text(result: Mapping[str, Any]) -> str:
     """Before and after, the widths that changed, what is to be minded, and where it lies."""
     columns = {"base": result["base"], "as cut": result["as_cut"], "pruned": result["pruned"]}
-    achieved = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in result["achieved"].items())
-    changed = [[g["name"], g["size"], g["kept"]] for g in result["groups"] if g["kept"] < g["size"]]
     onnx = result["onnx"]
     parts = [
         measurement_table(columns),
-        f"kept: {achieved}",
-        *_steps(result),
-        table(["group", "channels", "kept"], changed),
+        *(_sparse(result) if result["sparse"] else _cut(result)),
         f"ONNX differs from torch by {onnx['max_abs_diff']:.1e} at most",
         *(f"note: {warning}" for warning in result["warnings"]),
         f"written to {result['out']} in {result['seconds']:.1f} s; load it as run:{result['out']}",
     ]
     return "\n\n".join(parts)
+
+
+def _cut(result: Mapping[str, Any]) -> list[str]:
+    achieved = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in result["achieved"].items())
+    changed = [[g["name"], g["size"], g["kept"]] for g in result["groups"] if g["kept"] < g["size"]]
+    return [f"kept: {achieved}", *_steps(result), table(["group", "channels", "kept"], changed)]
+
+
+def _sparse(result: Mapping[str, Any]) -> list[str]:
+    """What zeros in the weights come to, step by step and layer by layer."""
+    sparse, metric = result["sparse"], metric_of(result["base"])
+    facts = [
+        ["weights that are zero", f"{sparse['zeros']:,} of {sparse['weights']:,} ({sparse['sparsity']:.2%})"],
+        ["params that aren't", sparse["nonzero_params"]],
+        ["MACs with one that isn't", sparse["nonzero_macs"]],
+        ["bytes, packed", sparse["compressed_bytes"]],
+        ["bytes, deflated", sparse["deflated_bytes"]],
+        ["bytes of the ONNX file, deflated", sparse["onnx_deflated_bytes"]],
+    ]
+    before, after = (f"{metric.name}_{when}" for when in ("before", "after"))
+    rows = [
+        [step["step"], f"{step['sparsity']:.2%}", step["epochs"], metric.text(step[before]), metric.text(step[after])]
+        for step in result["steps"]
+    ]
+    layers = [[layer["name"], _shape(layer["shape"]), f"{layer['sparsity']:.1%}"] for layer in sparse["layers"]]
+    return [
+        table(["", "sparse"], facts),
+        table(["step", "zero", "epochs", f"validation {metric.short} at first", "trained"], rows),
+        table(["weight", "shape", "zero"], layers),
+    ]
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))
 
 
 def runs_text(forest: Sequence[Branch]) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import METADATA, evaluating, fetch, weights
 from explorer.export.card import model_card
 from explorer.export.onnx_file import check_onnx, export_onnx
-from explorer.export.place import REPORT, STEPS, replacing
+from explorer.export.place import PRUNED_AT, REPORT, SPARSE, STEPS, replacing
 from explorer.export.script import loader_script
 from explorer.export.verify import verify_bundle
 from explorer.progress import Report, part, silent
+from explorer.pruning.packing import packed, unpacked
 from explorer.sources.models import TOKENIZER
 from explorer.sources.text import Tokenizer
 from explorer.strict_json import dumps
@@ -34,6 +36,10 @@ FILES = {
 FOLDERS = {
     TOKENIZER: "for AutoTokenizer of transformers",
     STEPS: "the models on the way: `run:DIR/steps/NN` is the one after step NN",
+}
+FURTHER = {
+    SPARSE: "the same weights, packed: a bit for each, and those that aren't zero",
+    PRUNED_AT: "for each weight the number of the step that set it to zero, 0 where it stays",
 }
 CLASSIFICATION = ("image-classification", "text-classification")  # kinds whose outputs are (batch, classes)
 LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation images that the ONNX file is compared on
@@ -59,6 +65,7 @@ def write_bundle(
     kind: str = "image-classification",
     example: Tensor | None = None,
     tokenizer: Tokenizer | None = None,
+    pruned_at: Mapping[str, Tensor] | None = None,
     further: Callable[[Path, Mapping[str, Any]], None] | None = None,
     report: Report = silent,
 ) -> dict[str, Any]:
@@ -83,6 +90,9 @@ def write_bundle(
         kind: what the model is for, see `Task.kind`.
         example: a batch of inputs, where they are not images.
         tokenizer: what makes inputs of texts; its files go into `tokenizer/`.
+        pruned_at: of weights of which single entries were set to zero, see `Outcome`; then `sparse.safetensors` and
+            `pruned_at.safetensors` are written, too, and `sparse` of the report gets the bytes of the ONNX file, plain
+            and deflated.
         further: writes more into the folder, given it and the report so far.
 
     Returns:
@@ -115,6 +125,9 @@ def write_bundle(
         _write_json(folder / "plan.json", plan)
         safetensors.torch.save_file(weights(module), folder / "weights.safetensors", METADATA)
         shutil.copymode(folder / "plan.json", folder / "weights.safetensors")  # safetensors lets only the owner read
+        if pruned_at:
+            _write_packed(folder / SPARSE, weights(module), {name: at == 0 for name, at in pruned_at.items()})
+            (folder / PRUNED_AT).write_bytes(safetensors.torch.save(dict(pruned_at), METADATA))
         script = loader_script(
             module,
             architecture=architecture,
@@ -134,13 +147,34 @@ def write_bundle(
         judged = labels if measured and kind in CLASSIFICATION else None
         compared = check_onnx(folder / "model.onnx", module, images, judged, report=part(report, 0.4, 0.6))
         whole["onnx"] = exported | compared | {"top1": compared["top1_onnx"]}
+        if pruned_at:
+            whole["sparse"] = dict(whole["sparse"]) | _onnx_bytes(folder / "model.onnx")
         _write_json(folder / REPORT, whole)
         checks = verify_bundle(folder, module, images, report=part(report, 0.6, 1.0))
         whole["checks"] = [{"name": "model.onnx in onnxruntime"} | compared, *checks]
         _write_json(folder / REPORT, whole)
-        files = FILES | {f"{name}/": what for name, what in FOLDERS.items() if (folder / name).is_dir()}
+        files = FILES | {name: what for name, what in FURTHER.items() if (folder / name).is_file()}
+        files |= {f"{name}/": what for name, what in FOLDERS.items() if (folder / name).is_dir()}
         (folder / "README.md").write_text(model_card(whole, files), encoding="utf-8")
     return whole
+
+
+def _write_packed(path: Path, tensors: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+    """Writes the packed weights, and reads them again.
+
+    Raises:
+        ExplorerError: a weight that a mask calls zero is none.
+    """
+    path.write_bytes(packed(tensors, masks))
+    again, _ = unpacked(path)
+    for name, tensor in tensors.items():
+        if not torch.equal(again[name], tensor):
+            raise ExplorerError(f"{name} has weights where its mask says that there are none: the bundle is not kept")
+
+
+def _onnx_bytes(path: Path) -> dict[str, int]:
+    content = path.read_bytes()
+    return {"onnx_bytes": len(content), "onnx_deflated_bytes": len(zlib.compress(content))}
 
 
 def _evaluation_set(data: Dataset, input_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:

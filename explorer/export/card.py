@@ -70,6 +70,8 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
 
 
 def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
+    if report.get("sparse"):
+        return _sparse_summary(report["model"], report["sparse"])
     text = f"`{report['model']}` with whole channels removed: a smaller dense network that needs no special runtime."
     if base.get("macs") and pruned.get("macs"):
         text += (
@@ -77,6 +79,22 @@ def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping
             f"{pruned['params'] / base['params']:.1%} of the parameters."
         )
     return text
+
+
+def _sparse_summary(model: str, sparse: Mapping[str, Any]) -> str:
+    """What zeros are, and what they are not."""
+    return (
+        f"`{model}` with {sparse['sparsity']:.1%} of the weights of its layers set to zero. Its shapes, its multiply-"
+        f"accumulates and its time on dense kernels are those of the base model; {sparse['compressed_bytes']:,} bytes "
+        f"instead of {sparse['size_bytes']:,} when packed. {_sparse_time(sparse['semi_structured'])}"
+    )
+
+
+def _sparse_time(found: Mapping[str, Any]) -> str:
+    if not found["measured"]:
+        return f"A speed-up was not measured: {found['reason']}."
+    times = [found[kind][0]["median_ms"] for kind in ("dense", "sparse")]
+    return f"With 2:4 kernels in half precision one input takes {times[1]:.2f} ms, with dense ones {times[0]:.2f} ms."
 
 
 def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
@@ -91,7 +109,10 @@ def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
         ("mAP at 50% overlap", "map_50", lambda value: f"{value:.1%}"),
         ("parameters", "params", lambda value: f"{value:,}"),
         ("MACs for one input", "macs", lambda value: f"{value:,}"),
+        ("parameters that aren't zero", "nonzero_params", lambda value: f"{value:,}"),
+        ("MACs with a weight that isn't zero", "nonzero_macs", lambda value: f"{value:,}"),
         ("weights, bytes", "size_bytes", lambda value: f"{value:,}"),
+        ("weights, packed, bytes", "compressed_bytes", lambda value: f"{value:,}"),
         ("latency, ms", "latency_ms", lambda value: f"{value:.2f}"),
     ]
     lines = ["| | base | pruned |", "|---|---:|---:|"]

@@ -13,6 +13,8 @@ from explorer.errors import ExplorerError
 
 REPORT = "report.json"
 STEPS = "steps"  # the folder of a bundle that holds the models on the way
+SPARSE = "sparse.safetensors"  # of a bundle whose weights are zero here and there
+PRUNED_AT = "pruned_at.safetensors"
 
 
 @contextmanager
@@ -80,6 +82,6 @@ def _swap(partial: Path, directory: Path) -> None:
         earlier.rename(directory)
         raise
     for path in earlier.iterdir():
-        if path.name != STEPS and not (directory / path.name).exists():
+        if path.name not in (STEPS, SPARSE, PRUNED_AT) and not (directory / path.name).exists():
             os.rename(path, directory / path.name)
     shutil.rmtree(earlier, ignore_errors=True)

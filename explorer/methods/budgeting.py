@@ -1,6 +1,8 @@
 """Targets shared out for a model that is open: with everything that has to be measured for it, and what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from explorer.budget import (
@@ -33,10 +35,14 @@ class Budgeting:
     """One model and spec, with the quantities that its targets and its allocator are about.
 
     Size is a closed form. Latency is timed and sensitivity is measured when first needed, unless the cache has them.
+
+    Args:
+        held: groups that stay at so many units lost, besides those that the spec locks, which stay whole.
     """
 
-    def __init__(self, subject: steps.Subject, spec: "Spec") -> None:
+    def __init__(self, subject: steps.Subject, spec: "Spec", held: Mapping[str, int] = MappingProxyType({})) -> None:
         self.subject, self.spec, self.targets = subject, spec, spec.targets()
+        self.held = dict.fromkeys(spec.locked, 0) | dict(held)
         self._watch: Stopwatch | None = None
         self._meter: Meter | None = None
 
@@ -67,7 +73,7 @@ class Budgeting:
             self.subject.structure,
             self.targets,
             spec.minimum,
-            spec.locked,
+            self.held,
             meter=self.meter(report),
             round_to=spec.round_to,
         )
@@ -91,13 +97,9 @@ class Budgeting:
         meter = self.meter(part(report, 0.0, 0.4))
         curves = self._curves(scores, part(report, 0.4, 0.8))
         found, latency = self._within(scores, meter, curves, part(report, 0.8, 0.95))
-        step = found.next_step()
         document = {
             "allocate": self.spec.allocate,
-            "reach": [_reach_json(each) for each in found.reach],
-            "costs": found.costs,
-            "binding": list(found.binding),
-            "next": None if step is None else asdict(step),
+            **account_of(found),
             "latency": latency,
             "effect": None if curves is None else self._effect(found, curves, part(report, 0.95, 1.0)),
         }
@@ -156,7 +158,7 @@ class Budgeting:
             targets,
             normalise=spec.normalise,
             minimum=spec.minimum,
-            locked=spec.locked,
+            locked=self.held,
             meter=meter,
             shapes=shapes_of(subject),
             curves=curves,
@@ -179,8 +181,19 @@ def shapes_of(subject: steps.Subject) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
 
 
-def budget_of(spec: "Spec", report: Report = silent) -> dict[str, Any]:
-    """What a spec's targets come to, without cutting anything for good.
+def account_of(found: Allocation) -> dict[str, Any]:
+    """``{reach, costs, binding, next}`` of an allocation, see `Budgeting.share_out`."""
+    step = found.next_step()
+    return {
+        "reach": [_reach_json(each) for each in found.reach],
+        "costs": found.costs,
+        "binding": list(found.binding),
+        "next": None if step is None else asdict(step),
+    }
+
+
+def budget_of(spec: "Spec", report: Report = silent, held: Mapping[str, int] = MappingProxyType({})) -> dict[str, Any]:
+    """What a spec's targets come to, without cutting anything for good; `held` as in `Budgeting`.
 
     Returns:
         What `Budgeting.share_out` gives, with `model`, `groups` ``[{name, size, kept}]`` in channels and `warnings`.
@@ -190,8 +203,8 @@ def budget_of(spec: "Spec", report: Report = silent) -> dict[str, Any]:
         Cancelled: the report asked to stop.
     """
     subject = steps.open_subject(spec, part(report, 0.0, 0.1))
-    steps.known_groups(subject.structure, spec.locked)
-    budgeting = Budgeting(subject, spec)
+    steps.known_groups(subject.structure, (*spec.locked, *held))
+    budgeting = Budgeting(subject, spec, held)
     for each in budgeting.reach(part(report, 0.1, 0.5)):
         report(0.5, str(each))
     scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.5, 0.6)))

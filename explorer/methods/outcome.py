@@ -23,7 +23,8 @@ class Outcome:
     in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
     `seconds` has one entry per stage, `steps` one per cut of a method that makes several. `budget` is the
     account of targets that were shared out at once, see `explorer.methods.budgeting`. Where single weights were set
-    to zero, `masks` are False there, and `sparse` is what that saves, see `explorer.methods.sparse`.
+    to zero, `pruned_at` has for each the number of the step that did it (0: it stays), and `sparse` is what that saves,
+    see `explorer.methods.sparsifying`.
     """
 
     loaded: "LoadedModel"
@@ -46,4 +47,4 @@ class Outcome:
     steps: list[dict[str, Any]] = field(default_factory=list)
     budget: dict[str, Any] = field(default_factory=dict)
     sparse: dict[str, Any] = field(default_factory=dict)
-    masks: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    pruned_at: dict[str, Tensor] = field(default_factory=dict, repr=False)

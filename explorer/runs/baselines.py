@@ -32,8 +32,10 @@ def baselines(spec: Spec, result: Mapping[str, Any]) -> dict[str, Spec]:
     with channels chosen at random, and recovers in the same way.
     *scratch* is a network of the same family that keeps the same share of the MACs, all groups cut alike, trained
     from fresh weights; it is left out where the run itself did not train, since there is no effort to match. Both cut
-    once and train for the `effort` of the run.
+    once and train for the `effort` of the run. Where single weights became zero, no channels stand for them: none.
     """
+    if result.get("sparse"):
+        return {}
     epochs = effort(spec, result)
     common = {
         "method": "one-shot",

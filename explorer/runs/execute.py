@@ -51,7 +51,7 @@ def execute(
 
     Returns:
         A JSON object: `base`, `as_cut`, `pruned` (measurements on the test split), `target`, `achieved`, `budget`,
-        `seconds` (up to the export), `stages` (seconds of each), `steps` (of gradual methods), `groups`
+        `sparse`, `seconds` (up to the export), `stages` (seconds of each), `steps` (of gradual methods), `groups`
         ``[{name, size, kept}]`` in channels, `blocked`, `warnings`, `scores`, `recovery`, `device`, `spec`,
         `versions`; with `out` also `out`, `onnx` ``{max_abs_diff, top1, …}``, `checks`, and the run's `id`, `created`
         and `parent`, see `Origin`; kept steps have their `folder` in `out`.
@@ -173,6 +173,7 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
         "target": outcome.target,
         "achieved": outcome.achieved,
         "budget": outcome.budget,
+        "sparse": outcome.sparse,
         "seconds": time.perf_counter() - started,
         "stages": outcome.seconds,
         "steps": outcome.steps,
@@ -239,6 +240,7 @@ def _bundle(out: Path, outcome: Outcome, result: dict[str, Any], kept: Steps, re
         kind=loaded.kind,
         example=None if loaded.tokenizer is None and len(loaded.input_shape) == 3 else loaded.example(2),
         tokenizer=loaded.tokenizer,
+        pruned_at=outcome.pruned_at,
         further=kept.write,
         report=report,
     )

@@ -83,6 +83,28 @@ def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
     return {**document, "file": str(folder / "sensitivity.json")}
 
 
+def _budget(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.methods.budgeting import budget_of
+
+    return budget_of(spec, report, request.get("held") or {})
+
+
+def _latency(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.methods.latency import latency_of
+
+    settings = {"runtime": spec.runtime, "batch": spec.batch, "device": spec.device}
+    return latency_of(spec.model, spec.input_shape, **settings, report=report)
+
+
+def _agreement(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.methods.agreement import agreement
+
+    document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False))
+    write_json(folder / "agreement.json", document)
+    summary = {key: document[key] for key in ("criteria", "seconds", "overall")}
+    return {**summary, "file": str(folder / "agreement.json")}
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -91,5 +113,8 @@ KINDS: dict[str, Kind] = {
         Kind("evaluate", "Evaluate", _evaluate),
         Kind("ladder", "Try the plan", _ladder, removes=True),
         Kind("sensitivity", "Measure the sensitivity", _sensitivity, extra=("ratios",)),
+        Kind("budget", "Share out a target", _budget, removes=True, extra=("held",)),
+        Kind("latency", "Time the groups", _latency),
+        Kind("agreement", "Compare criteria", _agreement, extra=("criteria", "oracle")),
     )
 }

@@ -44,6 +44,8 @@ def choose_method() -> Method:
 def ask(method: Method, task: Task | None) -> None:
     """The method's own settings, and those of the recovery."""
     if not method.gradual:
+        if method.targeted:
+            _amount(method, disabled=False)
         _recovery_at_once(method, task)
         return
     left, right = st.columns(2, gap="medium")
@@ -59,6 +61,8 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     recovery = _held(method, "recovery")
     common |= {"recover": recovery, "seed": int(_held(method, "seed"))}
     common |= {"epochs": int(_held(method, "epochs"))} if trains(recovery) else {}
+    if method.targeted:
+        return Spec(**{**method.defaults, **common}, keep=_target(method), locked=tuple(sorted(workspace.locked)))
     if not method.gradual:
         scored = {"criterion": workspace.criterion, "options": workspace.options}
         return Spec(**common, **scored, ratios=workspace.budget)
@@ -85,7 +89,7 @@ def _block_settings(method: Method) -> dict[str, Any]:
 
 
 def _target(method: Method) -> dict[str, float] | None:
-    if _held(method, "far") == FREE:
+    if method.gradual and _held(method, "far") == FREE:
         return None
     return {_held(method, "quantity"): _held(method, "keep") / 100}
 
@@ -141,24 +145,7 @@ def _how_far(method: Method, metric: Metric) -> None:
         key=_key(method, "far"),
         persist_state="session",
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        _number(
-            method,
-            "keep",
-            "Keep (%)",
-            (1, 99, KEEP, 5),
-            "How much of the whole model's cost may remain",
-            disabled=far == FREE,
-        )
-        st.selectbox(
-            "of the",
-            list(QUANTITIES),
-            format_func=QUANTITIES.get,
-            key=_key(method, "quantity"),
-            width=150,
-            persist_state="session",
-            disabled=far == FREE,
-        )
+    _amount(method, disabled=far == FREE)
     scale = _scale(metric)
     usual = Spec("", "").max_drop * scale
     _number(
@@ -170,6 +157,28 @@ def _how_far(method: Method, metric: Metric) -> None:
     )
     if "blocks" in method.defaults:
         _blocks(method)
+
+
+def _amount(method: Method, *, disabled: bool) -> None:
+    """How much is to be kept, and of what."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _number(
+            method,
+            "keep",
+            "Keep (%)",
+            (1, 99, KEEP, 5),
+            "How much of the whole model's cost may remain",
+            disabled=disabled,
+        )
+        st.selectbox(
+            "of the",
+            list(QUANTITIES),
+            format_func=QUANTITIES.get,
+            key=_key(method, "quantity"),
+            width=150,
+            persist_state="session",
+            disabled=disabled,
+        )
 
 
 def _blocks(method: Method) -> None:

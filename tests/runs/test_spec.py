@@ -75,7 +75,6 @@ def test_json_needs_model_and_data():
         ({"method": "idap", "block_order": "width"}, "unknown order of blocks 'width'"),
         ({"skip": ("layer1.1",)}, "part of a plan"),
         ({"method": "idap", "keep": None, "skip": ("layer1.1",), "plan": {}}, "no ratios or plan"),
-        ({"method": "spvr"}, "this version has no method 'spvr' yet: use one-shot"),
         ({"method": "oneshot"}, "one-shot"),
         ({"recover": "fine-tune"}, "finetune"),
         ({"recover": "distil"}, "did you mean distill"),

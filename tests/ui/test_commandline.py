@@ -32,6 +32,8 @@ ASKED = {
     "teacher": "previous",
     "blocks": 2,
     "block_order": "loss",
+    "sparsity": 0.9,
+    "settings": {"alpha": "0.5"},
 }
 
 

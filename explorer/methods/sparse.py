@@ -1,0 +1,89 @@
+"""Single weights set to zero by the classic schedules: at once, gradually, in rounds, in cycles, with regrowth, 2:4."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from explorer.errors import ExplorerError
+from explorer.methods.outcome import Outcome
+from explorer.methods.registry import method
+from explorer.methods.settings import Choice, read
+from explorer.methods.sparse_schedule import SCHEDULES, Training
+from explorer.methods.sparsifying import Rule, Sparsifying
+from explorer.methods.stages import Memo, forgetful
+from explorer.progress import Report, silent
+from explorer.pruning.unstructured import SCOPES
+from explorer.recovery import EPOCHS, RECOVERIES, Teacher
+from explorer.recovery.distillation import Imitation
+
+if TYPE_CHECKING:
+    from explorer.runs.spec import Spec
+
+RECOVERING = ("none", "bn", "finetune", "distill")  # these know nothing of channels that have left
+PATTERNS = {"free": None, "2:4": (2, 4), "1:4": (1, 4), "4:8": (4, 8)}
+SETTINGS = {
+    "schedule": Choice("cubic", tuple(SCHEDULES), "when the weights go, in --steps of the --epochs"),
+    "scope": Choice("global", SCOPES, "whether layers compete, or each loses the same share"),
+    "margins": Choice("magnitude", ("magnitude", "signed"), "between which weights go: ±m, or two quantiles"),
+    "pattern": Choice("free", tuple(PATTERNS), "how many of how many neighbours stay; sets the sparsity itself"),
+    "start": Choice("trained", ("trained", "initial"), "from the model's weights, or from fresh random ones"),
+    "rewind": Choice("initial", ("none", "initial", "early"), "where the weights of each round begin"),
+}
+
+
+@method(
+    "sparse",
+    title="Sparse weights",
+    explanation="Sets single weights to zero, all at once or little by little, and trains those that are left. The "
+    "network keeps its shapes: it takes less room when packed, and is faster only on hardware that skips zeros.",
+    defaults={"criterion": "l1", "recover": "finetune"},
+    sparse=True,
+    settings=SETTINGS,
+)
+def sparse(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+    """Prunes to `spec.sparsity` by the `SETTINGS` in `spec.settings`, in one training of `spec.epochs` epochs.
+
+    Magnitude pruning at once or gradually (Zhu & Gupta 2017) is criterion l1 with the schedules one-shot and cubic;
+    SNIP, GraSP and SynFlow before training are those criteria with schedule one-shot and start initial; the lottery
+    ticket is schedule rounds with start initial; RigL is regrow. `spec.steps` counts the gradual steps, rounds,
+    cycles or exchanges. Locked layers stay dense.
+
+    Every step is remembered, and reported with its `step`, `sparsity`, metric and ``sparsity/WEIGHT``. `Outcome.steps`
+    has for each ``{step, sparsity, epochs, METRIC_before, METRIC_after, seconds, layers}`` and the dense `macs` and
+    `params`; for `layers` see `explorer.pruning.unstructured.told`.
+
+    Raises:
+        ExplorerError: bad refs, names or settings, or data without labels.
+        Cancelled: the report asked to stop.
+    """
+    chosen = read("sparse", SETTINGS, spec.settings)
+    pattern = PATTERNS[chosen["pattern"]]
+    _check(spec, chosen["schedule"], pattern)
+    run = Sparsifying(
+        spec, report, memo, Rule(spec.criterion, chosen["scope"], chosen["margins"], pattern), chosen["start"]
+    )
+    training = RECOVERIES[spec.recover].needs == "training data"
+    epochs = (EPOCHS if spec.epochs is None else spec.epochs) if training else 0
+    wanted = 1 - pattern[0] / pattern[1] if pattern else spec.sparsity
+    segments = SCHEDULES[chosen["schedule"]](wanted, epochs, spec.steps, chosen["rewind"])
+    how = Training()
+    if spec.recover == "distill":
+        teacher = Teacher.of(run.subject.module, run.subject.structure)
+        how = Training(objective=lambda holding: Imitation(teacher, run.subject.task.kind))
+    run.run([replace(segment, training=how) for segment in segments])
+    return run.outcome()
+
+
+def _check(spec: "Spec", schedule: str, pattern: tuple[int, int] | None) -> None:
+    if (spec.sparsity is None) == (pattern is None):
+        raise ExplorerError(
+            "a pattern sets the sparsity itself: leave --sparsity out"
+            if pattern
+            else "nothing to remove: give the share of weights that become zero, such as --sparsity 0.9, or a pattern"
+        )
+    if pattern and schedule != "one-shot":
+        raise ExplorerError("a pattern comes at once: use --set schedule=one-shot")
+    if spec.recover not in RECOVERING:
+        advice = "; from scratch is --set start=initial" if spec.recover == "scratch" else ""
+        raise ExplorerError(f"recovery {spec.recover!r} is for cut channels: use {', '.join(RECOVERING)}{advice}")
+    if RECOVERIES[spec.recover].needs != "training data" and schedule != "one-shot":
+        raise ExplorerError(f"schedule {schedule!r} trains between its steps: use --recover finetune, or one-shot")
