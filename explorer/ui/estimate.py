@@ -13,8 +13,8 @@ FORWARD_AND_BACK = 3  # a training step computes about three forward passes
 def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float | None:
     """Seconds of training, at most; None where the run does not train, or a forward pass is too slow to be timed.
 
-    `kept`: the share of the MACs that a cut at once leaves, or None for a method that cuts in steps, whose network
-    shrinks in equal parts to its target.
+    `kept`: the share of the MACs that the board's budget leaves, or None for a method that chooses the units itself:
+    its target, of one that cuts in steps on average. A target of something else may leave all of them.
     """
     if task is None or not trains(spec.recover):
         return None
@@ -22,8 +22,9 @@ def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float
     if one is None:
         return None
     gradual = METHODS[spec.method].gradual
-    if gradual:
-        kept = (1 + spec.keep["macs"]) / 2 if spec.keep and "macs" in spec.keep else 1.0
+    if kept is None:
+        target = (spec.keep or {}).get("macs", 1.0)
+        kept = (1 + target) / 2 if gradual else target
     teacher = 1 if spec.recover == "distill" else 0
     epochs = (spec.epochs or EPOCHS) * (spec.steps if gradual else 1)
     return epochs * len(task.train) * one * (FORWARD_AND_BACK * kept + teacher)

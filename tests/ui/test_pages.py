@@ -328,6 +328,8 @@ def words_of(test: AppTest) -> str:
 def test_each_method_asks_for_what_it_knows():
     test = opened("prune")
     for name, entry in METHODS.items():
+        if entry.sparse:
+            continue  # the page is about channels
         test.radio(key="method").set_value(name).run()
         assert not test.exception
         keys = {widget.key for widget in (*test.number_input, *test.selectbox) if widget.key}
