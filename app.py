@@ -12,9 +12,12 @@ ICON = Path(__file__).parent / "assets" / "icon.svg"
 PAGES = (
     st.Page("pages/model.py", title="Model", icon=":material/schema:", url_path="network", default=True),
     st.Page("pages/flow.py", title="Flow", icon=":material/gradient:", url_path="channel-flow"),
+    st.Page("pages/criteria.py", title="Criteria", icon=":material/balance:", url_path="compare-criteria"),
     st.Page("pages/budget.py", title="Budget", icon=":material/tune:", url_path="channel-budget"),
+    st.Page("pages/sensitivity.py", title="Sensitivity", icon=":material/monitoring:", url_path="group-curves"),
     st.Page("pages/prune.py", title="Prune", icon=":material/content_cut:", url_path="prune-run"),
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare-runs"),
+    st.Page("pages/scoreboard.py", title="Scoreboard", icon=":material/leaderboard:", url_path="method-scores"),
     st.Page("pages/export.py", title="Export", icon=":material/download:", url_path="export-bundle"),
 )
 

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate
+from explorer.budget import Target
 from explorer.criteria import CRITERIA
-from explorer.errors import ExplorerError
-from explorer.ui import engine, frame, session, sharing, words
+from explorer.methods.sensitivity import sparklines
+from explorer.ui import allotting, engine, frame, measured, session, sharing, words
 from explorer.ui.board import BoardUnavailableError, Commit, board, board_document
 from explorer.ui.detail import unit
 from explorer.ui.payers import payers
@@ -16,7 +16,6 @@ from explorer.ui.trail import trail
 from explorer.ui.workspace import Choice
 
 workspace = session.current()
-QUANTITIES = {"macs": "MACs", "params": "parameters"}
 
 
 def held() -> dict[str, int]:
@@ -32,21 +31,7 @@ def set_uniform() -> None:
 
 
 def set_target() -> None:
-    state = st.session_state
-    try:
-        found = allocate(
-            state["allocator"],
-            structure,
-            scores,
-            Target(state["quantity"], state["keep"] / 100),
-            normalise=state["normaliser"],
-            locked=held(),
-        )
-    except ExplorerError as error:
-        state["remark"] = (str(error),)
-        return
-    workspace.replace(found.budget)
-    state["remark"] = found.warnings
+    allotting.share_out(workspace, scores, held())
 
 
 def take(commit: Commit) -> None:
@@ -76,20 +61,26 @@ def presets() -> None:
             help="How much of the whole model's cost may remain",
         )
         st.selectbox(
-            "of the", list(QUANTITIES), format_func=QUANTITIES.get, key="quantity", width=135, persist_state="session"
+            "of the",
+            list(allotting.QUANTITIES),
+            format_func=allotting.QUANTITIES.get,
+            key="quantity",
+            width=145,
+            persist_state="session",
         )
         st.button("Cut to target", type="primary", on_click=set_target, icon=":material/adjust:")
-        with st.popover("How", icon=":material/tune:", help="How the cut is shared out, or one ratio for all"):
+        with st.popover("How", icon=":material/tune:", help="How the cut is shared out, and further limits"):
             ways()
         st.space("stretch")
         history()
+    allotting.in_reach(workspace, held())
+    allotting.watch(workspace)
     for sentence in st.session_state.pop("remark", ()):
         st.warning(words.sentence(sentence), icon=":material/info:")
 
 
 def ways() -> None:
-    registry_choice("The target is shared out by", ALLOCATORS, "allocator", "global")
-    registry_choice("Scores of different groups are compared by", NORMALISERS, "normaliser", "mean")
+    allotting.ways()
     st.divider()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
@@ -104,19 +95,6 @@ def ways() -> None:
             help="This share of every group's units, the lowest scored first",
         )
         st.button("of every group", on_click=set_uniform, disabled=not scores.groups)
-
-
-def registry_choice(label: str, registry: dict, key: str, default: str) -> None:
-    names = list(registry)
-    st.selectbox(
-        label,
-        names,
-        index=names.index(default),
-        format_func=lambda name: registry[name].title,
-        help="  \n".join(f"**{entry.title}**: {entry.explanation}" for entry in registry.values()),
-        key=key,
-        persist_state="session",
-    )
 
 
 def history() -> None:
@@ -135,6 +113,12 @@ def history() -> None:
         sharing.panel(workspace, plan)
 
 
+def shown_target() -> Target | None:
+    """The target that the board's counters can mark."""
+    kind = st.session_state["quantity"]
+    return Target(kind, st.session_state["keep"] / 100) if kind in ("macs", "params") else None
+
+
 def controls() -> None:
     """The board, or native sliders where it can't be shown or is not wanted."""
     table = engine.table(workspace.model)
@@ -149,7 +133,8 @@ def controls() -> None:
                     workspace.locked,
                     session.revision(workspace),
                     flows=flows_for(workspace),
-                    target=Target(st.session_state["quantity"], st.session_state["keep"] / 100),
+                    curves=None if curves is None else sparklines(curves),
+                    target=shown_target(),
                     shares=dict(zip(table.name, table.macs, strict=True)),
                 ),
                 key=f"board {workspace.model}",
@@ -181,12 +166,19 @@ scores = scores_for(workspace)
 if scores is None:
     st.stop()
 task = frame.task_or_word(workspace, found)
+allotting.take_result(workspace)
+curves = measured.curves_of(workspace)
 plan = engine.plan_of(workspace.model, scores, workspace.budget)
 whole, now = structure.cost(), structure.cost(plan.kept(structure))
 
 ladder = Ladder(workspace, task)
 presets()
 controls()
+allotting.account(workspace, structure)
+if curves is None:
+    measured.measure_curves(workspace, task)
+else:
+    frame.onward("pages/sensitivity.py", "Sensitivity", "The curves beside the rows, large")
 left, right = st.columns(2, gap="medium")
 frame.onward("pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
 if inspected := st.session_state.pop("inspect", None):

@@ -169,7 +169,7 @@ def feasible(
     structure: Structure,
     targets: Sequence[Target],
     minimum: float = MINIMUM,
-    locked: Collection[str] = (),
+    locked: Collection[str] | Mapping[str, int] = (),
     *,
     meter: Meter | None = None,
     round_to: int = 1,
@@ -177,7 +177,7 @@ def feasible(
     """What of each target is in reach, before anything is scored: all of them together, or none, can be met.
 
     Together, since less of a group never costs more params, MACs or bytes; latency is taken at the widths at which
-    each group is fastest.
+    each group is fastest. Locked groups stay whole, or at the units lost that a mapping says.
 
     Raises:
         ExplorerError: an unknown group, an impossible minimum, or a meter that does not know a target's quantity.
@@ -185,7 +185,8 @@ def feasible(
     _check_names(locked, structure)
     _check_targets(targets)
     free = [group for group in structure.groups if group not in locked]
-    limits = Limits(meter or Meter(structure), targets, free, {})
+    held = dict(locked) if isinstance(locked, Mapping) else {}
+    limits = Limits(meter or Meter(structure), targets, free, held)
     lowest = limits.costs(_furthest(limits, structure, free, minimum, round_to))
     return _reach(targets, lowest, limits)
 

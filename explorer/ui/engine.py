@@ -3,9 +3,10 @@
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import Dataset, Subset
 
-from explorer.criteria import CRITERIA, Scores, score
+from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
+from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.features import feature_maps
 from explorer.device import choose_device
 from explorer.evaluation import Accuracy, Live, Quality, evaluate, latency, size_bytes
+from explorer.evaluation.size import size_model
 from explorer.methods import Rung, rung
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
@@ -34,6 +37,8 @@ SAMPLES = 512
 INLINE_MACS = 6e10  # about a second of forward passes on two cores
 SLICE = 512
 TIMED_BATCH = 64
+FEW_UNITS = 4000  # of which a knapsack is packed at once
+FEW_GROUPS = 60  # whose widths are rounded at once
 
 
 Found = Accuracy | Quality
@@ -156,6 +161,62 @@ def read_scores(file: str) -> Scores:
     document = json.loads(Path(file).read_text(encoding="utf-8"))
     groups = {name: np.asarray(values, dtype=np.float64) for name, values in document["groups"].items()}
     return Scores(document["criterion"], document["seconds"], groups, document.get("skipped", {}))
+
+
+def allocation_is_quick(ref: str, name: str, targets: Sequence[Target], round_to: int = 1) -> bool:
+    """Whether targets can be shared out within about a second: nothing has to be measured for it, and little tried."""
+    needs = ALLOCATORS[name].needs
+    if needs & {"curves", "latency"} or any(target.kind == "latency" for target in targets):
+        return False
+    full = opened(ref).structure.full
+    if "target" in needs and sum(full.values()) > FEW_UNITS:
+        return False
+    return round_to == 1 or len(full) <= FEW_GROUPS
+
+
+def allocated(ref: str, name: str, scores: Scores, targets: Sequence[Target], **settings: Any) -> Allocation:
+    """See `explorer.budget.allocate`, for targets without latency.
+
+    Raises:
+        ExplorerError: see there.
+    """
+    found = opened(ref)
+    shapes = {key: tuple(tensor.shape) for key, tensor in found.model.module.state_dict().items()}
+    return allocate(name, found.structure, scores, targets, meter=_meter(ref, _stamp(ref)), shapes=shapes, **settings)
+
+
+def reach(
+    ref: str, targets: Sequence[Target], locked: Mapping[str, int] = MappingProxyType({}), round_to: int = 1
+) -> tuple[Reach, ...]:
+    """What of targets without latency is in reach, see `explorer.budget.feasible`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+    meter = _meter(ref, _stamp(ref))
+    return feasible(meter.structure, targets, locked=locked, meter=meter, round_to=round_to)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _meter(ref: str, stamp: str) -> Meter:
+    found = opened(ref)
+    return Meter(found.structure, size_model(found.model.module, found.structure))
+
+
+def scoring_seconds(ref: str, data: str, criterion: str) -> float | None:
+    """Seconds that a criterion's passes will take, from a batch timed here; None where even that takes long."""
+    if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > INLINE_MACS:
+        return None
+    needs = CRITERIA[criterion].needs & {"inputs", "labels"}
+    return _scoring_seconds(ref, data if needs else "", criterion, _stamp(ref))
+
+
+@st.cache_data(max_entries=128, show_spinner="Timing a batch…")
+def _scoring_seconds(ref: str, data: str, criterion: str, stamp: str) -> float:
+    found = opened(ref)
+    calibration = task(data, found.model).calibration if data else None
+    with _TURN:
+        return estimate(CRITERIA[criterion], found.model.module, found.structure, calibration, SAMPLES)
 
 
 def portion(data: Dataset, macs: int) -> Dataset:

@@ -122,6 +122,71 @@ def of_overlap(difference: Mapping[str, Any]) -> str:
     )
 
 
+def of_sensitivity(table: pd.DataFrame, base: float, metric: Metric) -> str:
+    """Which group costs most when it loses half, and how many hardly matter; columns group, ratio, value."""
+    near = table.loc[(table.ratio - 0.5).abs() == (table.ratio - 0.5).abs().min()]
+    ratio, worst = near.ratio.iloc[0], near.loc[near.value.idxmin()]
+    if worst.value >= base:
+        return f"No group costs accuracy when it alone loses {ratio:.0%} of its units"
+    little = int((base - near.value <= 0.01).sum())
+    lost = metric.difference(abs(worst.value - base)).lstrip("+")
+    calm = f"{little} of {len(near)} groups" if metric.share else f"{little} of {len(near)}"
+    within = "a point" if metric.share else "0.01"
+    return (
+        f"{worst.group} is the most sensitive: without {ratio:.0%} of it {lost} are gone; {calm} lose at most {within}"
+    )
+
+
+def of_staircases(found: Mapping[str, Any]) -> str:
+    """Where time is won beyond its interval, and how often fewer channels are slower; as in `latency_of`."""
+    cliffs = [cliff for each in found["groups"].values() for cliff in each["cliffs"]]
+    slower = sum(cliff["why"] == "slower" for cliff in cliffs)
+    base = found["base_ms"]
+    gains = {
+        name: max((base - point["ms"] for point in each["points"] if point["high"] < base), default=0.0)
+        for name, each in found["groups"].items()
+    }
+    name = max(gains, key=gains.get)
+    if gains[name] <= 0:
+        return f"No group alone makes the network faster than {base:.3g} ms, as far as can be told from noise"
+    steps = f"; at {slower} {'step' if slower == 1 else 'steps'} fewer channels are slower" if slower else ""
+    return f"{name} alone can save most, {gains[name] / base:.0%} of {base:.3g} ms{steps}"
+
+
+def of_agreement(criteria: Sequence[str], overall: Sequence[Sequence[float | None]]) -> str:
+    """Which two criteria rank most alike and which least; the matrix is in the order of their titles."""
+    pairs = [
+        (overall[i][j], criteria[i], criteria[j])
+        for i in range(len(criteria))
+        for j in range(i)
+        if overall[i][j] is not None
+    ]
+    if not pairs:
+        return "No two of these criteria share a group that both rank"
+    (low, *least), (high, *most) = min(pairs), max(pairs)
+    said = f"{most[0]} and {most[1]} rank most alike ({high:+.2f})"
+    return (said if len(pairs) == 1 else f"{said}, {least[0]} and {least[1]} least ({low:+.2f})").replace("-", "−")
+
+
+def of_effect(titles: Mapping[str, str], overall: Mapping[str, float | None], chance: float) -> str:
+    """Which criterion's ranks are nearest to the measured effect of single units; up to `chance` it means nothing."""
+    known = {name: value for name, value in overall.items() if value is not None}
+    if not known:
+        return "None of these criteria ranks a group in which effects differ"
+    best = max(known, key=known.get)
+    if known[best] <= chance:
+        return f"On so few units none is nearer to the measured effect than chance ({chance:+.2f})"
+    return f"{titles[best]} is nearest to the measured effect, with a rank correlation of {known[best]:+.2f}"
+
+
+def of_scoreboard(table: pd.DataFrame, metric: Metric) -> str:
+    """Who ends best, and who else can't be told from it; columns player, recovery, value, low, high."""
+    best = table.loc[table.value.idxmax()]
+    others = table[(table.player != best.player) & (table.high >= best.low)].player.nunique()
+    close = f"; the intervals of {others} others reach into its own" if others else ", apart from all others"
+    return f"{best.player} ends best, at {metric.text(float(best.value))} after {best.recovery.lower()}{close}"
+
+
 def extremes(values: np.ndarray, most: int) -> tuple[list[int], list[int]]:
     """The units with the lowest and with the highest scores, worst and best first, none twice."""
     order = np.argsort(values, kind="stable").tolist()

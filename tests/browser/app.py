@@ -29,6 +29,9 @@ PAGES = {
     "prune-run": "Prune",
     "compare-runs": "Compare",
     "export-bundle": "Export",
+    "compare-criteria": "Criteria",
+    "group-curves": "Sensitivity",
+    "method-scores": "Scoreboard",
 }
 
 

@@ -22,7 +22,7 @@ from tests.hugging import BERT, SEGFORMER, save, text_folder
 from tests.ui.test_commandline import parsed
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("model", "flow", "budget", "prune", "compare", "export")
+PAGES = ("model", "flow", "criteria", "budget", "sensitivity", "prune", "compare", "scoreboard", "export")
 
 
 @pytest.fixture(autouse=True)
