@@ -141,6 +141,7 @@ def test_a_folder_without_permission(tmp_path, capsys):
     assert "ermission" in complaint([*KEEP, "--out", str(tmp_path / "closed" / "out")], tmp_path, capsys)
 
 
+@pytest.mark.slow
 def test_no_space_leaves_nothing_half_written(tmp_path):
     """A limit on file size stands in for a full disk: the system refuses the write in the same place."""
     code = (

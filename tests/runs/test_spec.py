@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.errors import ExplorerError
@@ -30,6 +30,7 @@ specs = st.builds(
 )
 
 
+@settings(deadline=None)  # the first example pays for imports
 @given(specs)
 def test_json_round_trip(spec):
     again = Spec.from_json(json.loads(json.dumps(spec.to_json())))

@@ -49,6 +49,7 @@ def test_steps_are_no_part_of_what_is_downloaded(run):
     assert "steps/" in (out / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_written_again_leaves_no_steps_of_the_last_one(run, tmp_path, monkeypatch):
     out, result = run
     monkeypatch.setattr(kept, "LIMIT", 2.5 * os.stat(out / "steps" / "02" / "weights.safetensors").st_size)

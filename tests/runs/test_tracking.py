@@ -53,6 +53,7 @@ def tracked(tmp_path_factory):
     return root, root / "out", result
 
 
+@pytest.mark.slow
 def test_the_store_tells_what_the_report_tells(tracked):
     root, out, result = tracked
     assert not any("MLflow" in warning for warning in result["warnings"])
@@ -104,6 +105,7 @@ def files(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_the_same_one_and_says_nothing_twice(tracked, tmp_path):
     root, _, _ = tracked
     before = len(history(root))
@@ -161,6 +163,7 @@ def test_a_store_that_is_down_is_a_warning_without_secrets(monkeypatch, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_store_that_comes_back_gets_everything(tracked, tmp_path, monkeypatch):
     root, _, _ = tracked
     tracker, before = MLflow(root), len(history(root))
