@@ -24,7 +24,8 @@ LARGEST = 2**20  # bytes of JSON
 class Shared:
     """All that a state is made of.
 
-    `remove` holds the units of a plan whose criterion is not known, as a run's plan.json does.
+    `remove` holds the units of a plan whose criterion is not known, as a run's plan.json does, and `blocks` the
+    residual blocks that it takes out, for which a board has no lines.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Shared:
     options: dict[str, str] = field(default_factory=dict)
     choice: Choice = field(default_factory=Choice)
     remove: dict[str, tuple[int, ...]] | None = None
+    blocks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, workspace: Workspace) -> "Shared":
@@ -56,7 +58,7 @@ class Shared:
             ExplorerError: it names groups or units that the structure does not have.
         """
         if self.remove is not None:
-            return Choice(Plan(self.model, self.remove).check(structure).budget(structure))
+            return Choice(Plan(self.model, self.remove, self.blocks).check(structure).budget(structure))
         for name in (*self.choice.budget, *self.choice.locked):
             if name not in structure.groups:
                 raise unknown(f"group of {self.model}", name, structure.groups)
@@ -124,8 +126,11 @@ def _read(content: bytes, complaint: str) -> Shared:
         if criterion not in CRITERIA:
             raise unknown("criterion", criterion, CRITERIA)
         CRITERIA[criterion].settings(options)
-    bare = None if "budget" in document else dict(Plan.from_json(dict(document)).remove)
-    return Shared(document["base"], data, criterion, options, Choice(budget, frozenset(locked)), bare)
+    choice = Choice(budget, frozenset(locked))
+    if "budget" in document:
+        return Shared(document["base"], data, criterion, options, choice)
+    plan = Plan.from_json(dict(document))
+    return Shared(plan.base, data, criterion, options, choice, dict(plan.remove), plan.blocks)
 
 
 def _fraction(value: object) -> bool:

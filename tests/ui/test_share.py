@@ -73,3 +73,13 @@ def test_files_that_are_no_plan():
     for content in (b"", b"\xff\xfe", b"[" * 100_000, b" " * (LARGEST + 1)):
         with pytest.raises(ExplorerError):
             read_file(content)
+
+
+def test_a_plan_that_takes_out_blocks_says_which():
+    structure = engine.opened("demo:resnet20-digits").structure
+    plan = Plan("demo:resnet20-digits", {"layer1.0.conv1": (0, 1)}, ("layer2.1",))
+    shared = read_file(json.dumps(plan.to_json()).encode())
+    assert shared.blocks == ("layer2.1",)
+    assert shared.fitted(structure).budget == {"layer1.0.conv1": 2 / 16}
+    with pytest.raises(ExplorerError, match="layer9"):
+        read_file(json.dumps(Plan("x", {}, ("layer9",)).to_json()).encode()).fitted(structure)
