@@ -61,6 +61,7 @@ def test_units_are_drawn_by_the_seed_and_single_units_have_no_effect_to_rank():
     assert drawn != chosen_units(structure, ["a", "b", "c"], 8, 1)
 
 
+@pytest.mark.slow
 def test_the_effect_is_the_rise_of_the_loss_without_the_unit_and_is_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path))
     document = agreement(SPEC, ("l1", "l2", "random"), oracle=True, units=2)
