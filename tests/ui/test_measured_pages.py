@@ -215,18 +215,21 @@ def test_the_scoreboard_shows_its_rows_and_keeps_published_ones_apart(desk, tmp_
     ]
     file = tmp_path / "scoreboard.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"run": "half wr')
-    space = WORKSPACES.create()
-    test = visited("scoreboard", space)
-    assert not test.exception
-    assert "bench methods --resume" in test.code[0].value
     source = (ROOT / "pages" / "scoreboard.py").read_text()
     place = 'Path(__file__).resolve().parents[1] / "docs" / "scoreboard.jsonl"'
     assert place in source
-    script = tmp_path / "board.py"
-    script.write_text(source.replace(place, f"Path({str(file)!r})"))
+    space = WORKSPACES.create()
     monkeypatch.setattr(session, "current", lambda: space)
-    test = AppTest.from_file(str(script), default_timeout=60).run()
-    assert not test.exception
+
+    def shown(rows: Path) -> AppTest:
+        script = tmp_path / "board.py"
+        script.write_text(source.replace(place, f"Path({str(rows)!r})"))
+        test = AppTest.from_file(str(script), default_timeout=60).run()
+        assert not test.exception
+        return test
+
+    assert "bench methods --resume" in shown(tmp_path / "none.jsonl").code[0].value
+    test = shown(file)
     assert "Flow ends best, at 90.0%" in words_of(test)
     assert [entry.value for entry in test.subheader] == ["Published, not measured here"]
 
