@@ -68,6 +68,8 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
     space.choose(*others[metric])
     said = []
     for page in PAGES:
+        if page == "scoreboard":  # about the bundled tasks, whatever is open
+            continue
         test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         test.query_params["w"] = space.token
         test.run()
