@@ -20,17 +20,16 @@ from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS, sparsifying, steps
 from explorer.methods.dg2pf import Terms, guided_loss, kl_term, sample_weights, soft_labels, weighted_term
 from explorer.methods.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
-from explorer.methods.stages import Record
 from explorer.pruning.packing import unpacked
 from explorer.pruning.unstructured import prunable
-from explorer.recovery import History, finetune
+from explorer.recovery import History
 from explorer.recovery.training import schedule
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec
-from explorer.sources import LoadedModel, load_model
-from explorer.structure import analyse, count
+from explorer.sources import load_model
+from explorer.structure import analyse
 from tests.methods.test_ifap import Toy
-from tests.recovery.test_finetuning import CPU, task
+from tests.methods.toys import learnt, same_weights, stand_in
 
 DG2PF = Spec(
     "toy", "stripes", method="dg2pf", criterion="l1", recover="distill", sparsity=0.9, steps=3, epochs=5, device="cpu",
@@ -41,26 +40,12 @@ SPARSE = replace(DG2PF, method="sparse", recover="finetune", epochs=4, settings=
 
 @pytest.fixture(scope="module")
 def trained():
-    torch.manual_seed(0)
-    module = Toy().eval()
-    finetune(module, task(), epochs=4, learning_rate=0.05, batch_size=16, device=CPU)
-    return module
+    return learnt(Toy, epochs=4, rate=0.05)
 
 
 @pytest.fixture
 def subject(trained, monkeypatch):
-    """The toy in place of every ref; measuring without the time that latencies take."""
-    loaded = LoadedModel("toy", trained, (1, 8, 8), 3, True, "Toy", "", {})
-    found = steps.Subject(loaded, task(), analyse(trained, loaded.example()), CPU)
-
-    def measured(subject, module):
-        cost = count(module, subject.loaded.example())
-        values = {"metric": "top1", "top1": 0.5, "samples": 60, "params": cost.params, "macs": cost.macs}
-        return lambda report: Record({**values, "size_bytes": 1})
-
-    monkeypatch.setattr(steps, "open_subject", lambda spec, report: found)
-    monkeypatch.setattr(steps, "measured", measured)
-    return found
+    return stand_in(monkeypatch, trained, {"metric": "top1", "top1": 0.5, "samples": 60, "size_bytes": 1}).subject
 
 
 def run(spec: Spec, **settings: str):
@@ -212,8 +197,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(subject, tmp_path
     again = Checkpoint(folder, DG2PF, resume=True)
     assert again.finished() == ["base", "sparse-01", "sparse-02", "sparse-03"]
     resumed = METHODS["dg2pf"].function(DG2PF, memo=again)
-    for name, tensor in whole.module.state_dict().items():
-        assert torch.equal(tensor, resumed.module.state_dict()[name]), name
+    same_weights(resumed.module, whole.module)
     assert [entry["layers"] for entry in resumed.steps] == [entry["layers"] for entry in whole.steps]
 
 

@@ -1,7 +1,6 @@
 """IDAP++: blocks leave in ascending order within the error budget, come back when they hurt, and runs resume."""
 
 import json
-import random
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,32 +12,16 @@ from torch import Tensor, nn
 
 from explorer.cli import main
 from explorer.criteria.divergence import block_divergence
-from explorer.errors import Cancelled
 from explorer.export.place import REPORT
-from explorer.methods import METHODS, course, idap, steps
+from explorer.methods import METHODS, course, idap
 from explorer.methods.idap import error_budget
-from explorer.methods.stages import Record
 from explorer.pruning import Plan
-from explorer.recovery import finetune
-from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec
-from explorer.sources import LoadedModel
-from explorer.structure import adapt, analyse, count
-from tests.recovery.test_finetuning import CPU, task
+from explorer.structure import adapt, count
+from tests.methods.toys import ends_the_same, gradual, learnt, stand_in
+from tests.recovery.test_finetuning import CPU
 
-SPEC = Spec(
-    model="toy",
-    data="stripes",
-    method="idap",
-    criterion="divergence",
-    recover="distill",
-    keep={"macs": 0.7},
-    epochs=1,
-    steps=2,
-    samples=30,
-    max_drop=1.0,
-    device="cpu",
-)
+SPEC = Spec(**gradual("idap", {"macs": 0.7}) | {"criterion": "divergence"}, steps=2)
 
 
 class Block(nn.Module):
@@ -67,26 +50,12 @@ class Toy(nn.Module):
 
 @pytest.fixture(scope="module")
 def trained():
-    torch.manual_seed(0)
-    module = Toy().eval()
-    finetune(module, task(), epochs=3, learning_rate=0.02, batch_size=16, device=CPU)
-    return module
+    return learnt(Toy, epochs=3, rate=0.02)
 
 
 @pytest.fixture(autouse=True)
 def subject(trained, monkeypatch):
-    """The toy in place of every ref; measuring without the time that latencies take."""
-    loaded = LoadedModel("toy", trained, (1, 8, 8), 3, True, "Toy", "", {})
-    found = steps.Subject(loaded, task(), analyse(trained, loaded.example()), CPU)
-
-    def measured(subject, module):
-        cost = count(module, subject.loaded.example())
-        values = {"metric": "top1", "top1": None, "params": cost.params, "macs": cost.macs}
-        return lambda report: Record({**values, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]})
-
-    monkeypatch.setattr(steps, "open_subject", lambda spec, report: found)
-    monkeypatch.setattr(steps, "measured", measured)
-    return found
+    return stand_in(monkeypatch, trained).subject
 
 
 def scripted(monkeypatch, values):
@@ -216,35 +185,9 @@ def test_the_last_recovery_is_kept_only_if_it_is_no_worse(monkeypatch):
         assert all(torch.equal(tensor, source[name]) for name, tensor in outcome.module.state_dict().items())
 
 
-def timeless(history):
-    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in history]
-
-
 def test_interrupted_anywhere_it_ends_the_same_to_the_bit(tmp_path):
-    spec, calls = replace(SPEC, seed=3), []
-    whole = idap(spec, lambda *_, **__: calls.append(1))
-    generator, outcome, interruptions = random.Random(5), None, 0
-    while outcome is None:
-        left = generator.randrange(len(calls) // 3, len(calls) // 2) if interruptions < 4 else len(calls) + 1
-
-        def report(*_, **__):
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Cancelled
-
-        torch.rand(generator.randrange(9))  # the state that a new process starts from is another one
-        try:
-            with Checkpoint(tmp_path / "kept", spec, resume=True) as memo:
-                outcome = idap(spec, report, memo)
-        except Cancelled:
-            interruptions += 1
-    assert interruptions
-    assert timeless(outcome.steps) == timeless(whole.steps)
-    assert outcome.plan == whole.plan
+    whole = ends_the_same(idap, replace(SPEC, seed=3), tmp_path, seed=5, earliest=1 / 3)
     assert whole.plan.blocks
-    for name, tensor in whole.module.state_dict().items():
-        assert torch.equal(tensor, outcome.module.state_dict()[name]), name
 
 
 def test_registered():

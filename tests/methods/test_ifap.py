@@ -1,7 +1,6 @@
 """IFAP: the schedule by hand, no stale indices, nothing decided on the test split, runs that resume to the bit."""
 
 import json
-import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,32 +12,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.cli import main
-from explorer.errors import Cancelled, ExplorerError
+from explorer.errors import ExplorerError
 from explorer.evaluation import evaluate
 from explorer.methods import METHODS, course, ifap, steps
 from explorer.methods.schedule import first_fraction, fraction
-from explorer.methods.stages import Record
 from explorer.pruning import cut
-from explorer.recovery import Teacher, finetune
+from explorer.recovery import Teacher
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec
-from explorer.sources import LoadedModel
-from explorer.structure import analyse, count
+from explorer.structure import count
+from tests.methods.toys import ends_the_same, gradual, learnt, stand_in
 from tests.recovery.test_finetuning import CPU, task
 
-SPEC = Spec(
-    model="toy",
-    data="stripes",
-    method="ifap",
-    criterion="flow",
-    recover="distill",
-    keep={"macs": 0.4},
-    epochs=1,
-    steps=4,
-    samples=30,
-    max_drop=1.0,
-    device="cpu",
-)
+SPEC = Spec(**gradual("ifap", {"macs": 0.4}), steps=4)
 
 
 class Toy(nn.Module):
@@ -58,27 +44,12 @@ class Toy(nn.Module):
 
 @pytest.fixture(scope="module")
 def trained():
-    torch.manual_seed(0)
-    module = Toy().eval()
-    finetune(module, task(), epochs=6, learning_rate=0.05, batch_size=16, device=CPU)
-    return module
+    return learnt(Toy, epochs=6, rate=0.05)
 
 
 @pytest.fixture(autouse=True)
 def subject(trained, monkeypatch):
-    """The toy in place of every ref; measuring without the time that latencies take."""
-    loaded = LoadedModel("toy", trained, (1, 8, 8), 3, True, "Toy", "", {})
-    found = steps.Subject(loaded, task(), analyse(trained, loaded.example()), CPU)
-
-    def measured(subject, module):
-        cost = count(module, subject.loaded.example())
-        values = {"metric": "top1", "top1": None, "params": cost.params, "macs": cost.macs}
-        return lambda report: Record({**values, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]})
-
-    holder = SimpleNamespace(subject=found)
-    monkeypatch.setattr(steps, "open_subject", lambda spec, report: holder.subject)
-    monkeypatch.setattr(steps, "measured", measured)
-    return holder
+    return stand_in(monkeypatch, trained)
 
 
 def scripted(monkeypatch, values):
@@ -248,37 +219,9 @@ def test_the_trajectory_is_told_as_it_happens(subject):
         assert {f"width/{name}": width for name, width in entry["kept"].items()}.items() <= point.items()
 
 
-def timeless(history):
-    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in history]
-
-
 @pytest.mark.parametrize("teacher", ["base", "previous"])
 def test_interrupted_anywhere_it_ends_the_same_to_the_bit(teacher, tmp_path):
-    spec = replace(SPEC, teacher=teacher, seed=3)
-    calls = []
-    whole = ifap(spec, lambda *_, **__: calls.append(1))
-    generator = random.Random(7)
-    for trial in range(2):
-        folder, outcome, interruptions = tmp_path / str(trial), None, 0
-        while outcome is None:
-            left = generator.randrange(len(calls) // 2) if interruptions < 4 else len(calls) + 1
-
-            def report(*_, **__):
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    raise Cancelled
-
-            torch.rand(generator.randrange(9))  # the state that a new process starts from is another one
-            try:
-                outcome = ifap(spec, report, Checkpoint(folder, spec, resume=True))
-            except Cancelled:
-                interruptions += 1
-        assert interruptions
-        assert timeless(outcome.steps) == timeless(whole.steps)
-        assert outcome.plan == whole.plan
-        for name, tensor in whole.module.state_dict().items():
-            assert torch.equal(tensor, outcome.module.state_dict()[name]), name
+    ends_the_same(ifap, replace(SPEC, teacher=teacher, seed=3), tmp_path, seed=7, trials=2)
 
 
 def test_finished_steps_are_not_done_again(tmp_path, monkeypatch):

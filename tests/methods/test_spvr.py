@@ -1,7 +1,6 @@
 """SPvR: sets leave in one ascending order up to the target, layers and blocks vanish, and runs resume."""
 
 import json
-import random
 from dataclasses import replace
 
 import numpy as np
@@ -19,18 +18,15 @@ from explorer.budget import Target
 from explorer.cli import main
 from explorer.criteria import Scores, score
 from explorer.criteria.masking import stages
-from explorer.errors import Cancelled, ExplorerError
-from explorer.methods import METHODS, spvr, steps
+from explorer.errors import ExplorerError
+from explorer.methods import METHODS, spvr
 from explorer.methods.spvr import propose
-from explorer.methods.stages import Record
 from explorer.methods.vanishing import Vanishing
 from explorer.pruning import Plan, cut
-from explorer.recovery import finetune
-from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec
-from explorer.sources import LoadedModel, load_model
+from explorer.sources import load_model
 from explorer.structure import Skip, analyse, count
-from tests.recovery.test_finetuning import CPU, task
+from tests.methods.toys import ends_the_same, learnt, stand_in
 
 SPEC = Spec(
     model="toy",
@@ -66,26 +62,12 @@ FIRST, SECOND, THIRD = "features.0", "features.3", "features.6"
 
 @pytest.fixture(scope="module")
 def trained():
-    torch.manual_seed(0)
-    module = Chain().eval()
-    finetune(module, task(), epochs=3, learning_rate=0.02, batch_size=16, device=CPU)
-    return module
+    return learnt(Chain, epochs=3, rate=0.02)
 
 
 @pytest.fixture
 def subject(trained, monkeypatch):
-    """The chain in place of every ref; measuring without the time that latencies take."""
-    loaded = LoadedModel("toy", trained, (1, 8, 8), 3, True, "Toy", "", {})
-    found = steps.Subject(loaded, task(), analyse(trained, loaded.example()), CPU)
-
-    def measured(subject, module):
-        cost = count(module, subject.loaded.example())
-        values = {"metric": "top1", "top1": None, "params": cost.params, "macs": cost.macs}
-        return lambda report: Record({**values, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]})
-
-    monkeypatch.setattr(steps, "open_subject", lambda spec, report: found)
-    monkeypatch.setattr(steps, "measured", measured)
-    return found
+    return stand_in(monkeypatch, trained).subject
 
 
 def proposed(given, target, **changes):
@@ -240,28 +222,7 @@ def test_a_run_ends_with_a_network_of_the_promised_size(subject):
 
 
 def test_interrupted_anywhere_it_ends_the_same_to_the_bit(subject, tmp_path):
-    calls = []
-    whole = spvr(SPEC, lambda *_, **__: calls.append(1))
-    generator, outcome, interruptions = random.Random(5), None, 0
-    while outcome is None:
-        left = generator.randrange(len(calls) // 3, len(calls) // 2) if interruptions < 4 else len(calls) + 1
-
-        def report(*_, **__):
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Cancelled
-
-        torch.rand(generator.randrange(9))  # the state that a new process starts from is another one
-        try:
-            with Checkpoint(tmp_path / "kept", SPEC, resume=True) as memo:
-                outcome = spvr(SPEC, report, memo)
-        except Cancelled:
-            interruptions += 1
-    assert interruptions
-    assert outcome.plan == whole.plan
-    for name, tensor in whole.module.state_dict().items():
-        assert torch.equal(tensor, outcome.module.state_dict()[name]), name
+    ends_the_same(spvr, SPEC, tmp_path, seed=5, earliest=1 / 3)
 
 
 @pytest.mark.parametrize("request_", [{"keep": {"macs": 0.5, "params": 0.5}}, {"keep": {"size": "1MB"}}])

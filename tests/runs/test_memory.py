@@ -10,27 +10,13 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from explorer.device import BatchSize
 from explorer.errors import ResourceError
 from explorer.evaluation import latency
-from explorer.methods import ifap, steps
-from explorer.methods.stages import Record
+from explorer.methods import ifap
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.spec import Spec
-from explorer.sources import LoadedModel
-from explorer.structure import analyse
-from tests.recovery.test_finetuning import CPU, task
+from tests.methods.toys import gradual, same_weights, stand_in
+from tests.recovery.test_finetuning import CPU
 
-SPEC = Spec(
-    model="toy",
-    data="stripes",
-    method="ifap",
-    criterion="flow",
-    recover="distill",
-    keep={"macs": 0.5},
-    epochs=1,
-    steps=2,
-    samples=30,
-    max_drop=1.0,
-    device="cpu",
-)
+SPEC = Spec(**gradual("ifap", {"macs": 0.5}), steps=2)
 
 
 class Memory:
@@ -69,11 +55,7 @@ def toy(monkeypatch):
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 12, 3), nn.ReLU())
     module = nn.Sequential(*module, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 3)).eval()
-    loaded = LoadedModel("toy", module, (1, 8, 8), 3, True, "Toy", "", {})
-    subject = steps.Subject(loaded, task(), analyse(module, loaded.example()), CPU)
-    monkeypatch.setattr(steps, "open_subject", lambda spec, report: subject)
-    measured = {"metric": "top1", "top1": None, "params": 1, "macs": 1, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]}
-    monkeypatch.setattr(steps, "measured", lambda subject, module: lambda report: Record(measured))  # without waiting
+    stand_in(monkeypatch, module)
     return module
 
 
@@ -97,8 +79,7 @@ def test_where_nothing_fits_the_finished_steps_are_kept(toy, memory, tmp_path):
     with Checkpoint(folder, SPEC, resume=True) as again:
         outcome = ifap(SPEC, memo=again)
     assert outcome.plan == whole.plan
-    for name, tensor in whole.module.state_dict().items():
-        assert torch.equal(tensor, outcome.module.state_dict()[name]), name
+    same_weights(outcome.module, whole.module)
 
 
 def test_latency_on_a_small_device(toy, memory):
