@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,10 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.runs.desk import Desk
 from explorer.runs.spec import Spec
+from tests.runs.waiting import training, wait
 
 QUICK = {"kind": "score", "spec": Spec("demo:resnet20-digits", "digits", device="cpu").to_json()}
 ENDLESS = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.5}, recover="finetune", epochs=100_000, device="cpu")
-PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +21,6 @@ def desk(tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("runs"))
     yield desk
     desk.close()
-
-
-def wait(desk, id, until=lambda job: job.final):
-    deadline = time.monotonic() + PATIENCE
-    while not until(job := desk.job(id)):
-        assert time.monotonic() < deadline, f"still {job.state} at {job.fraction:.0%}: {job.message}"
-        assert not (job.final and not until(job)), f"ended early: {job.error}"
-        time.sleep(0.05)
-    return job
-
-
-def training(job):
-    return any("loss" in entry for entry in job.history)
 
 
 def test_a_job_runs_and_is_remembered(desk):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,10 @@ from explorer.errors import ExplorerError
 from explorer.runs import ray_link
 from explorer.runs.desk import Desk
 from explorer.runs.spec import Spec
+from tests.runs.waiting import training, wait
 
 QUICK = {"kind": "score", "spec": Spec("demo:vgg-digits", "digits", samples=64).to_json()}
 ENDLESS = Spec("demo:vgg-digits", "digits", keep={"macs": 0.5}, samples=64, recover="finetune", epochs=100_000)
-PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +30,6 @@ def cluster():
     yield
     ray.shutdown()
     monkeypatch.undo()
-
-
-def wait(desk, id, until=lambda job: job.final):
-    deadline = time.monotonic() + PATIENCE
-    while not until(job := desk.job(id)):
-        assert time.monotonic() < deadline, f"still {job.state} at {job.fraction:.0%}: {job.message}"
-        assert not (job.final and not until(job)), f"ended early: {job.error}"
-        time.sleep(0.05)
-    return job
-
-
-def training(job):
-    return any("loss" in entry for entry in job.history)
 
 
 @pytest.mark.slow
