@@ -89,8 +89,13 @@ class Spec:
         return cls(**{key: _typed(key, value) for key, value in document.items()})
 
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change when any field changes."""
-        text = json.dumps(self.to_json(), sort_keys=True)
+        """Sixteen hexadecimal digits that change when any field changes; a field at its default is left out of them.
+
+        So a field that a later version adds changes no digest; one that gets another default must get another name.
+        """
+        usual = Spec("", "").to_json()
+        asked = {key: value for key, value in self.to_json().items() if value != usual[key]}
+        text = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def differs(self, document: object) -> list[str]:
