@@ -109,17 +109,18 @@ def test_shapley_values_are_means_over_all_orders(chain):
 
 
 def test_an_order_is_left_where_nothing_is_to_be_gained(chain):
-    """With a second layer that reads nothing but unit 1, no unit that joins after it is tried."""
+    """With a second layer that reads hardly anything but unit 1, no unit that joins after it is tried."""
     net, found, data = chain
     with torch.no_grad():
-        net[2].weight[:, [0, 2]] = 0
+        net[2].weight[:, [0, 2]] *= 1e-3
     seen = []
     handle = net[4].register_forward_hook(lambda *_: seen.append(1))
-    values = score("shapley", net, found, data, options={"truncation": "0"}, device="cpu").groups["0"]
+    options = {"permutations": "8", "truncation": "0"}
+    values = score("shapley", net, found, data, options=options, device="cpu").groups["0"]
     whole = len(seen)
     seen.clear()
-    left = score("shapley", net, found, data, options={"truncation": "0.01"}, device="cpu").groups["0"]
+    left = score("shapley", net, found, data, options=options | {"truncation": "0.01"}, device="cpu").groups["0"]
     handle.remove()
-    np.testing.assert_allclose(left, values, atol=1e-6)
-    assert len(seen) <= whole
-    assert values[[0, 2]] == pytest.approx([0, 0], abs=1e-6)
+    np.testing.assert_allclose(left, values, atol=1e-5)
+    assert len(seen) < whole
+    assert values[[0, 2]] == pytest.approx([0, 0], abs=1e-5)
