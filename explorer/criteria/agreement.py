@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from explorer.criteria.scoring import Scores
 
@@ -30,7 +29,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Spearman's ρ, ties at their mean rank; None where one side is constant or there are fewer than two values."""
     if len(first) < 2:
         return None
-    ranks = rankdata(first), rankdata(second)
+    ranks = _ranks(first), _ranks(second)
     if any(side.min() == side.max() for side in ranks):
         return None
     return float(np.corrcoef(*ranks)[0, 1])
@@ -52,12 +51,6 @@ def weighted_mean(correlations: Mapping[str, float], units: Mapping[str, int]) -
     return float(np.average(list(correlations.values()), weights=[units[name] for name in correlations]))
 
 
-def matrix(scores: Sequence[Scores]) -> list[list[float | None]]:
-    """`weighted_mean` of every pair of criteria, (criteria, criteria)."""
-    units = {name: len(values) for each in scores for name, values in each.groups.items()}
-    return [[weighted_mean(group_correlations(a.groups, b.groups), units) for b in scores] for a in scores]
-
-
 def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
     """The units with the largest difference of rank between any two criteria, one entry per unit, largest first."""
     names = [each.criterion for each in scores]
@@ -76,4 +69,11 @@ def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
 
 def _places(values: np.ndarray) -> np.ndarray:
     """Ranks from 0 to 1, ties at their mean."""
-    return (rankdata(values) - 1) / max(len(values) - 1, 1)
+    return (_ranks(values) - 1) / max(len(values) - 1, 1)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1, ties at their mean."""
+    from scipy.stats import rankdata  # slow to import
+
+    return rankdata(values)

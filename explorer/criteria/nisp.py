@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -107,6 +106,8 @@ def infinite_selection(features: np.ndarray) -> np.ndarray:
     ``A_ij = ½ max(σ_i, σ_j) + ½ (1 − |ρ_ij|)``, σ as shares of the largest and ρ Spearman's rank correlation; r is
     0.9 over the spectral radius of A. A feature that never varies is as good as repeated: its ρ counts as 1.
     """
+    from scipy.stats import rankdata  # slow to import
+
     spread = features.std(axis=0)
     varies = spread > 0
     ranks = rankdata(features, axis=0)

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from explorer.cache import Entry, tensor_digest, weights_digest
 from explorer.criteria import CRITERIA, Scores
-from explorer.criteria.agreement import disputes, group_correlations, matrix, weighted_mean
+from explorer.criteria.agreement import disputes, group_correlations, weighted_mean
 from explorer.errors import ExplorerError, unknown
-from explorer.evaluation import Live, fetch
 from explorer.evaluation.accuracy import Z_95
 from explorer.methods import steps
+from explorer.methods.sensitivity import Ablations
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.structure import Structure
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 UNITS = 8  # of every group, whose effect is measured
 LEAST, MOST = 2, 6  # criteria
 SCORING = 0.5  # of the work, where effects are measured too
-BATCH = 256
 CHANCE = "random"  # a criterion that is of no opinion, so that nobody disagrees with it
 
 
@@ -92,7 +90,7 @@ def compared(scores: Sequence[Scores]) -> dict[str, Any]:
         "criteria": [each.criterion for each in scores],
         "seconds": {each.criterion: each.seconds for each in scores},
         "units": units,
-        "overall": matrix(scores),
+        "overall": [[weighted_mean(pair, units) for pair in row] for row in pairs],
         "groups": {name: [[pair.get(name) for pair in row] for row in pairs] for name in units},
         "disputes": [dispute._asdict() for dispute in disputes([s for s in scores if s.criterion != CHANCE])],
         "scores": {each.criterion: {n: v.tolist() for n, v in each.groups.items()} for each in scores},
@@ -110,14 +108,14 @@ def chosen_units(structure: Structure, groups: Sequence[str], units: int, seed: 
 def _effect(subject: steps.Subject, scores: Sequence[Scores], units: int, seed: int, report: Report) -> dict[str, Any]:
     named = [name for name in subject.structure.groups if any(name in each.groups for each in scores)]
     chosen = chosen_units(subject.structure, named, units, seed)
-    losses = _Losses(subject)
-    base = losses(Plan(""), "whole", part(report, 0.0, 0.02))
+    losses = Ablations(subject, "ablation", attrgetter("loss"), _name)
+    base = losses(Plan(""), part(report, 0.0, 0.02))
     pairs = [(name, unit) for name, some in chosen.items() for unit in some]
     rises: dict[str, dict[int, float]] = {name: {} for name in chosen}
     for index, (name, unit) in enumerate(pairs):
         start, stop = (0.02 + 0.98 * place / len(pairs) for place in (index, index + 1))
         report(start, f"without unit {unit} of {name}")
-        without = losses(Plan("", {name: (unit,)}), f"{name}/{unit}", part(report, start, stop))
+        without = losses(Plan("", {name: (unit,)}), part(report, start, stop))
         rises[name][unit] = without - base
     agreeing = {each.criterion: _against(each.groups, rises) for each in scores}
     weights = {name: subject.structure.full[name] for name in rises}
@@ -143,29 +141,6 @@ def _against(groups: Mapping[str, np.ndarray], rises: Mapping[str, Mapping[int, 
     return group_correlations(sampled, {name: np.array(list(each.values())) for name, each in rises.items()})
 
 
-class _Losses:
-    """The mean validation loss under plans, each kept in the cache once it is measured."""
-
-    def __init__(self, subject: steps.Subject) -> None:
-        self._subject, self._live = subject, None
-        data = subject.task.validation
-        inputs, labels = fetch(data, torch.arange(min(16, len(data))))
-        witnesses = [subject.task.ref, len(data), tensor_digest(inputs), str(labels)]
-        self._entry = Entry("ablation", {"weights": weights_digest(subject.module), "data": witnesses})
-        self._values = self._entry.read()
-
-    def __call__(self, plan: Plan, name: str, report: Report) -> float:
-        if name not in self._values:
-            if self._live is None:  # reads all data
-                task, subject = self._subject.task, self._subject
-                self._live = Live(
-                    subject.module,
-                    subject.structure,
-                    task.validation,
-                    kind=task.kind,
-                    device=subject.device,
-                    batch_size=BATCH,
-                )
-            self._values[name] = self._live.evaluate(plan, report).quality.loss
-            self._entry.write(self._values)
-        return self._values[name]
+def _name(plan: Plan) -> str:
+    """What the loss of a plan that removes a single unit, or nothing, is kept under."""
+    return next((f"{name}/{unit}" for name, (unit,) in plan.remove.items()), "whole")

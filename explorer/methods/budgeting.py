@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,11 @@ class Budgeting:
         self.held = dict.fromkeys(spec.locked, 0) | dict(held)
         self._watch: Stopwatch | None = None
         self._meter: Meter | None = None
+
+    @cached_property
+    def points(self) -> Points:
+        """What the cache has of curves, and what is measured for them."""
+        return Points(self.subject)
 
     def meter(self, report: Report = silent) -> Meter:
         """What knows the quantities; times the network where one of them is latency."""
@@ -108,9 +114,9 @@ class Budgeting:
     def _curves(self, scores: Scores, report: Report) -> Curves | None:
         """Measured where the allocator needs them, else what the cache has of them."""
         if "curves" in ALLOCATORS[self.spec.allocate].needs:
-            document = measure_curves(self.subject, self.spec, scores, report=report)
+            document = measure_curves(self.subject, self.spec, scores, report=report, points=self.points)
         else:
-            document = cached_curves(self.subject, self.spec, scores)
+            document = cached_curves(self.subject, self.spec, scores, points=self.points)
         return None if document is None else Curves.of(document, self.subject.structure)
 
     def _within(
@@ -167,7 +173,7 @@ class Budgeting:
 
     def _effect(self, found: Allocation, curves: Curves, report: Report) -> dict[str, Any]:
         lost = {name: len(units) for name, units in found.remove.items()}
-        measured = Points(self.subject)(Plan(self.spec.model, found.remove), report)
+        measured = self.points(Plan(self.spec.model, found.remove), report)
         return {
             "metric": curves.metric,
             "base": curves.base,

@@ -56,9 +56,8 @@ class Narrowing:
             if abs(achieved - target.keep) > TOLERANCE * target.keep:
                 reason = self._ending or "after steps were taken back, the others went less deep"
                 yield f"{target} is not met, the smallest model is {target.kind}={achieved:.3g}: {reason}"
-        if self.scores is not None and self.scores.skipped:
-            name, reason = next(iter(self.scores.skipped.items()))
-            yield f"{len(self.scores.skipped)} groups have no score and stay whole, such as {name}: {reason}"
+        if self.scores is not None and (sentence := steps.unscored(self.scores)):
+            yield sentence
 
     def _scored(self, current: steps.Subject, t: float) -> "Scores":
         """Scores of the current model; a step that was taken back does not change them."""

@@ -107,7 +107,7 @@ class Schedule:
 
     def _goal(self) -> float:
         target = self.spec.target()
-        return target.keep * target.of(self.whole.cost())
+        return target.goal(target.of(self.whole.cost()))
 
     def _cost(self, structure: Structure, names: Sequence[str]) -> Callable[[np.ndarray], int]:
         """The target's cost of what remains when these groups lose so many units."""

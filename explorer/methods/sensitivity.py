@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +12,7 @@ import torch
 from explorer.cache import Entry, tensor_digest, weights_digest
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.evaluation import Live, fetch
+from explorer.evaluation import Live, Quality, fetch
 from explorer.methods import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, plan_from_budget
@@ -43,7 +45,7 @@ def sensitivity(
     subject = steps.open_subject(spec, part(report, 0.0, 0.05))
     _check(subject, spec, ratios)
     scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
-    return measure_curves(subject, spec, scores, ratios, part(report, 0.2, 1.0), anew=anew)
+    return measure_curves(subject, spec, scores, ratios, part(report, 0.2, 1.0), points=Points(subject, anew=anew))
 
 
 def measure_curves(
@@ -53,23 +55,21 @@ def measure_curves(
     ratios: Sequence[float] = RATIOS,
     report: Report = silent,
     *,
-    anew: bool = False,
+    points: "Points",
 ) -> dict[str, Any]:
-    """The same for a model that is open and scored."""
+    """The same for a model that is open and scored, with the `points` that are known of it."""
     _check(subject, spec, ratios)
-    metric = Points(subject, anew=anew)
-    base = metric(Plan(spec.model), part(report, 0.0, 0.05))
+    base = points(Plan(spec.model), part(report, 0.0, 0.05))
     curves: dict[str, list[dict[str, Any]]] = {}
     for index, name in enumerate(scores.groups):
-        unit, points = subject.structure.groups[name].unit, []
+        unit, curves[name] = subject.structure.groups[name].unit, []
         for place, ratio in enumerate(ratios):
             done = (index + place / len(ratios)) / len(scores.groups)
             report(0.05 + 0.95 * done, f"{name} at {ratio:.0%}")
             plan = plan_from_budget(subject.structure, scores.groups, {name: ratio}, spec.model)
             stretch = part(report, 0.05 + 0.95 * done, 0.05 + 0.95 * (done + 1 / len(ratios) / len(scores.groups)))
             removed = len(plan.remove.get(name, ())) * unit
-            points.append({"ratio": ratio, "removed": removed, subject.task.metric: metric(plan, stretch)})
-        curves[name] = points
+            curves[name].append({"ratio": ratio, "removed": removed, subject.task.metric: points(plan, stretch)})
     return {
         "criterion": spec.criterion,
         "metric": subject.task.metric,
@@ -81,10 +81,9 @@ def measure_curves(
 
 
 def cached_curves(
-    subject: steps.Subject, spec: "Spec", scores: Scores, ratios: Sequence[float] = RATIOS
+    subject: steps.Subject, spec: "Spec", scores: Scores, ratios: Sequence[float] = RATIOS, *, points: "Points"
 ) -> dict[str, Any] | None:
     """The same if all of it has been measured before, else None."""
-    points = Points(subject)
     plans = (
         plan_from_budget(subject.structure, scores.groups, {name: ratio}, spec.model)
         for name in scores.groups
@@ -92,7 +91,7 @@ def cached_curves(
     )
     if not subject.task.measured or not all(map(points.known, (Plan(spec.model), *plans))):
         return None
-    return measure_curves(subject, spec, scores, ratios)
+    return measure_curves(subject, spec, scores, ratios, points=points)
 
 
 def sparklines(document: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
@@ -112,29 +111,40 @@ def _check(subject: steps.Subject, spec: "Spec", ratios: Sequence[float]) -> Non
         raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
 
 
-class Points:
-    """The validation metric of plans for one model and data, each kept in the cache once it is measured.
+class Ablations:
+    """A number about the validation split under plans, each kept in the cache once it is measured.
 
     Args:
+        kind: of the cache's entry, with what it is `about` besides weights and data.
+        number: taken from what is measured under a plan.
+        name: what a plan's number is kept under.
         anew: what is kept is measured again.
     """
 
-    def __init__(self, subject: steps.Subject, *, anew: bool = False) -> None:
-        self._subject, self._live = subject, None
+    def __init__(
+        self,
+        subject: steps.Subject,
+        kind: str,
+        number: Callable[[Quality], float],
+        name: Callable[[Plan], str],
+        about: Mapping[str, str] = MappingProxyType({}),
+        *,
+        anew: bool = False,
+    ) -> None:
+        self._subject, self._number, self._name, self._live = subject, number, name, None
         data = subject.task.validation
         inputs, labels = fetch(data, torch.arange(min(WITNESSES, len(data))))
         witnesses = [subject.task.ref, len(data), tensor_digest(inputs), str(labels)]
-        key = {"weights": weights_digest(subject.module), "data": witnesses, "metric": subject.task.metric}
-        self._entry = Entry("sensitivity", key)
+        self._entry = Entry(kind, {"weights": weights_digest(subject.module), "data": witnesses, **about})
         self._values: dict[str, float] = {} if anew else self._entry.read()
 
     def known(self, plan: Plan) -> bool:
         """Whether it has been measured."""
-        return _name(plan) in self._values
+        return self._name(plan) in self._values
 
     def __call__(self, plan: Plan, report: Report = silent) -> float:
-        """The metric under the plan."""
-        name = _name(plan)
+        """The number under the plan."""
+        name = self._name(plan)
         if name not in self._values:
             if self._live is None:  # reads all data
                 task = self._subject.task
@@ -146,9 +156,17 @@ class Points:
                     device=self._subject.device,
                     batch_size=BATCH,
                 )
-            self._values[name] = self._live.evaluate(plan, report).quality.value
+            self._values[name] = self._number(self._live.evaluate(plan, report).quality)
             self._entry.write(self._values)
         return self._values[name]
+
+
+class Points(Ablations):
+    """The validation metric: the points of curves."""
+
+    def __init__(self, subject: steps.Subject, *, anew: bool = False) -> None:
+        about = {"metric": subject.task.metric}
+        super().__init__(subject, "sensitivity", attrgetter("value"), _name, about, anew=anew)
 
 
 def _name(plan: Plan) -> str:

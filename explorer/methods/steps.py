@@ -195,6 +195,14 @@ def summary(scores: Scores | None) -> dict[str, Any]:
     return {"criterion": scores.criterion, "seconds": scores.seconds, "groups": groups, "skipped": scores.skipped}
 
 
+def unscored(scores: Scores) -> str | None:
+    """The sentence about groups without scores, where there are any."""
+    if not scores.skipped:
+        return None
+    name, reason = next(iter(scores.skipped.items()))
+    return f"{len(scores.skipped)} groups have no score and stay whole, such as {name}: {reason}"
+
+
 def fractions(cost: Cost, whole: Cost) -> dict[str, float]:
     """What is left of params and MACs."""
     return {"params": cost.params / whole.params, "macs": cost.macs / whole.macs}

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from explorer.criteria import Scores
-from explorer.criteria.agreement import disputes, group_correlations, matrix, rank_correlation, weighted_mean
+from explorer.criteria.agreement import disputes, group_correlations, rank_correlation, weighted_mean
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import fetch
+from explorer.evaluation import Live, fetch
 from explorer.methods import steps
-from explorer.methods.agreement import agreement, chosen_units
+from explorer.methods.agreement import agreement, chosen_units, compared
 from explorer.progress import silent
 from explorer.pruning import Plan, mask
 from explorer.runs.spec import Spec
@@ -38,8 +38,8 @@ def test_groups_count_by_their_units_and_those_without_an_order_not_at_all():
     found = group_correlations(first.groups, second.groups)
     assert found == pytest.approx({"small": -1, "large": 1})
     assert weighted_mean(found, {"small": 2, "large": 6, "flat": 3}) == pytest.approx((6 - 2) / 8)
-    assert matrix([first, second])[0][1] == pytest.approx(0.5)
-    assert matrix([scores("a", x=[1, 1]), scores("b", x=[1, 2])])[0][1] is None
+    assert compared([first, second])["overall"][0] == pytest.approx([1, 0.5])
+    assert compared([scores("a", x=[1, 1]), scores("b", x=[1, 2])])["overall"][0] == [None, None]
 
 
 def test_the_greatest_difference_of_rank_comes_first_and_says_who_keeps_the_unit():
@@ -87,7 +87,7 @@ def test_the_effect_is_the_rise_of_the_loss_without_the_unit_and_is_measured_onc
     def fail(*args, **kwargs):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("explorer.methods.agreement.Live", fail)
+    monkeypatch.setattr(Live, "evaluate", fail)
     assert agreement(SPEC, ("l1", "l2", "random"), oracle=True, units=2)["effect"] == effect
 
 
