@@ -1,5 +1,6 @@
 """The criterion that adds up what a channel does to the right answer while the input fades in."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ from torch import Tensor
 
 from explorer.criteria.context import Context
 from explorer.criteria.gauges import Gauge, all_gauges, joined, precise
-from explorer.criteria.members import MEMBERS, host
+from explorer.criteria.members import MEMBERS
 from explorer.criteria.registry import Option, criterion
-from explorer.criteria.traces import slopes, target_outputs, traced
+from explorer.criteria.traces import input_means, slopes, target_outputs, traced
 from explorer.errors import ExplorerError
 
 STEPS = Option("8", ("8", "16", "32", "64"), "steps from an input of zeros to the input")
@@ -37,27 +38,19 @@ def conductance(context: Context, *, steps: str = "8", members: str = "mean") ->
     Raises:
         ExplorerError: the inputs are tokens, between which there are no steps.
     """
-    totals: dict[Gauge, Tensor] = {}
-    gauges, count = all_gauges(context), 0
-    for images, labels in context.batches() if gauges else ():
-        if not images.is_floating_point():
-            raise ExplorerError("conductance fades its inputs in, which tokens can't be: use lrp or taylor")
+    gauges = all_gauges(context)
 
-        def work(size: int, images: Tensor = images, labels: Any = labels) -> dict[Gauge, Tensor]:
-            found: dict[Gauge, Tensor] = {}
-            for inputs, targets in context.chunks(size, images, labels):
-                for gauge, parts in conducted(context, gauges, inputs, targets, int(steps)).items():
-                    found[gauge] = found.get(gauge, 0) + precise(parts.abs()).sum(0)
-            return found
+    def sizes(inputs: Tensor, labels: Any) -> Iterator[tuple[Gauge, Tensor]]:
+        for gauge, parts in conducted(context, gauges, inputs, labels, int(steps)).items():
+            yield gauge, precise(parts.abs()).sum(0)
 
-        for place, values in context.batch.retry(work).items():
-            totals[place] = totals.get(place, 0) + values
-        count += len(images)
-    return joined(context, {gauge: host(values) / count for gauge, values in totals.items()}, members)
+    return joined(context, input_means(context, gauges, sizes), members)
 
 
 def conducted(context: Context, gauges: set[Gauge], inputs: Tensor, labels: Any, steps: int) -> dict[Gauge, Tensor]:
     """The conductance of every channel for every input: (inputs, channels)."""
+    if not inputs.is_floating_point():
+        raise ExplorerError("conductance fades its inputs in, which tokens can't be: use lrp or taylor")
     found: dict[Gauge, Tensor] = {}
     before: dict[Gauge, list[tuple[Tensor, Tensor]]] = {}
     for step in range(steps + 1):

@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation.batches import collate, to_device
 from explorer.evaluation.losses import model_loss
 from explorer.progress import Report, part
-from explorer.structure.types import Structure
+from explorer.structure.types import Group, Structure
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,13 @@ class Context:
     batch: BatchSize
     seed: int
     report: Report
+
+    def groups(self) -> Iterator[tuple[str, Group]]:
+        """All groups by name, for criteria that look at one after the other."""
+        groups = self.structure.groups
+        for done, (name, group) in enumerate(groups.items()):
+            self.report(done / len(groups), f"scoring {name}")
+            yield name, group
 
     def batches(self, start: float = 0.0, stop: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches of (images, labels) in the data's order, on the CPU, of sizes that differ by one at most.

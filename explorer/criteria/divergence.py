@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from explorer.criteria.context import Context, calibration_slice
+from explorer.criteria.context import Context
 from explorer.criteria.flow import measure
 from explorer.criteria.gauges import UNSEEN, Inputs, Sums, all_gauges, observe, places
 from explorer.criteria.gauges import Gauge as Place
-from explorer.criteria.members import MEMBERS, Part, combine, host, norms, unit_means
+from explorer.criteria.members import MEMBERS, Part, combine, host, norms, owned, tensor_sums, unit_means
 from explorer.criteria.registry import criterion
-from explorer.criteria.scoring import borrowed
-from explorer.device import BatchSize
+from explorer.criteria.scoring import opened
 from explorer.errors import unknown
 from explorer.progress import Report, part, silent
 from explorer.structure import Structure, mask_module
@@ -84,9 +83,7 @@ def _head_part(group: Group, member: Member, seen: Sums, tensors: Mapping[str, T
 def _unit_norms(activation: Tensor, member: Member, units: int) -> Tensor:
     """The sum over inputs of every unit's Frobenius norm; the activation is (batch, channels, …)."""
     squares = activation.square().flatten(2).sum(2) if activation.ndim > 2 else activation.square()
-    owned = torch.from_numpy(np.flatnonzero(member.units >= 0)).to(squares.device)
-    unit = torch.from_numpy(member.units.astype(np.int64)).to(squares.device)[owned]
-    return squares.new_zeros(len(squares), units).index_add_(1, unit, squares[:, owned]).sqrt().sum(0)
+    return tensor_sums(squares, member, units).sqrt().sum(0)
 
 
 def _projection_norms(group: Group, reader: Member, tensors: Mapping[str, Tensor]) -> np.ndarray:
@@ -98,7 +95,7 @@ def _projection_norms(group: Group, reader: Member, tensors: Mapping[str, Tensor
     makers = [member for member in group.of_role("producer") if tensors[member.tensor].ndim == 2]
     nearness = [_nearness(reader.tensor, member.tensor) for member in makers]
     own = [member for member, near in zip(makers, nearness, strict=True) if near == max(nearness)]
-    squares = [_by_unit(host(norms(tensors[m.tensor], m.axis)) ** 2, m, group.units) for m in own]
+    squares = [host(norms(tensors[m.tensor], m.axis))[owned(m)] ** 2 for m in own]
     if len(squares) != 3:
         rows, values = np.concatenate(squares, axis=1), int((reader.units >= 0).sum()) // group.units
         inner = (rows.shape[1] - values) // 2
@@ -110,13 +107,6 @@ def _nearness(one: str, other: str) -> int:
     """How many modules two tensors are both in."""
     pairs = zip(one.split("."), other.split("."), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _by_unit(values: np.ndarray, member: Member, units: int) -> np.ndarray:
-    """Values (rows,) as (units, rows of a unit), in their order."""
-    owned = np.flatnonzero(member.units >= 0)
-    order = np.argsort(member.units[owned], kind="stable")
-    return values[owned[order]].reshape(units, -1)
 
 
 def block_divergence(
@@ -143,9 +133,9 @@ def block_divergence(
     """
     if by not in BLOCK_ORDERS:
         raise unknown("order of blocks", by, BLOCK_ORDERS)
-    data = calibration_slice(data, samples, seed)
-    with borrowed(module, device):
-        context = Context(module, structure, data, device, BatchSize(batch_size), seed, report)
+    with opened(
+        module, structure, data, device, batch_size=batch_size, samples=samples, seed=seed, report=report
+    ) as context:
         return _relative_changes(context) if by == "divergence" else _loss_changes(context)
 
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
-from explorer.criteria.absolute import ones, total
+from explorer.criteria.absolute import ones, reads_tokens, total
 from explorer.criteria.context import Context, calibration_slice
 from explorer.criteria.gradients import requiring
 from explorer.criteria.registry import Criterion
-from explorer.criteria.scoring import borrowed, usable
-from explorer.device import BatchSize, choose_device
+from explorer.criteria.scoring import opened, usable
+from explorer.device import choose_device
 from explorer.evaluation.latency import synchronise
 from explorer.progress import Report, silent
 from explorer.structure.types import Structure
@@ -32,8 +32,8 @@ def estimate(
 ) -> float:
     """Seconds that the network's passes will take, from one batch timed forwards, and backwards where that is needed.
 
-    The criterion's own arithmetic is not in it, so that criteria which run no network get 0. The module comes back as
-    it was.
+    The criterion's own arithmetic is not in it, so that criteria which run no network get 0; so do those that need an
+    input of ones where the network reads tokens. The module comes back as it was.
 
     Raises:
         ExplorerError: the criterion needs data and there is none, or the device is not present.
@@ -49,8 +49,9 @@ def estimate(
         batch, batches = Subset(data, range(size)), len(data) / size
     else:
         device, size, batch, batches = next(module.parameters()).device, 1, None, 1.0
-    with borrowed(module, device):
-        context = Context(module, structure, batch, device, BatchSize(size), 0, report)
+    with opened(module, structure, batch, device, batch_size=size, report=report) as context:
+        if batch is None and reads_tokens(context):
+            return 0.0
         ahead, back = _seconds(context, backwards=criterion.backwards > 0)
     return batches * (forwards * ahead + criterion.backwards * back)
 

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from explorer.criteria.connections import by_producer
 from explorer.criteria.context import Context
+from explorer.criteria.gauges import add
 from explorer.criteria.gradients import producer_weights
 from explorer.criteria.members import MEMBERS
 from explorer.criteria.products import Product, parameter_names, product
@@ -45,17 +46,12 @@ def obd(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | st
         def work(size: int, inputs: Tensor = inputs, labels: Any = labels) -> dict[str, Tensor]:
             found: dict[str, Tensor] = {}
             for chunk, targets in context.sample_chunks(size, inputs, labels):
-                _add(found, _squared_gradients(context, weights, chunk, targets))
+                add(found, _squared_gradients(context, weights, chunk, targets))
             return found
 
-        _add(squares, context.batch.retry(work))
+        add(squares, context.batch.retry(work))
     scale = 0.5 / max(1, len(context.data or ()))
     return by_producer(context, {n: weights[n].detach().square() * h * scale for n, h in squares.items()}, members)
-
-
-def _add(totals: dict[str, Tensor], more: dict[str, Tensor]) -> None:
-    for name, tensor in more.items():
-        totals[name] = totals[name] + tensor if name in totals else tensor
 
 
 class _Recorder(TorchFunctionMode):

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from explorer.criteria.context import Context
 from explorer.criteria.gauges import Gauge, Inputs, Sums, observe, precise
-from explorer.criteria.members import MEMBERS, Part, combine, host
-from explorer.criteria.readers import UNREAD, by_gauge, oriented, owned, sample
+from explorer.criteria.members import MEMBERS, Part, combine, host, owned
+from explorer.criteria.readers import UNREAD, by_gauge, oriented, sample
 from explorer.criteria.registry import criterion
 from explorer.structure.types import Member
 

@@ -12,7 +12,6 @@ from explorer.criteria.context import Context
 from explorer.criteria.products import parameter_names, product
 from explorer.structure.types import Group, Member
 
-UNSEEN = "no layer shows its activations when the model runs"
 _ALIASES = {"relu6": "hardtanh"}  # what PyTorch's module calls
 
 

@@ -127,7 +127,7 @@ def observe(
             found: dict[Gauge, Sums] = {}
 
             def see(gauge: Gauge, activation: Tensor) -> None:
-                _add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
+                add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
 
             with torch.no_grad(), watch.open(see):
                 start = 0
@@ -139,12 +139,13 @@ def observe(
             return found
 
         for place, sums in context.batch.retry(work).items():
-            _add(totals.setdefault(place, {}), sums)
+            add(totals.setdefault(place, {}), sums)
         first += len(images)
     return {place: sums for place, sums in totals.items() if sums}
 
 
-def _add(total: Sums, more: Sums) -> None:
+def add(total: Sums, more: Mapping[Hashable, Tensor | float]) -> None:
+    """Adds to the sums, key by key."""
     for key, value in more.items():
         total[key] = total[key] + value if key in total else value
 

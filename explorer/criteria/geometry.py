@@ -23,8 +23,7 @@ def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     """``Σ_c' ‖W_c − W_c'‖₂`` between the weights of a producer's filters, then `members` over the producers."""
     tensors = context.module.state_dict()
     found: dict[str, np.ndarray | str] = {}
-    for done, (name, group) in enumerate(context.structure.groups.items()):
-        context.report(done / len(context.structure.groups), f"scoring {name}")
+    for name, group in context.groups():
         rows = [unit_rows(tensors[m.tensor], m, group) for m in distinct(group.of_role("producer"))]
         if not rows or any(row is None for row in rows):
             found[name] = UNEVEN if rows else "no layer's weights produce its channels"
@@ -52,8 +51,7 @@ def merging(context: Context) -> dict[str, np.ndarray | str]:
     """
     tensors = context.module.state_dict()
     found: dict[str, np.ndarray | str] = {}
-    for done, (name, group) in enumerate(context.structure.groups.items()):
-        context.report(done / len(context.structure.groups), f"scoring {name}")
+    for name, group in context.groups():
         distances = _distances(group, tensors)
         found[name] = distances if isinstance(distances, str) else leaving_distances(host(distances))
     return found

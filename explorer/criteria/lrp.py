@@ -1,5 +1,6 @@
 """The criterion that follows the right answer's logit back through the network."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,10 @@ from torch import Tensor
 
 from explorer.criteria.context import Context
 from explorer.criteria.gauges import Gauge, all_gauges, joined, over_all, precise
-from explorer.criteria.members import MEMBERS, host
+from explorer.criteria.members import MEMBERS
 from explorer.criteria.registry import Option, criterion
 from explorer.criteria.relevance import Relevance
-from explorer.criteria.traces import slopes, target_outputs, traced
+from explorer.criteria.traces import input_means, slopes, target_outputs, traced
 
 RULE = Option(
     "zplus",
@@ -37,23 +38,13 @@ ALONE = "no relevance reaches it: it only steers what others let pass (a gate, q
 )
 def lrp(context: Context, *, rule: str = "zplus", members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of Σ|R|`` over a channel's positions, R the relevance for the label's logit (`Relevance`)."""
-    totals: dict[Gauge, Tensor] = {}
-    gauges, count = all_gauges(context), 0
-    for images, labels in context.batches() if gauges else ():
+    gauges = all_gauges(context)
 
-        def work(size: int, images: Tensor = images, labels: Any = labels) -> dict[Gauge, Tensor]:
-            found: dict[Gauge, Tensor] = {}
-            for inputs, targets in context.chunks(size, images, labels):
-                for gauge, pairs in relevance(context, gauges, inputs, targets, rule).items():
-                    for seen, slope in pairs:
-                        size_of = precise((seen * slope).abs()).sum(over_all(seen))
-                        found[gauge] = found.get(gauge, 0) + size_of
-            return found
+    def sizes(inputs: Tensor, labels: Any) -> Iterator[tuple[Gauge, Tensor]]:
+        for gauge, pairs in relevance(context, gauges, inputs, labels, rule).items():
+            yield from ((gauge, precise((seen * slope).abs()).sum(over_all(seen))) for seen, slope in pairs)
 
-        for place, values in context.batch.retry(work).items():
-            totals[place] = totals.get(place, 0) + values
-        count += len(images)
-    return joined(context, {gauge: host(values) / count for gauge, values in totals.items()}, members, ALONE)
+    return joined(context, input_means(context, gauges, sizes), members, ALONE)
 
 
 def relevance(

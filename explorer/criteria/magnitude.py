@@ -60,8 +60,7 @@ def group_norm(context: Context, *, power: str = "2", members: str = "mean") -> 
     """
     tensors = context.module.state_dict()
     found: dict[str, np.ndarray | str] = {}
-    for done, (name, group) in enumerate(context.structure.groups.items()):
-        context.report(done / len(context.structure.groups), f"scoring {name}")
+    for name, group in context.groups():
         parts = [_powers(m, tensors, group, int(power)) for m in distinct([m for m in group.members if _counts(m)])]
         found[name] = combine(parts, members) if parts else "no layer's weights hold its channels"
     return found
@@ -79,8 +78,7 @@ def _powers(member: Member, tensors: dict[str, Tensor], group: Group, power: int
 def _producers(context: Context, members: str, before: Callable, after: Callable) -> dict[str, np.ndarray | str]:
     tensors = context.module.state_dict()
     found: dict[str, np.ndarray | str] = {}
-    for done, (name, group) in enumerate(context.structure.groups.items()):
-        context.report(done / len(context.structure.groups), f"scoring {name}")
+    for name, group in context.groups():
         found[name] = _group(group, tensors, members, before, after)
     return found
 

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from explorer.criteria.context import Context
-from explorer.criteria.gates import UNSEEN, Gate, maker_gates, on_axis, reader_gates, sample_slopes
-from explorer.criteria.members import MEMBERS, combine, host, unit_means
+from explorer.criteria.gates import Gate, maker_gates, on_axis, reader_gates, sample_slopes
+from explorer.criteria.gauges import UNSEEN
+from explorer.criteria.members import MEMBERS, combine, host, tensor_sums, unit_means
 from explorer.criteria.registry import Option, criterion
 
 ABSOLUTE = Option(
@@ -100,15 +101,7 @@ def _all(gates: dict) -> list[Gate]:
 
 def _unit_slopes(slopes: dict, pairs: list, units: int) -> torch.Tensor:
     """The sum over gates of every sample's slopes by unit, float64 of shape (samples, units), on the CPU."""
-    total = 0
-    for gate, member in pairs:
-        values = on_axis(slopes[gate].values, member).cpu().double()
-        owners = torch.from_numpy(member.units).long()
-        owned = owners >= 0
-        total = total + torch.zeros(len(values), units, dtype=values.dtype).index_add_(
-            1, owners[owned], values[:, owned]
-        )
-    return total
+    return sum(tensor_sums(on_axis(slopes[gate].values, m).cpu().double(), m, units) for gate, m in pairs)
 
 
 def _saving(context: Context, name: str, per: str) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from explorer.criteria.registry import Option
@@ -48,6 +49,34 @@ def unit_means(values: np.ndarray, member: Member, units: int) -> Part:
     """As `unit_sums`, divided by how many entries the unit owns."""
     totals, holds = unit_sums(values, member, units)
     return Part(totals / np.maximum(unit_sums(np.ones_like(values), member, units).values, 1), holds)
+
+
+def tensor_sums(values: Tensor, member: Member, units: int) -> Tensor:
+    """As the values of `unit_sums`, of every row of a tensor: (rows, entries of the axis) → (rows, units)."""
+    held = np.flatnonzero(member.units >= 0)
+    places, owners = (
+        torch.as_tensor(index, dtype=torch.int64, device=values.device) for index in (held, member.units[held])
+    )
+    return values.new_zeros(len(values), units).index_add_(1, owners, values[:, places])
+
+
+def owned(member: Member) -> np.ndarray:
+    """The entries on the member's axis of every unit it holds: (units held, entries of a unit)."""
+    order = _by_unit(member)
+    return order.reshape(len(np.unique(member.units[order])), -1)
+
+
+def entries(member: Member, units: int) -> np.ndarray | None:
+    """The same of all units, (units, entries of a unit); None where units own different numbers of entries."""
+    order = _by_unit(member)
+    counts = np.bincount(member.units[order], minlength=units)
+    return order.reshape(units, -1) if len(order) and (counts == counts[0]).all() else None
+
+
+def _by_unit(member: Member) -> np.ndarray:
+    """The entries on the member's axis that belong to units, those of the first unit first."""
+    order = np.argsort(member.units, kind="stable")
+    return order[member.units[order] >= 0]
 
 
 def combine(parts: Sequence[Part], how: str) -> np.ndarray | str:

@@ -77,3 +77,8 @@ def names_by_identity(tensors: Iterable[tuple[str, Tensor]]) -> dict[int, list[s
 def parameter_names(module: nn.Module) -> dict[int, list[str]]:
     """See `names_by_identity`."""
     return names_by_identity(module.named_parameters(remove_duplicate=False))
+
+
+def shared_names(module: nn.Module) -> set[str]:
+    """All names of the parameters that have several."""
+    return {name for names in parameter_names(module).values() if len(names) > 1 for name in names}

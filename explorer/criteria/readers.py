@@ -106,11 +106,3 @@ def _windows(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, activation: Tensor) -> Te
     ):
         windows = windows.unfold(axis, dilation * (size - 1) + 1, stride)[..., ::dilation]
     return windows
-
-
-def owned(member: Member) -> np.ndarray:
-    """The entries on the member's axis of every unit it holds: (units held, entries of a unit)."""
-    order = np.argsort(member.units, kind="stable")
-    order = order[member.units[order] >= 0]
-    held = len(np.unique(member.units[order]))
-    return order.reshape(held, -1)

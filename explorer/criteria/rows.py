@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from explorer.criteria.members import entries
 from explorer.structure.types import Group, Member
 
 UNEVEN = "its units own different numbers of a layer's weights, so that they have no distances"
@@ -16,13 +17,11 @@ def distinct(members: list[Member]) -> list[Member]:
 
 def unit_rows(tensor: Tensor, member: Member, group: Group) -> Tensor | None:
     """All weights of a unit as one row, (units, weights of a unit); None where units own different numbers of them."""
-    owners = torch.from_numpy(member.units).long()
-    owned = torch.nonzero(owners >= 0).flatten()
-    counts = torch.bincount(owners[owned], minlength=group.units)
-    if len(counts.unique()) > 1:
+    places = entries(member, group.units)
+    if places is None:
         return None
-    order = owned[torch.argsort(owners[owned], stable=True)]
-    return tensor.detach().movedim(member.axis, 0)[order.to(tensor.device)].reshape(group.units, -1)
+    order = torch.from_numpy(places.ravel()).to(tensor.device)
+    return tensor.detach().movedim(member.axis, 0)[order].reshape(group.units, -1)
 
 
 def squared_distances(rows: Tensor) -> Tensor:

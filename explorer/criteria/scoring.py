@@ -64,13 +64,13 @@ def score(
     if not structure.groups:
         raise ExplorerError("the model has no group that could be cut: inspect it to see what blocks each layer")
     if criterion.needs & {"inputs", "labels"}:
-        data = calibration_slice(data, samples, seed)
         device = choose_device(device) if isinstance(device, str) else device
     else:
         data, device = None, next(module.parameters()).device
     started = time.perf_counter()
-    with borrowed(module, device):
-        context = Context(module, structure, data, device, BatchSize(batch_size), seed, report)
+    with opened(
+        module, structure, data, device, batch_size=batch_size, samples=samples, seed=seed, report=report
+    ) as context:
         found = criterion.function(context, **settings)
     return _sorted_out(criterion, structure, found, time.perf_counter() - started)
 
@@ -102,6 +102,24 @@ def _sorted_out(criterion: Criterion, structure: Structure, found: dict, seconds
                 "infinite values in the model's weights and in the data"
             )
     return Scores(criterion.name, seconds, groups, skipped)
+
+
+@contextmanager
+def opened(
+    module: nn.Module,
+    structure: Structure,
+    data: Dataset | None,
+    device: torch.device,
+    *,
+    batch_size: int = 100,
+    samples: int | None = None,
+    seed: int = 0,
+    report: Report = silent,
+) -> Iterator[Context]:
+    """What a criterion works with: the module, `borrowed`, and a slice of the data, see `calibration_slice`."""
+    chosen = None if data is None else calibration_slice(data, samples, seed)
+    with borrowed(module, device):
+        yield Context(module, structure, chosen, device, BatchSize(batch_size), seed, report)
 
 
 @contextmanager

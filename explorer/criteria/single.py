@@ -9,12 +9,11 @@ from torch.utils.data import Dataset
 
 from explorer.criteria.absolute import TOKENS, reads_tokens
 from explorer.criteria.connections import connection_sensitivity, gradient_flow
-from explorer.criteria.context import Context, calibration_slice
+from explorer.criteria.context import Context
 from explorer.criteria.datafree import flow_shares
 from explorer.criteria.gradients import set_gradients
 from explorer.criteria.registry import CRITERIA
-from explorer.criteria.scoring import borrowed
-from explorer.device import BatchSize
+from explorer.criteria.scoring import opened
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 from explorer.structure import Structure
@@ -78,9 +77,7 @@ def score_weights(
     if criterion not in SINGLE:
         raise ExplorerError(f"criterion {criterion!r} scores channels, not single weights: use {', '.join(SINGLE)}")
     settings = CRITERIA[criterion].settings(options)
-    with borrowed(module, device):
-        chosen = calibration_slice(data, samples, seed)
-        context = Context(module, structure, chosen, device, BatchSize(100), seed, report)
+    with opened(module, structure, data, device, samples=samples, seed=seed, report=report) as context:
         found = SINGLE[criterion](context, weights, settings)
     return {name: scores.detach().cpu() for name, scores in found.items()}
 
@@ -97,7 +94,5 @@ def dense_gradients(
     report: Report = silent,
 ) -> dict[str, Tensor]:
     """``∂L/∂θ`` of the mean loss over a slice of the data, also of weights that are zero, on the CPU."""
-    with borrowed(module, device):
-        chosen = calibration_slice(data, samples, seed)
-        context = Context(module, structure, chosen, device, BatchSize(100), seed, report)
+    with opened(module, structure, data, device, samples=samples, seed=seed, report=report) as context:
         return {name: gradient.cpu() for name, gradient in set_gradients(context, weights).items()}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer.criteria.context import Context
 from explorer.criteria.gauges import Gauge, Inputs, Sums, observe, precise
-from explorer.criteria.members import host
+from explorer.criteria.members import host, tensor_sums
 from explorer.criteria.readers import UNREAD, Reader, by_gauge, draw, sample
 from explorer.criteria.registry import criterion
 
@@ -56,9 +56,7 @@ def contributions(context: Context, reader: Reader, units: int, activation: Tens
     group, output = (torch.as_tensor(part, device=inputs.device) for part in np.divmod(outputs, weights.shape[1]))
     chosen = inputs.gather(2, group[:, :, None, None, None].expand(-1, -1, 1, *inputs.shape[3:]))[:, :, 0]
     channels = precise((chosen * weights[group, output]).sum(-1)).flatten(0, 1)
-    owners = torch.as_tensor(reader.member.units, device=channels.device, dtype=torch.int64)
-    held = owners >= 0
-    return channels.new_zeros(len(channels), units).index_add_(1, owners[held], channels[:, held])
+    return tensor_sums(channels, reader.member, units)
 
 
 def _score(grams: list[np.ndarray]) -> np.ndarray:

@@ -1,14 +1,17 @@
 """Activations with their place in the graph, so that something can be asked for its derivative at them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.criteria.gauges import Gauge
+from explorer.criteria.context import Context
+from explorer.criteria.gauges import Gauge, add
+from explorer.criteria.members import host
 from explorer.errors import ExplorerError
 from explorer.evaluation.losses import IGNORED, check_labels, resized
 
@@ -59,6 +62,27 @@ def slopes(of: Tensor, traces: Traces) -> dict[Gauge, list[tuple[Tensor, Tensor]
             pair = tensor.detach().movedim(gauge.axis, 1), gradient.movedim(gauge.axis, 1)
             found.setdefault(gauge, []).append(pair)
     return found
+
+
+def input_means(
+    context: Context, gauges: Collection[Gauge], of_chunk: Callable[[Tensor, Any], Iterable[tuple[Gauge, Tensor]]]
+) -> dict[Gauge, np.ndarray]:
+    """Means over the calibration set, (channels,), of what `of_chunk` gives for inputs and labels: sums over these.
+
+    A gauge may come several times; what it gives then adds up. One that never comes is missing.
+    """
+    totals: dict[Gauge, Tensor] = {}
+    for images, labels in context.batches() if gauges else ():
+
+        def work(size: int, images: Tensor = images, labels: Any = labels) -> dict[Gauge, Tensor]:
+            found: dict[Gauge, Tensor] = {}
+            for chunk in context.chunks(size, images, labels):
+                for gauge, values in of_chunk(*chunk):
+                    add(found, {gauge: values})
+            return found
+
+        add(totals, context.batch.retry(work))
+    return {gauge: host(values) / len(context.data) for gauge, values in totals.items()}
 
 
 def target_outputs(criterion: str, outputs: Tensor, labels: Any) -> Tensor:

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from explorer.criteria.products import names_by_identity
 from explorer.evaluation.measurement import METADATA
 from explorer.structure import Structure
 from explorer.structure.types import Member, Width
@@ -43,9 +44,7 @@ class SizeModel:
 def size_model(module: nn.Module, structure: Structure) -> SizeModel:
     """The file that `weights` of a cut model fills: all parameters and buffers, shared ones under all their names."""
     owned = module.state_dict(keep_vars=True)
-    names: dict[int, list[str]] = {}
-    for name, tensor in owned.items():
-        names.setdefault(id(tensor), []).append(name)
+    names = names_by_identity(owned.items())
     members: dict[tuple[str, int], list[tuple[str, Member]]] = {}
     for group in structure.groups.values():
         for member in group.members:

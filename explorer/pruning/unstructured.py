@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils import parametrize
 
+from explorer.criteria.products import parameter_names
 from explorer.errors import ExplorerError, unknown
 
 Masks = dict[str, Tensor]  # bool, of the weight's shape: True where it stays
@@ -74,11 +75,6 @@ def drop_lowest(scores: Mapping[str, Tensor], masks: Masks, share: float, scope:
     return result
 
 
-def magnitudes(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``|θ|``"""
-    return {name: weight.detach().abs() for name, weight in weights.items()}
-
-
 def tails(weights: Mapping[str, Tensor], masks: Masks, scope: str = "global") -> dict[str, Tensor]:
     """How far each weight's rank is from the middle, among the signed weights that are left.
 
@@ -137,12 +133,13 @@ def keep_pattern(scores: Mapping[str, Tensor], axes: Mapping[str, int], keep: in
 
 def input_axes(module: nn.Module, names: Iterable[str]) -> dict[str, int]:
     """The axis of each weight over which its layer sums."""
-    layers = {name: module.get_submodule(name.rpartition(".")[0]) for name in names}
-    rows = (_ConvTransposeNd,)
-    return {
-        name: 0 if isinstance(layer, rows) or type(layer).__name__ == "Conv1D" else 1  # of transformers: (in, out)
-        for name, layer in layers.items()
-    }
+    return {name: input_axis(module.get_submodule(name.rpartition(".")[0])) for name in names}
+
+
+def input_axis(layer: nn.Module) -> int:
+    """The axis of a layer's weight over which it sums."""
+    rows = isinstance(layer, _ConvTransposeNd) or type(layer).__name__ == "Conv1D"  # of transformers: (in, out)
+    return 0 if rows else 1
 
 
 class Masked(nn.Module):
@@ -175,9 +172,8 @@ class Holding:
         These are the weights with ``p = 1 − |θ| / max|θ|`` at or above the (1 − share) quantile of p over the weights
         that are not pruned (DG2PF, eqs. 2 and 3); equal ones are left out together.
         """
-        pools = [list(self._parts)] if scope == "global" else [[name] for name in self._parts]
         with torch.no_grad():
-            for names in pools:
+            for names in _pools(self._parts, scope):
                 parts = [self._parts[name] for name in names]
                 sizes = [getattr(layer.parametrizations, name).original.abs() for layer, name, _ in parts]
                 left = torch.cat([size[held.mask] for size, (_, _, held) in zip(sizes, parts, strict=True)])
@@ -198,10 +194,7 @@ def held(module: nn.Module, masks: Mapping[str, Tensor]) -> Iterator[Holding]:
 
     Tied weights share a mask.
     """
-    names: dict[int, list[str]] = {}
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), []).append(name)
-    owned = dict(module.named_parameters())
+    names, owned = parameter_names(module), dict(module.named_parameters())
     places, parts = [], {}
     try:
         for name, mask in masks.items():
@@ -254,8 +247,8 @@ def _told(name: str, weight: Tensor, before: Tensor, after: Tensor) -> dict[str,
     }
 
 
-def _pools(masks: Masks, scope: str) -> list[list[str]]:
-    return [list(masks)] if scope == "global" else [[name] for name in masks]
+def _pools(names: Iterable[str], scope: str) -> list[list[str]]:
+    return [list(names)] if scope == "global" else [[name] for name in names]
 
 
 def _joined(tensors: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:

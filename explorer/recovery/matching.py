@@ -15,11 +15,12 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
 from explorer.criteria.gauges import precise
-from explorer.criteria.products import parameter_names
+from explorer.criteria.products import shared_names
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
+from explorer.pruning.unstructured import input_axis
 from explorer.recovery.batchnorm import even_batches
 from explorer.recovery.origin import NOTHING_LEFT, Origin, along, norms_behind, on, origin_of, restoring
 from explorer.recovery.registry import History, recovery
@@ -106,8 +107,7 @@ def _places(module: nn.Module, origin: Origin) -> tuple[list[Place], list[str]]:
     """The places, and the layers that lost inputs and have none."""
     gone, read = origin.leaving(), origin.leaving("consumer")
     norms = norms_behind(origin.left, origin.module)
-    shared = {name for names in parameter_names(module).values() if len(names) > 1 for name in names}
-    found, unmatched = [], []
+    shared, found, unmatched = shared_names(module), [], []
     for name, layer in module.named_modules():
         weight = f"{name}.weight"
         if isinstance(layer, _BatchNorm) and layer.track_running_stats:
@@ -129,8 +129,8 @@ def _biased(layer: nn.Module) -> bool:
 
 
 def _outputs(layer: nn.Module) -> int:
-    """The axis of a layer's weight on which its outputs lie."""
-    return 1 if type(layer).__name__ == "Conv1D" else 0  # of transformers: (in, out)
+    """The axis of a layer's weight on which its outputs lie: of the first two the other one."""
+    return 1 - input_axis(layer)
 
 
 def _stays(origin: Origin, gone: dict[str, dict[int, np.ndarray]], tensor: str, axis: int) -> np.ndarray:

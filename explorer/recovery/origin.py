@@ -103,14 +103,6 @@ def norms_behind(structure: Structure, module: nn.Module) -> dict[str, str]:
     return found
 
 
-def entries(member: Member, units: int) -> np.ndarray | None:
-    """The places on the member's axis of every unit: (units, places each); None where units have unequally many."""
-    order = np.argsort(member.units, kind="stable")
-    order = order[member.units[order] >= 0]
-    counts = np.bincount(member.units[order], minlength=units)
-    return order.reshape(units, -1) if len(order) and (counts == counts[0]).all() else None
-
-
 def once(twin: nn.Module, members: list[Member]) -> Iterator[tuple[Tensor, Member]]:
     """The members with their tensors, every axis of a tensor once, under whichever name."""
     tensors, seen = twin.state_dict(keep_vars=True), set()

@@ -15,7 +15,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
 from explorer.criteria.gauges import precise
-from explorer.criteria.products import parameter_names
+from explorer.criteria.products import shared_names
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
@@ -116,8 +116,7 @@ class Reading:
 
 def _readings(module: nn.Module, origin: Origin) -> list[Reading]:
     """The layers that lost inputs and can be solved."""
-    shared = {name for names in parameter_names(module).values() if len(names) > 1 for name in names}
-    found = []
+    shared, found = shared_names(module), []
     for tensor, axes in origin.leaving("consumer").items():
         name, _, own = tensor.rpartition(".")
         layer = module.get_submodule(name)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvTransposeNd
 
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
+from explorer.pruning.unstructured import input_axis
 from explorer.recovery.finetuning import finetune
 from explorer.recovery.registry import History, recovery
 from explorer.sources import build
@@ -72,5 +72,4 @@ def _inputs(layer: nn.Module, name: str, parameter: torch.Tensor) -> int:
     """How many channels a weight sums over; 1 for what is added, multiplied or looked up."""
     if parameter.ndim < 2 or not name.endswith("weight") or isinstance(layer, nn.Embedding | nn.EmbeddingBag):
         return 1
-    from_rows = isinstance(layer, _ConvTransposeNd) or type(layer).__name__ == "Conv1D"  # of transformers: (in, out)
-    return parameter.shape[0 if from_rows else 1]
+    return parameter.shape[input_axis(layer)]

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from explorer.structure.ledger import Span
-from explorer.structure.rules import ACTIVATIONS
+from explorer.structure.rules import ACTIVATIONS, operator_name
 from explorer.structure.types import Group, Structure, inside, outermost
 
 # What a value is to a module that is running: computed from its first input; that input itself; the input plus
@@ -74,8 +74,7 @@ class Shortcuts:
         outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         if not outputs or not met:
             return
-        name = func.overloadpacket.__name__
-        name = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+        name = operator_name(func)
         found = {number: self._state(name, number, args, kwargs, outputs[0]) for number in met}
         for output in outputs:
             self._states[output] = found

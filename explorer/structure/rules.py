@@ -56,11 +56,15 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def operator_name(func: Any) -> str:
+    """What an operator is called, whether it writes into its input or not."""
+    name = func.overloadpacket.__name__
+    return name[:-1] if name.endswith("_") and not name.endswith("__") else name
+
+
 def apply(tracer: "Tracer", func: Any, args: tuple, kwargs: dict, out: Any) -> None:
     """Carry identities through one operator; one without a rule freezes what reaches it."""
-    name = func.overloadpacket.__name__
-    if name.endswith("_") and not name.endswith("__"):
-        name = name[:-1]
+    name = operator_name(func)
     if name.startswith("_scaled_dot_product"):
         name = "scaled_dot_product_attention"
     if name in HARMLESS:

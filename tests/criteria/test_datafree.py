@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from explorer.criteria import score
+from explorer.criteria import CRITERIA, estimate, score
 from explorer.errors import ExplorerError
 from explorer.structure import analyse
 from tests.criteria.cases import group, member, structure
@@ -150,3 +150,4 @@ def test_networks_that_read_tokens_have_no_input_of_ones():
     for name in ("dfpc", "synflow"):
         with pytest.raises(ExplorerError, match="reads numbered tokens"):
             score(name, net, described)
+        assert estimate(CRITERIA[name], net, described) == 0.0

@@ -16,7 +16,6 @@ from explorer.pruning.unstructured import (
     held,
     input_axes,
     keep_pattern,
-    magnitudes,
     prunable,
     sparsity,
     tails,
@@ -30,6 +29,10 @@ CPU = torch.device("cpu")
 def random_weights(seed: int = 0) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return {"a": torch.randn(7, 11, generator=generator), "b": torch.randn(5, 3, 3, 3, generator=generator)}
+
+
+def magnitudes(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: weight.detach().abs() for name, weight in weights.items()}
 
 
 def gone(masks: dict[str, Tensor]) -> int:
