@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from explorer.criteria import CRITERIA
 from explorer.methods.agreement import CHANCE, LEAST, MOST, UNITS
-from explorer.ui import engine, findings, frame, jobs, multiples, session, words
+from explorer.ui import engine, findings, frame, measured, multiples, session, words
 
 space = session.current()
 DEFAULT = ("flow", "l2", "taylor", "random")
@@ -66,25 +66,8 @@ def request(names: list[str], oracle: bool) -> tuple[str, dict[str, Any]]:
 def offer(names: list[str], *, oracle: bool, label: str, about: str) -> dict[str, Any] | None:
     """The document of a finished comparison; else its button, or how it goes."""
     kind, asked = request(names, oracle)
-    job = jobs.find(space, kind)
-    if job and job.state == "done":
-        return _document(job.result["file"])
-    if job and not job.final:
-        jobs.watch(job)
-        return None
-    if job:
-        jobs.outcome(job)
-    jobs.refusal(kind)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            label,
-            icon=":material/play_arrow:",
-            type="secondary" if oracle else "primary",
-            on_click=jobs.start,
-            args=(space, kind, asked, f"{label}: {space.model}"),
-        )
-        st.caption(about, width="stretch")
-    return None
+    found = measured.offer(space, kind, asked, label, about, ":material/play_arrow:", primary=not oracle)
+    return None if found is None else _document(found["file"])
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

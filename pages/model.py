@@ -92,11 +92,10 @@ def quality_metric(task) -> None:
         with st.spinner("Measuring…"):
             measured = engine.base_quality(workspace.model, workspace.data).to_json()
     else:
-        job = jobs.find(workspace, evaluation)
-        if not job or job.state != "done":
+        measured = jobs.result(workspace, evaluation)
+        if measured is None:
             frame.fact(label, "not measured yet", definition="A large network: measured in the background.")
             return
-        measured = job.result
     found = headline(measured | {"metric": task.metric})
     note = f"{found.samples} test {words.samples(task)}"
     if found.low is not None and found.high is not None:
@@ -105,20 +104,15 @@ def quality_metric(task) -> None:
 
 
 def measure_large() -> None:
-    job = jobs.find(workspace, evaluation)
-    if job and not job.final:
-        jobs.watch(job)
-    elif not job or job.state != "done":
-        if job:
-            jobs.outcome(job)
-        jobs.refusal(evaluation)
-        request = {"kind": "evaluate", "spec": {"model": workspace.model, "data": workspace.data}}
-        st.button(
-            "Measure in the background",
-            icon=":material/play_arrow:",
-            on_click=jobs.start,
-            args=(workspace, evaluation, request, f"Evaluate {workspace.model}"),
-        )
+    if jobs.under_way(workspace, evaluation) or jobs.result(workspace, evaluation) is not None:
+        return
+    request = {"kind": "evaluate", "spec": {"model": workspace.model, "data": workspace.data}}
+    st.button(
+        "Measure in the background",
+        icon=":material/play_arrow:",
+        on_click=jobs.start,
+        args=(workspace, evaluation, request, f"Evaluate {workspace.model}"),
+    )
 
 
 st.title("Make a network smaller, and see what it costs", anchor=False)

@@ -61,8 +61,7 @@ def sparse(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Out
     run = Sparsifying(
         spec, report, memo, Rule(spec.criterion, chosen["scope"], chosen["margins"], pattern), chosen["start"]
     )
-    training = RECOVERIES[spec.recover].needs == "training data"
-    epochs = (EPOCHS if spec.epochs is None else spec.epochs) if training else 0
+    epochs = (EPOCHS if spec.epochs is None else spec.epochs) if RECOVERIES[spec.recover].trains else 0
     wanted = 1 - pattern[0] / pattern[1] if pattern else spec.sparsity
     segments = SCHEDULES[chosen["schedule"]](wanted, epochs, spec.steps, chosen["rewind"])
     how = Training()
@@ -85,5 +84,5 @@ def _check(spec: "Spec", schedule: str, pattern: tuple[int, int] | None) -> None
     if spec.recover not in RECOVERING:
         advice = "; from scratch is --set start=initial" if spec.recover == "scratch" else ""
         raise ExplorerError(f"recovery {spec.recover!r} is for cut channels: use {', '.join(RECOVERING)}{advice}")
-    if RECOVERIES[spec.recover].needs != "training data" and schedule != "one-shot":
+    if schedule != "one-shot" and not RECOVERIES[spec.recover].trains:
         raise ExplorerError(f"schedule {schedule!r} trains between its steps: use --recover finetune, or one-shot")

@@ -65,6 +65,11 @@ class Recovery:
     cost: str
     unfit: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def trains(self) -> bool:
+        """Whether it trains the network, in epochs, and not only looks at what flows through it."""
+        return self.needs == "training data"
+
 
 RECOVERIES: dict[str, Recovery] = {}
 

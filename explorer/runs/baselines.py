@@ -7,7 +7,6 @@ from typing import Any
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.runs.spec import Spec
 
-TRAINING = "training data"
 SCRATCH = "scratch"  # the recovery that trains a cut network from fresh weights
 
 
@@ -54,7 +53,7 @@ def baselines(spec: Spec, result: Mapping[str, Any]) -> dict[str, Spec]:
     else:  # whole blocks left too, which no widths stand for
         random = replace(spec, **common, keep=kept, ratios={})
     found = {"random": random}
-    if SCRATCH in RECOVERIES and epochs:
+    if epochs:
         found["scratch"] = replace(spec, **common, allocate="uniform", keep=kept, ratios={}, recover=SCRATCH)
     return found
 
@@ -64,7 +63,7 @@ def effort(spec: Spec, result: Mapping[str, Any]) -> int:
 
     A step's early end is not in the result, so steps count in full, which favours the baselines.
     """
-    if RECOVERIES[spec.recover].needs != TRAINING:
+    if not RECOVERIES[spec.recover].trains:
         return 0
     if result.get("steps"):
         return len(result["steps"]) * (spec.epochs or EPOCHS)

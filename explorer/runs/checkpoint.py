@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from explorer.errors import ExplorerError, ResourceError
 from explorer.methods.stages import Record
-from explorer.runs.files import steps_in, write_json
+from explorer.runs.files import PARTIAL, steps_in, write_json
 from explorer.runs.spec import Spec
 from explorer.strict_json import dumps
 
@@ -113,7 +113,7 @@ class Checkpoint:
             for path in self.folder.iterdir():
                 if path.name != _LOCK:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-        bundle = glob.escape(self.folder.name.removesuffix(".partial"))
+        bundle = glob.escape(self.folder.name.removesuffix(PARTIAL))
         for unfinished in self.folder.parent.glob(f".{bundle}.{'[0-9a-f]' * 8}.partial"):
             shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -1,7 +1,6 @@
 """The desk takes jobs, queues them per device, and lets one worker process per device do them."""
 
 import atexit
-import os
 import threading
 import time
 import uuid
@@ -13,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from explorer.errors import ExplorerError, unknown
+from explorer.runs.files import default_root
 from explorer.runs.job import FILE, Job
 from explorer.runs.kinds import KINDS
 from explorer.runs.link import Event, Link, connect, lane_of, on_cluster
@@ -77,12 +77,13 @@ class Desk:
 
     @property
     def root(self) -> Path:
-        return Path(self._root or os.environ.get("EXPLORER_RUNS") or "runs").absolute()
+        return Path(self._root or default_root()).absolute()
 
-    def submit(self, request: Spec | dict[str, Any], owner: str = "", title: str = "") -> str:
+    def submit(self, request: Spec | dict[str, Any], owner: str = "", title: str = "", key: str = "") -> str:
         """Queues a job and returns its id.
 
-        `request` is a `Spec` (a prune run) or ``{"kind": ..., "spec": {...}, ...}``, see `explorer.runs.kinds`.
+        `request` is a `Spec` (a prune run) or ``{"kind": ..., "spec": {...}, ...}``, see `explorer.runs.kinds`;
+        `key` is kept with the job, see `Job`.
 
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many jobs waiting, no room for the folder.
@@ -97,7 +98,7 @@ class Desk:
         with self._lock:
             self._recall()
             self._admit(owner)
-            job = self._create(request, owner, title or kind.title, device)
+            job = self._create(request, owner, title or kind.title, device, key)
             self._jobs[job.id] = job
             self._enqueue(job)
             return job.id
@@ -215,10 +216,10 @@ class Desk:
         if waiting >= self._limit:
             raise ExplorerError(f"{waiting} runs are waiting already: cancel one or wait until one has finished")
 
-    def _create(self, request: dict[str, Any], owner: str, title: str, device: str) -> Job:
+    def _create(self, request: dict[str, Any], owner: str, title: str, device: str, key: str) -> Job:
         id = uuid.uuid4().hex[:12]
         directory = self.root / f"{time.strftime('%Y%m%d-%H%M%S')}-{id}"
-        job = Job(id, owner, title, request, device, str(directory))
+        job = Job(id, owner, title, request, device, str(directory), key=key)
         try:
             directory.mkdir(parents=True)
             self._claim(job)

@@ -12,6 +12,8 @@ from typing import Any, TextIO
 from explorer.errors import ExplorerError
 from explorer.strict_json import dumps
 
+PARTIAL = ".partial"  # how a folder of finished steps ends
+
 
 def write_text(path: Path, text: str) -> None:
     """Replaces the file in one step: readers see the old text or the new, never a part."""
@@ -31,9 +33,14 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, dumps(document, indent=1) + "\n")
 
 
+def default_root() -> Path:
+    """The folder of the runs: ``$EXPLORER_RUNS``, else ``runs``."""
+    return Path(os.environ.get("EXPLORER_RUNS") or "runs")
+
+
 def partial(out: Path) -> Path:
     """The folder for the finished steps of the run that will write `out`, beside it."""
-    return out.with_name(f"{out.name}.partial")
+    return out.with_name(out.name + PARTIAL)
 
 
 def steps_in(folder: Path) -> list[str]:

@@ -14,7 +14,6 @@ from explorer.strict_json import dumps
 FILE = "job.json"
 EVENTS = "events.jsonl"
 BUNDLE = "bundle"
-STATES = ("queued", "running", "done", "failed", "cancelled")
 FINAL = ("done", "failed", "cancelled")
 _HISTORY_LIMIT = 2000
 
@@ -25,8 +24,9 @@ class Job:
 
     `points` holds the steps of a gradual method, each once: ``{time, fraction, message, step, **metrics}``; `history`
     every other report that carried metrics: ``{time, fraction, message, **metrics}``. `result` is small and JSON; files
-    lie in `directory`. `deaths` counts how often in a row the work ended without a word after `died_after` finished
-    steps; `stopping` says that a person has asked a running job to stop.
+    lie in `directory`. `key` is what a page looks for it by, empty where that is its kind. `deaths` counts how often in
+    a row the work ended without a word after `died_after` finished steps; `stopping` says that a person has asked a
+    running job to stop.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Job:
     stopping: bool = False
     deaths: int = 0
     died_after: int = 0
+    key: str = ""
 
     @property
     def kind(self) -> str:

@@ -78,9 +78,7 @@ def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report
 def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.execute import sensitivity_of
 
-    document = sensitivity_of(spec, request.get("ratios"), report)
-    write_json(folder / "sensitivity.json", document)
-    return {**document, "file": str(folder / "sensitivity.json")}
+    return sensitivity_of(spec, request.get("ratios"), report)
 
 
 def _budget(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.evaluation import METRICS
 from explorer.methods.stages import Memo, Record
 from explorer.progress import Report
-from explorer.runs.lineage import default_root
+from explorer.runs.files import default_root
 from explorer.runs.origin import Origin
 
 if TYPE_CHECKING:

@@ -93,7 +93,6 @@ def boxes_task(
         name: BoxedImages(pixels[index], [boxes[i] for i in index], shape, normalisation)
         for name, index in parts.items()
     }
-    note = f"images stretched from {native[1]}×{native[2]} to {shape[1]}×{shape[2]}" if shape != native else ""
     note = fit_note(native, shape)
     return Task(ref, title, CLASSES, shape, *normalisation, **data, note=note, metric="map", kind="detection")
 

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from explorer.errors import ExplorerError
@@ -41,11 +41,13 @@ def path_of(ref: str) -> Path | None:
     return Path(rest.partition("#")[0]).expanduser()
 
 
-def check_ref(ref: str, roots: Iterable[Path] | None, own: Iterable[Path] = ()) -> str:
+def check_ref(ref: str, roots: Collection[Path] | None) -> str:
     """`ref` itself, if a browser may use it.
 
-    Symbolic links are followed before comparing, so neither ``..`` nor a link leads out of a root. `own`
-    are folders of this workspace (its runs and uploads), which are always allowed.
+    Symbolic links are followed before comparing, so neither ``..`` nor a link leads out of a root.
+
+    Args:
+        roots: the folders that refs may point into, resolved; None where any path may be named.
 
     Raises:
         ExplorerError: the ref names a path outside the roots.
@@ -54,7 +56,7 @@ def check_ref(ref: str, roots: Iterable[Path] | None, own: Iterable[Path] = ()) 
     if named is None or roots is None:
         return ref
     path = named.resolve()
-    if any(path.is_relative_to(root.resolve()) for root in (*roots, *own)):
+    if any(map(path.is_relative_to, roots)):
         return ref
     raise ExplorerError(
         f"{ref.partition(':')[0]}: paths outside the server's open folders are not readable from a browser: "

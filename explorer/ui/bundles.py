@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.export.place import STEPS
-from explorer.runs.job import Job
+from explorer.runs.job import BUNDLE, Job
 
 ONNX_EXAMPLE = """\
 import numpy as np
@@ -26,7 +26,7 @@ logits = load()(torch.{values}(8, {shape}, dtype=torch.{dtype}))
 
 
 def folder(job: Job) -> Path:
-    return Path(job.directory) / "bundle"
+    return Path(job.directory) / BUNDLE
 
 
 def files(bundle: Path) -> dict[str, Path]:

@@ -24,7 +24,6 @@ SEQUENTIAL = (
 BEFORE, AFTER, ACCENT, MUTED = "#87929a", "#d18b3c", "#1d8aa3", "#9aa6ad"
 # Runs beside each other, in the order of their choice.
 RUNS = (ACCENT, AFTER, "#7d64b5", "#57a06d", "#c2607d", "#35789b", "#a3526f", "#87929a")
-REMOVED = (150, 158, 163, 90)
 
 
 @cache

@@ -1,11 +1,10 @@
 """How long a run's training will take, from a forward pass timed here."""
 
 from explorer.methods import METHODS
-from explorer.recovery import EPOCHS
+from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.runs.spec import Spec
 from explorer.sources import Task
 from explorer.ui import engine
-from explorer.ui.settings import trains
 
 FORWARD_AND_BACK = 3  # a training step computes about three forward passes
 
@@ -16,7 +15,7 @@ def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float
     `kept`: the share of the MACs that the board's budget leaves, or None for a method that chooses the units itself:
     its target, of one that cuts in steps on average. A target of something else may leave all of them.
     """
-    if task is None or not trains(spec.recover):
+    if task is None or not RECOVERIES[spec.recover].trains:
         return None
     one = engine.forward_seconds(spec.model)
     if one is None:

@@ -49,8 +49,7 @@ def of_network(table: pd.DataFrame) -> str:
 def of_qualities(frame: pd.DataFrame, metric: Metric) -> str:
     """What the cut took and recovery gave back, in points of the task's metric."""
     base, after = frame.value.iloc[0], frame.value.iloc[-1]
-    distance = metric.difference(abs(after - base)).lstrip("+")
-    end = f"{distance} {'below' if after < base else 'above'} the base model"
+    end = f"{_apart(after, base, metric)} {'below' if after < base else 'above'} the base model"
     if len(frame) < 3:
         return f"The pruned model ends {end}"
     return f"The cut leaves {metric.text(frame.value.iloc[1])}; after recovery it is {metric.text(after)}, {end}"
@@ -72,10 +71,15 @@ def of_course(steps: Sequence[Step], metric: Metric, kind: str) -> str:
 
 def _against(value: float, base: float, metric: Metric) -> str:
     """``97.4%, 2.2 points below the base model``"""
-    difference = metric.difference(abs(value - base))[1:]
     if value == base:
         return f"{metric.text(value)}, as the base model"
-    return f"{metric.text(value)}, {difference} {'below' if value < base else 'above'} the base model"
+    side = "below" if value < base else "above"
+    return f"{metric.text(value)}, {_apart(value, base, metric)} {side} the base model"
+
+
+def _apart(value: float, other: float, metric: Metric) -> str:
+    """``2.2 points``"""
+    return metric.difference(abs(value - other)).removeprefix("+")
 
 
 def of_widths(table: pd.DataFrame) -> str:
@@ -129,7 +133,7 @@ def of_sensitivity(table: pd.DataFrame, base: float, metric: Metric) -> str:
     if worst.value >= base:
         return f"No group costs accuracy when it alone loses {ratio:.0%} of its units"
     little = int((base - near.value <= 0.01).sum())
-    lost = metric.difference(abs(worst.value - base)).lstrip("+")
+    lost = _apart(worst.value, base, metric)
     calm = f"{little} of {len(near)} groups" if metric.share else f"{little} of {len(near)}"
     within = "a point" if metric.share else "0.01"
     return (
@@ -164,8 +168,12 @@ def of_agreement(criteria: Sequence[str], overall: Sequence[Sequence[float | Non
     if not pairs:
         return "No two of these criteria share a group that both rank"
     (low, *least), (high, *most) = min(pairs), max(pairs)
-    said = f"{most[0]} and {most[1]} rank most alike ({high:+.2f})"
-    return (said if len(pairs) == 1 else f"{said}, {least[0]} and {least[1]} least ({low:+.2f})").replace("-", "−")
+    said = f"{most[0]} and {most[1]} rank most alike ({_signed(high)})"
+    return said if len(pairs) == 1 else f"{said}, {least[0]} and {least[1]} least ({_signed(low)})"
+
+
+def _signed(correlation: float) -> str:
+    return f"{correlation:+.2f}".replace("-", "−")
 
 
 def of_effect(titles: Mapping[str, str], overall: Mapping[str, float | None], chance: float) -> str:

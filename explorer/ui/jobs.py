@@ -30,16 +30,22 @@ def find(workspace: Workspace, kind: str) -> Job | None:
         return None
 
 
+def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
+    """What the workspace's latest job of a kind has found; None as long as it has not ended well."""
+    job = find(workspace, kind)
+    return job.result if job and job.state == "done" else None
+
+
 def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
     """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
     try:
-        workspace.remember(kind, DESK.submit(request, owner=workspace.token, title=title))
+        workspace.remember(kind, DESK.submit(request, owner=workspace.token, title=title, key=kind))
     except ExplorerError as error:
         st.session_state[f"refused-{kind}"] = str(error)
 
 
 def refusal(kind: str) -> None:
-    """Shows why the last `start` of this kind was refused, once."""
+    """Shows why the last order to a job of this kind was refused, once."""
     if sentence := st.session_state.pop(f"refused-{kind}", None):
         st.error(sentence, icon=":material/block:")
 
@@ -57,7 +63,20 @@ def _tell(job: Job, order: Callable[[str], None]) -> None:
     try:
         order(job.id)
     except ExplorerError as error:
-        st.session_state[f"refused-{job.kind}"] = str(error)
+        st.session_state[f"refused-{job.key or job.kind}"] = str(error)
+
+
+def under_way(workspace: Workspace, kind: str) -> bool:
+    """Whether the workspace's latest job of a kind waits or runs, which is shown; else how it ended, if not well."""
+    refusal(kind)
+    job = find(workspace, kind)
+    if job is None:
+        return False
+    if job.final:
+        outcome(job)
+    else:
+        watch(job)
+    return not job.final
 
 
 def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:

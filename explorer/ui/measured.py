@@ -5,22 +5,41 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.budget.latency_table import RUNTIMES
 from explorer.methods.latency import CHECKS, FITS, SECONDS
 from explorer.methods.sensitivity import RATIOS
-from explorer.runs.job import Job
 from explorer.sources import Task
 from explorer.ui import engine, jobs, words
+from explorer.ui.board import RUNTIME_NAMES
 from explorer.ui.workspace import Workspace
 
 
 def curves_of(workspace: Workspace) -> dict[str, Any] | None:
     """The sensitivity of this model, data and criterion, once it is measured; see `explorer.methods.sensitivity`."""
-    return _result(jobs.find(workspace, _curves_kind(workspace)))
+    return jobs.result(workspace, _curves_kind(workspace))
 
 
-def staircases_of(workspace: Workspace, runtime: str, batch: int) -> dict[str, Any] | None:
-    """The times of every group by width, once they are measured; see `explorer.methods.latency.latency_of`."""
-    return _result(jobs.find(workspace, _latency_kind(workspace, runtime, batch)))
+def staircases_of(workspace: Workspace) -> dict[str, Any] | None:
+    """The times of every group by width, once they are measured; see `explorer.methods.latency.latency_of`.
+
+    They are of the chosen runtime and batch, from this workspace's job or whatever has timed the model here before.
+    """
+    runtime, batch = runtime_and_batch()
+    return jobs.result(workspace, _latency_kind(workspace, runtime, batch)) or engine.timed(
+        workspace.model, runtime, batch
+    )
+
+
+def runtime_and_batch() -> tuple[str, int]:
+    """What times are of, on all pages of the session."""
+    return st.session_state.get("runtime", RUNTIMES[0]), st.session_state.get("batch", 1)
+
+
+def _choose_runtime() -> None:
+    st.selectbox(
+        "Latency in", RUNTIMES, format_func=RUNTIME_NAMES.get, key="runtime", width=160, persist_state="session"
+    )
+    st.number_input("Batch", 1, 1024, 1, key="batch", width=120, persist_state="session", help="Inputs at a time")
 
 
 def measure_curves(workspace: Workspace, task: Task | None) -> None:
@@ -38,7 +57,7 @@ def measure_curves(workspace: Workspace, task: Task | None) -> None:
     one, groups = engine.forward_seconds(workspace.model), len(engine.opened(workspace.model).structure.groups)
     plans = len(RATIOS) * groups + 1
     long = "" if one is None else f", about {words.duration(one * len(task.validation) * plans)} at most"
-    _offer(
+    offer(
         workspace,
         _curves_kind(workspace),
         {"kind": "sensitivity", "spec": spec},
@@ -50,39 +69,54 @@ def measure_curves(workspace: Workspace, task: Task | None) -> None:
     )
 
 
-def measure_staircases(workspace: Workspace, runtime: str, batch: int) -> None:
-    """Starts the timing of all groups, or shows how it goes."""
+def times(workspace: Workspace, found: Mapping[str, Any] | None) -> None:
+    """The choice of runtime and batch; where nothing is `found` of it, the timing of all groups or how that goes."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _choose_runtime()
+        if found is not None:
+            st.caption("  \n".join(map(words.sentence, found["remarks"])), width="stretch")
+    if found is not None:
+        return
+    runtime, batch = runtime_and_batch()
     spec = {"model": workspace.model, "data": workspace.data, "runtime": runtime, "batch": batch}
     groups = len(engine.opened(workspace.model).structure.groups)
-    _offer(
+    offer(
         workspace,
         _latency_kind(workspace, runtime, batch),
         {"kind": "latency", "spec": spec},
         "Time every group",
-        f"Cuts {groups} groups to several widths each and times the networks in turns, then checks the prediction on "
-        f"{CHECKS} plans that are really cut: about {words.duration(SECONDS * (groups + FITS + CHECKS))}, longer on a "
-        "busy machine. Times are kept for this device.",
+        f"Latency is not timed yet: cuts {groups} groups to several widths each and times the networks in turns, then "
+        f"checks the prediction on {CHECKS} plans that are really cut. About "
+        f"{words.duration(SECONDS * (groups + FITS + CHECKS))}, longer on a busy machine; kept for this device.",
         ":material/timer:",
     )
 
 
-def _offer(workspace: Workspace, kind: str, request: Mapping[str, Any], label: str, about: str, icon: str) -> None:
-    job = jobs.find(workspace, kind)
-    if job and not job.final:
-        jobs.watch(job)
-        return
-    if job and job.state == "done":
-        return
-    if job:
-        jobs.outcome(job)
-    jobs.refusal(kind)
+def offer(
+    workspace: Workspace,
+    kind: str,
+    request: Mapping[str, Any],
+    label: str,
+    about: str,
+    icon: str,
+    *,
+    primary: bool = False,
+) -> dict[str, Any] | None:
+    """What a job has found; as long as there is nothing, draws how it goes or the button that starts it."""
+    if jobs.under_way(workspace, kind):
+        return None
+    if (found := jobs.result(workspace, kind)) is not None:
+        return found
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(label, icon=icon, on_click=jobs.start, args=(workspace, kind, request, f"{label}: {workspace.model}"))
+        st.button(
+            label,
+            icon=icon,
+            type="primary" if primary else "secondary",
+            on_click=jobs.start,
+            args=(workspace, kind, request, f"{label}: {workspace.model}"),
+        )
         st.caption(about, width="stretch")
-
-
-def _result(job: Job | None) -> dict[str, Any] | None:
-    return job.result if job and job.state == "done" else None
+    return None
 
 
 def _curves_kind(workspace: Workspace) -> str:

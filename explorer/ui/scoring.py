@@ -41,16 +41,11 @@ def _from_desk(workspace: Workspace) -> Scores | None:
         "samples": engine.SAMPLES,
     }
     kind = "score " + " ".join(str(part) for part in (*list(spec.values())[:3], sorted(workspace.options.items())))
-    job = jobs.find(workspace, kind)
-    if job and job.state == "done":
-        return engine.read_scores(job.result["file"])
-    title = CRITERIA[workspace.criterion].title
-    if job and not job.final:
-        jobs.watch(job)
+    if jobs.under_way(workspace, kind):
         return None
-    if job:
-        jobs.outcome(job)
-    jobs.refusal(kind)
+    if (found := jobs.result(workspace, kind)) is not None:
+        return engine.read_scores(found["file"])
+    title = CRITERIA[workspace.criterion].title
     with st.container(border=True):
         st.markdown(
             f"**{title}** has to look at {engine.SAMPLES} images, which takes a while with this model. "

@@ -36,7 +36,8 @@ def _returned(token: str | None) -> Workspace | None:
     if not token or not jobs:
         return None
     spec = jobs[0].request["spec"]
-    return WORKSPACES.restore(token, spec["model"], spec["data"], {job.kind: job.id for job in reversed(jobs)})
+    keys = [(job.key or job.kind, job.id) for job in reversed(jobs)]
+    return WORKSPACES.restore(token, spec["model"], spec["data"], keys)
 
 
 def current() -> Workspace:
@@ -83,6 +84,13 @@ def permitted(ref: str, workspace: Workspace) -> str:
     Raises:
         ExplorerError: it names a path that this server does not open to browsers.
     """
+    return opener(workspace)(ref)
+
+
+def opener(workspace: Workspace) -> Callable[[str], str]:
+    """`permitted` for many refs at once: the folders that are open are found once."""
     roots = allowed_roots(st.get_option("server.address"), os.environ.get("EXPLORER_ROOTS"))
-    own = [uploads(workspace), *(Path(job.directory) for job in DESK.jobs(workspace.token))]
-    return check_ref(ref.strip(), roots, own)
+    if roots is not None:
+        own = (uploads(workspace), *(Path(job.directory) for job in DESK.jobs(workspace.token)))
+        roots += [folder.resolve() for folder in own]
+    return lambda ref: check_ref(ref.strip(), roots)

@@ -20,11 +20,6 @@ FREE = "As far as accuracy allows"
 TEACHER_TITLES = {"base": "The base model", "previous": "The step before"}
 STEPS, EPOCHS_PER_STEP, KEEP = 8, 2, 50  # minutes on a laptop for the bundled networks
 ONE_SHOT_RECOVERY = "bn"
-_NEEDS_TRAINING = "training data"
-
-
-def trains(recovery: str) -> bool:
-    return RECOVERIES[recovery].needs == _NEEDS_TRAINING
 
 
 def choose_method() -> Method:
@@ -60,7 +55,7 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     common = {"model": workspace.model, "data": workspace.data, "method": method.name, "samples": engine.SAMPLES}
     recovery = _held(method, "recovery")
     common |= {"recover": recovery, "seed": int(_held(method, "seed"))}
-    common |= {"epochs": int(_held(method, "epochs"))} if trains(recovery) else {}
+    common |= {"epochs": int(_held(method, "epochs"))} if RECOVERIES[recovery].trains else {}
     if method.targeted:
         return Spec(**{**method.defaults, **common}, keep=_target(method), locked=tuple(sorted(workspace.locked)))
     if not method.gradual:
@@ -266,7 +261,8 @@ def _number(
 
 def _epochs(method: Method, label: str, usual: int, recovery: str, width: int | str = "stretch") -> None:
     about = "Passes over the training data. It stops earlier when the validation metric no longer rises."
-    _number(method, "epochs", label, (1, 200, usual, 1), about, width=width, disabled=not trains(recovery))
+    idle = not RECOVERIES[recovery].trains
+    _number(method, "epochs", label, (1, 200, usual, 1), about, width=width, disabled=idle)
 
 
 def _seed(method: Method, width: int | str = "stretch") -> None:

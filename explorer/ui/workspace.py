@@ -4,7 +4,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 Budget = dict[str, float]
@@ -196,13 +196,16 @@ class Workspaces:
     def create(self) -> Workspace:
         return self._keep(Workspace(secrets.token_urlsafe(24)))
 
-    def restore(self, token: str, model: str, data: str, jobs: Mapping[str, str]) -> Workspace | None:
-        """A workspace that was lost with its server, by its latest jobs; None where the token is malformed."""
+    def restore(self, token: str, model: str, data: str, jobs: Iterable[tuple[str, str]]) -> Workspace | None:
+        """A workspace that was lost with its server; None where the token is malformed.
+
+        `jobs`: the kind and the id of each, oldest first, as `Workspace.remember` took them.
+        """
         if not TOKEN.fullmatch(token):
             return None
         workspace = Workspace(token)
         workspace.choose(model, data)
-        for kind, job in jobs.items():
+        for kind, job in jobs:
             workspace.remember(kind, job)
         return self._keep(workspace)
 

@@ -5,7 +5,10 @@ import os
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.ui import access
+from explorer.runs.desk import Desk
+from explorer.runs.job import Job
+from explorer.ui import access, session
+from explorer.ui.workspace import WORKSPACES
 
 
 @pytest.fixture
@@ -45,10 +48,21 @@ def test_a_link_out_of_the_root_is_refused(root):
         access.check_ref(f"folder:{root}/link", [root])
 
 
-def test_nothing_is_open_without_roots_but_ones_own_folders(root):
-    with pytest.raises(ExplorerError):
-        access.check_ref(f"run:{root}", [])
-    assert access.check_ref(f"run:{root}/inner", [], own=[root])
+def test_nothing_is_open_without_roots_but_ones_own_folders(root, monkeypatch):
+    monkeypatch.setenv("EXPLORER_ROOTS", str(root / "none"))
+    runs = root.parent / "runs"  # of a server whose folder is a link
+    runs.symlink_to(root)
+    space = WORKSPACES.create()
+    for folder, owner in (("inner", space.token), ("other", "somebody")):
+        (root / folder).mkdir(exist_ok=True)
+        Job(folder, owner, "Prune", {"kind": "prune"}, "cpu", str(runs / folder), state="done").save()
+    monkeypatch.setattr(session, "DESK", Desk(runs))
+    permitted = session.opener(space)
+    for own in (f"run:{runs}/inner/bundle", f"file:{runs}/uploads/{space.token}/x.pth#demo:vgg-digits"):
+        assert permitted(f" {own} ") == own
+    for closed in (f"run:{runs}/other/bundle", f"run:{runs}", f"run:{runs}/inner/../other"):
+        with pytest.raises(ExplorerError, match="EXPLORER_ROOTS"):
+            permitted(closed)
 
 
 @pytest.mark.parametrize("ref", ["demo:resnet20-digits", "torchvision:resnet18@DEFAULT", "digits", "random"])

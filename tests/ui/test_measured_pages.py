@@ -15,29 +15,23 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
 from explorer.methods.agreement import compared
 from explorer.progress import silent
-from explorer.runs.desk import Desk
 from explorer.runs.job import Job
 from explorer.runs.kinds import KINDS
 from explorer.runs.spec import Spec
-from explorer.ui import compared as runs_compared
-from explorer.ui import engine, findings, jobs, measured, multiples, session
+from explorer.ui import engine, findings, measured, multiples, session
 from explorer.ui.workspace import MODEL, WORKSPACES
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.ui.pages import ROOT, button, desk_of, visited, words_of
 
 
 @pytest.fixture
 def desk(monkeypatch, tmp_path):
     """A desk whose jobs are finished by the test; `asked` are its requests."""
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
-    fresh = Desk(tmp_path)
-    fresh.asked, done = [], {}
-    for module in (jobs, session, runs_compared):
-        monkeypatch.setattr(module, "DESK", fresh)
+    asked, done = [], {}
 
-    def submit(request, owner="", title=""):
+    def submit(request, owner="", title="", key=""):
         KINDS[request["kind"]].check(request)
-        fresh.asked.append(request)
+        asked.append(request)
         return "later"
 
     def job(id):
@@ -50,26 +44,11 @@ def desk(monkeypatch, tmp_path):
         done[id] = Job(id, space.token, "done", request, "cpu", str(tmp_path), state="done", result=result)
         space.remember(kind, id)
 
-    monkeypatch.setattr(fresh, "submit", submit)
-    monkeypatch.setattr(fresh, "job", job)
-    fresh.finish = finish
-    yield fresh
-    fresh.close()
-
-
-def visited(page: str, space) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    test.query_params["w"] = space.token
-    return test.run().switch_page(f"pages/{page}.py").run()
-
-
-def button(test: AppTest, label: str):
-    return next(entry for entry in test.button if entry.label == label)
-
-
-def words_of(test: AppTest) -> str:
-    kinds = (test.markdown, test.caption, test.info, test.warning)
-    return "\n".join(entry.value for kind in kinds for entry in kind)
+    with desk_of(tmp_path, monkeypatch) as fresh:
+        monkeypatch.setattr(fresh, "submit", submit)
+        monkeypatch.setattr(fresh, "job", job)
+        fresh.asked, fresh.finish = asked, finish
+        yield fresh
 
 
 @pytest.fixture
@@ -199,10 +178,16 @@ def test_criteria_are_compared_by_a_job(desk, tmp_path):
     test = visited("criteria", space)
     test.multiselect[0].set_value(["l1", "l2", "random"]).run()
     assert not test.exception
-    assert "L1 norm and L2 norm" in words_of(test) or "rank most alike" in words_of(test)
+    assert "L2 norm and L1 norm rank most alike" in words_of(test)
     assert not any("andom" in text for text in test.dataframe[1].value["Stays by"])
     test.multiselect[0].set_value(["l1"]).run()
     assert "Choose 2 to 6" in words_of(test)
+
+
+def test_the_minus_of_a_correlation_is_none_of_a_title():
+    titles = ["Batch-norm scale", "L1 norm", "Random"]
+    found = findings.of_agreement(titles, [[1.0, 0.5, -0.25], [0.5, 1.0, None], [-0.25, None, 1.0]])
+    assert found == "L1 norm and Batch-norm scale rank most alike (+0.50), Random and Batch-norm scale least (−0.25)"
 
 
 def test_the_scoreboard_shows_its_rows_and_keeps_published_ones_apart(desk, tmp_path, monkeypatch):
@@ -238,10 +223,15 @@ def test_every_small_panel_has_the_data_of_its_own_group_only():
     points = pd.DataFrame({"group": ["a", "b"], "ratio": 0.5, "removed": 4, "value": [0.9, 0.8]})
     times = pd.DataFrame({"group": ["a", "b"], "width": 8, "ms": [1.0, 2.0], "low": 0.9, "high": 2.1})
     cliffs = pd.DataFrame({"group": ["b"], "to": 8, "ms": 2.0, "change": 0.5, "why": "slower"})
-    for chart in (multiples.curves(points, 0.99, METRICS["top1"]), multiples.staircases(times, cliffs, 1.5)):
-        drawn = chart.to_dict()
-        assert "data" in drawn  # of the facet, which shares it out; a layer with data of its own shows all of it
-        assert not any("data" in layer for layer in drawn["spec"]["layer"])
+    for pictures in (multiples.curves(points, 0.99, METRICS["top1"]), multiples.staircases(times, cliffs, 1.5)):
+        scales = []
+        for name, picture in zip("ab", pictures, strict=True):
+            drawn = picture.to_dict()
+            # Of the facet, which shares it out; a layer with data of its own shows all of it.
+            assert {row["group"] for row in drawn["datasets"][drawn["data"]["name"]]} == {name}
+            assert not any("data" in layer for layer in drawn["spec"]["layer"])
+            scales.append([layer["encoding"]["y"].get("scale") for layer in drawn["spec"]["layer"]])
+        assert scales[0] == scales[1]
 
 
 def test_a_time_that_noise_may_explain_is_no_gain():

@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -14,15 +13,15 @@ from explorer.runs.baselines import baselines
 from explorer.runs.desk import Desk, Place
 from explorer.runs.job import Job
 from explorer.runs.spec import Spec
-from explorer.ui import compared, engine, jobs, session
+from explorer.ui import engine, jobs, session
 from explorer.ui.settings import FREE
 from explorer.ui.share import Shared, link_text
-from explorer.ui.workspace import MODEL, WORKSPACES, Choice
+from explorer.ui.workspace import MODEL, WORKSPACES, Choice, Workspace
 from tests.hugging import BERT, SEGFORMER, save, text_folder
+from tests.ui.pages import ROOT, button, desk_of, visited, words_of
 from tests.ui.test_commandline import parsed
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("model", "flow", "criteria", "budget", "sensitivity", "prune", "compare", "scoreboard", "export")
+PAGES = ("model", "flow", "criteria", "budget", "sensitivity", "prune", "weights", "compare", "scoreboard", "export")
 
 
 @pytest.fixture(autouse=True)
@@ -89,10 +88,6 @@ def test_addresses_differ_from_file_names():
     assert set(entries) == {path.stem for path in (ROOT / "pages").glob("*.py")}
     assert all(stem != url for stem, url in entries.items())
     assert not set(entries) & set(entries.values())
-
-
-def button(test: AppTest, label: str):
-    return next(entry for entry in test.button if entry.label == label)
 
 
 def with_sliders() -> AppTest:
@@ -310,21 +305,8 @@ def run_folder(root, owner, id, *, method="ifap", criterion="flow", created=1.0,
 @pytest.fixture
 def desk(monkeypatch, tmp_path):
     """A desk that reads the folder of this test."""
-    fresh = Desk(tmp_path)
-    for module in (jobs, session, compared):
-        monkeypatch.setattr(module, "DESK", fresh)
-    yield fresh
-    fresh.close()
-
-
-def visited(page: str, token: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    test.query_params["w"] = token
-    return test.run().switch_page(f"pages/{page}.py").run()
-
-
-def words_of(test: AppTest) -> str:
-    return "\n".join(entry.value for kind in (test.markdown, test.caption, test.info) for entry in kind)
+    with desk_of(tmp_path, monkeypatch) as fresh:
+        yield fresh
 
 
 def test_each_method_asks_for_what_it_knows():
@@ -357,7 +339,7 @@ def test_the_command_of_the_page_is_the_run_of_the_page():
 def test_a_finished_run_shows_its_way_step_by_step(desk, tmp_path):
     space = WORKSPACES.create()
     space.remember("prune", run_folder(tmp_path, space.token, "one").id)
-    test = visited("prune", space.token)
+    test = visited("prune", space)
     assert not test.exception
     assert "50.0% of the MACs left" in words_of(test)
     assert "After step 2: 10 of 16 channels" in words_of(test)
@@ -371,7 +353,7 @@ def test_a_cancelled_run_that_kept_steps_can_go_on(desk, tmp_path, monkeypatch):
     monkeypatch.setattr(Job, "finished_steps", property(lambda job: ["step-01"]))
     resumed = []
     monkeypatch.setattr(desk, "resume", resumed.append)
-    test = visited("prune", space.token)
+    test = visited("prune", space)
     assert "1 finished step is kept" in test.warning[0].value
     button(test, "Resume").click().run()
     assert resumed == ["one"]
@@ -381,13 +363,13 @@ def test_the_queue_of_the_server_is_visible(desk, monkeypatch):
     space = WORKSPACES.create()
     places = [Place("cpu", 0, "theirs", 0.5, False, ""), Place("cpu", 1, "theirs", 0.0, False, "")]
     monkeypatch.setattr(desk, "queue", lambda owner: places)
-    test = visited("prune", space.token)
+    test = visited("prune", space)
     test.radio(key="method").set_value("ifap").run()
     assert "1 running, 1 waiting" in words_of(test)
 
 
 def test_without_runs_the_comparison_says_what_it_is_for(desk):
-    test = visited("compare", WORKSPACES.create().token)
+    test = visited("compare", WORKSPACES.create())
     assert not test.exception
     assert "Nothing to compare yet" in test.info[0].value
 
@@ -396,7 +378,7 @@ def test_runs_are_compared_with_numbers_widths_and_channels(desk, tmp_path):
     space = WORKSPACES.create()
     run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
     run_folder(tmp_path, space.token, "four", method="one-shot", criterion="l1", ratios={"conv1": 0.375}, created=2.0)
-    test = visited("compare", space.token)
+    test = visited("compare", space)
     assert not test.exception
     table = test.dataframe[0].value
     assert list(table["MACs kept"]) == ["50.0%", "50.0%"]
@@ -414,8 +396,8 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
     space = WORKSPACES.create()
     job = run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
     asked = []
-    monkeypatch.setattr(desk, "submit", lambda spec, owner, title: asked.append(spec) or "later")
-    test = visited("compare", space.token)
+    monkeypatch.setattr(desk, "submit", lambda spec, owner, title, key: asked.append(spec) or "later")
+    test = visited("compare", space)
     next(entry for entry in test.button if entry.label.startswith("Add the baselines")).click().run()
     wanted = baselines(Spec.from_json(job.request["spec"]), job.result)
     assert asked == list(wanted.values())
@@ -423,7 +405,7 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
     settings = {key: value for key, value in random.to_json().items() if key not in ("model", "data")}
     run_folder(tmp_path, space.token, "three", created=3.0, **{**settings, "locked": ()})
     st.cache_data.clear()
-    test = visited("compare", space.token)
+    test = visited("compare", space)
     assert "Random channels for IFAP" in test.dataframe[0].value["Run"].iloc[0]
     assert not any("random" in name.lower() for name in test.multiselect[0].options)
 
@@ -431,11 +413,11 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
 def test_a_run_opens_on_the_board_and_a_branch_begins_from_it(desk, tmp_path):
     space = WORKSPACES.create()
     job = run_folder(tmp_path, space.token, "one", criterion="l1", data="random")
-    test = visited("compare", space.token)
+    test = visited("compare", space)
     button(test, "Open this run on the board").click().run()
     assert not test.exception
     assert space.budget == {"conv1": 6 / 16}
-    test = visited("compare", space.token)
+    test = visited("compare", space)
     button(test, "Branch from here").click().run()
     assert space.model == f"run:{job.directory}/bundle"
 
@@ -445,9 +427,9 @@ def test_other_peoples_runs_stay_theirs_on_a_shared_server(desk, tmp_path, monke
     mine, theirs = WORKSPACES.create(), WORKSPACES.create()
     run_folder(tmp_path, mine.token, "one")
     run_folder(tmp_path, theirs.token, "other", created=2.0)
-    assert len(visited("compare", mine.token).multiselect[0].options) == 1
+    assert len(visited("compare", mine).multiselect[0].options) == 1
     monkeypatch.delenv("EXPLORER_ROOTS")
-    assert len(visited("compare", mine.token).multiselect[0].options) == 2
+    assert len(visited("compare", mine).multiselect[0].options) == 2
 
 
 def test_a_workspace_that_is_gone_is_replaced_by_a_new_one():
@@ -471,8 +453,25 @@ def test_a_workspace_comes_back_by_its_runs_when_the_server_is_new(tmp_path, mon
     test.query_params["w"] = token
     test.run()
     found = workspace(test)
-    assert (found.token, found.model, found.jobs) == (token, "demo:vgg-digits", {"prune": "abc"})
+    assert (found.token, found.model, found.jobs) == (token, "demo:vgg-digits", {"prune": "abc"})  # kept without a key
     stranger = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     stranger.query_params["w"] = "another-token-that-nobody-has"
     assert workspace(stranger.run()).jobs == {}
     desk.close()
+
+
+def test_a_baseline_is_not_taken_for_the_run_when_the_server_is_new(tmp_path, monkeypatch):
+    def refused(*unused):
+        raise OSError("no workers here")
+
+    monkeypatch.setattr("explorer.runs.desk.connect", refused)
+    monkeypatch.setattr("explorer.ui.workspace.JOBS", 3)
+    space, spec = Workspace("a-token-with-a-baseline"), Spec("demo:vgg-digits", "digits", keep={"macs": 0.5})
+    with desk_of(tmp_path, monkeypatch):
+        for key in ("prune", "sensitivity", "latency", "prune", "baseline random abc", "score"):
+            jobs.start(space, key, spec, key)
+    assert list(space.jobs) == ["prune", "baseline random abc", "score"]
+    with desk_of(tmp_path, monkeypatch):
+        test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        test.query_params["w"] = space.token
+        assert workspace(test.run()).jobs == space.jobs

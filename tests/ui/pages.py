@@ -1,0 +1,39 @@
+"""Pages without a browser: a desk of the test's own, a visit, and what stands there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.runs.desk import Desk
+from explorer.ui import compared, jobs, session
+from explorer.ui.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def desk_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """The desk of the pages, with the runs of a folder."""
+    fresh = Desk(folder)
+    for module in (jobs, session, compared):
+        monkeypatch.setattr(module, "DESK", fresh)
+    yield fresh
+    fresh.close()
+
+
+def visited(page: str, space: Workspace) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params["w"] = space.token
+    return test.run().switch_page(f"pages/{page}.py").run()
+
+
+def button(test: AppTest, label: str):
+    return next(entry for entry in test.button if entry.label == label)
+
+
+def words_of(test: AppTest) -> str:
+    kinds = (test.markdown, test.caption, test.info, test.warning)
+    return "\n".join(entry.value for kind in kinds for entry in kind)
