@@ -2,7 +2,8 @@
 
     python benchmarks/board.py [--json] [--groups 20,60,200] [--moves 60] [--drags 5]
 
-Every group has 300 channels, so 200 groups are 60,000 cells. *Number* is the time from an input event to the moment
+Every group has 300 channels, so 200 groups are 60,000 cells; the *measured* board also has every group's staircase and
+curve and predicts the latency. *Number* is the time from an input event to the moment
 the new cost stands in the page: on the board the next number after every move of the pointer, with sliders the one
 that Python sends after the release, since they send nothing before. *Python* is the time from the release to the cost
 that Python has computed. A ratio is the sliders' number delay over the board's.
@@ -45,6 +46,7 @@ WATCH = """
 
 HANDLES = {
     "board": ".board .row .thumb",
+    "measured": ".board .row .thumb",
     "sliders": "[data-testid=stSlider] [data-rac]:has(> [data-testid=stSliderThumbValue])",
 }
 
@@ -76,7 +78,7 @@ def measure(browser: Browser, way: str, app: App, groups: int, chosen: Any) -> d
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     page.set_default_timeout(120_000)
-    page.goto(f"{app.url}/?many={groups}{'&sliders=1' if way == 'sliders' else ''}")
+    page.goto(f"{app.url}/?many={groups}{'' if way == 'board' else f'&{way}=1'}")
     page.locator(HANDLES[way]).first.wait_for()
     settled(page)
     page.evaluate(WATCH)
@@ -110,8 +112,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), SCRIPT) as app, sync_playwright() as playwright:
         browser = launch(playwright, chromium)
         for groups in map(int, chosen.groups.split(",")):
-            ours, native = (measure(browser, way, app, groups, chosen) for way in HANDLES)
-            rows += [ours, native]
+            found = [measure(browser, way, app, groups, chosen) for way in HANDLES]
+            ours, _, native = found
+            rows += found
             ratios[f"{groups} groups"] = native["number ms"] / ours["number ms"]
         browser.close()
     present(rows, ratios, as_json=chosen.json)

@@ -21,6 +21,14 @@ def folder() -> Path:
     return Path(os.environ.get("EXPLORER_CACHE") or Path.home() / ".cache" / "pruning-explorer")
 
 
+def changed(kind: str) -> int:
+    """A number that differs when an entry of that kind was written."""
+    try:
+        return (folder() / kind).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 class Entry:
     """One JSON object in the cache, found by everything that it depends on."""
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from explorer.budget import Target
+from explorer.budget import LatencyModel, Target
+from explorer.budget.latency_table import LatencyTable
 from explorer.criteria import CRITERIA
-from explorer.methods.sensitivity import sparklines
 from explorer.ui import allotting, engine, frame, measured, session, sharing, words
-from explorer.ui.board import BoardUnavailableError, Commit, board, board_document
+from explorer.ui.board import RUNTIME_NAMES, BoardUnavailableError, Commit, board, board_document
 from explorer.ui.detail import unit
 from explorer.ui.payers import payers
 from explorer.ui.rungs import Ladder
@@ -116,7 +116,7 @@ def history() -> None:
 def shown_target() -> Target | None:
     """The target that the board's counters can mark."""
     kind = st.session_state["quantity"]
-    return Target(kind, st.session_state["keep"] / 100) if kind in ("macs", "params") else None
+    return Target(kind, st.session_state["keep"] / 100) if kind != "size" else None
 
 
 def controls() -> None:
@@ -133,7 +133,8 @@ def controls() -> None:
                     workspace.locked,
                     session.revision(workspace),
                     flows=flows_for(workspace),
-                    curves=None if curves is None else sparklines(curves),
+                    curves=curves,
+                    latency=latency,
                     target=shown_target(),
                     shares=dict(zip(table.name, table.macs, strict=True)),
                 ),
@@ -151,9 +152,27 @@ def controls() -> None:
     if native:
         st.markdown(
             f"**{words.count(now.macs)} MACs** of {words.count(whole.macs)}, **{words.count(now.params)} parameters** "
-            f"of {words.count(whole.params)}"
+            f"of {words.count(whole.params)}" + predicted()
         )
         sliders(workspace, structure, scores, plan, table)
+
+
+def predicted() -> str:
+    """The latency of the plan, as the board's counter has it."""
+    if latency is None:
+        return ""
+    table = LatencyTable.of(latency)
+    ms = LatencyModel(table, structure)(plan.kept(structure))
+    return f", predicted **{ms:.3g} ms** of {table.base_ms:.3g} ms in {RUNTIME_NAMES[table.runtime]}"
+
+
+def measurements() -> None:
+    """What the rows can show besides scores: offered where it is not measured, and where to see it large."""
+    if curves is None:
+        measured.measure_curves(workspace, task)
+    measured.times(workspace, latency)
+    if curves or latency:
+        frame.onward("pages/sensitivity.py", "Sensitivity", "The small charts of the rows, large")
 
 
 frame.heading("Budget", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
@@ -167,7 +186,7 @@ if scores is None:
     st.stop()
 task = frame.task_or_word(workspace, found)
 allotting.take_result(workspace)
-curves = measured.curves_of(workspace)
+curves, latency = measured.curves_of(workspace), measured.staircases_of(workspace)
 plan = engine.plan_of(workspace.model, scores, workspace.budget)
 whole, now = structure.cost(), structure.cost(plan.kept(structure))
 
@@ -175,10 +194,7 @@ ladder = Ladder(workspace, task)
 presets()
 controls()
 allotting.account(workspace, structure)
-if curves is None:
-    measured.measure_curves(workspace, task)
-else:
-    frame.onward("pages/sensitivity.py", "Sensitivity", "The curves beside the rows, large")
+measurements()
 left, right = st.columns(2, gap="medium")
 frame.onward("pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
 if inspected := st.session_state.pop("inspect", None):

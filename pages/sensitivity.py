@@ -1,15 +1,25 @@
 """Sensitivity: what accuracy and what time depend on the width of each group alone."""
 
+from collections.abc import Sequence
+
+import altair as alt
 import pandas as pd
 import streamlit as st
 
-from explorer.budget.latency_table import RUNTIMES
 from explorer.criteria import CRITERIA
 from explorer.evaluation import METRICS
 from explorer.ui import findings, frame, measured, multiples, session, words
 
 workspace = session.current()
 VIEWS = ("Accuracy by what a group loses", "Time by a group's width")
+
+
+def panels(finding: str, pictures: Sequence[alt.FacetChart], what: str) -> None:
+    """Pictures side by side as far as there is room, below the sentence that says what they show."""
+    st.markdown(f"**{finding}**")
+    with st.grid(multiples.COLUMNS, min_column_width=multiples.WIDTH + 45):
+        for picture in pictures:
+            st.altair_chart(picture, alt=f"{what}. {finding}.")
 
 
 def accuracy() -> None:
@@ -30,7 +40,7 @@ def accuracy() -> None:
     ]
     table = pd.DataFrame(rows)
     what = f"Validation {metric.short} by the share of each group that leaves, a panel per group"
-    frame.chart(findings.of_sensitivity(table, base, metric), multiples.curves(table, base, metric), what)
+    panels(findings.of_sensitivity(table, base, metric), multiples.curves(table, base, metric), what)
     st.caption(
         f"Validation {metric.short} on {found['samples']} {words.samples(task) if task else 'samples'}, from none to "
         f"90% of a group's units. The dashed line is the whole network, {metric.text(base)}."
@@ -42,13 +52,10 @@ def accuracy() -> None:
 
 def time() -> None:
     """A panel per group: milliseconds of the whole network by the group's width."""
-    with st.container(horizontal=True):
-        runtime = st.selectbox("Runtime", RUNTIMES, key="runtime", width=160, persist_state="session")
-        batch = st.number_input("Batch", 1, 1024, 1, key="batch", width=120, persist_state="session")
-    found = measured.staircases_of(workspace, runtime, batch)
+    found = measured.staircases_of(workspace)
     st.caption("The whole network is timed with one group cut to several widths, the others whole, on this device.")
+    measured.times(workspace, found)
     if found is None:
-        measured.measure_staircases(workspace, runtime, batch)
         return
     points = [{"group": name, **point} for name, each in found["groups"].items() for point in each["points"]]
     at = {(row["group"], row["width"]): row["ms"] for row in points}
@@ -59,7 +66,7 @@ def time() -> None:
     ]
     marked = pd.DataFrame(cliffs, columns=["group", "to", "ms", "change", "why"])
     drawing = multiples.staircases(pd.DataFrame(points), marked, found["base_ms"])
-    frame.chart(findings.of_staircases(found), drawing, "Latency by width, a panel per group")
+    panels(findings.of_staircases(found), drawing, "Latency by width, a panel per group")
     st.caption(
         "Milliseconds of one batch by the channels of a group. The dashed line is the whole network, "
         f"{found['base_ms']:.3g} ms on {found['device']}. Diamonds mark cliffs, where fewer channels are slower or the "
@@ -70,8 +77,6 @@ def time() -> None:
             f"Predictions of whole plans from this table are off by {found['error']:.1%} in the middle, on "
             f"{len(found['checks'])} plans that were really cut and timed."
         )
-    for remark in found["remarks"]:
-        st.info(words.sentence(remark), icon=":material/timer:")
 
 
 frame.heading("Sensitivity", "What each group alone does to accuracy and to time.", workspace)

@@ -2,21 +2,30 @@
 
 import { palette } from "./colours.js";
 import { Drag, press, typed } from "./hand.js";
+import { brief, chartFacts } from "./measured.js";
 import { Painter } from "./paint.js";
 import { Counters, Foot, Tip, make, unitFacts } from "./parts.js";
 import { Row } from "./row.js";
 import { Rows } from "./rows.js";
 import { Tools } from "./tools.js";
-import { layOut, look, rowAt, unitAt } from "./view.js";
+import { chartAt, layOut, look, rowAt, unitAt } from "./view.js";
 
 const SETTLED = 250; // milliseconds after the last key until it counts as done
 const HEADINGS = {
-  network: ["Network", "Thickness: channels, or the flow where it is measured. Grey: what leaves."],
-  name: ["Group", ""],
-  stays: ["Stays", "Units that stay. Click a number to type another, such as 24 or 75%."],
-  share: ["MACs", "Share of the whole model's MACs that removing all of it would save"],
-  strip: ["Units, lowest score first", ""],
-  curve: ["Sensitivity", "The metric when this group alone is cut"],
+  network: [["Network"], "Thickness: channels, or the flow where it is measured. Grey: what leaves."],
+  name: [["Group"], ""],
+  stays: [["Stays"], "Units that stay. Click a number to type another, such as 24 or 75%."],
+  share: [["MACs"], "Share of the whole model's MACs that removing all of it would save"],
+  strip: [["Units, lowest score first"], ""],
+  curve: [
+    ["Sensitivity"],
+    "The metric when this group alone loses units: none at the left, all at the right. Dot: as set here.",
+  ],
+  time: [
+    [["i.full"], "Latency", ["i.dashed"], "MACs"],
+    "Of the whole network when this group alone loses units: none at the left, all at the right, one scale for all " +
+      "rows. Dot: as set here. Diamonds: cliffs, where fewer channels are slower or the time falls at once.",
+  ],
 };
 
 // Boards by key with what `feed.js` has brought for them.
@@ -72,8 +81,9 @@ class Board {
     const other = fixed.id !== this.id;
     if (other) this.open(fixed);
     if (other || state.revision !== this.revision) this.adopt(state);
-    this.counters.begin(this.rows.whole, state.target);
-    this.root.style.maxHeight = `${fixed.height}px`;
+    this.counters.begin(this.rows.whole, this.rows.latency, state.target);
+    this.root.classList.toggle("measured", this.rows.groups.some(({ curve, times }) => curve || times));
+    this.height = fixed.height;
     this.recolour();
     this.arrange();
     this.changed();
@@ -277,10 +287,18 @@ class Board {
     const row = rowAt(this.view, y);
     this.point(row);
     const group = row === null || event.pointerType === "touch" ? null : this.rows.groups[row];
-    const place = group?.scores ? unitAt(this.view, row, group.units, x, y) : null;
-    if (place === null) return this.tip.hide();
+    const facts = group && this.facts(group, row, x, y);
+    if (!facts) return this.tip.hide();
     const root = this.root.getBoundingClientRect();
-    this.tip.show(event.clientX - root.left, event.clientY - root.top, ...unitFacts(this.rows, row, place));
+    this.tip.show(event.clientX - root.left, event.clientY - root.top, ...facts);
+  }
+
+  /** What there is to say of a point of a row; null beside its cells and small charts. */
+  facts(group, row, x, y) {
+    const place = group.scores ? unitAt(this.view, row, group.units, x, y) : null;
+    if (place !== null) return unitFacts(this.rows, row, place);
+    const [name, fraction] = chartAt(this.view, row, x, y) ?? [];
+    return name && group[name === "curve" ? "curve" : "times"] ? chartFacts(this.rows, row, name, fraction) : null;
   }
 
   // How it looks ----------------------------------------------------------------------------------------------
@@ -301,14 +319,14 @@ class Board {
     if (!width) return;
     this.view = { ...layOut(width, this.rows), from: 0, to: 0, visible: [0, -1] };
     this.root.classList.toggle("narrow", !this.view.wide);
+    this.root.style.maxHeight = `${this.height + (this.view.wide ? 0 : this.view.height)}px`;
     this.sheet.style.height = `${this.view.total}px`;
     for (const [name, column] of Object.entries(this.view.columns)) {
       this.root.style.setProperty(`--${name}-x`, `${column?.x ?? 0}px`);
       this.root.style.setProperty(`--${name}-width`, `${column?.width ?? 0}px`);
+      this.root.style.setProperty(`--${name}-y`, `${column?.y ?? 0}px`);
+      this.root.style.setProperty(`--${name}-height`, `${column?.height ?? 0}px`);
     }
-    const { y, height } = this.view.columns.strip;
-    this.root.style.setProperty("--strip-y", `${y}px`);
-    this.root.style.setProperty("--strip-height", `${height}px`);
     this.root.style.setProperty("--row-height", `${this.view.height}px`);
     this.head();
     for (const [row, part] of this.shown) this.fill(part, row);
@@ -318,7 +336,10 @@ class Board {
   head() {
     const present = Object.entries(HEADINGS).filter(([name]) => this.view.columns[name]);
     this.columns.replaceChildren(
-      ...present.map(([name, [label, help]]) => make(`span.${name}`, help ? { title: help } : {}, label)),
+      ...present.map(([name, [label, help]]) => {
+        const parts = label.map((part) => (typeof part === "string" ? part : make(...part)));
+        return make(`span.${name}`, help ? { title: help } : {}, ...parts);
+      }),
     );
     for (const { element } of this.stages) element.remove();
     this.stages = this.view.stages.map((stage) => {
@@ -393,7 +414,7 @@ class Board {
 
   describe() {
     const row = this.hover ?? this.selected;
-    this.foot.show(row === null ? null : this.rows.groups[row]);
+    this.foot.show(row === null ? null : this.rows.groups[row], row === null ? "" : brief(this.rows, row));
     for (const stage of this.stages) {
       const groups = this.rows.groups.slice(stage.first, stage.last + 1);
       const whole = groups.reduce((sum, group) => sum + group.size, 0);

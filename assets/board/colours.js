@@ -43,6 +43,7 @@ export function palette(element) {
     faint: mix(background, text, 0.13),
     leaving: mix(background, text, 0.2),
     wash: mix(background, text, 0.04),
+    cliff: kinds[1], // as on the Sensitivity page
     tint: mix(background, variable("primary-color"), 0.1),
     scores: ramp(list("chart-sequential-colors").map(rgb)),
     gone: ramp([mix(background, text, 0.24), mix(background, text, 0.11)].map(rgb)),

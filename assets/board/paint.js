@@ -1,9 +1,11 @@
 // Draws the network, the strips and the curves of the visible rows onto one canvas.
 
+import { between } from "./clock.js";
 import { strip } from "./colours.js";
 
 const CELL_GAP_FROM = 5; // pixels of a cell from which gaps are drawn
 const OTHERS = 0.38; // opacity of what the pointed row has nothing to do with
+const MOST_STEPS = 24; // of the line of MACs
 const TAIL = 12; // pixels by which the network's ends stick out
 
 export class Painter {
@@ -20,7 +22,7 @@ export class Painter {
 
   /**
    * @param scene {rows, view, colours, shared, hover, selected}; `view` has width, from and to (pixels of the sheet that the
-   *   canvas covers), top (each row's), height (of a row), columns ({network, strip, curve, share}, each null or
+   *   canvas covers), top (each row's), height (of a row), columns ({network, strip, curve, time, share}: null or
    *   {x, width, y, height} within its row), visible ([first, last] row) and spacing (of lanes)
    */
   paint(scene) {
@@ -41,6 +43,7 @@ export class Painter {
     for (let row = view.visible[0]; row <= view.visible[1]; row++) {
       this.strip(scene, row);
       if (view.columns.curve && scene.rows.curves[row]) this.curve(scene, row);
+      if (view.columns.time && scene.rows.groups[row].times) this.time(scene, row);
       if (view.columns.share) this.share(scene, row);
     }
   }
@@ -98,22 +101,21 @@ export class Painter {
   }
 
   curve({ rows, view, colours }, row) {
-    const { context } = this;
-    const { x, width, y, height } = view.columns.curve;
-    const [low, high] = rows.span;
-    const points = rows.curves[row];
-    const across = (fraction) => x + 2 + fraction * (width - 4);
-    const down = (value) => view.top[row] + y + height - 2 - ((value - low) / (high - low || 1)) * (height - 4);
-    context.beginPath();
-    points.forEach(([fraction, value]) => context.lineTo(across(fraction), down(value)));
-    context.lineWidth = 1.25;
-    context.strokeStyle = colours.muted;
-    context.stroke();
-    const share = rows.share(row);
-    context.beginPath();
-    context.arc(across(share), down(between(points, share)), 2.75, 0, 2 * Math.PI);
-    context.fillStyle = colours.accent;
-    context.fill();
+    const plot = new Plot(this.context, view, view.columns.curve, row, rows.span);
+    plot.line(rows.curves[row], colours.muted);
+    plot.dot(rows.share(row), between(rows.curves[row], rows.share(row)), colours.accent);
+  }
+
+  /** The staircase over the line of MACs, both as shares of the whole network's, by the share of units that leaves. */
+  time({ rows, view, colours }, row) {
+    const [{ clock }, { units, times, cliffs }] = [rows, rows.groups[row]];
+    const plot = new Plot(this.context, view, view.columns.time, row, rows.pace);
+    const gone = (kept) => 1 - kept / units;
+    const share = (ms) => 1 + ms / clock.base;
+    plot.line(steps(times[0][0], units).map((kept) => [gone(kept), clock.macs(row, kept)]), colours.muted, [2, 2]);
+    plot.line(times.map(([kept, ms]) => [gone(kept), share(ms)]), colours.text);
+    for (const [, to] of cliffs) plot.cliff(gone(to), share(between(times, to)), colours);
+    plot.dot(rows.share(row), share(clock.delta(row, rows.kept(row))), colours.accent);
   }
 
   share({ rows, view, colours }, row) {
@@ -136,13 +138,50 @@ export class Painter {
   }
 }
 
-/** The metric at a fraction, on the straight line between the measured points. */
-function between(points, fraction) {
-  const after = points.findIndex(([at]) => at >= fraction);
-  if (after < 0) return points[points.length - 1][1];
-  if (after === 0) return points[0][1];
-  const [[a, from], [b, to]] = [points[after - 1], points[after]];
-  return from + ((fraction - a) / (b - a || 1)) * (to - from);
+/** Widths from the least to all, few enough for a small line. */
+function steps(least, units) {
+  const count = Math.min(units - least, MOST_STEPS);
+  return Array.from({ length: count + 1 }, (_, i) => Math.round(least + (i * (units - least)) / Math.max(count, 1)));
+}
+
+/** A small chart in a row: fractions from 0 to 1 across, values of a range upwards. */
+class Plot {
+  constructor(context, view, { x, width, y, height }, row, [low, high]) {
+    this.context = context;
+    this.across = (fraction) => x + 3 + fraction * (width - 6);
+    this.down = (value) => view.top[row] + y + height - 3 - ((value - low) / (high - low || 1)) * (height - 6);
+  }
+
+  line(points, colour, dash = []) {
+    const { context } = this;
+    context.beginPath();
+    for (const [fraction, value] of points) context.lineTo(this.across(fraction), this.down(value));
+    context.lineWidth = 1.25;
+    context.strokeStyle = colour;
+    context.setLineDash(dash);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  dot(fraction, value, colour) {
+    const { context } = this;
+    context.beginPath();
+    context.arc(this.across(fraction), this.down(value), 2.75, 0, 2 * Math.PI);
+    context.fillStyle = colour;
+    context.fill();
+  }
+
+  cliff(fraction, value, { cliff, background }) {
+    const [{ context }, x, y] = [this, this.across(fraction), this.down(value)];
+    context.beginPath();
+    for (const [across, down] of [[0, -1], [1, 0], [0, 1], [-1, 0]]) context.lineTo(x + 3.5 * across, y + 3.5 * down);
+    context.closePath();
+    context.fillStyle = cliff;
+    context.fill();
+    context.lineWidth = 1;
+    context.strokeStyle = background;
+    context.stroke();
+  }
 }
 
 class Network {

@@ -1,6 +1,6 @@
 // The pieces of the board's page: elements, the head with its counters, the line at its foot, the tip.
 
-import { bytes, change, count, percent, score } from "./words.js";
+import { bytes, change, count, milliseconds, percent, score, share } from "./words.js";
 
 /** An element from a tag with classes ("div.head.wide"), attributes and children. */
 export function make(tag, attributes = {}, ...children) {
@@ -21,35 +21,43 @@ export function icon(paths) {
   return `<svg viewBox="0 0 16 16" aria-hidden="true">${paths}</svg>`;
 }
 
+const PREDICTED = "In closed form: counting the cut network gives the same number, to the unit.";
 const COUNTERS = [
-  ["macs", "MACs", count, "Multiply-accumulates of one forward pass for one input"],
-  ["params", "Parameters", count, "Numbers that training learns: weights, biases, normalisation scales"],
-  ["bytes", "Weights", bytes, "Bytes of the parameters in float32"],
+  ["macs", "MACs", count, `Multiply-accumulates of one forward pass for one input. ${PREDICTED}`],
+  ["params", "Parameters", count, `Numbers that training learns: weights, biases, normalisation scales. ${PREDICTED}`],
+  ["bytes", "Weights", bytes, `Bytes of the parameters in float32. ${PREDICTED}`],
+  ["latency", "Latency", milliseconds, ""],
 ];
 
-const PREDICTED = "In closed form: counting the cut network gives the same number, to the unit.";
-
-/** Now, was and target of every quantity; `show` is cheap enough for every pointer event. */
+/** Now, was and target of every quantity that is known; `show` is cheap enough for every pointer event. */
 export class Counters {
   constructor() {
     this.parts = COUNTERS.map(([kind, label, text, help]) => {
       const part = { kind, text, now: make("span.now"), change: make("span.change"), was: make("span.was") };
       [part.bar, part.mark, part.goal] = [make("i"), make("s"), make("span.goal")];
+      [part.badge, part.about] = [make("span.badge", {}, "predicted"), make("div.about")];
       part.element = make(
         "div.counter",
-        { "data-kind": kind, title: `${help}. ${PREDICTED}` },
-        make("div.label", {}, label, make("span.badge", {}, "predicted")),
+        { "data-kind": kind, title: help },
+        make("div.label", {}, label, part.badge),
         make("div.value", {}, part.now, part.change),
         make("div.bar", {}, part.bar, part.mark),
         make("div.note", {}, part.was, part.goal),
+        part.about,
       );
       return part;
     });
+    this.all = this.parts;
     this.element = make("div.counters", {}, ...this.parts.map((part) => part.element));
   }
 
-  begin(whole, target) {
-    this.whole = { ...whole, bytes: whole.params * 4 };
+  /** @param latency what times were measured, see `board_document`; null where none were */
+  begin(whole, latency, target) {
+    this.whole = { ...whole, bytes: whole.params * 4, latency: latency?.base };
+    this.parts = this.all.filter(({ kind }) => this.whole[kind] !== undefined);
+    for (const part of this.all) part.element.hidden = !this.parts.includes(part);
+    this.element.classList.toggle("four", latency !== null);
+    if (latency) this.timed(this.all[this.all.length - 1], latency);
     for (const part of this.parts) {
       const asked = target && (target.kind === part.kind || (target.kind === "params" && part.kind === "bytes"));
       part.was.textContent = `was ${part.text(this.whole[part.kind])}`;
@@ -59,12 +67,22 @@ export class Counters {
     }
   }
 
+  /** Says whose time it is, and how far off predictions were. */
+  timed(part, { runtime, batch, device, error, checks }) {
+    const off = share(error);
+    part.badge.textContent = `predicted ±${off}`;
+    part.about.textContent = `${runtime}${batch > 1 ? `, batch of ${batch}` : ""}, ${device}`;
+    part.element.title =
+      `Of one batch of ${batch} in ${runtime} on ${device}, predicted from what was timed of every group alone. ` +
+      `${checks} other plans were really cut and timed: half of their predictions were off by ${off} at most.`;
+  }
+
   show(cost) {
     for (const part of this.parts) {
       const [now, whole] = [cost[part.kind], this.whole[part.kind]];
       part.now.textContent = part.text(now);
       part.change.textContent = change(whole, now);
-      part.bar.style.width = percent(Number(now) / Number(whole), 2);
+      part.bar.style.width = percent(Math.min(Number(now) / Number(whole), 1), 2);
       if (part.aim === null) part.goal.textContent = "";
       else part.goal.textContent = `target ${part.text(part.aim)}${Number(now) <= part.aim ? ", reached" : ""}`;
     }
@@ -83,17 +101,20 @@ export function units(group, number) {
 const HOW = { makes: "Made by", follows: "carried by", reads: "read by" };
 const LISTED = 6;
 
-/** Which layers a group's channels go through, and why they leave together. */
+/** Which layers a group's channels go through, why they leave together, and what was measured of it. */
 export class Foot {
   constructor() {
     this.title = make("span.title");
     this.why = make("span.why");
     this.members = make("div.members");
-    this.element = make("div.foot", {}, make("div", {}, this.title, this.why), this.members);
+    this.alone = make("div.alone");
+    this.element = make("div.foot", {}, make("div", {}, this.title, this.why), this.members, this.alone);
     this.group = undefined;
   }
 
-  show(group) {
+  /** @param said sentences about what was measured */
+  show(group, said) {
+    this.alone.textContent = said;
     if (group === this.group) return;
     this.group = group;
     this.title.textContent = group ? group.name : "";

@@ -1,7 +1,11 @@
 // One visible row's controls: tick, name, count, the slider over its strip, lock.
 
+import { reading } from "./measured.js";
 import { LOCK, icon, make, units } from "./parts.js";
 import { middle, percent, share } from "./words.js";
+
+const SMALL = ["curve", "time"];
+let made = 0;
 
 export class Row {
   constructor() {
@@ -18,12 +22,16 @@ export class Row {
     this.strip = make("div.strip", { role: "slider", "aria-orientation": "horizontal", "aria-valuemin": "0" }, this.thumb);
     this.note = make("span.note");
     this.lock = make("button.lock", { type: "button" });
+    made += 1;
+    const chart = (name) => make(`span.${name}`, { role: "img", id: `${name}-${made}` });
+    this.small = Object.fromEntries(SMALL.map((name) => [name, chart(name)]));
     this.element = make(
       "div.row",
       { role: "group" },
-      ...[this.pick, this.name, this.stays, this.share, this.strip, this.note, this.lock],
+      ...[this.pick, this.name, this.stays, this.share, this.strip, this.note, ...Object.values(this.small), this.lock],
     );
     this.row = null;
+    this.told = null;
   }
 
   /** Stand for a row of the board. */
@@ -46,6 +54,7 @@ export class Row {
     this.element.classList.toggle("whole", whole);
     this.note.textContent = whole ? `Stays whole: ${group.skipped}` : "";
     this.note.title = this.note.textContent;
+    this.told = null;
     this.show(rows, view);
   }
 
@@ -74,6 +83,20 @@ export class Row {
     this.lock.setAttribute("aria-label", `Lock ${group.name}`);
     this.lock.title = locked ? "Locked: it keeps its units. Click to unlock (L)" : "Lock it as it is (L)";
     this.lock.disabled = group.most === 0;
+    if (this.told !== gone) this.tell(rows);
+    this.told = gone;
+  }
+
+  /** The small charts in words, which also describe the slider. */
+  tell(rows) {
+    const said = reading(rows, this.row);
+    for (const name of SMALL) {
+      this.small[name].hidden = !said[name];
+      this.small[name].setAttribute("aria-label", said[name] ?? "");
+    }
+    const present = SMALL.filter((name) => said[name]).map((name) => this.small[name].id);
+    if (present.length) this.strip.setAttribute("aria-describedby", present.join(" "));
+    else this.strip.removeAttribute("aria-describedby");
   }
 
   /** One row at a time takes part in the tab order. */

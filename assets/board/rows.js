@@ -1,5 +1,6 @@
 // What the board holds: groups with their scores, how many units leave, what is locked and what is picked.
 
+import { Clock } from "./clock.js";
 import { compileCost } from "./cost.js";
 import { layLanes } from "./lanes.js";
 
@@ -57,6 +58,15 @@ export class Rows {
     this.curves = this.groups.map((group) => group.curve);
     const values = this.curves.flatMap((points) => (points ?? []).map(([, value]) => value));
     this.span = values.length ? [Math.min(...values), Math.max(...values)] : null; // what all curves range over
+    this.metric = fixed.metric;
+    this.latency = fixed.latency;
+    this.clock = fixed.latency && new Clock(fixed.latency, this.groups, this.price);
+    this.pace = this.clock && this.paces(); // what all staircases range over, as shares of the whole network's time
+  }
+
+  paces() {
+    const shares = this.groups.flatMap(({ times }) => (times ?? []).map(([, ms]) => 1 + ms / this.clock.base));
+    return [Math.min(1 - this.largest, ...shares), Math.max(1, ...shares)];
   }
 
   sum(run) {
@@ -94,11 +104,14 @@ export class Rows {
     return this.removed[row] / this.groups[row].units;
   }
 
-  /** {params, macs, bytes} of what stays; `changes` gives other counts to remove for some rows. */
+  /**
+   * {params, macs, bytes} of what stays, and its latency in ms where that is known; `changes` gives other counts to
+   * remove for some rows.
+   */
   cost(changes = {}) {
     const counts = this.groups.map((group, row) => group.units - (changes[row] ?? this.removed[row]));
     const { params, macs } = this.price(counts);
-    return { params, macs, bytes: Number(params) * BYTES };
+    return { params, macs, bytes: Number(params) * BYTES, latency: this.clock?.predict(counts, macs) };
   }
 
   /** What flows through a group, relative to other groups, and the part of it that stays. */

@@ -5,12 +5,16 @@ const STAGE = 34;
 const LONE = 8;
 const OVERSCAN = 240; // pixels drawn beyond what is visible, so that scrolling stays ahead of painting
 const GAP = 14;
+const SMALL = { curve: 72, time: 112 }; // widths of the small charts
+const NARROW_ROW = 74;
 
 /** Columns, row heights and lane widths for a board of `width` pixels. */
 export function layOut(width, rows) {
-  const wide = width >= WIDE;
+  const small = Object.keys(SMALL).filter((name) => (name === "curve" ? rows.span : rows.clock));
+  const wide = width >= small.reduce((sum, name) => sum + GAP + SMALL[name], WIDE);
   const network = networkWidth(rows.lanes.lanes, wide, width);
-  return { width, wide, ...network, ...(wide ? wideColumns : narrowColumns)(width, network, rows), ...tops(rows, wide) };
+  const found = (wide ? wideColumns : narrowColumns)(width, network, small);
+  return { width, wide, ...network, ...found, ...tops(rows, found.height) };
 }
 
 function networkWidth(lanes, wide, width) {
@@ -21,32 +25,42 @@ function networkWidth(lanes, wide, width) {
   return { spacing, thickest, dot: wide ? 4 : 3, networkWidth: Math.ceil((lanes - 1) * spacing + thickest + 8) };
 }
 
-function wideColumns(width, { networkWidth }, rows) {
-  const curve = rows.span ? 72 : 0;
+function wideColumns(width, { networkWidth }, small) {
   const network = { x: 30, width: networkWidth };
   const name = { x: network.x + networkWidth + GAP, width: Math.round(Math.min(230, Math.max(150, width * 0.15))) };
   const stays = { x: name.x + name.width + 8, width: 112 };
   const share = { x: stays.x + stays.width + 10, width: 46, y: 27, height: 3 };
   const lock = { x: width - 32, width: 28 };
-  const graph = curve ? { x: lock.x - 10 - curve, width: curve, y: 7, height: 24 } : null;
+  const charts = { curve: null, time: null };
+  let end = lock.x + 4;
+  for (const chart of small.toReversed()) {
+    end -= GAP + SMALL[chart];
+    charts[chart] = { x: end, width: SMALL[chart], y: 6, height: 26 };
+  }
   const from = share.x + share.width + GAP + 8;
-  const strip = { x: from, width: (graph ?? lock).x - GAP - from, y: 9, height: 20 };
-  return { columns: { pick: { x: 4, width: 22 }, network, name, stays, share, strip, curve: graph, lock }, height: 38 };
+  const strip = { x: from, width: end - GAP - from, y: 9, height: 20 };
+  return { columns: { pick: { x: 4, width: 22 }, network, name, stays, share, strip, ...charts, lock }, height: 38 };
 }
 
-function narrowColumns(width, { networkWidth }) {
+/** The small charts stand below the strip, side by side, each under its name. */
+function narrowColumns(width, { networkWidth }, small) {
   const network = networkWidth ? { x: 0, width: networkWidth } : null;
   const pick = { x: networkWidth ? networkWidth + 4 : 0, width: 22 };
   const lock = { x: width - 32, width: 32 };
   const stays = { x: lock.x - 112, width: 108 };
   const name = { x: pick.x + pick.width + 6, width: stays.x - pick.x - pick.width - 12 };
   const strip = { x: pick.x + 4, width: width - pick.x - 16, y: 40, height: 22 };
-  return { columns: { pick, network, name, stays, share: null, strip, curve: null, lock }, height: 74 };
+  const charts = { curve: null, time: null };
+  const each = (strip.width - GAP * (small.length - 1)) / small.length;
+  small.forEach((chart, at) => {
+    charts[chart] = { x: strip.x + at * (each + GAP), width: each, y: NARROW_ROW + 12, height: 28 };
+  });
+  const height = NARROW_ROW + (small.length ? 48 : 0);
+  return { columns: { pick, network, name, stays, share: null, strip, ...charts, lock }, height };
 }
 
-function tops(rows, wide) {
+function tops(rows, height) {
   const [top, stages] = [[], []];
-  const height = wide ? 38 : 74;
   let at = LONE;
   rows.groups.forEach((group, row) => {
     const [before, after] = [rows.groups[row - 1]?.stage, rows.groups[row + 1]?.stage];
@@ -72,6 +86,17 @@ export function unitAt(view, row, units, x, y) {
   const { strip } = view.columns;
   const [across, down] = [(x - strip.x) / strip.width, y - view.top[row] - strip.y];
   return across >= 0 && across < 1 && down >= 0 && down <= strip.height ? Math.floor(across * units) : null;
+}
+
+/** The small chart under a point of the sheet and the fraction there, [name, fraction]; null beside them. */
+export function chartAt(view, row, x, y) {
+  for (const name of Object.keys(SMALL)) {
+    const chart = view.columns[name];
+    const down = y - view.top[row] - (chart?.y ?? 0);
+    if (!chart || x < chart.x || x > chart.x + chart.width || down < 0 || down > chart.height) continue;
+    return [name, Math.min(Math.max((x - chart.x - 3) / (chart.width - 6), 0), 1)];
+  }
+  return null;
 }
 
 /** What a scroll container shows, and the part of the sheet that the canvas then covers. */

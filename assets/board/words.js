@@ -21,6 +21,11 @@ export function bytes(value) {
   return Number(value) >= 999.5 ? `${count(value)}B` : `${Number(value).toFixed(0)} B`;
 }
 
+/** A length of time: "1.25 ms", "0.084 ms". */
+export function milliseconds(value) {
+  return `${Math.abs(value) < 1 ? Number(value.toPrecision(3)) : value >= 999.5 ? value.toFixed(0) : three(value)} ms`;
+}
+
 /** A share of a whole: "39%", "4.1%", "<0.1%". */
 export function share(fraction) {
   if (fraction > 0 && fraction < 0.0005) return "<0.1%";

@@ -1,6 +1,6 @@
 """Budgets: how much of every group goes, by hand or so that targets are met."""
 
-from explorer.budget.allocation import Allocation, Reach, Step, allocate, feasible, reachable
+from explorer.budget.allocation import Allocation, Reach, Step, allocate, feasible
 from explorer.budget.allocators import ALLOCATORS, Allocator, allocator
 from explorer.budget.curves import Curves
 from explorer.budget.latency_table import LatencyModel, LatencyTable
@@ -27,5 +27,4 @@ __all__ = [
     "amount",
     "feasible",
     "parse_ratio",
-    "reachable",
 ]

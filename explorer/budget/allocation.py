@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil, gcd, inf
+from math import ceil, inf
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from explorer.budget.allocators import ALLOCATORS, Allocator, Case, departures
 from explorer.budget.curves import Curves
 from explorer.budget.limits import Limits, Meter
 from explorer.budget.normalisers import NORMALISERS, Normaliser
-from explorer.budget.search import refine, rounded
+from explorer.budget.search import levels, refine, rounded, unit_step
 from explorer.budget.target import Budget, Target, amount
 from explorer.criteria.scoring import Scores
 from explorer.errors import ExplorerError, unknown
@@ -145,26 +145,6 @@ def allocate(
     )
 
 
-def reachable(
-    structure: Structure,
-    kind: str,
-    minimum: float = MINIMUM,
-    locked: Collection[str] = (),
-    *,
-    meter: Meter | None = None,
-) -> tuple[float, float]:
-    """The smallest and the largest fraction of `kind` that a target can ask for; `meter` knows size and latency.
-
-    Raises:
-        ExplorerError: an unknown kind or group, an impossible minimum.
-    """
-    _check_names(locked, structure)
-    free = [group for group in structure.groups if group not in locked]
-    limits = Limits(meter or Meter(structure), [Target(kind, 1.0)], free, {})
-    lowest = limits.costs(_furthest(limits, structure, free, minimum))
-    return float(lowest[0] / limits.whole[0]), 1.0
-
-
 def feasible(
     structure: Structure,
     targets: Sequence[Target],
@@ -217,14 +197,13 @@ def removal_order(
     structure: Structure,
     scores: dict[str, np.ndarray],
     most: np.ndarray,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> np.ndarray:
     """The index of the group that loses a unit, for every removal from the first to the last possible one.
 
     Raises:
-        ExplorerError: the allocator has no order of its own, since it needs a target; or needs shapes.
+        ExplorerError: the allocator has no order of its own, since it needs a target, or needs shapes.
     """
-    case = Case(structure, {name: np.sort(normaliser(values)) for name, values in scores.items()}, most, shapes)
+    case = Case(structure, {name: np.sort(normaliser(values)) for name, values in scores.items()}, most)
     if allocator.order is None:
         orders = [name for name, each in ALLOCATORS.items() if each.order is not None]
         raise ExplorerError(f"allocation {allocator.name!r} can't go in steps: use {', '.join(orders)}")
@@ -252,35 +231,24 @@ def _reach(targets: Sequence[Target], lowest: np.ndarray, limits: Limits) -> tup
     return tuple(Reach(target, low, whole, target.goal(whole)) for target, low, whole in bounds)
 
 
-def _furthest(
-    limits: Limits, structure: Structure, free: Sequence[str], minimum: float, round_to: int = 1
-) -> np.ndarray:
+def _furthest(limits: Limits, structure: Structure, free: Sequence[str], minimum: float, round_to: int) -> np.ndarray:
     """The most units that each free group can lose, (groups,); for latency no more than makes it faster."""
-    most = []
+    most, fastest = [], []
     for name in free:
-        count, units = most_removable(structure, name, minimum), structure.full[name]
-        step = round_to // gcd(round_to, structure.groups[name].unit)
-        allowed = [n for n in range(1, count + 1) if (units - n) % step == 0]
-        most.append(max(allowed, default=0))
-    if "latency" not in limits.kinds:
-        return np.array(most, dtype=int)
-    model = limits.meter.latency
-    if model is None:
-        limits.meter("latency", {})
-    fastest = []
-    for name, count in zip(free, most, strict=True):
-        units, step = structure.full[name], round_to // gcd(round_to, structure.groups[name].unit)
-        widths = sorted({units, *(n for n in range(units - count, units) if n % step == 0)})
-        fastest.append(units - model.fastest(name, widths))
-    if limits.load(np.array(most, dtype=int)) <= 1 and len(limits.kinds) > 1:
-        return np.array(most, dtype=int)
+        units, step = structure.full[name], unit_step(round_to, structure.groups[name].unit)
+        widths = units - levels(most_removable(structure, name, minimum), step, units)[::-1]
+        most.append(units - widths[0])
+        if "latency" in limits.kinds:
+            fastest.append(units - limits.meter.latency.fastest(name, widths.tolist()))
+    furthest = np.array(most, dtype=int)
+    if not fastest or (limits.load(furthest) <= 1 and len(limits.kinds) > 1):
+        return furthest
     return np.array(fastest, dtype=int)
 
 
 def _steps(case: Case, round_to: int) -> np.ndarray:
     """In units, what the number that stays of each free group must be a multiple of, (groups,)."""
-    units = [case.structure.groups[name].unit for name in case.ranked]
-    return np.array([round_to // gcd(round_to, unit) for unit in units])
+    return np.array([unit_step(round_to, case.structure.groups[name].unit) for name in case.ranked])
 
 
 def _next_step(case: Case, removed: np.ndarray, round_to: int) -> Step | None:
@@ -289,7 +257,7 @@ def _next_step(case: Case, removed: np.ndarray, round_to: int) -> Step | None:
     now, weight = limits.costs(removed), limits.weight(removed)
     for index, (name, worth) in enumerate(case.ranked.items()):
         here, units = int(removed[index]), case.structure.full[name]
-        there = next((n for n in range(here + 1, case.most[index] + 1) if (units - n) % step[index] == 0), None)
+        there = next((n for n in levels(case.most[index], step[index], units).tolist() if n > here), None)
         if there is None:
             continue
         further = removed.copy()

@@ -9,6 +9,7 @@ import numpy as np
 from explorer.budget.curves import Curves
 from explorer.budget.limits import Limits
 from explorer.budget.search import cheapest_choices, nearest_prefix
+from explorer.criteria.lamp import lamp_scores
 from explorer.errors import ExplorerError
 from explorer.structure.types import Group, Structure
 
@@ -159,8 +160,7 @@ def lamp(case: Case) -> Times:
     for name, scores in case.ranked.items():
         largest = scores.max(initial=0.0)
         squares = np.square(np.maximum(scores, 0.0) / largest) if largest > 0 else np.ones(len(scores))
-        left = np.cumsum(squares[::-1])[::-1]
-        times[name] = squares / left
+        times[name] = lamp_scores(squares)
     return times
 
 
@@ -224,7 +224,7 @@ def knapsack(case: Case) -> np.ndarray:
     needs=("latency", "target"),
 )
 def halp(case: Case) -> np.ndarray:
-    return _packed(case, case.limits.seconds)
+    return _packed(case, case.limits.latency)
 
 
 def _middles(count: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What was timed of a network at several widths, and what that says of widths that were not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -67,16 +67,19 @@ class LatencyTable:
     overlap: float = 0.0
     checks: tuple[Check, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types, which `from_json` reads."""
-        return asdict(self)
-
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "LatencyTable":
-        """Raises KeyError or TypeError for anything but a document of `to_json`."""
-        groups = {name: tuple(Timing(**row) for row in rows) for name, rows in document["groups"].items()}
-        checks = tuple(Check(**check) for check in document["checks"])
-        return cls(**{**document, "groups": groups, "checks": checks})
+    def of(cls, document: Mapping[str, Any]) -> "LatencyTable":
+        """The table in a document of `explorer.methods.latency`, without its checks."""
+        base = document["base_ms"]
+        groups = {
+            name: tuple(
+                Timing(point["kept"], *(point[key] - base for key in ("ms", "low", "high")))
+                for point in reversed(found["points"])
+            )
+            for name, found in document["groups"].items()
+        }
+        about = (document[key] for key in ("runtime", "batch", "device"))
+        return cls(*about, base, groups, document["scale"], document["overlap_ms"])
 
     @property
     def error(self) -> float | None:

@@ -74,8 +74,8 @@ class Limits:
         excess = np.maximum(self.whole / self.goals - 1, 1e-6)
         return float((self.costs(removed) / self.goals) @ excess)
 
-    def seconds(self, removed: np.ndarray) -> float:
-        """The predicted latency."""
+    def latency(self, removed: np.ndarray) -> float:
+        """The predicted milliseconds."""
         return self.meter("latency", self.kept(removed))
 
     def prices(self, removed: np.ndarray, most: np.ndarray) -> np.ndarray:
@@ -92,7 +92,7 @@ class Limits:
         """What a group saves by losing 0 … `most` units while the others are as `removed` says, (most + 1,)."""
         counts = np.arange(most + 1)
         knots = np.unique(np.linspace(0, most, KNOTS).round().astype(int)) if most >= KNOTS else counts
-        if "latency" in self.kinds or weight == self.seconds:
+        if "latency" in self.kinds or weight == self.latency:
             knots = np.unique([*knots, *self._stairs(index, most)])
         values = np.array([weight(self._with(removed, index, int(n))) for n in knots])
         return np.interp(counts, knots, values[0] - values)

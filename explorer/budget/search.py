@@ -1,6 +1,7 @@
 """Finding the removal counts whose true cost is nearest to a goal, with few evaluations of the cost."""
 
 from collections.abc import Callable, Sequence
+from math import gcd
 
 import numpy as np
 
@@ -73,12 +74,17 @@ def rounded(removed: np.ndarray, most: np.ndarray, step: np.ndarray, full: np.nd
     """`removed` with the number of units that stay at the nearest multiple of `step`, or whole."""
     nearest = []
     for count, limit, size, units in zip(removed, most, step, full, strict=True):
-        levels = _levels(limit, size, units)
-        nearest.append(levels[int(np.argmin(np.abs(levels - count)))])
+        allowed = levels(limit, size, units)
+        nearest.append(allowed[int(np.argmin(np.abs(allowed - count)))])
     return np.array(nearest, dtype=int)
 
 
-def _levels(most: int, step: int, units: int) -> np.ndarray:
+def unit_step(multiple: int, unit: int) -> int:
+    """What the number of units of `unit` channels must be a multiple of, so that the channels are one of `multiple`."""
+    return multiple // gcd(multiple, unit)
+
+
+def levels(most: int, step: int, units: int) -> np.ndarray:
     """How many units a group may lose so that a multiple of `step` stays, or all do; ascending."""
     counts = np.arange(1, most + 1)
     return np.concatenate([[0], counts[(units - counts) % step == 0]])
@@ -131,8 +137,8 @@ def _stepped_changes(removed: np.ndarray, most: np.ndarray, step: np.ndarray, fu
     """The next allowed number of units more or less in each group, where it may."""
     changes, ones = [], np.eye(len(removed), dtype=int)
     for group, count in enumerate(removed):
-        levels = _levels(most[group], step[group], full[group])
-        near = [*levels[levels > count][:1], *levels[levels < count][-1:]]
+        allowed = levels(most[group], step[group], full[group])
+        near = [*allowed[allowed > count][:1], *allowed[allowed < count][-1:]]
         changes += [ones[group] * (level - count) for level in near]
     return changes
 

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import ceil, gcd
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from explorer.budget.latency_table import (
     aligned,
     fitted,
 )
+from explorer.budget.search import unit_step
 from explorer.cache import Entry
 from explorer.device import choose_device, describe_device
 from explorer.errors import ExplorerError, unknown
@@ -32,7 +33,7 @@ from explorer.evaluation import evaluating
 from explorer.evaluation.latency import time_once
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut
-from explorer.sources import load_model
+from explorer.sources import LoadedModel, load_model
 from explorer.structure import Structure, analyse
 
 SHARES = (0.25, 0.5, 0.75)  # of a group that are kept, beside the least and one unit less than all
@@ -131,9 +132,7 @@ def measure_latency(
         Cancelled: the report asked to stop.
     """
     known = {} if known is None else known
-    jobs = {name: [{name: n} for n in widths(structure, name, minimum)] for name in structure.groups}
-    for what, count in (("fit", FITS), ("check", checks)):
-        jobs |= {f"{what} {i}": [plan] for i, plan in enumerate(_plans(structure, minimum, count, what))}
+    jobs = _jobs(structure, minimum, checks)
     with evaluating(module, device):
         for index, (name, plan_list) in enumerate(jobs.items()):
             report(index / len(jobs), f"timing {name}")
@@ -175,17 +174,8 @@ class Stopwatch:
             raise unknown("runtime", runtime, RUNTIMES)
         self._module, self._structure, self._minimum = module, structure, minimum
         self._device = CPU if runtime == "onnx" else device
-        self._describe = (runtime, len(example), describe_device(self._device))
         self._make = make or (onnx_runtime(example) if runtime == "onnx" else torch_runtime(example, device))
-        versions = (torch.__version__, onnxruntime.__version__ if runtime == "onnx" else "")
-        shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
-        key = {
-            "run": [*self._describe, *versions],
-            "shapes": shapes,
-            "input": list(example.shape),
-            "full": structure.full,
-        }
-        self._entry = Entry("latency", key | {"minimum": minimum})
+        self._describe, self._entry = _place(module, structure, example.shape, runtime, self._device, minimum)
         self._known: dict[str, Any] = {} if anew else self._entry.read()
 
     def table(self, report: Report = silent, *, seconds: float = SECONDS, checks: int = CHECKS) -> LatencyTable:
@@ -227,10 +217,11 @@ def latency_of(
     """The latency table of a model, for people and pages.
 
     Returns:
-        ``{model, runtime, batch, device, base_ms, groups, reach_ms, error, checks, remarks}``: `groups` as in
-        `LatencyTable.staircase`; `reach_ms` is predicted with every group at its fastest width; `checks` are random
-        plans, really cut, ``[{kept, predicted_ms, additive_ms, measured_ms, low_ms, high_ms, error}]``, and `error`
-        is the median size of their relative errors; `remarks` are sentences.
+        ``{model, runtime, batch, device, base_ms, scale, overlap_ms, groups, reach_ms, error, checks, remarks}``:
+        `groups` as in `LatencyTable.staircase`; `scale` and `overlap_ms` are the numbers of `LatencyModel`; `reach_ms`
+        is predicted with every group at its fastest width; `checks` are random plans, really cut, ``[{kept,
+        predicted_ms, additive_ms, measured_ms, low_ms, high_ms, error}]``, and `error` is the median size of their
+        relative errors; `remarks` are sentences.
 
     Raises:
         ExplorerError: see `load_model` and `Stopwatch`.
@@ -243,7 +234,23 @@ def latency_of(
     structure = analyse(loaded.module, loaded.example())
     where, example = choose_device(device), loaded.example(batch)
     watch = Stopwatch(loaded.module, structure, example, runtime=runtime, device=where, anew=anew)
-    table = watch.table(part(report, 0.1, 1.0))
+    return _document(ref, structure, watch.table(part(report, 0.1, 1.0)))
+
+
+def cached_latency(
+    loaded: LoadedModel, structure: Structure, *, runtime: str = "torch", batch: int = 1, device: str = "auto"
+) -> dict[str, Any] | None:
+    """The same for a model that is open, if all of it has been timed before, else None."""
+    where = CPU if runtime == "onnx" else choose_device(device)
+    shape = (batch, *loaded.example().shape[1:])
+    describe, entry = _place(loaded.module, structure, shape, runtime, where, MINIMUM)
+    known, jobs = entry.read(), _jobs(structure, MINIMUM, CHECKS)
+    if not all(name in known for name, plans in jobs.items() if plans):
+        return None
+    return _document(loaded.ref, structure, _table(structure, known, jobs, describe))
+
+
+def _document(ref: str, structure: Structure, table: LatencyTable) -> dict[str, Any]:
     model = LatencyModel(table, structure)
     reach = model({name: model.fastest(name, [row.kept for row in rows]) for name, rows in table.groups.items()})
     checks = [
@@ -261,6 +268,8 @@ def latency_of(
         "batch": table.batch,
         "device": table.device,
         "base_ms": table.base_ms,
+        "scale": table.scale,
+        "overlap_ms": table.overlap,
         "groups": table.staircase(structure),
         "reach_ms": reach,
         "error": table.error,
@@ -286,11 +295,40 @@ def _remarks(table: LatencyTable, reach: float) -> list[str]:
     return remarks
 
 
+def _place(
+    module: nn.Module,
+    structure: Structure,
+    shape: Sequence[int],
+    runtime: str,
+    device: torch.device,
+    minimum: float,
+) -> tuple[tuple[str, int, str], Entry]:
+    """Runtime, batch and device as a table names them, and where the times of inputs of that shape are kept."""
+    describe = (runtime, shape[0], describe_device(device))
+    versions = (torch.__version__, onnxruntime.__version__ if runtime == "onnx" else "")
+    key = {
+        "run": [*describe, *versions],
+        "shapes": {name: list(tensor.shape) for name, tensor in module.state_dict().items()},
+        "input": list(shape),
+        "full": structure.full,
+        "minimum": minimum,
+    }
+    return describe, Entry("latency", key)
+
+
+def _jobs(structure: Structure, minimum: float, checks: int) -> dict[str, list[dict[str, int]]]:
+    """What is timed together, by name: the widths of each group, then each plan to fit and to check."""
+    jobs = {name: [{name: n} for n in widths(structure, name, minimum)] for name in structure.groups}
+    for what, count in (("fit", FITS), ("check", checks)):
+        jobs |= {f"{what} {i}": [plan] for i, plan in enumerate(_plans(structure, minimum, count, what))}
+    return jobs
+
+
 def widths(structure: Structure, name: str, minimum: float = MINIMUM) -> list[int]:
     """The units kept at which a group is timed, ascending, without all: multiples of eight channels and others."""
     units, unit = structure.full[name], structure.groups[name].unit
     least = units - most_removable(structure, name, minimum)
-    step = ALIGNMENT // gcd(ALIGNMENT, unit)  # units
+    step = unit_step(ALIGNMENT, unit)
     wanted = {least, units - 1, step * ceil(least / step)}
     for share in SHARES:
         near = round(share * units / step) * step
@@ -310,7 +348,7 @@ def _plans(structure: Structure, minimum: float, count: int, what: str) -> list[
         for name, units in structure.full.items():
             most = most_removable(structure, name, minimum)
             kept = units - round(most * float(np.clip(depth + draw.uniform(-0.3, 0.3), 0, 1)))
-            step = ALIGNMENT // gcd(ALIGNMENT, structure.groups[name].unit)
+            step = unit_step(ALIGNMENT, structure.groups[name].unit)
             near = round(kept / step) * step
             plan[name] = near if number % 2 and units - most <= near <= units else kept
         plans.append(plan)

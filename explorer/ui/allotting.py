@@ -13,6 +13,7 @@ from explorer.methods.budgeting import account_of
 from explorer.runs.spec import Spec
 from explorer.structure import Structure
 from explorer.ui import engine, jobs, words
+from explorer.ui.measured import runtime_and_batch
 from explorer.ui.workspace import Workspace
 
 QUANTITIES = {"macs": "MACs", "params": "parameters", "size": "weights file", "latency": "latency"}
@@ -20,7 +21,7 @@ LIMITS = {
     "macs": ("MACs (%)", 1.0, "of the whole model's"),
     "params": ("Parameters (%)", 1.0, "of the whole model's"),
     "size": ("Weights file (MB)", 0.01, "as stored in the model's own precision"),
-    "latency": ("Latency (ms)", 0.01, "of one input on this device, by a table that is measured first"),
+    "latency": ("Latency (ms)", 0.01, "of one batch on this device, by a table that is measured first"),
 }
 ROUNDS = (1, 8, 16, 32)
 KIND, TAKEN = "budget", "budget taken"  # keys of a workspace's jobs: the latest, and the latest that is on the board
@@ -111,6 +112,7 @@ def share_out(workspace: Workspace, scores: Scores, held: Mapping[str, int]) -> 
 
 def _spec(workspace: Workspace, wanted: Sequence[Target]) -> Spec:
     state = st.session_state
+    runtime, batch = runtime_and_batch()
     return Spec(
         workspace.model,
         workspace.data,
@@ -121,6 +123,8 @@ def _spec(workspace: Workspace, wanted: Sequence[Target]) -> Spec:
         keep={target.kind: target.value for target in wanted},
         samples=engine.SAMPLES,
         round_to=state["round to"],
+        runtime=runtime,
+        batch=batch,
     )
 
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,16 +19,24 @@ import streamlit as st
 
 from explorer.budget import Target
 from explorer.budget.allocation import most_removable
+from explorer.budget.latency_table import ALIGNMENT
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
+from explorer.evaluation import METRICS
+from explorer.methods.sensitivity import sparklines
 from explorer.structure import Group, Structure
 from explorer.structure.links import links
 from explorer.ui.words import stages
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "board"
-MODULES = ("cost", "words", "lanes", "view", "rows", "colours", "paint", "parts", "tools", "row", "hand", "board")
+MODULES = (
+    *("cost", "words", "clock", "lanes", "view", "rows", "measured"),
+    *("colours", "paint", "parts", "tools", "row", "hand", "board"),
+)
 VOLATILE = ("removed", "locked")  # of a group: what a drag changes
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows"}
+RUNTIME_NAMES = {"torch": "torch eager", "onnx": "onnxruntime"}
+DIGITS = 6  # of milliseconds behind the point
 
 
 class BoardUnavailableError(ExplorerError):
@@ -62,7 +70,8 @@ def board_document(
     revision: int,
     *,
     flows: Mapping[str, np.ndarray] | None = None,
-    curves: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    curves: Mapping[str, Any] | None = None,
+    latency: Mapping[str, Any] | None = None,
     target: Target | None = None,
     minimum: float = 1,
     snap: int = 1,
@@ -75,7 +84,8 @@ def board_document(
         budget: fraction of each group's units that leave, lowest scores first, rounded down to whole units.
         revision: counts the changes that the board did not make itself.
         flows: what flows through each unit, of shape (units,); without it the network is drawn by channel counts.
-        curves: the task's metric by the fraction of the group that leaves, in order.
+        curves: the measured sensitivity, a document of `explorer.methods.sensitivity`.
+        latency: the measured times, a document of `explorer.methods.latency`.
         minimum: what every group keeps: a fraction below 1, else a number of units; at least one unit. A budget that
             takes more of a group goes before.
         snap: where units leave a group, the number that stays is a multiple of this, as some hardware wants it.
@@ -86,6 +96,7 @@ def board_document(
     """
     whole = structure.cost()
     stage_of = {name: heading for heading, names in stages(list(structure.groups)) for name in names}
+    lines = sparklines(curves) if curves else {}
     groups = []
     for name, group in structure.groups.items():
         values = scores.groups.get(name)
@@ -105,7 +116,8 @@ def board_document(
                 "skipped": _skipped(scores, name, most),
                 "macs": share,
                 "flow": None if flows is None or name not in flows else np.asarray(flows[name], float).tolist(),
-                "curve": None if curves is None or name not in curves else [list(point) for point in curves[name]],
+                "curve": [list(point) for point in lines[name]] if name in lines else None,
+                **_timed(group, latency),
                 "locked": name in locked,
                 "removed": removed,
             }
@@ -116,6 +128,8 @@ def board_document(
         "whole": {"params": whole.params, "macs": whole.macs},
         "links": [[link.source, link.target, link.layer] for link in links(structure)],
         "range": _range(scores),
+        "metric": _metric(curves) if curves else None,
+        "latency": _latency(latency) if latency else None,
         "target": None if target is None else {"kind": target.kind, "keep": target.keep},
         "revision": revision,
     }
@@ -138,6 +152,47 @@ def _described(group: Group, stage: str) -> dict[str, Any]:
         "reason": group.reason,
         "why": group.why,
         "members": [{"name": name, "how": how} for how, name in members],
+    }
+
+
+def _timed(group: Group, latency: Mapping[str, Any] | None) -> dict[str, list | None]:
+    """The group's staircase in units kept, ascending: times are what it changes alone, in ms, with their interval.
+
+    A cliff is (from units, to fewer, ms, why) as in `LatencyTable.staircase`.
+    """
+    if latency is None or group.name not in latency["groups"]:
+        return {"times": None, "cliffs": None}
+    found, base = latency["groups"][group.name], latency["base_ms"]
+    return {
+        "times": [
+            [point["kept"], *(round(point[key] - base, DIGITS) for key in ("ms", "low", "high"))]
+            for point in reversed(found["points"])
+        ],
+        "cliffs": [
+            [cliff["width"] // group.unit, cliff["to"] // group.unit, round(cliff["ms"], DIGITS), cliff["why"]]
+            for cliff in found["cliffs"]
+        ],
+    }
+
+
+def _metric(curves: Mapping[str, Any]) -> dict[str, Any]:
+    """What the curves are of, as the browser writes it."""
+    metric = METRICS[curves["metric"]]
+    return {"label": metric.short, "share": metric.share}
+
+
+def _latency(latency: Mapping[str, Any]) -> dict[str, Any]:
+    """What `LatencyModel` predicts with, whose it is, and how far off it was."""
+    return {
+        "base": latency["base_ms"],
+        "scale": latency["scale"],
+        "overlap": latency["overlap_ms"],
+        "alignment": ALIGNMENT,
+        "runtime": RUNTIME_NAMES[latency["runtime"]],
+        "batch": latency["batch"],
+        "device": latency["device"],
+        "error": latency["error"],
+        "checks": len(latency["checks"]),
     }
 
 
@@ -234,7 +289,7 @@ def board(
 def _split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What stays while a person drags, its arrays packed, and what changes; both have the former's `id`."""
     fixed = {
-        **{name: document[name] for name in ("cost", "whole", "links", "range")},
+        **{name: document[name] for name in ("cost", "whole", "links", "range", "metric", "latency")},
         "groups": [_packed(group) for group in document["groups"]],
     }
     digest = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()

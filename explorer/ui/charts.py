@@ -123,6 +123,25 @@ def row_height(groups: int) -> int:
     return int(np.clip(640 // max(groups, 1), 15, 28))
 
 
+def group_y(names: Sequence[str], *, limit: int = 150, gap: float = 0.18, labels: bool = True) -> alt.Y:
+    """The column `group` as rows in that order, labelled by short names of at most `limit` pixels.
+
+    `gap` is the share of a row that stays free between two.
+    """
+    axis = alt.Axis(
+        title=None,
+        labels=labels,
+        labelLimit=limit,
+        labelExpr=short_names(names),
+        labelOverlap=False,
+        labelFlush=False,
+        labelPadding=8,
+        ticks=False,
+        domain=False,
+    )
+    return alt.Y("group:N", sort=list(names), scale=alt.Scale(paddingInner=gap, paddingOuter=0), axis=axis)
+
+
 def heatmap(
     scores: Mapping[str, np.ndarray], facts: pd.DataFrame, *, shared: bool, pick: str = "pick"
 ) -> alt.LayerChart:
@@ -150,21 +169,7 @@ def heatmap(
             "right": 1.0,
         }
     )
-    y = alt.Y(
-        "group:N",
-        sort=names,
-        scale=alt.Scale(paddingInner=0, paddingOuter=0),
-        axis=alt.Axis(
-            title=None,
-            labelLimit=190,
-            labelExpr=short_names(names),
-            labelOverlap=False,
-            labelFlush=False,
-            ticks=False,
-            domain=False,
-            labelPadding=8,
-        ),
-    )
+    y = group_y(names, limit=190, gap=0)
     x = alt.X(
         "start:Q",
         scale=alt.Scale(domain=[0, 1], nice=False, padding=0),

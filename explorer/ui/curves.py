@@ -6,10 +6,10 @@ import altair as alt
 import pandas as pd
 
 from explorer.evaluation.metrics import Metric
-from explorer.ui.charts import finish, row_height, short_names
+from explorer.ui.charts import finish, group_y, row_height
 from explorer.ui.colours import ACCENT, AFTER, BEFORE, MUTED
 
-NAMES = {"macs": "MACs", "params": "Parameters"}
+NAMES = {"macs": "MACs", "params": "Parameters", "nonzero": "Non-zero parameters"}
 PLACES = {"base model": BEFORE, "as cut": MUTED, "recovered": ACCENT, "taken back": AFTER}
 FAINTEST = 0.08
 SHAPES = ("circle", "diamond", "triangle-up", "cross")
@@ -111,7 +111,7 @@ def width_map(frame: pd.DataFrame, now: int) -> alt.LayerChart:
         now: the step that is looked at.
     """
     names = list(dict.fromkeys(frame.group))
-    y = _group_y(names)
+    y = group_y(names)
     x = alt.X("step:O", title="Step", axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelOverlap=True))
     tooltip = [
         alt.Tooltip("group:N", title="Group"),
@@ -143,23 +143,10 @@ def _run_colour(names: Sequence[str], colours: Mapping[str, str], *, legend: boo
     return alt.Color("run:N", sort=list(names), scale=scale, legend=shown)
 
 
-def _group_y(names: Sequence[str]) -> alt.Y:
-    axis = alt.Axis(
-        title=None,
-        labelLimit=150,
-        labelExpr=short_names(names),
-        labelOverlap=False,
-        labelFlush=False,
-        ticks=False,
-        domain=False,
-    )
-    return alt.Y("group:N", sort=list(names), scale=alt.Scale(paddingInner=0.18, paddingOuter=0), axis=axis)
-
-
 def rows(frame: pd.DataFrame) -> alt.LayerChart:
     """The groups as rows of equal length, what is left of each filled; columns group, kept, size, share."""
     names = list(frame.group)
-    y = _group_y(names)
+    y = group_y(names)
     data = frame.assign(
         whole=1.0, said=[f"{kept} / {size}" for kept, size in zip(frame.kept, frame["size"], strict=True)]
     )
@@ -243,7 +230,7 @@ def tradeoff(
 def widths(frame: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
     """What several runs leave of every group, a dot for each; columns group, run, kept, size, share."""
     names = list(dict.fromkeys(frame.group))
-    y = _group_y(names)
+    y = group_y(names)
     x = alt.X(
         "share:Q",
         title="Channels left",
@@ -287,7 +274,7 @@ def shared_units(frame: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerCh
         alt.Chart(order)
         .mark_bar(height={"band": 0.75})
         .encode(
-            y=_group_y(groups),
+            y=group_y(groups),
             x=alt.X("units:Q", title="Units removed", axis=alt.Axis(tickMinStep=1)),
             color=colour,
             order="order:Q",

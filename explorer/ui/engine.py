@@ -17,12 +17,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import Dataset, Subset
 
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
+from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.features import feature_maps
 from explorer.device import choose_device
 from explorer.evaluation import Accuracy, Live, Quality, evaluate, latency, size_bytes
 from explorer.evaluation.size import size_model
 from explorer.methods import Rung, rung
+from explorer.methods.latency import cached_latency
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.sources import LoadedModel, Task, load_model, task_for
@@ -217,6 +219,17 @@ def _scoring_seconds(ref: str, data: str, criterion: str, stamp: str) -> float:
     calibration = task(data, found.model).calibration if data else None
     with _TURN:
         return estimate(CRITERIA[criterion], found.model.module, found.structure, calibration, SAMPLES)
+
+
+def timed(ref: str, runtime: str, batch: int) -> dict[str, Any] | None:
+    """Every group's latency by width if it has been timed on this device before, by whomever; see `cached_latency`."""
+    return _timed(ref, runtime, batch, _stamp(ref), changed("latency"))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _timed(ref: str, runtime: str, batch: int, stamp: str, kept: int) -> dict[str, Any] | None:
+    found = opened(ref)
+    return cached_latency(found.model, found.structure, runtime=runtime, batch=batch)
 
 
 def portion(data: Dataset, macs: int) -> Dataset:

@@ -7,31 +7,41 @@ import numpy as np
 import pandas as pd
 
 from explorer.evaluation.metrics import Metric
-from explorer.ui.charts import finish, heat_image, row_height, short_names
+from explorer.ui.charts import finish, group_y, heat_image, row_height, short_names
 from explorer.ui.colours import ACCENT, AFTER, MUTED, palette
 
-COLUMNS, WIDTH, HEIGHT = 6, 165, 74
+COLUMNS, WIDTH, HEIGHT = 6, 128, 74
 DIVERGING = ("#a3526f", "#f2f2f2", "#1d8aa3")
 _BARE = {"ticks": False, "domain": False, "labelFlush": False}
 
 
-def _panels(drawing: alt.LayerChart, names: Sequence[str], *, own_x: bool = False) -> alt.FacetChart:
+def _panels(drawing: alt.LayerChart, frame: pd.DataFrame, *, own_x: bool = False) -> list[alt.FacetChart]:
+    """The groups of `frame` below each other, as `COLUMNS` pictures at most, which a page lays out by its width."""
+    names = list(dict.fromkeys(frame.group))
     header = alt.Header(title=None, labelExpr=short_names(names), labelAnchor="start", labelPadding=3, labelFontSize=11)
-    facet = alt.Facet("group:N", sort=list(names), title=None, header=header)
     sized = drawing.properties(width=WIDTH, height=HEIGHT)
-    drawn = sized.facet(facet=facet, columns=COLUMNS, spacing={"row": 12, "column": 18})
-    return drawn.resolve_scale(x="independent" if own_x else "shared")
+    pictures = []
+    for some in np.array_split(names, min(COLUMNS, len(names))):
+        facet = alt.Facet("group:N", sort=list(some), title=None, header=header)
+        drawn = sized.facet(data=frame[frame.group.isin(some)], facet=facet, columns=1, spacing=12)
+        pictures.append(drawn.resolve_scale(x="independent" if own_x else "shared"))
+    return pictures
 
 
-def curves(frame: pd.DataFrame, base: float, metric: Metric) -> alt.FacetChart:
+def _range(*columns: pd.Series) -> alt.Scale:
+    """One scale for all pictures."""
+    values = pd.concat(columns)
+    return alt.Scale(domain=[float(values.min()), float(values.max())], zero=False, nice=True)
+
+
+def curves(frame: pd.DataFrame, base: float, metric: Metric) -> list[alt.FacetChart]:
     """The metric by the share that a group alone loses; the dashed line is the whole network.
 
     Args:
         frame: columns group, ratio (0 to 1), removed (channels), value; in network order.
     """
-    names = list(dict.fromkeys(frame.group))
     axis = alt.Axis(format="~%" if metric.share else ".2~f", tickCount=3, title=None, grid=True)
-    y = alt.Y("value:Q", axis=axis, scale=alt.Scale(zero=False, nice=True))
+    y = alt.Y("value:Q", axis=axis, scale=_range(frame.value))
     x = alt.X("ratio:Q", title=None, axis=alt.Axis(format="~%", values=[0, 0.5, 0.9], grid=False))
     tooltip = [
         alt.Tooltip("group:N", title="Group"),
@@ -39,25 +49,24 @@ def curves(frame: pd.DataFrame, base: float, metric: Metric) -> alt.FacetChart:
         alt.Tooltip("ratio:Q", title="Share of its units", format=".0%"),
         alt.Tooltip("value:Q", title=f"Validation {metric.short}", format=".1%" if metric.share else ".3f"),
     ]
-    chart = alt.Chart(frame.assign(base=base))
+    chart = alt.Chart()
     whole = chart.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=alt.Y("base:Q"))
     line = chart.mark_line(color=ACCENT, strokeWidth=1.75).encode(x=x, y=y)
     points = chart.mark_point(color=ACCENT, filled=True, size=26, opacity=1).encode(x=x, y=y, tooltip=tooltip)
-    return _panels(alt.layer(whole, line, points), names)
+    return _panels(alt.layer(whole, line, points), frame.assign(base=base))
 
 
-def staircases(frame: pd.DataFrame, cliffs: pd.DataFrame, base_ms: float) -> alt.FacetChart:
+def staircases(frame: pd.DataFrame, cliffs: pd.DataFrame, base_ms: float) -> list[alt.FacetChart]:
     """Milliseconds of the whole network by the width of one group, with 95 % intervals; cliffs are marked.
 
     Args:
         frame: columns group, width (channels), ms, low, high; in network order.
         cliffs: columns group, width, to (channels), ms (at `to`), change (ms), why.
     """
-    names = list(dict.fromkeys(frame.group))
     both = pd.concat([frame.assign(part="time"), cliffs.assign(part="cliff", width=cliffs.to)], ignore_index=True)
-    chart = alt.Chart(both.assign(base=base_ms))
+    chart = alt.Chart()
     x = alt.X("width:Q", title=None, axis=alt.Axis(tickCount=4, grid=False), scale=alt.Scale(zero=False, padding=6))
-    y = alt.Y("ms:Q", title=None, axis=alt.Axis(tickCount=3, format=".3~g"), scale=alt.Scale(zero=False))
+    y = alt.Y("ms:Q", title=None, axis=alt.Axis(tickCount=3, format=".3~g"), scale=_range(frame.low, frame.high))
     times, marks = alt.datum.part == "time", alt.datum.part == "cliff"
     tooltip = [
         alt.Tooltip("group:N", title="Group"),
@@ -82,7 +91,7 @@ def staircases(frame: pd.DataFrame, cliffs: pd.DataFrame, base_ms: float) -> alt
         .mark_point(color=AFTER, shape="diamond", filled=True, size=90, opacity=1)
         .encode(x=x, y=y, tooltip=cliff),
     ]
-    return _panels(alt.layer(*layers), names, own_x=True)
+    return _panels(alt.layer(*layers), both.assign(base=base_ms), own_x=True)
 
 
 def correlations(frame: pd.DataFrame, names: Sequence[str], height: int = 300) -> alt.LayerChart:
@@ -142,8 +151,7 @@ def rank_map(places: Mapping[str, np.ndarray], names: Sequence[str], *, labels: 
         name: (places[name] * (clear - 1)).round().astype(np.uint8) if name in places else np.array([clear], np.uint8)
         for name in names
     }
-    axis = alt.Axis(title=None, labelExpr=short_names(names), labelLimit=170, labels=labels, **_BARE)
-    y = alt.Y("group:N", sort=list(names), scale=alt.Scale(paddingInner=0, paddingOuter=0), axis=axis)
+    y = group_y(names, limit=170, gap=0, labels=labels)
     x = alt.X("start:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
     picture = (
         alt.Chart(pd.DataFrame({"url": [heat_image(stepped, row)]}))

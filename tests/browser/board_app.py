@@ -1,10 +1,11 @@
-"""A page with nothing but a board, for tests: ``?model=REF&cut=FRACTION`` or ``?many=GROUPS``; with ``sliders=1``
-Streamlit's own sliders in its place, to compare with.
+"""A page with nothing but a board, for tests: ``?model=REF&cut=FRACTION`` or ``?many=GROUPS``; with ``measured=1`` as
+if times and sensitivity had been measured, with ``sliders=1`` Streamlit's own sliders in its place, to compare with.
 
 What Python has got is written below the board, so that a test can read it.
 """
 
 import json
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -16,6 +17,7 @@ from explorer.criteria import Scores, score
 from explorer.sources import load_model
 from explorer.structure import Structure, analyse
 from explorer.ui.board import Commit, board, board_document
+from tests import measurements
 
 UNITS = 300
 
@@ -53,11 +55,17 @@ def with_board() -> dict[str, int]:
     there = st.toggle("Show the board", True)
     target = Target("macs", 0.5)
     document = board_document(
-        structure, scores, state.budget, state.locked, state.revision, target=target, shares=shares
+        structure, scores, state.budget, state.locked, state.revision, target=target, shares=shares, **extra
     )
     if there:
         board(document, key="board", on_change=change)
     return {group["name"]: group["removed"] for group in document["groups"]}
+
+
+@st.cache_data
+def measured(model: str, many: int) -> dict[str, Any]:
+    structure, *_ = subject(model, many)
+    return {"curves": measurements.curves(structure), "latency": measurements.latency(structure)}
 
 
 def change(commit: Commit) -> None:
@@ -76,7 +84,9 @@ def with_sliders() -> dict[str, int]:
 
 state, query = st.session_state, st.query_params
 st.set_page_config(layout="wide")
-structure, scores, shares = subject(query.get("model", "demo:resnet20-digits"), int(query.get("many", "0")))
+asked = query.get("model", "demo:resnet20-digits"), int(query.get("many", "0"))
+structure, scores, shares = subject(*asked)
+extra = measured(*asked) if "measured" in query else {}
 removed = with_sliders() if "sliders" in query else with_board()
 cost = structure.cost({name: structure.full[name] - count for name, count in removed.items()})
 commit = state.get("commit")

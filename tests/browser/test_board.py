@@ -7,14 +7,15 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from explorer.criteria import score
+from explorer.budget import LatencyModel
+from explorer.criteria import Scores, score
 from explorer.sources import load_model
 from explorer.structure import CostModel, analyse
 from explorer.structure.links import links
 from explorer.structure.types import Product
 from explorer.ui import board
 from explorer.ui.words import count
-from tests import nets
+from tests import measurements, nets
 
 from .app import running, settled
 from .boards import SCRIPT, at, counter, known, removed, row, show, slider
@@ -131,6 +132,27 @@ def test_what_is_typed_is_a_count_or_a_percentage(page):
     texts = ["12", " 25 % ", "12,5%", "0", "many", "-4", "", "7 8"]
     found = in_browser(page, "hand", "return x.map((text) => m.typed(text, 64));", texts)
     assert found == [12, 16, 8, 0, None, None, None, None]
+
+
+PACE = """
+const rows = new m.Rows(x.fixed);
+return x.plans.map((removed) => { rows.adopt(removed, []); return rows.cost().latency; });
+"""
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "resnet20-digits", "vit-digits", "mobilenet_v3_small"])
+def test_the_browser_predicts_the_latency_that_python_does(page, analysed, name):
+    structure, generator = analysed[name], random.Random(name)
+    full = structure.full
+    plans = [[generator.randrange(units) for units in full.values()] for _ in range(20)]
+    plans += [[0] * len(full), [units - 1 for units in full.values()]]
+    scores = Scores("none", 0.0, {}, {})
+    document = board.board_document(structure, scores, {}, (), 0, latency=measurements.latency(structure))
+    found = in_browser(page, "rows", PACE, {"fixed": board._split(document)[0], "plans": plans})
+    model = LatencyModel(measurements.table(structure), structure)
+    kept = [{g: units - gone for (g, units), gone in zip(full.items(), plan, strict=True)} for plan in plans]
+    assert found == pytest.approx([model(each) for each in kept], abs=1e-4)
+    assert found[-2] == pytest.approx(measurements.BASE)
 
 
 # The lanes of the network --------------------------------------------------------------------------------------
@@ -400,6 +422,63 @@ def test_pointing_at_a_cell_says_what_it_is_and_what_it_costs(shown):
     expect(shown.locator(".foot")).to_contain_text("tied by the addition")
 
 
+@pytest.fixture
+def measured(server, page):
+    show(page, server, measured=1)
+    return page
+
+
+def chart(page, name, which):
+    return row(page, name).locator(f".{which}")
+
+
+def test_the_latency_moves_with_the_hand_as_python_predicts_it(measured, analysed):
+    structure = analysed["resnet20-digits"]
+    model = LatencyModel(measurements.table(structure), structure)
+    counter_ = measured.locator(".counter[data-kind=latency]")
+    expect(counter_).to_contain_text("predicted ±4.8%")
+    expect(counter_).to_contain_text("torch eager, CPU (2 threads)")
+    assert counter(measured, "latency") == "2.00 ms"
+    measured.mouse.move(*at(measured, INNER, 0.0))
+    measured.mouse.down()
+    seen = {}
+    for step in range(1, 9):
+        measured.mouse.move(*at(measured, INNER, 0.5 * step / 8))
+        seen[removed(measured, INNER)] = counter(measured, "latency")
+    measured.mouse.up()
+    assert len(seen) == 8
+    assert seen == {gone: f"{model({INNER: 16 - gone}):.2f} ms" for gone in seen}
+    assert commits(measured, 1)["removed"] == {INNER: 8}
+    expect(measured.locator(".spoken")).to_contain_text(f"Latency {seen[8]}")
+
+
+def test_small_charts_are_read_by_pointing_and_by_ear(measured):
+    tip = measured.get_by_role("tooltip")
+    box = chart(measured, INNER, "time").bounding_box()
+    measured.mouse.move(box["x"] + 3 + 9 / 16 * (box["width"] - 6), box["y"] + 10)  # nine of sixteen leave
+    expect(tip).to_contain_text("7 of 16 channels, all else whole")
+    expect(tip).to_contain_text(re.compile(r"Latency2\.\d\d ms, \+\d.*Cliff\+0\.\d+ ms from 8 channels: slower"))
+    box = chart(measured, INNER, "curve").bounding_box()
+    measured.mouse.move(box["x"] + 3 + 0.5 * (box["width"] - 6), box["y"] + 10)
+    expect(tip).to_contain_text(re.compile(r"Without 50%, all else whole.*Whole network98\.0%"))
+    handle = slider(measured, INNER)
+    sentence = r"Latency, cut alone: 2\.00 ms whole, fastest 1\.9\d ms with 8 of 16 channels\. Cliffs: 16 to 15 "
+    expect(handle).to_have_accessible_description(re.compile(sentence))
+    expect(handle).to_have_accessible_description(re.compile(r"top-1 98\.0% whole, 97\.\d% without 10%"))
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(handle).to_have_accessible_description(re.compile(r"; as set here 2\.\d\d ms with \d\d\.\d% of the MACs"))
+    expect(measured.locator(".foot")).to_contain_text("Cut alone as set here: top-1 about 97.")
+    last = slider(measured, "layer3.2.conv1")
+    expect(last).to_have_accessible_description(re.compile("^Latency"))  # its sensitivity was not measured
+
+
+def test_without_measurements_rows_have_no_small_charts(shown):
+    assert shown.locator(".counter:visible").count() == 3
+    assert shown.locator(".row .time:visible, .row .curve:visible, .columns .time").count() == 0
+    expect(slider(shown, INNER)).to_have_accessible_description("")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_follow_the_theme(server, page, scheme):
     page.emulate_media(color_scheme=scheme)
@@ -432,9 +511,12 @@ def inked(page):
 
 
 @pytest.mark.parametrize("width", [400, 700, 1600])
-def test_nothing_sticks_out_at_any_width(server, page, width):
+@pytest.mark.parametrize("extra", [{}, {"measured": 1}], ids=["scores", "measured"])
+def test_nothing_sticks_out_at_any_width(server, page, width, extra):
     page.set_viewport_size({"width": width, "height": 900})
-    show(page, server, model="demo:vit-digits", cut=0.3)
+    show(page, server, model="demo:vit-digits", cut=0.3, **extra)
+    for one in page.locator(".row .time").all() if extra else ():
+        assert one.bounding_box()["width"] > 60
     inner = page.locator(".board .scroll").evaluate("e => [e.scrollWidth, e.clientWidth]")
     assert inner[0] <= inner[1]
     outer = page.locator(".board").bounding_box()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate, reachable
+from explorer.budget import ALLOCATORS, NORMALISERS, Target, allocate, feasible
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from tests.budget.chains import chain, everything, scores
@@ -44,10 +44,10 @@ def test_what_holds_for_every_allocation(structure, target, name, normalise, see
     least = {
         g: max(1, int(np.ceil(round(minimum * n, 9))) if minimum < 1 else minimum) for g, n in structure.full.items()
     }
-    lowest, highest = reachable(structure, target.kind, minimum, locked, meter=extra["meter"])
+    (reach,) = feasible(structure, [target], minimum, locked, meter=extra["meter"])
 
     assert found.achieved == pytest.approx(fraction(structure, found, target.kind))
-    assert lowest - 1e-12 <= found.achieved <= highest
+    assert reach.lowest / reach.whole - 1e-12 <= found.achieved <= 1
     assert abs(found.achieved - target.keep) <= 0.01 * target.keep or any("not met" in text for text in found.warnings)
     assert not locked & set(found.remove)
     for group, units in found.remove.items():
@@ -71,7 +71,8 @@ def test_keeping_more_never_costs_less(structure, name, one, other, seed):
 @settings(deadline=None, max_examples=30)
 @given(networks, names, st.integers(0, 99))
 def test_a_target_below_the_reachable_gives_the_minimum_and_says_so(structure, name, seed):
-    lowest, _ = reachable(structure, "params")
+    (reach,) = feasible(structure, [Target("params", 1.0)])
+    lowest = reach.lowest / reach.whole
     found = allocate(name, structure, scores(structure, seed), Target("params", lowest / 2), **everything(structure))
     assert found.achieved == pytest.approx(lowest)
     assert any("nearest feasible" in text for text in found.warnings)
@@ -209,8 +210,10 @@ def test_bad_input_is_one_line(change, message):
     assert "\n" not in str(error.value)
 
 
-def test_reachable_is_worked_out_from_the_minimum():
+@pytest.mark.parametrize(
+    ("minimum", "locked", "lowest"), [(0.5, [], 15 + 50 + 100), (1, [], 3 + 1 + 10), (1, ["conv1"], 3 + 20 + 200)]
+)
+def test_what_is_in_reach_is_worked_out_from_the_minimum(minimum, locked, lowest):
     structure = chain([10, 20], [1, 1])  # params/9 = 3a + ab + 10b: 430
-    assert reachable(structure, "params", 0.5) == ((15 + 50 + 100) / 430, 1.0)
-    assert reachable(structure, "params", 1) == ((3 + 1 + 10) / 430, 1.0)
-    assert reachable(structure, "params", 1, ["conv1"]) == ((3 + 20 + 200) / 430, 1.0)
+    (reach,) = feasible(structure, [Target("params", 1.0)], minimum, locked)
+    assert (reach.lowest, reach.whole) == (9 * lowest, 9 * 430)

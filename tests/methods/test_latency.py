@@ -1,6 +1,8 @@
 """The latency table with a clock that is known: time is a function of the network's own widths."""
 
+from functools import partial
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,9 +136,17 @@ def test_an_interrupted_table_goes_on_where_it_stopped(watch):
     assert anew._make.calls > again._make.calls
 
 
-def test_a_table_reads_what_it_writes(watch):
-    table = watch(stairs).table(seconds=0.0)
-    assert LatencyTable.from_json(table.to_json()) == table
+def test_what_was_timed_is_told_again_without_timing(watch):
+    loaded = SimpleNamespace(ref="net", module=watch.module, example=lambda: torch.zeros(1, 3, 8, 8))
+    tell = partial(latency.cached_latency, loaded, watch.structure, device="cpu")
+    assert tell(batch=2) is None
+    table, kept = watch(stairs).table(seconds=0.0), {"0": 4, "2": 11, "4": 30}
+    found = tell(batch=2)
+    assert (found["groups"], found["error"]) == (table.staircase(watch.structure), table.error)
+    models = (LatencyModel(each, watch.structure) for each in (LatencyTable.of(found), table))
+    assert next(models)(kept) == pytest.approx(next(models)(kept))
+    assert tell(batch=1) is None
+    assert tell(batch=2, runtime="onnx") is None
 
 
 def test_a_latency_target_is_met_on_the_measured_stairs(watch):

@@ -9,14 +9,21 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from explorer.budget import Target
+from explorer.budget import LatencyModel, Target
+from explorer.budget.allocation import MINIMUM
+from explorer.budget.latency_table import LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
+from explorer.methods import latency
+from explorer.methods.latency import CPU
 from explorer.pruning import plan_from_budget
 from explorer.structure import analyse
 from explorer.ui import board as module
+from explorer.ui import engine
 from explorer.ui.board import BoardUnavailableError, accept, board, board_document, script
-from tests import nets
+from explorer.ui.workspace import MODEL, WORKSPACES
+from tests import measurements, nets
+from tests.ui.pages import button, visited, words_of
 
 PAGE = Path(__file__).resolve().parents[1] / "browser" / "board_app.py"
 
@@ -75,16 +82,64 @@ def test_groups_without_scores_stay_whole_and_it_is_said(structure, scores):
     assert all(group["skipped"] is None for name, group in found.items() if name in some)
 
 
-def test_minimum_snap_target_curves_and_locks_are_told(structure, scores):
+def test_minimum_snap_target_and_locks_are_told(structure, scores):
     name = next(iter(structure.groups))
-    curve = [(0.1, 0.9), (0.5, 0.4)]
-    document = board_document(
-        structure, scores, {}, (name,), 0, minimum=0.25, snap=4, target=Target("macs", 0.5), curves={name: curve}
-    )
+    document = board_document(structure, scores, {}, (name,), 0, minimum=0.25, snap=4, target=Target("macs", 0.5))
     group = named(document)[name]
     assert group["minimum"] == -(-group["units"] // 4)
-    assert (group["snap"], group["locked"], group["curve"]) == (4, True, [[0.1, 0.9], [0.5, 0.4]])
+    assert (group["snap"], group["locked"]) == (4, True)
     assert document["target"] == {"kind": "macs", "keep": 0.5}
+
+
+def test_nothing_is_drawn_of_what_was_not_measured(structure, scores):
+    document = board_document(structure, scores, {}, (), 0)
+    assert (document["metric"], document["latency"]) == (None, None)
+    assert {group[what] for group in document["groups"] for what in ("curve", "times", "cliffs")} == {None}
+
+
+def test_curves_begin_at_the_whole_network_and_name_their_metric(structure, scores):
+    curves = measurements.curves(structure)
+    document = board_document(structure, scores, {}, (), 0, curves=curves)
+    *measured, last = document["groups"]
+    assert last["curve"] is None
+    for group in measured:
+        points = [[point["ratio"], point["top1"]] for point in curves["groups"][group["name"]]]
+        assert group["curve"] == [[0.0, 0.98], *points]
+    assert document["metric"] == {"label": "top-1", "share": True}
+
+
+def test_a_staircase_is_what_the_group_changes_alone_by_units_kept(structure, scores):
+    table = measurements.table(structure)
+    document = board_document(structure, scores, {}, (), 0, latency=measurements.latency(structure))
+    cliffs = 0
+    for name, group in named(document).items():
+        rows = [[row.kept, row.ms, row.low, row.high] for row in table.groups[name]]
+        np.testing.assert_allclose(group["times"], rows, atol=1e-6)
+        assert len(group["times"]) <= 40
+        ms = {kept: value for kept, value, *_ in group["times"]}
+        for wide, narrow, change, why in group["cliffs"]:
+            assert change == pytest.approx(ms[narrow] - ms[wide], abs=1e-5)
+            assert why == ("slower" if change > 0 else "jump")
+            cliffs += 1
+    assert cliffs
+    assert document["latency"] | {"alignment": 8} == {
+        "base": 2.0,
+        "scale": 0.9,
+        "overlap": 0.4,
+        "alignment": 8,
+        "runtime": "torch eager",
+        "batch": 1,
+        "device": "CPU (2 threads)",
+        "error": pytest.approx(0.04 / 0.84),
+        "checks": 1,
+    }
+
+
+def test_a_document_of_times_predicts_as_the_table_that_it_tells_of(structure):
+    table, told = measurements.table(structure), LatencyTable.of(measurements.latency(structure))
+    kept = {name: max(1, units // 3) for name, units in structure.full.items()}
+    assert LatencyModel(told, structure)(kept) == pytest.approx(LatencyModel(table, structure)(kept))
+    assert LatencyModel(told, structure)({}) == pytest.approx(2.0)
 
 
 def test_a_budget_below_the_minimum_is_shown_as_it_is(structure, scores):
@@ -163,6 +218,8 @@ def test_what_a_drag_changes_is_apart_from_what_stays(structure, scores, documen
     assert (
         np.frombuffer(base64.b64decode(fixed["groups"][0]["order"]), "<u4").tolist() == document["groups"][0]["order"]
     )
+    measured = board_document(structure, scores, {}, (), 7, latency=measurements.latency(structure))
+    assert module._split(measured)[1]["id"] != changing["id"]
     other = Scores("l1", 0.0, {name: 1 - values for name, values in scores.groups.items()}, {})
     assert module._split(board_document(structure, other, {}, (), 7))[1]["id"] != changing["id"]
 
@@ -191,3 +248,34 @@ def test_a_page_holds_it():
     assert feed["revision"] == 0
     assert feed["id"] == picture["id"]
     assert len(picture["groups"]) == len(feed["removed"]) == 12
+
+
+# The Budget page ------------------------------------------------------------------------------------------------
+
+
+def keep_times(found):
+    """As if the network took 2 ms at every width of every group."""
+    _, entry = latency._place(found.model.module, found.structure, found.model.example().shape, "torch", CPU, MINIMUM)
+    jobs = latency._jobs(found.structure, MINIMUM, latency.CHECKS)
+    entry.write({name: {"base": 2e-3, "rows": [[1.0, 1.0, 1.0]] * len(plans)} for name, plans in jobs.items()})
+
+
+def test_the_page_draws_what_was_timed_here_before_and_offers_what_was_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path))
+    keep_times(engine.opened(MODEL))
+    page = visited("budget", WORKSPACES.create())
+    assert drawn(page)["latency"]["base"] == pytest.approx(2.0)
+    assert all(group["times"] for group in drawn(page)["groups"])
+    page.toggle(key="native").set_value(True).run()
+    assert "predicted **2 ms** of 2 ms in torch eager" in words_of(page)
+    assert not any(entry.label == "Time every group" for entry in page.button)
+    page.toggle(key="native").set_value(False)
+    page.selectbox(key="runtime").set_value("onnx").run()
+    assert drawn(page)["latency"] is None  # another runtime has other times
+    assert button(page, "Time every group")
+    assert "Latency is not timed yet" in words_of(page)
+    assert not page.exception
+
+
+def drawn(page):
+    return json.loads(page.get("bidi_component")[0].proto.json)
