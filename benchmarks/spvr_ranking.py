@@ -1,11 +1,17 @@
 """Ranking sets of channels by their masked softmax change: one whole forward pass for each set against our way.
 
     python benchmarks/spvr_ranking.py [--json] [--samples 50] [--repeats 1] [--sweep 1]
+    python benchmarks/spvr_ranking.py --model torchvision:resnet50 --pixels 224 --size 32 --samples 512 --device cuda
 
-Both ways mask the same sets on the same samples, and their scores are asserted to be equal. A ratio is the whole
-passes' time over ours, which includes recording. On a GPU, ResNet-50 at 224 pixels with sets of 32 is added, with our
-time for 20,000 images scaled from the samples of `--images`. The sweep shows how the cost grows: of a chain of four
-convolutions as wide as `model` says, and with the samples.
+All ways mask the same sets on the same samples, and their scores are asserted to be equal: whole passes; passes that
+begin behind the mask, which our ranking was made of first; and ours, in which several masks share such a pass. A ratio
+is the time of the whole passes over that of ours, which includes recording.
+
+Without a model, the two that the ranking is judged by are measured, and the sweep shows how the cost grows: with the
+width of a chain of four convolutions, and with the samples. A `model` is given random images of so many `pixels`, in
+batches of `batch`; our time for 20,000 of them, the number that the paper ranks ResNet-50 with in 30 minutes, is
+scaled from that for the samples. ``--whole 0`` leaves out the whole passes, which take longest: a ratio is then that
+of one mask a pass to several.
 """
 
 from typing import Any
@@ -17,6 +23,7 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 from explorer.criteria.context import Context, calibration_slice
+from explorer.criteria.masked_passes import MOST
 from explorer.criteria.masking import Ranked, rank
 from explorer.criteria.scoring import borrowed
 from explorer.device import BatchSize, choose_device
@@ -26,34 +33,48 @@ from explorer.structure import analyse
 
 _IMAGES = 20_000  # of the paper's ranking of ResNet-50
 _TOLERANCE = 1e-4
+_WIDTHS = (16, 32, 64)
+WHOLE, SINGLE, OURS = "whole passes, s", "one mask a pass, s", "ours, s"
+_WAYS: dict[str, dict[str, Any]] = {WHOLE: {"reuse": False}, SINGLE: {"masks": 1}, OURS: {"masks": MOST}}
 
 
 def compare(
-    name: str, module: nn.Module, data: Dataset, size: int, device: torch.device, repeats: int, batch: int = 50
+    name: str,
+    module: nn.Module,
+    data: Dataset,
+    size: int,
+    device: torch.device,
+    *,
+    repeats: int,
+    batch: int = 50,
+    whole: bool = True,
 ) -> dict[str, Any]:
-    """Both ways in turns."""
+    """All ways in turns."""
     structure = analyse(module, data[0][0][None], trial=False)
-    found: dict[bool, list[Ranked]] = {}
+    found: dict[str, list[Ranked]] = {}
 
-    def way(reuse: bool) -> None:
+    def way(title: str) -> None:
         context = Context(module, structure, data, device, BatchSize(batch), 0, silent)
-        found[reuse] = rank(context, size, reuse=reuse)
+        found[title] = rank(context, size, **_WAYS[title])
 
+    titles = [title for title in _WAYS if whole or title != WHOLE]
     with borrowed(module, device):
-        plain, ours = fastest(lambda: way(False), lambda: way(True), repeats=repeats)
-    for one, other in zip(found[True], found[False], strict=True):
-        np.testing.assert_allclose(one.importance, other.importance, atol=_TOLERANCE)
-    return {
+        seconds = fastest(*[lambda title=title: way(title) for title in titles], repeats=repeats)
+    taken = dict(zip(titles, seconds, strict=True))
+    for title in titles:
+        for one, other in zip(found[OURS], found[title], strict=True):
+            np.testing.assert_allclose(one.importance, other.importance, atol=_TOLERANCE)
+    row = {
         "model": name,
         "device": device.type,
         "samples": len(data),
         "size": size,
-        "channels": sum(len(each.layer.units) for each in found[True]),
-        "sets": sum(len(each.sets) for each in found[True]),
-        "whole passes, s": plain,
-        "ours, s": ours,
-        "ratio": plain / ours,
+        "channels": sum(len(each.layer.units) for each in found[OURS]),
+        "sets": sum(len(each.sets) for each in found[OURS]),
+        **taken,
+        "several masks": taken[SINGLE] / taken[OURS],
     }
+    return {**row, "ratio": taken[WHOLE] / taken[OURS]} if whole else row
 
 
 def digits(samples: int) -> tuple[nn.Module, Dataset]:
@@ -77,27 +98,45 @@ def chain(width: int, samples: int) -> tuple[nn.Module, Dataset]:
     return module, TensorDataset(torch.randn(samples, 3, 16, 16), torch.zeros(samples))
 
 
-def main() -> None:
-    chosen = options(__doc__, samples=50, repeats=1, sweep=1, images=256)
-    device, most = choose_device("auto"), chosen.samples
-    repeats = chosen.repeats
-    rows = [
-        compare("demo:resnet20-digits", *digits(most), 2, device, repeats),
-        compare("torchvision:resnet18", *noise("torchvision:resnet18", 64, most), 8, device, repeats),
+def growth(rows: list[dict[str, Any]], by: str) -> str:
+    """With which power of a column the time of every way grows, by least squares of logarithms."""
+    powers = [
+        f"{title.removesuffix(', s')} to the {np.polyfit(*np.log([[row[by], row[title]] for row in rows]).T, 1)[0]:.2f}"
+        for title in _WAYS
+        if title in rows[0]
     ]
-    if device.type == "cuda":
-        name = "torchvision:resnet50"
-        row = compare(name, *noise(name, 224, chosen.images), 32, device, repeats, batch=128)
-        rows.append(row)
-        minutes = row["ours, s"] * _IMAGES / chosen.images / 60
-        print(f"{name}, sets of 32: {minutes:.1f} minutes for {_IMAGES:,} images, scaled from {chosen.images}")
-    if chosen.sweep:
-        rows += [compare(f"chain of {width}", *chain(width, most), 4, device, repeats) for width in (16, 32, 64)]
-        rows += [
-            compare("chain of 32", *chain(32, samples), 4, device, repeats) for samples in (most // 2, most, 2 * most)
+    return f"with {by}: {', '.join(powers)}"
+
+
+def main() -> None:
+    chosen = options(
+        __doc__, samples=50, repeats=1, sweep=1, whole=1, device="auto", model="", pixels=224, size=32, batch=128
+    )
+    most, way = chosen.samples, {"repeats": chosen.repeats, "whole": bool(chosen.whole)}
+    device = choose_device(chosen.device)
+
+    def measure(name: str, pair: tuple[nn.Module, Dataset], size: int, batch: int = 50) -> dict[str, Any]:
+        return compare(name, *pair, size, device, batch=batch, **way)
+
+    notes = []
+    if chosen.model:
+        rows = [measure(chosen.model, noise(chosen.model, chosen.pixels, most), chosen.size, chosen.batch)]
+        minutes = rows[0][OURS] * _IMAGES / most / 60
+        notes.append(f"{minutes:.1f} minutes for {_IMAGES:,} images, scaled from {most:,}")
+    else:
+        rows = [
+            measure("demo:resnet20-digits", digits(most), 2),
+            measure("torchvision:resnet18", noise("torchvision:resnet18", 64, most), 8),
         ]
-    ratios = {f"{row['model']}, {row['samples']} samples": row["ratio"] for row in rows}
+        if chosen.sweep:
+            wide = [measure(f"chain of {width}", chain(width, most), 4) for width in _WIDTHS]
+            long = [measure("chain of 32", chain(32, samples), 4) for samples in (most // 2, most, 2 * most)]
+            rows += [*wide, *long]
+            notes += [growth(wide, "channels"), growth(long, "samples")]
+    ratios = {f"{row['model']}, {row['samples']} samples": row.get("ratio", row["several masks"]) for row in rows}
     present(rows, ratios, as_json=chosen.json)
+    if not chosen.json:
+        print("\n".join(notes))
 
 
 if __name__ == "__main__":

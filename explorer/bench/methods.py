@@ -22,7 +22,7 @@ from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import METRICS, evaluate
 from explorer.evaluation.accuracy import wilson
 from explorer.methods import METHODS, steps
-from explorer.methods.stages import seed_everything
+from explorer.methods.stages import Memo, Record, forgetful, seed_everything
 from explorer.progress import Report, silent
 from explorer.recovery import RECOVERIES, Origin
 from explorer.runs.spec import Spec
@@ -35,9 +35,9 @@ UNLIMITED = 1.0  # a gradual method is to reach the target, whatever it costs
 
 @dataclass(frozen=True)
 class Grid:
-    """What is played: every combination, except that gradual methods keep their own criterion and recovery.
+    """What is played: every combination, except that methods other than one-shot keep their own criterion and recovery.
 
-    A one-shot recovery trains for `epochs`, a gradual method's for ``epochs / steps`` in each of its steps, so that
+    After a single cut a recovery trains for `epochs`, in each step of a gradual method for ``epochs / steps``, so that
     all have the same effort.
     """
 
@@ -70,7 +70,7 @@ class Grid:
 
     def specs(self) -> Iterator[Spec]:
         """One run each, the quick ones first."""
-        for recovery in sorted(self.recoveries, key=lambda name: RECOVERIES[name].needs == "training data"):
+        for recovery in sorted(self.recoveries, key=lambda name: RECOVERIES[name].trains):
             for model, target, seed in product(self.models, self.targets, range(self.seeds)):
                 for criterion, allocation in product(self.criteria, self.allocations):
                     if "one-shot" in self.methods:
@@ -78,14 +78,29 @@ class Grid:
                         yield self._at(asked, target, seed, self.epochs)
         for model, target, seed in product(self.models, self.targets, range(self.seeds)):
             for method in self.methods:
+                asked = Spec(model, _data(model), method=method, **METHODS[method].defaults)
+                if METHODS[method].targeted:
+                    yield self._at(asked, target, seed, self.epochs)
                 if METHODS[method].gradual:
-                    asked = Spec(model, _data(model), method=method, **METHODS[method].defaults)
                     asked = replace(asked, steps=self.steps, max_drop=UNLIMITED)
                     yield self._at(asked, target, seed, self.epochs // self.steps)
 
     def _at(self, spec: Spec, target: str, seed: int, epochs: int) -> Spec:
         wanted = Target.parse(target)
         return replace(spec, keep={wanted.kind: wanted.keep}, seed=seed, epochs=epochs, samples=self.samples)
+
+
+SPVR = Grid(
+    models=("demo:resnet20-digits",),
+    methods=("one-shot", "spvr"),
+    criteria=("l1", "taylor", "random"),
+    recoveries=("scratch",),
+    targets=("params=0.3", "params=0.2", "params=0.1"),
+    epochs=20,
+    steps=1,
+)
+"""Networks of 30, 20 and 10 % of the parameters, chosen by SPvR and by one ranking of all groups with other criteria,
+every one trained from its beginning for as many epochs."""
 
 
 def scoreboard(grid: Grid, *, kept: Path | None = None, processes: int = 1, report: Report = silent) -> list[Row]:
@@ -148,7 +163,7 @@ def play(spec: Spec) -> Row:
     row = {"run": spec.digest(), **who, "target": f"{kind}={fraction:g}"}
     started = perf_counter()
     try:
-        found = _gradual(spec) if METHODS[spec.method].gradual else _one_shot(spec)
+        found = _one_shot(spec) if spec.method == "one-shot" else _by_method(spec)
     except ExplorerError as error:
         return {**row, "error": str(error)}
     return {**row, **found, "seconds": perf_counter() - started}
@@ -169,11 +184,29 @@ def _one_shot(spec: Spec) -> dict[str, Any]:
     return {**left, "metric": metric, **values, "samples": samples}
 
 
-def _gradual(spec: Spec) -> dict[str, Any]:
-    outcome = METHODS[spec.method].function(spec)
+def _by_method(spec: Spec) -> dict[str, Any]:
+    method = METHODS[spec.method]
+    outcome = method.function(spec, silent, _ranked_once(spec) if method.targeted else forgetful)
     metric = outcome.base["metric"]
     values = {"base": outcome.base[metric], "as_cut": outcome.as_cut[metric], "value": outcome.pruned[metric]}
     return {**outcome.achieved, "metric": metric, **values, "samples": outcome.base["samples"]}
+
+
+_rankings: dict[str, Record] = {}
+
+
+def _ranked_once(spec: Spec) -> Memo:
+    """Remembers the ranking from which a method takes its units, which is the same for every target and effort."""
+    key = replace(spec, keep=None, epochs=None).digest()
+
+    def memo(name: str, make: Callable[[], Record]) -> Record:
+        if name != "scores":
+            return make()
+        if key not in _rankings:
+            _rankings[key] = make()
+        return _rankings[key]
+
+    return memo
 
 
 @lru_cache(maxsize=4)
@@ -249,7 +282,7 @@ def interval(values: Sequence[float], samples: int | None) -> tuple[float, float
 
 HEADS = (
     *("model", "method", "criterion", "allocation", "recovery", "target"),
-    *("MACs kept", "as cut", "at the end", "95 %", "runs"),
+    *("params kept", "MACs kept", "as cut", "at the end", "95 %", "runs"),
 )
 
 
@@ -262,6 +295,7 @@ def cells(line: Row) -> list[str]:
     spread = f"{metric.text(line['low'])} to {metric.text(line['high'])}"
     return [
         *who,
+        f"{line['params']:.1%}",
         f"{line['macs']:.1%}",
         metric.text(line["as_cut"]),
         metric.text(line["value"]),
@@ -278,7 +312,7 @@ def markdown(lines: Sequence[Row]) -> str:
 
 def player(line: Row, among: Sequence[Row]) -> str:
     """Who played: the method, or the criterion, with its allocation where those `among` differ in it."""
-    if METHODS[line["method"]].gradual:
+    if line["method"] != "one-shot":
         return METHODS[line["method"]].title
     title = CRITERIA[line["criterion"]].title
     return title if len({other["allocate"] for other in among}) == 1 else f"{title}, {line['allocate']}"

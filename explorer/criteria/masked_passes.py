@@ -1,7 +1,8 @@
 """What a network gives when some channels of one layer are masked, over and over, without repeating what is the same.
 
 A pass is written down as a tape. Each pass that follows begins behind the layer that it masks: up to the first layer
-that mixes channels it computes the masked channels alone, and of that layer only what they change.
+that mixes channels it computes the masked channels alone, and of that layer only what they change. Behind it, several
+masks go through the rest of the network as one longer batch.
 """
 
 import copy
@@ -16,12 +17,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils._pytree import tree_leaves
 
 from explorer.criteria.narrow import CONVOLUTIONS, LAYERS, NORMS, Delta, Narrow, through_layer, through_operator
+from explorer.criteria.stacking import Stacks
 from explorer.errors import ExplorerError
 from explorer.evaluation.live.recording import UnrepeatableError, record
 from explorer.evaluation.live.tape import INPUTS, DivergedError, Slot, Step, Tape, Values, replay
+from explorer.structure.rules import operator_name
 from explorer.structure.types import inside
 
+MOST = 32
+"""Masks in one pass."""
 _AGREEMENT = 1e-4  # of the largest output, between the network and its tape
+_ROOM = 1 << 20, 1 << 30  # bytes alive in a pass of several masks: on the CPU, elsewhere
 Change = Narrow | Delta
 
 
@@ -78,27 +84,55 @@ class MaskedPasses:
         self._network: nn.Module | None = None
         self._places = [task.place for task in tasks]
         self._ways: dict[torch.Size, _Way] = {}
+        self._stacked: dict[torch.Size, Stacks | None] = {}
         self.refused = ""
 
-    def __call__(self, inputs: Tensor) -> Iterator[tuple[int, int, Tensor]]:
-        """(number of the task, number of the set, masked outputs) of one batch, in the network's order."""
-        way = None if self.refused else self._way(inputs)
-        yield from self._resumed(way, inputs) if way else ()
-        for number in way.rest if way else range(len(self._tasks)):
-            for which, channels in enumerate(self._tasks[number].sets):
-                yield number, which, straightforward(self._module, inputs, self._tasks[number].place, channels)
+    def __call__(self, inputs: Tensor, masks: int = MOST) -> Iterator[tuple[int, range, Tensor]]:
+        """(number of a task, numbers of some of its sets, masked outputs) of one batch, in the network's order.
 
-    def _resumed(self, way: "_Way", inputs: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+        Args:
+            masks: the most sets that go through one pass.
+
+        Returns:
+            outputs of (sets · batch, …), the batches of the sets one behind the other.
+        """
+        way = None if self.refused else self._way(inputs)
+        yield from self._resumed(way, inputs, masks) if way else ()
+        for number in way.rest if way else range(len(self._tasks)):
+            for which in _runs(len(self._tasks[number].sets), 1):
+                yield number, which, self._whole(inputs, number, which)
+
+    def _whole(self, inputs: Tensor, number: int, which: range) -> Tensor:
+        place, sets = self._tasks[number]
+        return torch.cat([straightforward(self._module, inputs, place, sets[each]) for each in which])
+
+    def _resumed(self, way: "_Way", inputs: Tensor, masks: int) -> Iterator[tuple[int, range, Tensor]]:
         run = _Run(way.tape, self._network, inputs)
+        stacks = self._stacks(run) if masks > 1 else None
         at, known = 0, None
         for start, number in way.order:
             known, at = run.between(at, start, known), start
-            stretch = _Stretch(run, known, start, self._places[number])
-            for which, channels in enumerate(self._tasks[number].sets):
+            sets = self._tasks[number].sets
+            stretch = _Stretch(run, known, start, self._places[number], sets[0], stacks)
+            for which in _runs(len(sets), min(masks, stretch.most)):
                 try:
-                    yield number, which, stretch.outputs(channels)
-                except DivergedError:  # under this mask the network's code takes another way
-                    yield number, which, straightforward(self._module, inputs, self._tasks[number].place, channels)
+                    yield number, which, stretch.outputs([sets[each] for each in which])
+                except DivergedError:  # under one of these masks the network's code takes another way
+                    yield number, which, self._whole(inputs, number, which)
+
+    def _stacks(self, run: "_Run") -> Stacks | None:
+        """What passes of several masks need; None where samples of one batch don't keep apart."""
+        inputs = run.inputs
+        if inputs.shape not in self._stacked:
+            other = inputs[:1].expand_as(inputs)
+            try:
+                tape, found = self._record(torch.cat([inputs, other]))
+                alone = [self._module(part.clone()) for part in (inputs, inputs[:1])]
+                expected = torch.cat([alone[0], alone[1].expand_as(alone[0])])
+                self._stacked[inputs.shape] = Stacks(run.tape, tape, len(inputs)) if _agree(found, expected) else None
+            except (UnrepeatableError, DivergedError):
+                self._stacked[inputs.shape] = None
+        return self._stacked[inputs.shape]
 
     def _way(self, inputs: Tensor) -> "_Way | None":
         """The tape for inputs of this shape, once it has given what the network gives; None if it does not."""
@@ -119,11 +153,13 @@ class MaskedPasses:
         if self._network is None:
             tape, _ = record(self._module, inputs.clone(), whole=_steps(self._module, self._places), tick=_still)
             self._network, self._places = _folded(self._module, tape, self._places)
-        tape, _ = record(self._network, inputs, whole=_steps(self._network, self._places), tick=_still)
-        expected, found = self._module(inputs.clone()), _Run(tape, self._network, inputs).outputs(0, None)
-        if not torch.allclose(expected, found, rtol=0.0, atol=_AGREEMENT * float(expected.abs().max())):
+        tape, _ = self._record(inputs)
+        if not _agree(_Run(tape, self._network, inputs).outputs(0, None), self._module(inputs.clone())):
             raise UnrepeatableError("it gives something else each time")
         return _Way.along(tape, self._network, self._places)
+
+    def _record(self, inputs: Tensor) -> tuple[Tape, Tensor]:
+        return record(self._network, inputs, whole=_steps(self._network, self._places), tick=_still)
 
 
 class _Way(NamedTuple):
@@ -174,25 +210,43 @@ class _Run(NamedTuple):
 
 
 class _Stretch:
-    """The steps behind a place in which a mask changes little: they are found with the first mask."""
+    """The steps behind a place in which a mask changes little: they are found with a first mask, of `channels`."""
 
-    def __init__(self, run: _Run, known: Values, start: int, place: Place) -> None:
-        self._run, self._place, self._stop = run, place, start
+    def __init__(
+        self, run: _Run, known: Values, start: int, place: Place, channels: Tensor, stacks: Stacks | None
+    ) -> None:
+        self._run, self._place, self._stop, self._stacks = run, place, start, stacks
         step = run.tape.steps[start if place.at_input else start - 1]
         self._slot = _reads(step)[0] if place.at_input else step.outs[0][0]
         self._before = self._after = known  # what is alive at the start, and at the stop
-        self._path: list[tuple[Step, Values]] | None = None
+        self._path = self._learnt(place.change(known[self._slot], channels))
+        self._copies: dict[int, Values] = {}  # of what no mask changes, by the number of masks
 
-    def outputs(self, channels: Tensor) -> Tensor:
-        """The network's outputs with the channels masked."""
-        if self._path is None:
-            self._path = self._learnt(self._place.change(self._before[self._slot], channels))
+    @property
+    def most(self) -> int:
+        """How many masks can go through one pass."""
+        room = _ROOM[self._run.inputs.device.type != "cpu"]
+        return 1 if self._stacks is None else self._stacks.most(self._stop, room)
+
+    def outputs(self, sets: Sequence[Tensor]) -> Tensor:
+        """The network's outputs with each of the sets of channels masked, one batch behind the other."""
+        changed, count = [self._changed(channels) for channels in sets], len(sets)
+        if count == 1:
+            return self._run.outputs(self._stop, {**self._after, **changed[0]})
+        if count not in self._copies:
+            same = ((slot, value) for slot, value in self._after.items() if slot not in changed[0])
+            self._copies[count] = {slot: self._stacks.repeated(slot, value, count) for slot, value in same}
+        joined = {slot: torch.cat([each[slot] for each in changed]) for slot in changed[0]}
+        run = self._run._replace(tape=self._stacks.tape(count))
+        return run.outputs(self._stop, {**self._copies[count], **joined})
+
+    def _changed(self, channels: Tensor) -> Values:
+        """What is another value at the stop with the channels masked."""
         changes: dict[int, Change] = {self._slot: self._place.change(self._before[self._slot], channels)}
         for step, operands in self._path:
             changes.update(self._followed(step, changes, operands))
             self._leave(changes)
-        changed = {slot: change.applied(self._after[slot]) for slot, change in changes.items() if slot in self._after}
-        return self._run.outputs(self._stop, {**self._after, **changed})
+        return {slot: change.applied(self._after[slot]) for slot, change in changes.items() if slot in self._after}
 
     def _learnt(self, first: Narrow) -> list[tuple[Step, Values]]:
         """The steps that pass changes on, each with the values that it reads."""
@@ -233,9 +287,7 @@ class _Stretch:
             plain = type(layer) in LAYERS and len(args) == 1 and not kwargs
             made = through_layer(layer, args[0]) if plain else None
         else:
-            name = step.call.overloadpacket.__name__
-            name = name[:-1] if name.endswith("_") and not name.endswith("__") else name
-            made = through_operator(name, step.call, args, kwargs)
+            made = through_operator(operator_name(step.call), step.call, args, kwargs)
         slot, *others = _made(step)
         unread = all(self._run.tape.life[other][1] < self._run.tape.life[other][0] for other in others)
         return {slot: made} if made is not None and unread else {}
@@ -247,6 +299,15 @@ def _filled(value: Any, tensors: Mapping[int, Tensor | Change]) -> Any:
     if isinstance(value, list | tuple):
         return [_filled(entry, tensors) for entry in value]
     return value
+
+
+def _runs(total: int, most: int) -> list[range]:
+    """The numbers up to a total, in runs of at most so many."""
+    return [range(start, min(start + most, total)) for start in range(0, total, most)]
+
+
+def _agree(found: Tensor, expected: Tensor) -> bool:
+    return torch.allclose(expected, found, rtol=0.0, atol=_AGREEMENT * float(expected.abs().max()))
 
 
 def _reads(step: Step) -> list[int]:

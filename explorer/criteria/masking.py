@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from explorer.criteria.context import Context
 from explorer.criteria.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places, precise
-from explorer.criteria.masked_passes import MaskedPasses, Place, Task, straightforward
+from explorer.criteria.masked_passes import MOST, MaskedPasses, Place, Task, straightforward
 from explorer.criteria.members import MEMBERS, Part, combine, host
 from explorer.criteria.registry import Option, criterion
+from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import part
 from explorer.structure import Group, Member, Structure
@@ -160,10 +161,14 @@ def masking(
     return {name: combine(found, members) if found else UNSEEN for name, found in parts.items()}
 
 
-def rank(context: Context, size: int, masked: str = "activation", *, reuse: bool = True) -> list[Ranked]:
+def rank(
+    context: Context, size: int, masked: str = "activation", *, reuse: bool = True, masks: int = MOST
+) -> list[Ranked]:
     """The sets of all layers and their importance, means over the calibration samples.
 
-    Without `reuse` every mask takes a whole pass, which gives the same but for rounding.
+    Args:
+        reuse: without it every mask takes a whole pass, which gives the same but for rounding.
+        masks: the most that go through one pass; fewer where the device runs out of memory.
     """
     layers = _layers(context)
     sets = _sets(context, layers, size)
@@ -172,26 +177,29 @@ def rank(context: Context, size: int, masked: str = "activation", *, reuse: bool
     passes = MaskedPasses(context.module, tasks)
     totals = [np.zeros(len(task.sets)) for task in tasks]
     count, number = 0, sum(len(task.sets) for task in tasks)
+    rows = BatchSize(min(context.batch.size, len(context.data)) * masks)  # of a pass: masks times inputs
     for images, _ in context.batches(_GROUPING, 1.0):
 
         def work(size: int, images: Tensor = images, done: int = count) -> list[np.ndarray]:
             found = [np.zeros_like(total) for total in totals]
-            for (inputs,) in context.chunks(size, images):
-                before = _probabilities(context.module(inputs.clone()))
-                outputs = passes(inputs) if reuse else _plain(context.module, inputs, tasks)
-                for step, (task, which, logits) in enumerate(outputs):
-                    found[task][which] += float(softmax_change(before, _probabilities(logits)).double().sum())
-                    done_here = done + len(inputs) * (step + 1) / number
+            for (inputs,) in context.chunks(min(size, context.batch.size), images):
+                before, passed = _probabilities(context.module(inputs.clone())), 0
+                together = min(masks, size // len(inputs))
+                outputs = passes(inputs, together) if reuse else _plain(context.module, inputs, tasks)
+                for task, which, logits in outputs:
+                    found[task][which] += _changes(before, logits, len(which))
+                    passed += len(which)
+                    done_here = done + len(inputs) * passed / number
                     slow = f", each by a whole pass: {passes.refused}" if passes.refused else ""
                     context.report(
                         _GROUPING + (1 - _GROUPING) * min(1.0, done_here / len(context.data)),
-                        f"masked {step + 1} of {number} sets{slow}",
+                        f"masked {passed} of {number} sets{slow}",
                     )
                 done += len(inputs)
             return found
 
         with torch.inference_mode():
-            for total, more in zip(totals, context.batch.retry(work), strict=True):
+            for total, more in zip(totals, rows.retry(work), strict=True):
                 total += more
         count += len(images)
     return [Ranked(layer, sets[layer], total / count) for layer, total in zip(layers, totals, strict=True)]
@@ -311,10 +319,16 @@ def _shift(module: nn.Module, seen: str, maker: str) -> Tensor | float:
     return shift if norm.weight is None else (shift * norm.weight + norm.bias).detach()
 
 
-def _plain(module: nn.Module, inputs: Tensor, tasks: Sequence[Task]) -> Iterator[tuple[int, int, Tensor]]:
+def _plain(module: nn.Module, inputs: Tensor, tasks: Sequence[Task]) -> Iterator[tuple[int, range, Tensor]]:
     for number, (place, sets) in enumerate(tasks):
         for which, channels in enumerate(sets):
-            yield number, which, straightforward(module, inputs, place, channels)
+            yield number, range(which, which + 1), straightforward(module, inputs, place, channels)
+
+
+def _changes(before: Tensor, logits: Tensor, sets: int) -> np.ndarray:
+    """The sum of `softmax_change` over the samples for each of the sets, whose logits lie one behind the other."""
+    again = before.repeat(sets, *[1] * (before.ndim - 1))
+    return host(softmax_change(again, _probabilities(logits)).view(sets, -1)).sum(1)
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -150,9 +150,8 @@ def _remarks(structure: Structure, settled: Settled, target: Target, cost: int, 
 
 
 def _warnings(subject: steps.Subject, spec: "Spec", scores: Scores) -> Iterator[str]:
-    if scores.skipped:
-        name, reason = next(iter(scores.skipped.items()))
-        yield f"{len(scores.skipped)} groups have no score and stay whole, such as {name}: {reason}"
+    if (sentence := steps.unscored(scores)) is not None:
+        yield sentence
     if (meaningless := steps.meaningless_scores(subject.task, spec.criterion)) is not None:
         yield meaningless
     if spec.recover != "scratch":

@@ -88,17 +88,12 @@ class Ladder:
         workspace = self.workspace
         request = {"kind": "ladder", "spec": self._spec(plan)}
         kind = "tune " + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
-        job = jobs.find(workspace, kind)
-        with self.places[3].container(border=not (job and job.state == "done"), height="stretch"):
-            if job and job.state == "done":
-                self._tuned_fact(job.result, whole, costs)
-            elif job and not job.final:
-                jobs.watch(job)
-            else:
+        found = jobs.result(workspace, kind)
+        with self.places[3].container(border=found is None, height="stretch"):
+            if found is not None:
+                self._tuned_fact(found, whole, costs)
+            elif not jobs.under_way(workspace, kind):
                 st.caption(f"**Fine-tuned**: {EPOCHS} epochs on the training data, in the background")
-                jobs.refusal(kind)
-                if job:
-                    jobs.outcome(job)
                 st.button(
                     "Fine-tune",
                     icon=":material/model_training:",

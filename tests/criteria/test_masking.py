@@ -161,7 +161,7 @@ def test_outputs_are_the_same_without_whole_passes(name, monkeypatch):
     with torch.inference_mode():
         for number, which, found in passes(data.tensors[0]):
             place, sets = tasks[number]
-            expected = plain(module, data.tensors[0], place, sets[which])
+            expected = torch.cat([plain(module, data.tensors[0], place, sets[each]) for each in which])
             assert float((found - expected).abs().max()) < 1e-4 * float(expected.abs().max())
     assert not passes.refused
     assert set(whole) <= {"twice"}
@@ -172,7 +172,74 @@ def _tasks(module, structure, data):
 
     given = context(module, structure, data)
     layers = masking._layers(given)
-    return [masking._task(given, layer, [layer.units[:2]], "activation") for layer in layers]
+    sets = [[layer.units[:2], layer.units[2:4]] for layer in layers]
+    return [masking._task(given, *pair, "activation") for pair in zip(layers, sets, strict=True)]
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "many", "demo:vit-digits"])
+def test_masks_share_passes_of_as_many_as_are_asked_for(name):
+    module, structure, data = made(name)
+    tasks = _tasks(module, structure, data)
+    with torch.inference_mode():
+        passes = masked_passes.MaskedPasses(module, tasks)
+        found = {most: [which for _, which, _ in passes(data.tensors[0], most)] for most in (1, 2)}
+    assert found == {1: [range(1), range(1, 2)] * len(tasks), 2: [range(2)] * len(tasks)}
+
+
+def test_a_pass_of_several_masks_keeps_to_its_room(monkeypatch):
+    """Behind the first layer 16 maps of 8 × 8 are alive for every sample and mask, behind the second 5 numbers."""
+    layers = conv(3, 6), nn.ReLU(), conv(6, 16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5)
+    module, inputs = nn.Sequential(*layers).eval(), torch.randn(7, 3, 8, 8)
+    places = masked_passes.Place("0", 1), masked_passes.Place("2", 1)
+    tasks = [masked_passes.Task(place, list(torch.arange(6).split(1))) for place in places]
+    monkeypatch.setattr(masked_passes, "_ROOM", (2 * 7 * 16 * 8 * 8 * 4, 0))
+    with torch.inference_mode():
+        found = [(number, len(which)) for number, which, _ in masked_passes.MaskedPasses(module, tasks)(inputs)]
+    assert found == [(0, 2), (0, 2), (0, 2), (1, 6)]
+
+
+def test_samples_that_meet_are_never_of_two_masks():
+    """Of a network that computes with the whole batch every pass has one mask, so that its scores are the same."""
+
+    class Centred(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.fc = conv(3, 6), conv(6, 4), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = F.relu(self.b(F.relu(self.a(x)))).mean((2, 3))
+            return self.fc(x - x.mean(0))
+
+    module = alive(Centred)
+    data = TensorDataset(torch.randn(5, *INPUT), torch.zeros(5))
+    structure = analyse(module, data[0][0][None], trial=False)
+    tasks = _tasks(module, structure, data)
+    with torch.inference_mode():
+        passes = masked_passes.MaskedPasses(module, tasks)
+        for number, which, found in passes(data.tensors[0]):
+            place, sets = tasks[number]
+            expected = masked_passes.straightforward(module, data.tensors[0], place, sets[which[0]])
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert not passes.refused
+
+
+def test_where_memory_is_short_fewer_masks_go_together(monkeypatch, caplog):
+    module, structure, data = made("residual")
+    expected = rank(context(module, structure, data), 3)
+    outputs, sizes = masked_passes._Stretch.outputs, []
+
+    def short(self, sets):
+        sizes.append(len(sets))
+        if len(sets) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return outputs(self, sets)
+
+    monkeypatch.setattr(masked_passes._Stretch, "outputs", short)
+    found = rank(context(module, structure, data), 3)
+    assert max(sizes) > 1
+    assert "out of memory: going on with batches of 7" in caplog.text
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.importance, other.importance, atol=1e-5)
 
 
 def test_little_is_computed(monkeypatch):
@@ -184,7 +251,7 @@ def test_little_is_computed(monkeypatch):
 
     def operations(*, reuse: bool) -> int:
         with borrowed(module, CPU), FlopCounterMode(display=False) as counter:
-            rank(context(module, structure, data), 8, reuse=reuse)
+            rank(context(module, structure, data), 8, reuse=reuse, masks=1)
         return counter.get_total_flops()
 
     plain, ours = operations(reuse=False), operations(reuse=True)
@@ -205,13 +272,13 @@ def test_what_cannot_be_repeated_takes_whole_passes_and_says_so():
     assert any("each by a whole pass: its code reads values" in message for message in messages)
 
 
-def test_it_can_be_cancelled_between_two_sets():
+def test_it_can_be_cancelled_between_two_passes():
     module, structure, data = made("plain")
     heard = []
 
     def report(fraction: float, message: str, **_metrics: object) -> None:
         heard.append(fraction)
-        if message.startswith("masked 3 of"):
+        if message.startswith("masked") and len(heard) > 5:
             raise Cancelled
 
     with pytest.raises(Cancelled):
