@@ -16,6 +16,7 @@ PAGES = (
     st.Page("pages/budget.py", title="Budget", icon=":material/tune:", url_path="channel-budget"),
     st.Page("pages/sensitivity.py", title="Sensitivity", icon=":material/monitoring:", url_path="group-curves"),
     st.Page("pages/prune.py", title="Prune", icon=":material/content_cut:", url_path="prune-run"),
+    st.Page("pages/weights.py", title="Weights", icon=":material/grid_on:", url_path="single-weights"),
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare-runs"),
     st.Page("pages/scoreboard.py", title="Scoreboard", icon=":material/leaderboard:", url_path="method-scores"),
     st.Page("pages/export.py", title="Export", icon=":material/download:", url_path="export-bundle"),

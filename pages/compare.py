@@ -22,17 +22,33 @@ END = "the end"
 def tradeoff(chosen: list[Shown]) -> None:
     """Cost kept against the metric: ends on test data, ways on validation data."""
     same, others = compared.of_one_metric(chosen)
-    finals, ways = compared.frames(same)
-    if finals.empty:
+    if compared.frames(same)[0].empty:
         st.caption("None of these runs was judged on data with labels, so there is no accuracy to draw.")
         return
+    cut = compared.cutting(same)
+    zeros = len(cut) < len(same)
+    kinds = [kind for kind in curves.NAMES if (kind == "nonzero" and zeros) or (kind != "nonzero" and cut)]
     kind = st.segmented_control(
-        "Cost", list(curves.NAMES), default="macs", format_func=curves.NAMES.get, key="cost", required=True
+        "Cost", kinds, default=kinds[0], format_func=curves.NAMES.get, key=f"cost {kinds}", required=True
     )
+    drawn = same if kind == "nonzero" else cut
+    finals, ways = compared.frames(drawn)
     metric = metric_of(same[0].run.result["base"])
     drawing = curves.tradeoff(finals, ways, metric, compared.colours_of(chosen), kind=kind)
-    finding = findings.of_tradeoff([row(entry.run) for entry in same if entry.baseline_of is None], metric)
+    rows = [row(entry.run) for entry in drawn if entry.baseline_of is None]
+    finding = compared.of_zeros(rows, metric) if kind == "nonzero" else findings.of_tradeoff(rows, metric)
     frame.chart(finding, drawing, "Cost kept against the metric of every run")
+    if kind == "nonzero":
+        st.caption(
+            "A zero is no smaller computation: runs that set single weights to zero keep **all** MACs and are as fast "
+            "as before on dense kernels. Their files are smaller when packed. Where channels were cut, the parameters "
+            "left are those of a network that really is smaller."
+        )
+    elif zeros:
+        st.caption(
+            f"{len(same) - len(cut)} of these runs set single weights to zero and cut nothing: structured, they keep "
+            "100% of MACs and parameters. They stand under *Non-zero parameters*."
+        )
     if len(ways):
         st.caption(
             "Filled points are measured on **test** data, bars are their 95% intervals. Dashed ways are the steps of "
@@ -104,6 +120,7 @@ def numbers(chosen: list[Shown]) -> pd.DataFrame:
                 "Run": entry.name,
                 "MACs kept": f"{entry.origin['macs'] * found['macs_kept']:.1%}",
                 "Parameters kept": f"{entry.origin['params'] * found['params_kept']:.1%}",
+                **(_zeros(found) if any(other.run.sparse for other in chosen) else {}),
                 "Test metric": f"{metric.short} {metric.text(found['value'])}" if measured else "not measured",
                 "95% interval": metric.interval(found["low"], found["high"]) if found["low"] is not None else "–",
                 "Against its base": metric.difference(found["change"]) if found["change"] is not None else "–",
@@ -117,8 +134,25 @@ def numbers(chosen: list[Shown]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _zeros(found: dict) -> dict[str, str]:
+    """What single zeros come to, beside what was cut; nothing where channels were."""
+    if found["sparsity"] is None:
+        return {"Zeros": "none set", "Not zero": "–", "Packed": "–"}
+    return {
+        "Zeros": f"{found['sparsity']:.1%} of weights",
+        "Not zero": f"{words.count(found['nonzero_params'])} parameters",
+        "Packed": words.size(found["compressed_bytes"]),
+    }
+
+
 def side_by_side(chosen: list[Shown], document: dict) -> None:
-    """Widths of all chosen runs, and the units of two of them."""
+    """Widths of all chosen runs that cut channels, and the units of two of them."""
+    if len(cut := compared.cutting(chosen)) < len(chosen):
+        st.caption("Runs that set single weights to zero leave all widths as they were: the Weights page shows them.")
+        st.page_link("pages/weights.py", label="Go to weights", icon=":material/grid_on:")
+    if not cut:
+        return
+    chosen = cut
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("Widths", anchor=False)
@@ -170,7 +204,10 @@ def family(forest: list, shown: list[Shown], chosen: list[Shown]) -> None:
         key="tree",
         on_select=look,
     )
-    st.caption("Every row is a run, from right to left as the network shrinks. Click a point to look at it.")
+    st.caption(
+        "Every row is a run, from right to left as the network shrinks, which zeros don't do. Click a point to look at "
+        "it."
+    )
 
 
 def look() -> None:
@@ -194,7 +231,12 @@ def go_on(shown: list[Shown]) -> None:
         step = st.selectbox(
             "At", [END, *steps], key=STEP, format_func=lambda at: at if at == END else f"step {at}", width=130
         )
-        opened = st.button("Open this run on the board", icon=":material/tune:")
+        opened = st.button(
+            "Open this run on the board",
+            icon=":material/tune:",
+            disabled=bool(entry.run.sparse),
+            help="It cut no channels, which is all that the board shows." if entry.run.sparse else None,
+        )
         branched = st.button("Branch from here", icon=":material/fork_right:", type="primary")
     st.caption(
         "The board shows how much of every group the run removed; which channels stand there follows from the board's "

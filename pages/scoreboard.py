@@ -1,6 +1,7 @@
 """Scoreboard: methods and criteria by what they left of accuracy, and, apart from that, what others have published."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import streamlit as st
 
 from explorer.bench.literature import CAVEATS, SOURCES, literature
 from explorer.bench.methods import player, summary
+from explorer.budget import ALLOCATORS
 from explorer.evaluation import METRICS
+from explorer.methods import METHODS
 from explorer.recovery import RECOVERIES
 from explorer.ui import findings, frame, scores, session
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "scoreboard.jsonl"
 COMMAND = "python -m explorer bench methods --resume docs/scoreboard.jsonl --out docs/scoreboard.md"
+USUAL = "global"  # the budget that is shown first
 PERCENT = ("top1", "top5", "accuracy")  # published metrics in percent
 KINDS = {
     "params_removed_pct": "parameters removed (%)",
@@ -56,18 +60,20 @@ def measured() -> None:
     good = [line for line in good if line["model"] == model]
     target = middle.selectbox("Target", _unique(good, "target"), key="board target", persist_state="session")
     good = [line for line in good if line["target"] == target]
+    place = f"{model} {target}"
     recoveries = _unique(good, "recover")
-    shown = right.pills(
-        "Recovery",
-        recoveries,
-        selection_mode="multi",
-        default=recoveries,
-        format_func=lambda name: RECOVERIES[name].title,
-        key=f"board recovery {model} {target}",
-    )
-    good = [line for line in good if line["recover"] in shown]
+    recoveries = _some(right, "Recovery", recoveries, recoveries, lambda name: RECOVERIES[name].title, place)
+    budgets = _unique([line for line in good if not METHODS[line["method"]].gradual], "allocate")
+    if len(budgets) > 1:
+        usual = [USUAL] if USUAL in budgets else budgets
+        budgets = _some(st, "Budget", budgets, usual, lambda name: ALLOCATORS[name].title, place)
+    good = [
+        line
+        for line in good
+        if line["recover"] in recoveries and (METHODS[line["method"]].gradual or line["allocate"] in budgets)
+    ]
     if not good:
-        st.caption("Choose a recovery to see its lines.")
+        st.caption("Choose a recovery and a budget to see their lines.")
         return
     metric = METRICS[good[0]["metric"]]
     table = pd.DataFrame(good).assign(
@@ -84,6 +90,12 @@ def measured() -> None:
     failed = [line for line in lines if "error" in line and line["model"] == model and line["target"] == target]
     for line in failed:
         st.caption(f"{player(line, [line])}, {line['recover']}: {line['error']}.")
+
+
+def _some(column: Any, label: str, names: list[str], usual: list[str], title: Callable, place: str) -> list[str]:
+    """Those of the names that a person keeps."""
+    key = f"board {label} {place}"
+    return column.pills(label, names, selection_mode="multi", default=usual, format_func=title, key=key)
 
 
 def _unique(lines: list[dict[str, Any]], key: str) -> list[str]:

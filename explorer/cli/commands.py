@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,24 @@ from explorer.cli.wording import (
     comparison_text,
     ladder_text,
     latency_text,
+    margins_text,
     measurement_table,
     prune_text,
     runs_text,
+    sparse_run_text,
 )
 from explorer.errors import ExplorerError, unknown
 from explorer.progress import Report
 from explorer.runs.spec import Spec
 
 Options = argparse.Namespace
+
+# Options that are called as in a spec, and need no reading.
+_ALIKE = (
+    *("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"),
+    *("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"),
+    *("round_to", "runtime", "batch", "sparsity"),
+)
 
 
 def models(options: Options, report: Report) -> Answer:
@@ -177,7 +186,8 @@ def compare(options: Options, report: Report) -> Answer:
 
 
 def runs(options: Options, report: Report) -> Answer:
-    from explorer.runs.lineage import default_root, read_runs, tree
+    from explorer.runs.files import default_root
+    from explorer.runs.lineage import read_runs, tree
 
     folder = Path(options.folder) if options.folder else default_root()
     if not folder.is_dir():
@@ -186,6 +196,28 @@ def runs(options: Options, report: Report) -> Answer:
     forest = tree(records)
     document = {"runs": [record.to_json() for record in records], "tree": [branch.to_json() for branch in forest]}
     return Answer(document, runs_text(forest) if records else f"no runs in {folder}")
+
+
+def weights(options: Options, report: Report) -> Answer:
+    if options.run is not None:
+        from explorer.runs.weights import read_sparse, weights_of
+
+        if options.sparsity is not None or options.scope is not None:
+            raise ExplorerError("a run has its own sparsity and scope: give --sparsity and --scope with a --model")
+        document = weights_of(read_sparse(Path(options.run)), options.layer, options.step)
+        return Answer(document, sparse_run_text(document))
+    from explorer.pruning.margins import Margins
+    from explorer.pruning.unstructured import prunable
+    from explorer.sources import load_model
+
+    if options.sparsity is None or options.step is not None:
+        raise ExplorerError("a --model has no steps: give --sparsity, the share of weights that would become zero")
+    asked = (options.sparsity, options.scope or "global")
+    found = Margins(prunable(load_model(options.model).module))
+    document = {"model": options.model, **found.to_json(*asked)}
+    if options.layer is not None:
+        document["layer"] = found.layer(options.layer, *asked)
+    return Answer(document, margins_text(document))
 
 
 def evaluate(options: Options, report: Report) -> Answer:
@@ -218,12 +250,25 @@ def coverage(options: Options, report: Report) -> Answer:
 
 
 def methods(options: Options, report: Report) -> Answer:
+    from explorer.bench.methods import Grid
+
+    return _board(Grid(), options, report)
+
+
+def spvr(options: Options, report: Report) -> Answer:
+    from explorer.bench.methods import SPVR
+
+    return _board(SPVR, options, report)
+
+
+def _board(usual: Any, options: Options, report: Report) -> Answer:
+    """The scoreboard of a grid, where nothing else is asked as it usually is."""
     from explorer.bench import figure
-    from explorer.bench.methods import HEADS, Grid, cells, markdown, scoreboard, summary
+    from explorer.bench.methods import HEADS, cells, markdown, scoreboard, summary
     from explorer.runs.files import write_text
 
-    asked = {field.name: getattr(options, field.name) for field in fields(Grid)}
-    grid = Grid(**{name: value for name, value in asked.items() if value is not None})
+    asked = {field.name: getattr(options, field.name) for field in fields(usual)}
+    grid = replace(usual, **{name: value for name, value in asked.items() if value is not None})
     kept = None if options.resume is None else Path(options.resume)
     processes = options.processes or os.cpu_count() or 1
     rows = scoreboard(grid, kept=kept, processes=processes, report=report)
@@ -270,13 +315,7 @@ def _spec(options: Options) -> Spec:
     from explorer.methods import METHODS
     from explorer.pruning import Plan
 
-    given: dict[str, Any] = {}
-    for name in ("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"):
-        given[name] = getattr(options, name, None)
-    for name in ("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"):
-        given[name] = getattr(options, name, None)
-    for name in ("round_to", "runtime", "batch", "sparsity"):
-        given[name] = getattr(options, name, None)
+    given: dict[str, Any] = {name: getattr(options, name, None) for name in _ALIKE}
     given["input_shape"] = options.input
     given["options"] = _unique(getattr(options, "option", []), "option")
     given["settings"] = _unique(getattr(options, "set", []), "setting")

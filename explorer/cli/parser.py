@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _ladder(_add(commands, "ladder", "see accuracy as cut, recalibrated and fine-tuned, without writing anything"))
     _prune(_add(commands, "prune", "score, cut, recover, measure and export"))
     _runs(_add(commands, "runs", "list the runs in a folder, and which of them started from which"))
+    _weights(_add(commands, "weights", "show which single weights a run set to zero, or what magnitude would remove"))
     _evaluate(_add(commands, "evaluate", "measure accuracy, cost, size and latency"))
     _export(_add(commands, "export", "write a pruned model as ONNX"))
     _compare(_add(commands, "compare", "set finished runs side by side: numbers, widths, shared channels"))
@@ -128,7 +129,9 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     _model(parser)
     _data(parser)
     _scoring(parser, required=False)
-    parser.add_argument("--method", metavar="NAME", help="one-shot, ifap, idap, sparse or dg2pf (default: one-shot)")
+    parser.add_argument(
+        "--method", metavar="NAME", help="one-shot, ifap, idap, spvr, sparse or dg2pf (default: one-shot)"
+    )
     _removing(parser)
     parser.add_argument(
         "--recover",
@@ -150,6 +153,16 @@ def _compare(parser: argparse.ArgumentParser) -> None:
 
 def _runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", metavar="DIR", help="with runs in it (default: $EXPLORER_RUNS, else runs)")
+
+
+def _weights(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", metavar="DIR", help="the --out folder of a sparse or dg2pf run, also of one under way")
+    which.add_argument("--model", metavar="REF", help="any model: what a --sparsity by magnitude would come to")
+    parser.add_argument("--layer", metavar="NAME", help="a weight, such as conv1.weight: its histogram and margins")
+    parser.add_argument("--step", type=_whole, metavar="N", help="of the run (default: the last)")
+    parser.add_argument("--sparsity", type=float, metavar="S", help="of the model: the share, such as 0.9")
+    parser.add_argument("--scope", metavar="NAME", help="of the model: global or layer (default: global)")
 
 
 def _gradual(parser: argparse.ArgumentParser) -> None:
@@ -228,24 +241,9 @@ def _bench(commands: Any) -> None:
     coverage.add_argument("--only", action="append", default=[], metavar="NAME", help="for example torchvision:resnet*")
     coverage.add_argument("--no-onnx", action="store_true", help="leave out the export, which takes longest")
     methods = _add(tables, "methods", "compare methods and criteria over targets, recoveries and seeds")
-    for name, example in (
-        ("models", "demo:vgg-digits"),
-        ("methods", "one-shot,ifap"),
-        ("criteria", "flow,l1"),
-        ("allocations", "global,uniform"),
-        ("recoveries", "none,bn"),
-        ("targets", "macs=0.5,macs=0.3"),
-    ):
-        methods.add_argument(f"--{name}", type=_names, metavar="A,B,…", help=f"for example {example}")
-    for name, what in (
-        ("seeds", "runs of every line"),
-        ("epochs", "of training, in all of a run's steps together"),
-        ("steps", "of methods that cut in steps"),
-        ("samples", "calibration samples to score on"),
-    ):
-        methods.add_argument(f"--{name}", type=_whole, metavar="N", help=what)
-    methods.add_argument("--processes", type=_whole, metavar="N", help="runs at a time (default: one a core)")
-    methods.add_argument("--figure", metavar="FILE.svg", help="draw it there, as SVG or PNG")
+    spvr = _add(tables, "spvr", "compare SPvR with criteria at equal size, trained from scratch")
+    for board in (methods, spvr):
+        _board(board)
     dg2pf = _add(tables, "dg2pf", "ablate DG2PF, and compare it with magnitude pruning")
     dg2pf.add_argument("--models", type=_names, metavar="A,B,…", help="for example demo:vgg-digits")
     dg2pf.add_argument("--tables", type=_names, metavar="A,B,…", help="of s_e, s_sim, alpha, tau and methods")
@@ -254,9 +252,30 @@ def _bench(commands: Any) -> None:
     dg2pf.add_argument("--epochs", type=_whole, metavar="N", help="of each of its two phases (default: 20)")
     dg2pf.add_argument("--rates", type=_fractions, metavar="R,R", help="of its two phases (default: 0.001,0.01)")
     dg2pf.add_argument("--processes", type=_whole, metavar="N", help="runs at a time (default: one a core)")
-    for table in (coverage, methods, dg2pf):
+    for table in (coverage, methods, spvr, dg2pf):
         table.add_argument("--out", metavar="FILE.md", help="write the table there too")
         table.add_argument("--resume", metavar="FILE", help="keep finished rows in this file and go on from them")
+
+
+def _board(parser: argparse.ArgumentParser) -> None:
+    for name, example in (
+        ("models", "demo:vgg-digits"),
+        ("methods", "one-shot,ifap"),
+        ("criteria", "flow,l1"),
+        ("allocations", "global,uniform"),
+        ("recoveries", "none,bn"),
+        ("targets", "macs=0.5,macs=0.3"),
+    ):
+        parser.add_argument(f"--{name}", type=_names, metavar="A,B,…", help=f"for example {example}")
+    for name, what in (
+        ("seeds", "runs of every line"),
+        ("epochs", "of training, in all of a run's steps together"),
+        ("steps", "of methods that cut in steps"),
+        ("samples", "calibration samples to score on"),
+    ):
+        parser.add_argument(f"--{name}", type=_whole, metavar="N", help=what)
+    parser.add_argument("--processes", type=_whole, metavar="N", help="runs at a time (default: one a core)")
+    parser.add_argument("--figure", metavar="FILE.svg", help="draw it there, as SVG or PNG")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:

@@ -190,9 +190,54 @@ def _shape(sizes: Sequence[int]) -> str:
     return "×".join(map(str, sizes))
 
 
+def sparse_run_text(document: Mapping[str, Any]) -> str:
+    """How sparse every layer is after every step, and what became of one layer; see `explorer.runs.weights`."""
+    steps = document["steps"]
+    heads = ["weight", *(f"step {step['step']}" for step in steps)]
+    rows = [[name, *(f"{step['layers'][name]:.1%}" for step in steps)] for name in steps[0]["layers"]]
+    rows.append(["all", *(f"{step['sparsity']:.1%}" for step in steps)])
+    regrown = [["came back", *(step["regrown"] for step in steps)]]
+    parts = [f"{document['run']}: {'finished' if document['finished'] else 'under way'}", table(heads, rows + regrown)]
+    if layer := document.get("layer"):
+        parts.append(_layer(layer))
+        if layer["pruned_at"] is not None:
+            gone = [[f"step {step}", count] for step, count in layer["pruned_at"].items()]
+            parts.append(table(["zero since", "weights"], gone))
+    return "\n\n".join(parts)
+
+
+def margins_text(document: Mapping[str, Any]) -> str:
+    """What magnitude pruning would leave of every layer; see `explorer.pruning.margins`."""
+    whole = f"{document['zeros']:,} of {document['weights']:,} weights are the smallest {document['sparsity']:.1%}"
+    rows = [
+        [layer["name"], _shape(layer["shape"]), layer["zeros"], f"{layer['sparsity']:.1%}", _magnitude(layer["margin"])]
+        for layer in document["layers"]
+    ]
+    parts = [whole, table(["weight", "shape", "would leave", "share", "up to magnitude"], rows)]
+    return "\n\n".join([*parts, *([_layer(document["layer"])] if "layer" in document else [])])
+
+
+def _layer(layer: Mapping[str, Any]) -> str:
+    """The counts of one layer, its margins and its histogram."""
+    margins, histogram = layer["margins"], layer["histogram"]
+    between = f" between {margins[0]:.4g} and {margins[1]:.4g}" if margins else ""
+    counts = f"{layer['kept']:,} of {layer['weights']:,} weights stay"
+    width = (histogram["high"] - histogram["low"]) / len(histogram["kept"])
+    rows = [
+        [f"{histogram['low'] + place * width:.4g}", kept, removed]
+        for place, (kept, removed) in enumerate(zip(histogram["kept"], histogram["removed"], strict=True))
+    ]
+    said = f"{layer['name']}: {counts}, {layer['removed']:,} leave{between}, {layer['regrown']:,} come back"
+    return f"{said}\n\n{table(['from', 'stay', 'leave'], rows)}"
+
+
+def _magnitude(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g}"
+
+
 def runs_text(forest: Sequence[Branch]) -> str:
     """A line per run, those that started from another one below it and indented."""
-    heads = ["run", "model", "method", "criterion", "MACs kept", "metric", "from", "state"]
+    heads = ["run", "model", "method", "criterion", "MACs kept", "zeros", "metric", "from", "state"]
     return table(heads, [row for branch in forest for row in _branch(branch, 0)])
 
 
@@ -205,6 +250,7 @@ def _branch(branch: Branch, depth: int) -> Iterator[list[object]]:
         run.method,
         run.criterion,
         f"{run.kept['macs']:.1%}" if run.kept else None,
+        _zeros(run.sparsity),
         None if run.pruned is None else f"{METRICS[run.metric].short} {METRICS[run.metric].text(run.pruned)}",
         start,
         run.state,
@@ -215,7 +261,8 @@ def _branch(branch: Branch, depth: int) -> Iterator[list[object]]:
 
 def comparison_text(document: Mapping[str, Any]) -> str:
     """A line per run, the widths of every group, and what the plans have in common; see `explorer.runs.comparison`."""
-    heads = ["run", "method", "criterion", "recovery", "MACs kept", "params kept", "test metric", "against base"]
+    left = ["MACs kept", "params kept", "zeros"]
+    heads = ["run", "method", "criterion", "recovery", *left, "test metric", "against base"]
     rows = []
     for run in document["runs"]:
         metric, measured = METRICS[run["metric"]], run["value"] is not None
@@ -224,14 +271,19 @@ def comparison_text(document: Mapping[str, Any]) -> str:
             found += f" ({metric.interval(run['low'], run['high'])})"
         change = metric.difference(run["change"]) if measured else None
         kept = [f"{run[f'{kind}_kept']:.1%}" for kind in ("macs", "params")]
+        kept.append(_zeros(run["sparsity"]))
         rows.append([run["run"], run["method"], run["criterion"], run["recover"], *kept, found, change])
-    names = [run["run"] for run in document["runs"]]
+    names = [run["run"] for run in document["runs"] if run["sparsity"] is None]
     widths = [[g["name"], g["size"], *(g["kept"].get(name) for name in names)] for g in document["groups"]]
-    parts = [table(heads, rows), table(["channels of", "whole", *names], widths)]
+    parts = [table(heads, rows), *([table(["channels of", "whole", *names], widths)] if widths else [])]
     for pair in document["plans"]:
         first, second = pair["runs"]
         parts.append(f"{first} and {second}: {_overlap(pair)}")
     return "\n\n".join(parts)
+
+
+def _zeros(sparsity: float | None) -> str | None:
+    return None if sparsity is None else f"{sparsity:.1%} of weights"
 
 
 def _overlap(pair: Mapping[str, Any]) -> str:

@@ -68,25 +68,39 @@ class Rule:
 
 @dataclass(frozen=True)
 class State:
-    """A model on the way: its weights, which of them stay, and what the optimiser remembers."""
+    """A model on the way: its weights, when each of them became zero, and what the optimiser remembers.
+
+    `pruned_at` has for every weight of a layer the number of the step that set it to zero, 0 where it stays.
+    """
 
     tensors: dict[str, Tensor] = field(repr=False)
-    masks: Masks = field(repr=False)
+    pruned_at: dict[str, Tensor] = field(repr=False)
     optimizer: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
+    @property
+    def masks(self) -> Masks:
+        """Which weights stay."""
+        return {name: at == 0 for name, at in self.pruned_at.items()}
+
+    def pruned(self, masks: Masks, number: int) -> dict[str, Tensor]:
+        """`pruned_at` once step `number` leaves the weights of `masks`: others may have come back."""
+        return {
+            name: at.masked_fill((at == 0) & ~masks[name], number).masked_fill(masks[name], 0)
+            for name, at in self.pruned_at.items()
+        }
+
     def to_record(self, values: dict[str, Any]) -> Record:
-        named = {"weights": self.tensors, "masks": self.masks, "optimizer": self.optimizer}
+        named = {"weights": self.tensors, "pruned_at": self.pruned_at, "optimizer": self.optimizer}
         return Record(values, {f"{part}/{name}": t for part, tensors in named.items() for name, t in tensors.items()})
 
     @classmethod
     def of(cls, record: Record, order: Iterable[str]) -> "State":
         """The state in a record; a file forgets in which `order` the masks were, and of equal scores the first go."""
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "masks": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "pruned_at": {}, "optimizer": {}}
         for key, tensor in record.tensors.items():
             group, _, name = key.partition("/")
             parts[group][name] = tensor
-        masks = {name: parts["masks"][name] for name in order}
-        return cls(parts["weights"], masks, parts["optimizer"])
+        return cls(parts["weights"], {name: parts["pruned_at"][name] for name in order}, parts["optimizer"])
 
 
 class Sparsifying:
@@ -104,10 +118,10 @@ class Sparsifying:
         self.base = self.stages(
             "base", 0.04, FIRST, "measuring the base model", steps.measured(self.subject, self.subject.module)
         )
-        self.beginning = State(self._initial(), dense(names))
+        never = {name: torch.zeros(weight.shape, dtype=torch.int16) for name, weight in names.items()}
+        self.beginning = State(self._initial(), never)
         self.state = self.beginning
         self.history: list[dict[str, Any]] = []
-        self._pruned_at = {name: torch.zeros(w.shape, dtype=torch.int16) for name, w in names.items()}
         self.trained = History("none", seconds=0.0).to_json()
 
     def run(self, segments: Sequence[Segment]) -> None:
@@ -119,13 +133,9 @@ class Sparsifying:
             back = None if segment.rewind is None else ends[segment.rewind]
             work = partial(self._segment, segment, self.state, back, stretch, number)
             record = self.stages(f"sparse-{number:02}", start, stop, f"step {number} of {len(segments)}", work)
-            self.state = State.of(record, self.beginning.masks)
+            self.state = State.of(record, self.beginning.pruned_at)
             if number in revisited:
                 ends[number] = self.state
-            for name, mask in self.state.masks.items():
-                at = self._pruned_at[name]
-                at[~mask & (at == 0)] = number
-                at[mask] = 0
             self._note(number, record, stop)
             start = stop
 
@@ -173,7 +183,7 @@ class Sparsifying:
             seconds=self.stages.seconds,
             steps=self.history,
             sparse=self._account(module, after),
-            pruned_at=self._pruned_at,
+            pruned_at=state.pruned_at,
         )
 
     def _initial(self) -> dict[str, Tensor]:
@@ -197,11 +207,13 @@ class Sparsifying:
             "sparsity": sparsity(masks),
             "before": history.start,
             "after": history.epochs[history.best - 1].score if history.best else history.start,
-            "epochs": len(history.epochs),
             "layers": facts,
             "recovery": history.to_json(),
+            "plan": Plan(self.spec.model).to_json(),
+            "attributes": {},
+            "rolled_back": False,
         }
-        return State(weights(module), masks, optimizer).to_record(values)
+        return State(weights(module), begun.pruned(masks, number), optimizer).to_record(values)
 
     def _chosen(self, segment: Segment, module: nn.Module, masks: Masks, report: Report) -> Masks:
         """The masks of a segment, given the model as it is and the masks so far."""
@@ -295,7 +307,7 @@ class Sparsifying:
             {
                 "step": number,
                 "sparsity": values["sparsity"],
-                "epochs": values["epochs"],
+                "epochs": len(values["recovery"]["epochs"]),
                 "macs": cost.macs,
                 "params": cost.params,
                 f"{name}_before": values["before"],

@@ -31,6 +31,11 @@ class Finished:
         """The cuts of a method that makes several, in order."""
         return self.result.get("steps") or ()
 
+    @property
+    def sparse(self) -> Mapping[str, Any] | None:
+        """What its zeros come to, of a run that set single weights to zero instead of cutting channels."""
+        return self.result.get("sparse")
+
 
 def read_finished(folder: Path, name: str | None = None) -> Finished:
     """The run whose bundle lies in `folder`, or in ``folder/bundle`` as the app places it; by default of that name.
@@ -55,14 +60,15 @@ def compare(runs: Sequence[Finished]) -> dict[str, Any]:
     """Everything that a comparison shows, as one JSON object.
 
     Returns:
-        ``{runs: [see row], curves: {name: [see curve]}, groups: [see widths], plans: [see difference]}``; `plans` has
-        every pair of runs that cut the same model.
+        ``{runs: [see row], curves: {name: [see curve]}, groups: [see widths], plans: [see difference]}``; `groups` are
+        of the runs that cut channels, `plans` has every pair of those that cut the same model.
     """
+    cutting = [run for run in runs if not run.sparse]
     return {
         "runs": [row(run) for run in runs],
         "curves": {run.name: curve(run) for run in runs},
-        "groups": widths(runs),
-        "plans": [difference(a, b) for a, b in combinations(runs, 2) if a.plan.base == b.plan.base],
+        "groups": widths(cutting),
+        "plans": [difference(a, b) for a, b in combinations(cutting, 2) if a.plan.base == b.plan.base],
     }
 
 
@@ -70,7 +76,9 @@ def row(run: Finished) -> dict[str, Any]:
     """The run's settings and final numbers; METRIC and its interval are of the test split, from 0 to 1.
 
     `change` is the difference of the metric to the base model's, `seconds` what the run took, `steps` how many cuts
-    it made and `taken_back` how many of them it took back.
+    it made and `taken_back` how many of them it took back. Zeros stand apart from what was cut: `sparsity` is the share
+    of weights that are zero, `nonzero_params` the parameters that are not, `compressed_bytes` the packed file, all None
+    where channels were cut.
     """
     base, pruned, spec = run.result["base"], run.result["pruned"], run.spec
     before, after = headline(base), headline(pruned)
@@ -79,6 +87,9 @@ def row(run: Finished) -> dict[str, Any]:
         **{key: spec[key] for key in ("model", "data", "method", "criterion", "recover", "epochs", "seed")},
         "macs_kept": pruned["macs"] / base["macs"],
         "params_kept": pruned["params"] / base["params"],
+        "sparsity": run.sparse["sparsity"] if run.sparse else None,
+        "nonzero_params": pruned["nonzero_params"] if run.sparse else None,
+        "compressed_bytes": pruned["compressed_bytes"] if run.sparse else None,
         "metric": metric_of(base).name,
         "base": before and before.value,
         "value": after and after.value,
@@ -96,9 +107,10 @@ def row(run: Finished) -> dict[str, Any]:
 
 
 def curve(run: Finished) -> list[dict[str, Any]]:
-    """The run's points, each ``{split, step, macs, params, value, low, high, as_cut, rolled_back}``.
+    """The run's points, each ``{split, step, macs, params, nonzero, value, low, high, as_cut, rolled_back}``.
 
-    `macs` and `params` are shares of the base model's. The base model (step 0) and the end (step None) are measured
+    `macs` and `params` are shares of the base model's, `nonzero` is the share of its parameters that are there and not
+    zero: the same as `params` where channels were cut. The base model (step 0) and the end (step None) are measured
     on the test split; the steps between were judged on the validation split, which also decided about them, so the two
     kinds of points don't belong on one line.
     """
@@ -109,6 +121,7 @@ def curve(run: Finished) -> list[dict[str, Any]]:
             "split": "validation",
             "step": step["step"],
             **_shares(step, base),
+            "nonzero": (step["params"] - _zeros(step)) / base["params"],
             "value": step[f"{metric}_after"],
             "low": None,
             "high": None,
@@ -125,12 +138,18 @@ def _shares(found: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, floa
     return {kind: found[kind] / base[kind] for kind in ("macs", "params")}
 
 
+def _zeros(step: Mapping[str, Any]) -> int:
+    """The weights that are zero after a step."""
+    return sum(layer["weights"] - layer["kept"] for layer in step.get("layers", ()))
+
+
 def _measured(found: Mapping[str, Any], base: Mapping[str, Any], step: int | None) -> dict[str, Any]:
     main = headline(found)
     return {
         "split": "test",
         "step": step,
         **_shares(found, base),
+        "nonzero": found.get("nonzero_params", found["params"]) / base["params"],
         "value": main and main.value,
         "low": main and main.low,
         "high": main and main.high,

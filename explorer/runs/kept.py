@@ -1,5 +1,6 @@
 """The models on the way: accepted steps of a run, each in a folder that loads as ``run:`` and can be pruned further."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import safetensors.torch
+from torch import Tensor
 
 from explorer.errors import ResourceError
 from explorer.evaluation import METADATA
-from explorer.export.place import REPORT, STEPS
+from explorer.export.place import PRUNED_AT, REPORT, STEPS
 from explorer.methods.stages import Record
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.files import write_json
@@ -18,7 +20,8 @@ from explorer.runs.origin import Origin
 from explorer.sources.models import TOKENIZER
 
 LIMIT = 2 * 2**30  # bytes of weights that the steps of one run may take
-_STEP = re.compile(r"step-(\d+)")
+_STEP = re.compile(r"(?:step|sparse)-(\d+)")
+_MEMORY = "optimizer/"  # the part of a sparse method's records that only a resumed run needs
 _SHARED = ("model", "data", "trained", "architecture", "input_shape", "classes", "kind", "normalisation", "tokenizer")
 _SHARED += ("id", "created", "parent", "spec", "device", "versions")
 
@@ -26,8 +29,9 @@ _SHARED += ("id", "created", "parent", "spec", "device", "versions")
 class Steps:
     """The memo of a run, which notices the accepted steps and afterwards writes those that fit into `LIMIT`.
 
-    A method's record ``step-NN`` is kept where its values have a `plan` from the base model, the `attributes` that
-    `adapt` needs, and were not `rolled_back`. Beside the records lies the run's `origin`.
+    A method's record ``step-NN`` or ``sparse-NN`` is kept where its values have a `plan` from the base model, the
+    `attributes` that `adapt` needs, and were not `rolled_back`; of a sparse one also when its weights became zero.
+    Beside the records lies the run's `origin`.
     """
 
     def __init__(self, checkpoint: Checkpoint, origin: Origin) -> None:
@@ -50,7 +54,7 @@ class Steps:
         """
         room = LIMIT
         for number, name in sorted(self._accepted.items(), reverse=True):
-            room -= (self._checkpoint.folder / f"{name}.safetensors").stat().st_size
+            room -= _size(self._checkpoint.folder / f"{name}.safetensors")
             if room < 0:
                 break
             self._chosen.insert(0, number)
@@ -77,7 +81,10 @@ class Steps:
             folder = bundle / step["folder"]
             folder.mkdir(parents=True)
             record = self._checkpoint(self._accepted[step["step"]], _gone)
-            safetensors.torch.save_file(record.tensors, folder / "weights.safetensors", METADATA)
+            parts = _parts(record)
+            safetensors.torch.save_file(parts["weights"], folder / "weights.safetensors", METADATA)
+            if "pruned_at" in parts:
+                (folder / PRUNED_AT).write_bytes(safetensors.torch.save(parts["pruned_at"], METADATA))
             write_json(folder / "plan.json", record.values["plan"])
             own = {
                 "title": f"{report['title']}, step {step['step']}",
@@ -89,6 +96,23 @@ class Steps:
             shutil.copymode(bundle / "plan.json", folder / "weights.safetensors")
             if report["tokenizer"]:
                 shutil.copytree(bundle / TOKENIZER, folder / TOKENIZER)
+
+
+def _parts(record: Record) -> dict[str, dict[str, Tensor]]:
+    """The tensors of a record by part; those of a method that cuts channels are weights alone."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in record.tensors.items():
+        part, slash, name = key.partition("/")
+        parts.setdefault(part if slash else "weights", {})[name if slash else key] = tensor
+    return parts
+
+
+def _size(path: Path) -> int:
+    """Bytes of what is kept of a record, which does without the optimiser's memory."""
+    with path.open("rb") as record:
+        header = json.loads(record.read(int.from_bytes(record.read(8), "little")))
+    kept = [entry["data_offsets"] for name, entry in header.items() if not name.startswith((_MEMORY, "__metadata__"))]
+    return sum(stop - start for start, stop in kept)
 
 
 def _gone() -> NoReturn:

@@ -27,8 +27,8 @@ class RunRecord:
     the parent's `parent_id` and `parent_step` where they are known; None for a model that is no run. `state` is "done",
     else what the app says, or "unfinished" for a run of the command line. `created` is in seconds since the epoch.
     `base` and `pruned` are the `metric` on the test split, None where it means nothing, `low` and `high` the 95 %
-    interval of `pruned`; `kept` the fractions of params and MACs that are left. `steps` are the report's, those that
-    were kept with their `ref`.
+    interval of `pruned`; `kept` the fractions of params and MACs that are left, `sparsity` the share of weights that
+    are zero, None where channels were cut. `steps` are the report's, those that were kept with their `ref`.
     """
 
     id: str
@@ -51,6 +51,7 @@ class RunRecord:
     low: float | None = None
     high: float | None = None
     kept: dict[str, float] = field(default_factory=dict)
+    sparsity: float | None = None
     steps: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -69,11 +70,6 @@ class Branch:
         """``{id, ref, step, children}``; `step` is the parent's that the run started from, None for its end."""
         children = [child.to_json() for child in self.children]
         return {"id": self.run.id, "ref": self.run.ref, "step": self.run.parent_step, "children": children}
-
-
-def default_root() -> Path:
-    """The folder of the runs: ``$EXPLORER_RUNS``, else ``runs``."""
-    return Path(os.environ.get("EXPLORER_RUNS") or "runs")
 
 
 def read_runs(root: Path, warn: Callable[[str], None] = _LOG.warning) -> list[RunRecord]:
@@ -151,6 +147,7 @@ def _finished(folder: Path) -> RunRecord:
         low=pruned and pruned.low,
         high=pruned and pruned.high,
         kept={kind: float(report["achieved"][kind]) for kind in ("params", "macs")},
+        sparsity=float(report["sparse"]["sparsity"]) if report.get("sparse") else None,
         steps=tuple(_step(folder, step) for step in report.get("steps") or ()),
     )
 

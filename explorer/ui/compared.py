@@ -6,21 +6,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
-from explorer.evaluation import metric_of
+from explorer.evaluation import Metric, metric_of
 from explorer.methods import METHODS
 from explorer.runs.baselines import BASELINES, baselines
 from explorer.runs.comparison import Finished, curve, origins, read_finished
 from explorer.runs.desk import DESK
+from explorer.runs.job import Job
 from explorer.runs.lineage import Branch, RunRecord, read_runs, tree
 from explorer.runs.spec import Spec
 from explorer.ui import session
 from explorer.ui.colours import BEFORE, MUTED, RUNS
+from explorer.ui.jobs import PRUNE
 from explorer.ui.workspace import Workspace
 
 WHOLE = {"macs": 1.0, "params": 1.0}
@@ -74,6 +77,15 @@ def _read(root: str, jobs: tuple[str, ...]) -> list[tuple[RunRecord, Finished]]:
     return found
 
 
+def sparse_under_way(workspace: Workspace) -> list[Job]:
+    """The runs of this workspace that set weights to zero and have not ended well, newest first."""
+    return [
+        job
+        for job in DESK.jobs(workspace.token)
+        if job.kind == PRUNE and METHODS[job.request["spec"]["method"]].sparse and job.state != "done"
+    ]
+
+
 def _allowed(record: RunRecord, workspace: Workspace) -> bool:
     try:
         return bool(session.permitted(record.ref, workspace))
@@ -93,11 +105,13 @@ def _names(placed: Sequence[Shown]) -> list[str]:
 
 
 def _name(record: RunRecord, origin: float) -> str:
+    """What is left is said in MACs, or in zeros, which leave all of them."""
     method = METHODS[record.method].title if record.method in METHODS else record.method
     criterion = CRITERIA[record.criterion].title if record.criterion in CRITERIA else record.criterion
     today = time.strftime("%x", time.localtime(record.created)) == time.strftime("%x")
     when = time.strftime("%H:%M" if today else "%d %b %H:%M", time.localtime(record.created))
-    return f"{method} · {criterion} · {origin * record.kept['macs']:.0%} MACs · {when}"
+    left = f"{origin * record.kept['macs']:.0%} MACs" if record.sparsity is None else f"{record.sparsity:.0%} zeros"
+    return f"{method} · {criterion} · {left} · {when}"
 
 
 def _with_baselines(shown: Sequence[Shown]) -> list[Shown]:
@@ -138,12 +152,16 @@ def _same(spec: Spec) -> str:
 
 
 def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The measured ends and the validated steps of runs of one metric, as `curves.tradeoff` takes them."""
+    """The measured ends and the validated steps of runs of one metric, as `curves.tradeoff` takes them.
+
+    Beside macs and params they have `nonzero`, the share of the first model's parameters that are there and not zero.
+    """
     finals, ways = {}, []
     for entry in chosen:
         owner = entry.baseline_of or entry.name
         for point in curve(entry.run):
             at = {kind: entry.origin[kind] * point[kind] for kind in WHOLE}
+            at["nonzero"] = entry.origin["params"] * point["nonzero"]
             if point["value"] is None:
                 continue
             if point["split"] == "validation":
@@ -157,8 +175,13 @@ def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
             elif entry.origin == WHOLE:
                 finals[BASE, entry.run.spec["model"]] = {"run": BASE, "what": "base model", **end}
     order = sorted(finals.values(), key=lambda row: row["run"] != BASE)
-    columns = ["run", "step", *WHOLE, "value"]
+    columns = ["run", "step", *WHOLE, "nonzero", "value"]
     return pd.DataFrame(order), pd.DataFrame(ways, columns=columns)
+
+
+def cutting(chosen: Sequence[Shown]) -> list[Shown]:
+    """The runs that cut channels; the others set single weights to zero, which leaves every width as it was."""
+    return [entry for entry in chosen if not entry.run.sparse]
 
 
 def of_one_metric(chosen: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
@@ -174,6 +197,19 @@ def widths_frame(groups: Sequence[dict]) -> pd.DataFrame:
         {"group": group["name"], "run": run, "kept": kept, "size": group["size"], "share": kept / group["size"]}
         for group in groups
         for run, kept in group["kept"].items()
+    )
+
+
+def of_zeros(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
+    """How the sparsest run ends; `rows` as in a comparison."""
+    judged = [row for row in rows if row["value"] is not None and row["sparsity"] is not None]
+    if not judged:
+        return "No run that sets weights to zero was measured on test data"
+    most = max(judged, key=lambda row: row["sparsity"])
+    against = f"{metric.difference(most['change'])} against its base"
+    return (
+        f"The sparsest has {most['sparsity']:.1%} of its weights at zero and all of its MACs, at test "
+        f"{metric.short} {metric.text(most['value'])}, {against}"
     )
 
 

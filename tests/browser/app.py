@@ -27,6 +27,7 @@ PAGES = {
     "channel-flow": "Flow",
     "channel-budget": "Budget",
     "prune-run": "Prune",
+    "single-weights": "Weights",
     "compare-runs": "Compare",
     "export-bundle": "Export",
     "compare-criteria": "Criteria",

@@ -1,6 +1,7 @@
 """The commands' answers: shapes of the JSON objects, clean streams, text for people."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 
 from explorer import __version__
 from explorer.cli import main
+from explorer.methods import METHODS
+from explorer.recovery import RECOVERIES
 
 MODEL = ["--model", "demo:resnet20-digits"]
 DATA = ["--data", "digits", "--device", "cpu"]
@@ -31,6 +34,13 @@ def test_without_arguments_help(capsys):
     assert "inspect" in text([], capsys)
     assert __version__ in text(["--version"], capsys)
     assert "--keep macs=0.5" in text(["prune", "--help"], capsys)
+
+
+@pytest.mark.parametrize(("option", "known"), [("--method", METHODS), ("--recover", RECOVERIES)])
+def test_help_names_every_choice(option, known, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    (said,) = re.findall(rf"^ *{option} NAME +(.*) \(default", text(["prune", "--help"], capsys), re.MULTILINE)
+    assert set(re.split(", | or ", said)) == set(known)
 
 
 def test_models(capsys):

@@ -423,3 +423,6 @@ def test_a_bundle_keeps_its_zeros_everywhere(tmp_path, capsys):
     assert sum(int((~mask).sum()) for mask in masks.values()) == found
     at = load_file(out / "pruned_at.safetensors")
     assert all(torch.equal(at[name] == 0, mask) for name, mask in masks.items())
+    for step in result["steps"]:
+        left = sum(layer["kept"] for layer in step["layers"])
+        assert zeros(load_model(f"run:{out / step['folder']}").module)[0] == whole - left

@@ -1,0 +1,41 @@
+"""A real small run that sets single weights to zero and gives some back, without an export and its checks."""
+
+import json
+
+import safetensors.torch
+
+from explorer.evaluation import weights
+from explorer.export.place import PRUNED_AT, REPORT
+from explorer.progress import silent
+from explorer.runs import execute
+from explorer.runs.spec import Spec
+from explorer.strict_json import dumps
+from tests.methods.test_ifap import Toy
+from tests.methods.toys import learnt, stand_in
+
+SPEC = Spec(
+    "toy", "stripes", method="sparse", criterion="l1", recover="finetune", sparsity=0.8, steps=2, epochs=4,
+    device="cpu", settings={"schedule": "regrow"},
+)  # fmt: skip
+MEASURED = {"metric": "top1", "top1": 0.5, "samples": 60, "size_bytes": 9000, "latency_ms": 1.25}
+
+
+def sparse_run(out, monkeypatch, report=silent, tracker=None):
+    """The report of the run `SPEC`, whose bundle lies in `out`."""
+    task = stand_in(monkeypatch, learnt(Toy, epochs=2, rate=0.05), MEASURED).subject.task
+    task.classes, task.mean = 3, None
+    monkeypatch.setattr(execute, "write_bundle", _bundle)
+    return execute.execute(SPEC, out, report, tracker=tracker)
+
+
+def _bundle(out, module, *, plan, result, pruned_at, further, model, title, data_ref, architecture, **further_facts):
+    facts = {key: further_facts[key] for key in ("input_shape", "classes", "kind", "normalisation", "trained")}
+    facts |= {"model": model, "title": title, "data": data_ref, "architecture": architecture, "tokenizer": False}
+    whole = {**result, **facts, "out": str(out)}
+    out.mkdir(parents=True)
+    (out / "plan.json").write_text(json.dumps(plan))
+    safetensors.torch.save_file(weights(module), out / "weights.safetensors")
+    safetensors.torch.save_file(dict(pruned_at), out / PRUNED_AT)
+    further(out, whole)
+    (out / REPORT).write_text(dumps(whole))
+    return whole
