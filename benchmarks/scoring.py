@@ -131,7 +131,7 @@ def timed(
 
 
 def main() -> None:
-    chosen = options(__doc__, models="demo:resnet20-digits", images=128, maps=4, few=4, repeats=3, criteria="")
+    chosen = options(__doc__, models="demo:resnet20-digits", images=128, maps=16, few=4, repeats=3, criteria="")
     rows = [row for ref in chosen.models.split(",") for row in compare(ref, chosen)]
     ratios = {f"{row['model']} {row['criterion']}": row["forwards"] for row in rows if row["seconds"] != "–"}
     ratios |= {f"{row['model']} {row['criterion']} direct": row["direct"] for row in rows if row["direct"] != "–"}

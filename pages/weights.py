@@ -103,7 +103,7 @@ def of_choice(facts: Mapping[str, Any], edges: tuple[float, float] | None, found
     else:
         shown, said = weights.bins(facts), when_chosen(facts, edges)
     frame.chart(
-        f"{short(facts['name'])}: {said}".replace("-", "−"),
+        f"{short(facts['name'])}: {said}",
         weights.histogram(shown, edges),
         "Histogram of the weights of one layer, with the margins between which they leave",
     )
@@ -111,7 +111,7 @@ def of_choice(facts: Mapping[str, Any], edges: tuple[float, float] | None, found
 
 def when_chosen(facts: Mapping[str, Any], edges: tuple[float, float] | None) -> str:
     between = "" if not edges or not facts["removed"] else f" between {edges[0]:.3g} and {edges[1]:.3g}"
-    return f"{facts['removed']:,} of {facts['weights']:,} weights leave{between}"
+    return f"{facts['removed']:,} of {facts['weights']:,} weights leave{between.replace('-', '−')}"
 
 
 def after_training(found: Snapshot, edges: tuple[float, float] | None) -> str:
@@ -124,6 +124,8 @@ def after_training(found: Snapshot, edges: tuple[float, float] | None) -> str:
 
 def of_run(run: SparseRun) -> None:
     """The steps of a run, one of them more closely."""
+    if (model := run.spec["model"]) != workspace.model:
+        st.caption(f"This is a run of `{model}`, not of the open model.")
     number = scrubber(run)
     step = run.at(number)
     table = by_layer(run)

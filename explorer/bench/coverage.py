@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.bench.families import make, names
-from explorer.bench.kept import Kept
+from explorer.bench.kept import Kept, pipes
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 
@@ -199,8 +199,7 @@ def cells(found: dict[str, Any]) -> list[str]:
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The table as Markdown, with a line that sums it up."""
-    lines = [HEADS, ["---"] * len(HEADS), *map(cells, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{summary(rows)}\n"
+    return f"{pipes(HEADS, [cells(row) for row in rows])}\n{summary(rows)}\n"
 
 
 def summary(rows: list[dict[str, Any]]) -> str:

@@ -6,14 +6,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from explorer.bench.kept import Kept, Row
-from explorer.bench.methods import COUNTED, interval, played
+from explorer.bench.kept import Row, data_of, made, pipes
+from explorer.bench.methods import COUNTED, interval
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import METRICS
 from explorer.methods import METHODS
 from explorer.progress import Report, silent
 from explorer.runs.spec import Spec
-from explorer.sources import load_model
 
 STEPS = "steps"
 ABLATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # the title, what varies, and the paper's values
@@ -56,7 +55,7 @@ class Grid:
     def runs(self) -> Iterator[tuple[str, str, str, Spec]]:
         """Table, line and spec of every run; DG2PF's own steps are as many as the epochs allow."""
         for model in self.models:
-            data = _data(model)
+            data = data_of(model)
             for name in self.tables:
                 for line, asked in self._lines(name):
                     for seed in range(self.seeds):
@@ -100,18 +99,11 @@ def tables(grid: Grid, *, kept: Path | None = None, processes: int = 1, report: 
     grid.check()
     lines: dict[tuple[str, str, str], list[Spec]] = {}
     for model, name, line, spec in grid.runs():
-        spec.check()
         lines.setdefault((model, name, line), []).append(spec)
     specs = {spec.digest(): spec for asked in lines.values() for spec in asked}
-    finished = Kept(kept, "run")
-    waiting = [spec for digest, spec in specs.items() if digest not in finished.rows]
-    done = len(specs) - len(waiting)
-    for row in played(waiting, play, processes):
-        finished.add(row)
-        done += 1
-        report(done / len(specs), f"{done} of {len(specs)} runs")
+    rows = made(list(specs.values()), play, kept=kept, processes=processes, report=report)
     return [
-        {"model": model, "table": name, "line": line} | _summary([finished.rows[spec.digest()] for spec in asked])
+        {"model": model, "table": name, "line": line} | _summary([rows[spec.digest()] for spec in asked])
         for (model, name, line), asked in lines.items()
     ]
 
@@ -170,8 +162,7 @@ def markdown(lines: Sequence[Row]) -> str:
     """All tables as Markdown."""
     parts = []
     for title, of in by_table(lines):
-        rows = [HEADS, ["---"] * len(HEADS), *map(cells, of)]
-        parts.append(f"### {title}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n")
+        parts.append(f"### {title}\n\n{pipes(HEADS, [cells(line) for line in of])}")
     return "\n".join(parts)
 
 
@@ -183,10 +174,3 @@ def by_table(lines: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     for (model, name), of in groups.items():
         title = ABLATIONS[name][0] if name in ABLATIONS else "DG2PF and magnitude pruning, equal epochs"
         yield f"{title}, {model}", of
-
-
-def _data(model: str) -> str:
-    data = load_model(model).data
-    if data is None:
-        raise ExplorerError(f"{model} does not say what it was trained on: the tables take trained models only")
-    return data

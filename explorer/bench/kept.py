@@ -1,10 +1,16 @@
 """Rows of a long table, kept in a file as they come, so that an interrupted table goes on where it stopped."""
 
 import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.progress import Report
+from explorer.runs.spec import Spec
+from explorer.sources import load_model
 from explorer.strict_json import dumps
 
 Row = dict[str, Any]
@@ -36,3 +42,66 @@ class Kept:
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(dumps(row) + "\n")
+
+
+def made(
+    specs: Sequence[Spec],
+    play: Callable[[Spec], Row],
+    *,
+    kept: Path | None,
+    processes: int,
+    report: Report,
+    told: Callable[[Row], str] = lambda row: "",
+) -> Mapping[str, Row]:
+    """The rows of all specs by their digest, each the `run` of its row; what `kept` has is not played again.
+
+    Args:
+        told: what is said of a row that has come, behind how many there are.
+
+    Raises:
+        ExplorerError: a spec can't be right, or the file holds something else.
+    """
+    for spec in specs:
+        spec.check()
+    finished = Kept(kept, "run")
+    waiting = [spec for spec in specs if spec.digest() not in finished.rows]
+    done = len(specs) - len(waiting)
+    for row in _played(waiting, play, processes):
+        finished.add(row)
+        done += 1
+        report(done / len(specs), f"{done} of {len(specs)} runs{told(row)}")
+    return finished.rows
+
+
+def _played(specs: list[Spec], play: Callable[[Spec], Row], processes: int) -> Iterator[Row]:
+    """The rows that `play` makes of the specs, `processes` at a time and as they come, each on one thread."""
+    if processes < 2:
+        yield from map(play, specs)
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+        futures: list[Future[Row]] = [pool.submit(play, spec) for spec in specs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def data_of(model: str) -> str:
+    """The ref of the data that a bundled model was trained on."""
+    data = load_model(model).data
+    if data is None:
+        raise ExplorerError(f"{model} does not say what it was trained on: the tables take trained models only")
+    return data
+
+
+def pipes(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

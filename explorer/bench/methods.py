@@ -1,10 +1,8 @@
 """The scoreboard: every method and criterion, by recovery and target, over seeds, on the bundled tasks."""
 
 import json
-import multiprocessing
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -15,7 +13,7 @@ from typing import Any
 
 from scipy.stats import t as student
 
-from explorer.bench.kept import Kept, Row
+from explorer.bench.kept import Row, data_of, made, pipes
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
@@ -26,7 +24,6 @@ from explorer.methods.stages import Memo, Record, forgetful, seed_everything
 from explorer.progress import Report, silent
 from explorer.recovery import RECOVERIES, Origin
 from explorer.runs.spec import Spec
-from explorer.sources import load_model
 from explorer.strict_json import dumps
 
 COUNTED = ("top1", "accuracy")  # shares of the test inputs
@@ -74,11 +71,11 @@ class Grid:
             for model, target, seed in product(self.models, self.targets, range(self.seeds)):
                 for criterion, allocation in product(self.criteria, self.allocations):
                     if "one-shot" in self.methods:
-                        asked = Spec(model, _data(model), criterion=criterion, allocate=allocation, recover=recovery)
+                        asked = Spec(model, data_of(model), criterion=criterion, allocate=allocation, recover=recovery)
                         yield self._at(asked, target, seed, self.epochs)
         for model, target, seed in product(self.models, self.targets, range(self.seeds)):
             for method in self.methods:
-                asked = Spec(model, _data(model), method=method, **METHODS[method].defaults)
+                asked = Spec(model, data_of(model), method=method, **METHODS[method].defaults)
                 if METHODS[method].targeted:
                     yield self._at(asked, target, seed, self.epochs)
                 if METHODS[method].gradual:
@@ -115,38 +112,15 @@ def scoreboard(grid: Grid, *, kept: Path | None = None, processes: int = 1, repo
     """
     grid.check()
     specs = list(grid.specs())
-    for spec in specs:
-        spec.check()
-    finished = Kept(kept, "run")
-    waiting = [spec for spec in specs if spec.digest() not in finished.rows]
-    done = len(specs) - len(waiting)
-    for row in played(waiting, play, processes):
-        finished.add(row)
-        done += 1
-        report(
-            done / len(specs), f"{done} of {len(specs)} runs, {row['model']} by {player(row, [row])}, {row['recover']}"
-        )
-    return [finished.rows[spec.digest()] for spec in specs]
-
-
-def played(specs: list[Spec], play: Callable[[Spec], Row], processes: int) -> Iterator[Row]:
-    """The rows that `play` makes of the specs, `processes` at a time and as they come, each on one thread."""
-    if processes < 2:
-        yield from map(play, specs)
-        return
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
-        futures: list[Future[Row]] = [pool.submit(play, spec) for spec in specs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    rows = made(
+        specs,
+        play,
+        kept=kept,
+        processes=processes,
+        report=report,
+        told=lambda row: f", {row['model']} by {player(row, [row])}, {row['recover']}",
+    )
+    return [rows[spec.digest()] for spec in specs]
 
 
 def play(spec: Spec) -> Row:
@@ -231,13 +205,6 @@ def _test(subject: steps.Subject, module: Any) -> float:
     return evaluate(module, task.test, kind=task.kind, device=subject.device).value
 
 
-def _data(model: str) -> str:
-    data = load_model(model).data
-    if data is None:
-        raise ExplorerError(f"{model} does not say what it was trained on: the scoreboard takes trained models only")
-    return data
-
-
 PLAYERS = ("model", "method", "criterion", "allocate", "recover", "target")  # what a line of the table is about
 
 
@@ -306,8 +273,7 @@ def cells(line: Row) -> list[str]:
 
 def markdown(lines: Sequence[Row]) -> str:
     """The table as Markdown."""
-    table = [HEADS, ["---"] * len(HEADS), *map(cells, lines)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in table) + "\n"
+    return pipes(HEADS, [cells(line) for line in lines])
 
 
 def player(line: Row, among: Sequence[Row]) -> str:

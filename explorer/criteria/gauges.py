@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,26 +122,25 @@ def observe(
     nothing was measured, is missing.
     """
     watch, totals, first = Watch(context.module, gauges), {}, 0
-    for images, labels in context.batches() if gauges else ():
+    found: dict[Gauge, Sums] = {}
+    behind = Inputs(0, None)
 
-        def work(size: int, images: Tensor = images, labels: Any = labels, first: int = first) -> dict[Gauge, Sums]:
-            found: dict[Gauge, Sums] = {}
+    def see(gauge: Gauge, activation: Tensor) -> None:
+        add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
 
-            def see(gauge: Gauge, activation: Tensor) -> None:
-                add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
+    def work(size: int, images: Tensor, labels: Any) -> None:
+        nonlocal behind
+        found.clear()
+        for start in range(0, len(images), size):
+            behind = Inputs(first + start, labels[start : start + size])
+            context.module(images[start : start + size].to(context.device))
 
-            with torch.no_grad(), watch.open(see):
-                start = 0
-                while start < len(images):
-                    stop = start + (size if watch.learnt else 1)  # the first pass costs more: it has a single input
-                    behind = Inputs(first + start, labels[start:stop])
-                    context.module(images[start:stop].to(context.device))
-                    start = stop
-            return found
-
-        for place, sums in context.batch.retry(work).items():
-            add(totals.setdefault(place, {}), sums)
-        first += len(images)
+    with torch.no_grad(), watch.open(see):
+        for images, labels in context.batches() if gauges else ():
+            context.batch.retry(partial(work, images=images, labels=labels))
+            for place, sums in found.items():
+                add(totals.setdefault(place, {}), sums)
+            first += len(images)
     return {place: sums for place, sums in totals.items() if sums}
 
 

@@ -11,6 +11,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import headline, metric_of
 from explorer.export.place import REPORT
 from explorer.pruning import Plan
+from explorer.runs.job import BUNDLE
 from explorer.runs.lineage import Branch
 
 
@@ -43,7 +44,7 @@ def read_finished(folder: Path, name: str | None = None) -> Finished:
     Raises:
         ExplorerError: there is no finished run, or its files are not readable.
     """
-    bundle = folder if (folder / REPORT).is_file() else folder / "bundle"
+    bundle = folder if (folder / REPORT).is_file() else folder / BUNDLE
     try:
         result = json.loads((bundle / REPORT).read_text(encoding="utf-8"))
         plan = Plan.from_json((bundle / "plan.json").read_bytes())

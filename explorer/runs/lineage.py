@@ -11,11 +11,11 @@ from typing import Any
 from explorer.evaluation import headline, metric_of
 from explorer.export.place import REPORT, STEPS
 from explorer.runs.checkpoint import SPEC
-from explorer.runs.job import FILE, Job
+from explorer.runs.files import PARTIAL
+from explorer.runs.job import BUNDLE, FILE, Job
 from explorer.runs.origin import Origin, Parent, folder_of, parent_of
 
 DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
-_PARTIAL = ".partial"
 _LOG = logging.getLogger(__name__)
 
 
@@ -84,7 +84,7 @@ def read_runs(root: Path, warn: Callable[[str], None] = _LOG.warning) -> list[Ru
                 records.append(_finished(folder))
             elif FILE in names:
                 records += _unfinished_job(folder)
-            elif SPEC in names and folder.name.endswith(_PARTIAL) and not (folder.parent / FILE).is_file():
+            elif SPEC in names and folder.name.endswith(PARTIAL) and not (folder.parent / FILE).is_file():
                 records.append(_interrupted(folder))
         except DAMAGED as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else error
@@ -155,16 +155,16 @@ def _finished(folder: Path) -> RunRecord:
 def _unfinished_job(folder: Path) -> list[RunRecord]:
     """The app's run that has written no bundle (yet)."""
     job = Job.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
-    if job.kind != "prune" or (folder / "bundle" / REPORT).is_file():
+    if job.kind != "prune" or (folder / BUNDLE / REPORT).is_file():
         return []
-    return [_without_result(folder / "bundle", job.id, job.title, job.request["spec"], job.state, job.created)]
+    return [_without_result(folder / BUNDLE, job.id, job.title, job.request["spec"], job.state, job.created)]
 
 
 def _interrupted(folder: Path) -> RunRecord:
     """The command line's run that has left finished steps."""
     spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
     origin = Origin.of(spec["model"], folder)
-    out, title = folder.with_name(folder.name.removesuffix(_PARTIAL)), f"{spec['model']}, pruned"
+    out, title = folder.with_name(folder.name.removesuffix(PARTIAL)), f"{spec['model']}, pruned"
     return _without_result(out, origin.id, title, spec, "unfinished", origin.created)
 
 

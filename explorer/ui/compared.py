@@ -1,9 +1,8 @@
 """The finished runs that this workspace may look at, by name, with the baselines that belong to them."""
 
-import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,8 @@ class Shown:
 def finished(workspace: Workspace) -> tuple[list[Shown], list[Branch]]:
     """The runs of this workspace, and of the whole server where it may be looked at, newest first; and their tree."""
     jobs = [job.id for job in DESK.jobs(workspace.token) if job.state == "done"]
-    read = [(record, run) for record, run in _read(str(DESK.root), tuple(jobs)) if _allowed(record, workspace)]
+    permitted = session.opener(workspace)
+    read = [(record, run) for record, run in _read(str(DESK.root), tuple(jobs)) if _allowed(record, permitted)]
     forest = tree([record for record, _ in read])
     starts = origins(forest, {record.id: run for record, run in read})
     placed = [Shown(record, run, starts.get(record.id, WHOLE)) for record, run in read]
@@ -86,9 +86,9 @@ def sparse_under_way(workspace: Workspace) -> list[Job]:
     ]
 
 
-def _allowed(record: RunRecord, workspace: Workspace) -> bool:
+def _allowed(record: RunRecord, permitted: Callable[[str], str]) -> bool:
     try:
-        return bool(session.permitted(record.ref, workspace))
+        return bool(permitted(record.ref))
     except ExplorerError:
         return False
 
@@ -119,10 +119,10 @@ def _with_baselines(shown: Sequence[Shown]) -> list[Shown]:
     wanted = {}
     for entry in shown:
         for kind, spec in specs_of(entry).items():
-            wanted.setdefault(_same(spec), (entry.name, kind))
+            wanted.setdefault(spec.digest(), (entry.name, kind))
     marked = []
     for entry in shown:
-        name, kind = wanted.get(json.dumps(entry.run.spec, sort_keys=True), (None, None))
+        name, kind = wanted.get(_digest(entry), (None, None))
         if name is None or name == entry.name:
             marked.append(entry)
         else:
@@ -143,12 +143,16 @@ def specs_of(entry: Shown) -> dict[str, Spec]:
 
 def missing(entry: Shown, shown: Sequence[Shown]) -> dict[str, Spec]:
     """The baselines of a run that have not been made."""
-    there = {json.dumps(other.run.spec, sort_keys=True) for other in shown}
-    return {kind: spec for kind, spec in specs_of(entry).items() if _same(spec) not in there}
+    there = {_digest(other) for other in shown}
+    return {kind: spec for kind, spec in specs_of(entry).items() if spec.digest() not in there}
 
 
-def _same(spec: Spec) -> str:
-    return json.dumps(spec.to_json(), sort_keys=True)
+def _digest(entry: Shown) -> str | None:
+    """None where another version has made the run, with fields that this one does not know."""
+    try:
+        return entry.spec.digest()
+    except ExplorerError:
+        return None
 
 
 def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
