@@ -29,7 +29,7 @@ DOORS = {
     "scoring": [(steps, "score")],
     "measuring": [(steps, "measure"), (course, "evaluate")],
     "bundle": [(execute, "write_bundle")],
-    "history": [(MLflow, "_try")],
+    "history": [(MLflow, "begin"), (MLflow, "finished")],
 }
 
 

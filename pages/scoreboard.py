@@ -17,7 +17,7 @@ from explorer.recovery import RECOVERIES
 from explorer.ui import findings, frame, scores, session
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "scoreboard.jsonl"
-COMMAND = "python -m explorer bench methods --resume docs/scoreboard.jsonl --out docs/scoreboard.md"
+COMMAND = "python -m explorer bench methods --resume docs/scoreboard.jsonl --models demo:resnet20-digits"
 USUAL = "global"  # the budget that is shown first
 PERCENT = ("top1", "top5", "accuracy")  # published metrics in percent
 KINDS = {

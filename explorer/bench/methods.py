@@ -35,11 +35,11 @@ class Grid:
     """What is played: every combination, except that methods other than one-shot keep their own criterion and recovery.
 
     After a single cut a recovery trains for `epochs`, in each step of a gradual method for ``epochs / steps``, so that
-    all have the same effort.
+    all have the same effort; but each block that IDAP++ tries to do without takes a step more.
     """
 
     models: tuple[str, ...] = ("demo:resnet20-digits", "demo:vit-digits")
-    methods: tuple[str, ...] = ("one-shot", "ifap")
+    methods: tuple[str, ...] = ("one-shot", "ifap", "idap")
     criteria: tuple[str, ...] = ("flow", "l1", "l2", "taylor", "bn-scale", "random")
     allocations: tuple[str, ...] = ("global",)
     recoveries: tuple[str, ...] = ("none", "bn", "distill")
@@ -86,6 +86,18 @@ class Grid:
         wanted = Target.parse(target)
         return replace(spec, keep={wanted.kind: wanted.keep}, seed=seed, epochs=epochs, samples=self.samples)
 
+
+SMALL = Grid(
+    models=("demo:vgg-digits",),
+    methods=("one-shot", "ifap"),
+    criteria=("flow", "l1", "taylor", "random"),
+    allocations=("uniform", "global", "lamp"),
+    recoveries=("none", "bn", "reconstruct", "distill"),
+    seeds=2,
+    epochs=2,
+    steps=2,
+)
+"""A look at everything in minutes."""
 
 SPVR = Grid(
     models=("demo:resnet20-digits",),

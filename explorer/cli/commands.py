@@ -250,9 +250,9 @@ def coverage(options: Options, report: Report) -> Answer:
 
 
 def methods(options: Options, report: Report) -> Answer:
-    from explorer.bench.methods import Grid
+    from explorer.bench.methods import SMALL, Grid
 
-    return _board(Grid(), options, report)
+    return _board(SMALL if options.small else Grid(), options, report)
 
 
 def spvr(options: Options, report: Report) -> Answer:
@@ -267,11 +267,7 @@ def _board(usual: Any, options: Options, report: Report) -> Answer:
     from explorer.bench.methods import HEADS, cells, markdown, scoreboard, summary
     from explorer.runs.files import write_text
 
-    asked = {field.name: getattr(options, field.name) for field in fields(usual)}
-    grid = replace(usual, **{name: value for name, value in asked.items() if value is not None})
-    kept = None if options.resume is None else Path(options.resume)
-    processes = options.processes or os.cpu_count() or 1
-    rows = scoreboard(grid, kept=kept, processes=processes, report=report)
+    rows = scoreboard(_asked(usual, options), **_way(options), report=report)
     lines = summary(rows)
     if options.out:
         write_text(Path(options.out), markdown(lines))
@@ -284,15 +280,23 @@ def dg2pf(options: Options, report: Report) -> Answer:
     from explorer.bench.dg2pf import HEADS, Grid, by_table, cells, markdown, tables
     from explorer.runs.files import write_text
 
-    asked = {field.name: getattr(options, field.name) for field in fields(Grid)}
-    grid = Grid(**{name: value for name, value in asked.items() if value is not None})
-    kept = None if options.resume is None else Path(options.resume)
-    processes = options.processes or os.cpu_count() or 1
-    lines = tables(grid, kept=kept, processes=processes, report=report)
+    lines = tables(_asked(Grid(), options), **_way(options), report=report)
     if options.out:
         write_text(Path(options.out), markdown(lines))
     texts = [f"{title}\n{table(HEADS, map(cells, rows))}" for title, rows in by_table(lines)]
     return Answer({"lines": lines}, "\n\n".join(texts))
+
+
+def _asked(usual: Any, options: Options) -> Any:
+    """The grid with everything that the options name."""
+    asked = {field.name: getattr(options, field.name) for field in fields(usual)}
+    return replace(usual, **{name: value for name, value in asked.items() if value is not None})
+
+
+def _way(options: Options) -> dict[str, Any]:
+    """Where rows are kept, and how many are made at a time."""
+    kept = None if options.resume is None else Path(options.resume)
+    return {"kept": kept, "processes": options.processes or os.cpu_count() or 1}
 
 
 def demo(options: Options, report: Report) -> Answer:

@@ -242,6 +242,7 @@ def _bench(commands: Any) -> None:
     coverage.add_argument("--no-onnx", action="store_true", help="leave out the export, which takes longest")
     methods = _add(tables, "methods", "compare methods and criteria over targets, recoveries and seeds")
     spvr = _add(tables, "spvr", "compare SPvR with criteria at equal size, trained from scratch")
+    methods.add_argument("--small", action="store_true", help="a look at everything in minutes, on one network")
     for board in (methods, spvr):
         _board(board)
     dg2pf = _add(tables, "dg2pf", "ablate DG2PF, and compare it with magnitude pruning")

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,8 @@ class MLflow(Tracker):
 
     Params are the spec; tags versions, device and parent; metrics by step those of the cuts, and by epoch those of the
     recoveries; at the end the three measurements, and the plan, the report and the ONNX file as artifacts. A store that
-    fails is left alone until the end of the run, when everything that is missing is sent once more.
+    fails is left alone until the end of the run, when everything that is missing is sent once more. A thread of its own
+    talks to the store: the run waits for it at the end only, however slow it is.
     """
 
     def __init__(self, root: Path) -> None:
@@ -84,6 +86,7 @@ class MLflow(Tracker):
         self._cut: dict[str, float] = {}
         self._epochs = 0
         self._trouble: Exception | None = None
+        self._thread = ThreadPoolExecutor(1, "history")
 
     def begin(self, spec: "Spec", origin: Origin, tags: Mapping[str, Any], *, resumed: bool) -> None:
         found = {RUN_TAG: origin.id, **tags}
@@ -118,12 +121,12 @@ class MLflow(Tracker):
         for name in ("base", "as_cut", "pruned", "achieved"):
             self._add({f"{name}/{key}": value for key, value in result[name].items()}, 0)
         self._add({"seconds": result["seconds"]}, 0)
-        self._trouble = None  # the last try, with everything that is waiting
-        self._try(self._close, "FINISHED", folder)
+        self._thread.submit(self._forgive)  # the last try, with everything that is waiting
+        self._try(self._close, "FINISHED", folder).result()
         return [self._complaint(self._trouble)] if self._trouble else []
 
     def ended(self, status: str) -> None:
-        self._try(self._close, status)
+        self._try(self._close, status).result()
 
     def _take_step(self, metrics: Mapping[str, float]) -> None:
         """A point of the trajectory, with what is known of its recovery."""
@@ -156,8 +159,14 @@ class MLflow(Tracker):
             if isinstance(value, int | float):
                 self._waiting.append((_name(key), float(value), now, step))
 
-    def _try(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Does something with the store, unless that has failed before."""
+    def _try(self, action: Callable[..., None], *arguments: Any) -> Future[None]:
+        """Does something with the store, after all that was asked before, unless that has failed."""
+        return self._thread.submit(self._attempt, action, *arguments)
+
+    def _forgive(self) -> None:
+        self._trouble = None
+
+    def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
         if self._trouble is None:
             try:
                 action(*arguments)
@@ -220,10 +229,11 @@ class MLflow(Tracker):
         """Sends what is waiting, but for what a run that goes on has sent before."""
         from mlflow.entities import Metric
 
-        fresh = [Metric(*point) for point in self._waiting if point[3] not in self._steps_of(point[0])]
+        taken = self._waiting[:]
+        fresh = [Metric(*point) for point in taken if point[3] not in self._steps_of(point[0])]
         for first in range(0, len(fresh), _MOST_METRICS):
             self._client.log_batch(self._run, metrics=fresh[first : first + _MOST_METRICS])
-        self._waiting = []
+        del self._waiting[: len(taken)]  # the run may have added more meanwhile
 
     def _steps_of(self, key: str) -> set[int]:
         """The steps at which the store had a metric before this process went on with the run."""
