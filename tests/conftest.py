@@ -17,5 +17,6 @@ def _outside_the_repository(tmp_path_factory):
         patch.setenv("EXPLORER_RUNS", str(tmp_path_factory.mktemp("runs")))
         patch.setenv("EXPLORER_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("EXPLORER_TRACK", "0")
+        patch.setenv("OMP_NUM_THREADS", "1")  # of processes that a test starts
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
