@@ -8,13 +8,17 @@ from .app import PAGES, running, settled, visit
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_opens_by_its_link(app, page, scheme):
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 400)])
+def test_every_page_opens_by_its_link_and_needs_no_sideways_scrolling(app, page, scheme, width):
     page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
     for path, title in PAGES.items():
         visit(page, f"{app.url}/{path}", title)
-        expect(page.get_by_role("banner").get_by_role("link")).to_have_count(len(PAGES))
         expect(page.get_by_test_id("stException")).to_have_count(0)
+        beyond = page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+        assert beyond <= 0, title
+        if width > 1000:  # a narrow screen has them in a menu
+            expect(page.get_by_role("banner").get_by_role("link")).to_have_count(len(PAGES))
 
 
 def test_a_link_to_a_page_may_be_the_first_request(browser, tmp_path):
