@@ -55,18 +55,18 @@ def measured() -> None:
     if not good:
         st.info("The scoreboard's file holds no finished run yet.", icon=":material/timer:")
         return
-    left, middle, right = st.columns(3)
+    left, right = st.columns(2)
     model = left.selectbox("Model", _unique(good, "model"), key="board model", persist_state="session")
     good = [line for line in good if line["model"] == model]
-    target = middle.selectbox("Target", _unique(good, "target"), key="board target", persist_state="session")
+    target = right.selectbox("Target", _unique(good, "target"), key="board target", persist_state="session")
     good = [line for line in good if line["target"] == target]
     place = f"{model} {target}"
     recoveries = _unique(good, "recover")
-    recoveries = _some(right, "Recovery", recoveries, recoveries, lambda name: RECOVERIES[name].title, place)
+    recoveries = _some("Recovery", recoveries, recoveries, lambda name: RECOVERIES[name].title, place)
     budgets = _unique([line for line in good if not METHODS[line["method"]].gradual], "allocate")
     if len(budgets) > 1:
         usual = [USUAL] if USUAL in budgets else budgets
-        budgets = _some(st, "Budget", budgets, usual, lambda name: ALLOCATORS[name].title, place)
+        budgets = _some("Budget", budgets, usual, lambda name: ALLOCATORS[name].title, place)
     good = [
         line
         for line in good
@@ -92,10 +92,10 @@ def measured() -> None:
         st.caption(f"{player(line, [line])}, {line['recover']}: {line['error']}.")
 
 
-def _some(column: Any, label: str, names: list[str], usual: list[str], title: Callable, place: str) -> list[str]:
+def _some(label: str, names: list[str], usual: list[str], title: Callable, place: str) -> list[str]:
     """Those of the names that a person keeps."""
     key = f"board {label} {place}"
-    return column.pills(label, names, selection_mode="multi", default=usual, format_func=title, key=key)
+    return st.pills(label, names, selection_mode="multi", default=usual, format_func=title, key=key)
 
 
 def _unique(lines: list[dict[str, Any]], key: str) -> list[str]:
