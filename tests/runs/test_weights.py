@@ -103,7 +103,7 @@ def test_a_limit_counts_what_is_kept_and_not_the_optimisers_memory(tmp_path, mon
 
 def test_the_history_has_every_epoch_and_every_step(tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(MLflow, "_try", lambda self, action, *arguments: None)  # nothing is sent
+    monkeypatch.setattr(MLflow, "_attempt", lambda self, action, *arguments: None)  # nothing is sent
     monkeypatch.setattr(MLflow, "_add", lambda self, metrics, step: told.extend((name, step) for name in metrics))
     report = sparse_run(tmp_path / "out", monkeypatch, tracker=MLflow(tmp_path))
     epochs = sum(step["epochs"] for step in report["steps"])
