@@ -73,7 +73,7 @@ class Watch:
         seen = seen[0] if isinstance(seen, tuple) else seen  # attention gives its weights too
         self._seen[id(seen)] = weakref.ref(seen), seen._version, gauges
         for gauge in gauges:
-            if gauge not in self.followed:
+            if not self.learnt or gauge not in self.followed:
                 self._read(gauge, getattr(F, gauge.activation)(seen) if gauge.activation else seen)
 
     def _before(self, part: nn.Module, inputs: tuple[Tensor, ...]) -> None:

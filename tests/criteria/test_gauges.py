@@ -1,5 +1,6 @@
 """Reading the network's own activations instead of computing them again."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -48,6 +49,26 @@ def test_later_passes_read_what_the_first_computes():
         assert watch.followed == {DIRECT, TWICE}, passes
         for gauge, activation in expected.items():
             torch.testing.assert_close(seen[gauge], activation)
+
+
+@torch.no_grad()
+def test_a_first_pass_that_breaks_off_is_learnt_from_again():
+    """As where memory ends behind an activation that a module of the network computes too."""
+    block, x, seen = Block().eval(), torch.randn(7, 3), {}
+
+    def full(*_):
+        raise torch.OutOfMemoryError
+
+    watch = Watch(block, [DIRECT])
+    with watch.open(lambda gauge, activation: seen.update({gauge: activation.clone()})):
+        handle = block.fc.register_forward_pre_hook(full)
+        with pytest.raises(torch.OutOfMemoryError):
+            block(x.clone())
+        handle.remove()
+        for _ in ("learns", "has learnt"):
+            seen.clear()
+            block(x.clone())
+            torch.testing.assert_close(seen[DIRECT], block.bn1(x).relu())
 
 
 @torch.no_grad()
