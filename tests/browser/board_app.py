@@ -69,6 +69,8 @@ def measured(model: str, many: int) -> dict[str, Any]:
 
 
 def change(commit: Commit) -> None:
+    if commit.revision != state.revision:  # a button came with it, which its board had not seen
+        return
     state.update(budget=commit.budget(structure), locked=commit.locked, commit=commit)
     state.commits += 1
 
