@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils._pytree import tree_leaves
 
 from explorer.criteria.narrow import CONVOLUTIONS, LAYERS, NORMS, Delta, Narrow, through_layer, through_operator
-from explorer.criteria.stacking import Stacks
+from explorer.criteria.stacking import Stacks, held
 from explorer.errors import ExplorerError
 from explorer.evaluation.live.recording import UnrepeatableError, record
 from explorer.evaluation.live.tape import INPUTS, DivergedError, Slot, Step, Tape, Values, replay
@@ -28,6 +28,7 @@ MOST = 32
 """Masks in one pass."""
 _AGREEMENT = 1e-4  # of the largest output, between the network and its tape
 _ROOM = 1 << 20, 1 << 30  # bytes alive in a pass of several masks: on the CPU, elsewhere
+_SHARING = 0.25  # of the masks: fewer that can go together don't save the passes which that takes to find out
 Change = Narrow | Delta
 
 
@@ -108,7 +109,7 @@ class MaskedPasses:
 
     def _resumed(self, way: "_Way", inputs: Tensor, masks: int) -> Iterator[tuple[int, range, Tensor]]:
         run = _Run(way.tape, self._network, inputs)
-        stacks = self._stacks(run) if masks > 1 else None
+        stacks = self._stacks(run) if masks > 1 and self._sharing(way, inputs) >= _SHARING else None
         at, known = 0, None
         for start, number in way.order:
             known, at = run.between(at, start, known), start
@@ -119,6 +120,13 @@ class MaskedPasses:
                     yield number, which, stretch.outputs([sets[each] for each in which])
                 except DivergedError:  # under one of these masks the network's code takes another way
                     yield number, which, self._whole(inputs, number, which)
+
+    def _sharing(self, way: "_Way", inputs: Tensor) -> float:
+        """The share of the masks for which there is room in one pass with another."""
+        alive, room = held(way.tape), _room(inputs)
+        counts = {number: len(self._tasks[number].sets) for _, number in way.order}
+        shared = sum(counts[number] for start, number in way.order if 2 * alive[start] <= room)
+        return shared / max(1, sum(counts.values()))
 
     def _stacks(self, run: "_Run") -> Stacks | None:
         """What passes of several masks need; None where samples of one batch don't keep apart."""
@@ -225,8 +233,7 @@ class _Stretch:
     @property
     def most(self) -> int:
         """How many masks can go through one pass."""
-        room = _ROOM[self._run.inputs.device.type != "cpu"]
-        return 1 if self._stacks is None else self._stacks.most(self._stop, room)
+        return 1 if self._stacks is None else self._stacks.most(self._stop, _room(self._run.inputs))
 
     def outputs(self, sets: Sequence[Tensor]) -> Tensor:
         """The network's outputs with each of the sets of channels masked, one batch behind the other."""
@@ -299,6 +306,10 @@ def _filled(value: Any, tensors: Mapping[int, Tensor | Change]) -> Any:
     if isinstance(value, list | tuple):
         return [_filled(entry, tensors) for entry in value]
     return value
+
+
+def _room(inputs: Tensor) -> int:
+    return _ROOM[inputs.device.type != "cpu"]
 
 
 def _runs(total: int, most: int) -> list[range]:

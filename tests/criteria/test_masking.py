@@ -198,6 +198,18 @@ def test_a_pass_of_several_masks_keeps_to_its_room(monkeypatch):
     assert found == [(0, 2), (0, 2), (0, 2), (1, 6)]
 
 
+@pytest.mark.parametrize("room", [0, 1 << 30])
+def test_longer_batches_are_tried_out_where_masks_have_room_together(room, monkeypatch):
+    module, structure, data = made("residual")
+    monkeypatch.setattr(masked_passes, "_ROOM", (room, 0))
+    record, lengths = masked_passes.record, set()
+    monkeypatch.setattr(masked_passes, "record", lambda *a, **k: lengths.add(len(a[1])) or record(*a, **k))
+    with torch.inference_mode():
+        list(masked_passes.MaskedPasses(module, _tasks(module, structure, data))(data.tensors[0]))
+    count = len(data.tensors[0])
+    assert lengths == ({count, 2 * count} if room else {count})
+
+
 def test_samples_that_meet_are_never_of_two_masks():
     """Of a network that computes with the whole batch every pass has one mask, so that its scores are the same."""
 
