@@ -107,14 +107,13 @@ job = jobs.find(workspace, KIND)
 busy = job is not None and not job.final
 
 method = settings.choose_method()
-alone = method.gradual or method.targeted  # it chooses the units itself
-kept = None if alone else share_of_budget()
+kept = None if method.chooses else share_of_budget()
 if method.gradual and not (task and task.measured):
     st.info(
         f"{method.title} decides by accuracy, which this data does not have: choose data with labels, or one shot.",
         icon=":material/image_not_supported:",
     )
-elif alone or kept is not None:
+elif method.chooses or kept is not None:
     settings.ask(method, task)
     start(method, task, kept)
 jobs.refusal(KIND)

@@ -63,14 +63,14 @@ def measured() -> None:
     place = f"{model} {target}"
     recoveries = _unique(good, "recover")
     recoveries = _some("Recovery", recoveries, recoveries, lambda name: RECOVERIES[name].title, place)
-    budgets = _unique([line for line in good if not METHODS[line["method"]].gradual], "allocate")
+    budgets = _unique([line for line in good if not METHODS[line["method"]].chooses], "allocate")
     if len(budgets) > 1:
         usual = [USUAL] if USUAL in budgets else budgets
         budgets = _some("Budget", budgets, usual, lambda name: ALLOCATORS[name].title, place)
     good = [
         line
         for line in good
-        if line["recover"] in recoveries and (METHODS[line["method"]].gradual or line["allocate"] in budgets)
+        if line["recover"] in recoveries and (METHODS[line["method"]].chooses or line["allocate"] in budgets)
     ]
     if not good:
         st.caption("Choose a recovery and a budget to see their lines.")

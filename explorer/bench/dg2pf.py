@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from explorer.bench.kept import Row, data_of, made, pipes
-from explorer.bench.methods import COUNTED, interval
+from explorer.bench.seeds import over_seeds
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import METRICS
 from explorer.methods import METHODS
@@ -87,7 +87,7 @@ class Grid:
 
 
 def tables(grid: Grid, *, kept: Path | None = None, processes: int = 1, report: Report = silent) -> list[Row]:
-    """A line for every line of every table, with `model`, `table`, `line`, and see `_summary`.
+    """A line for every line of every table, with `model`, `table`, `line`, and see `over_seeds`.
 
     Args:
         kept: a file of finished runs, one JSON object a line; runs that are in it are not made again.
@@ -103,7 +103,8 @@ def tables(grid: Grid, *, kept: Path | None = None, processes: int = 1, report: 
     specs = {spec.digest(): spec for asked in lines.values() for spec in asked}
     rows = made(list(specs.values()), play, kept=kept, processes=processes, report=report)
     return [
-        {"model": model, "table": name, "line": line} | _summary([rows[spec.digest()] for spec in asked])
+        {"model": model, "table": name, "line": line}
+        | over_seeds([rows[spec.digest()] for spec in asked], ("as_cut", "sparsity", "seconds"))
         for (model, name, line), asked in lines.items()
     ]
 
@@ -127,16 +128,6 @@ def play(spec: Spec) -> Row:
         **{name: outcome.sparse[name] for name in ("sparsity", "compressed_bytes", "size_bytes")},
         "seconds": perf_counter() - started,
     }
-
-
-def _summary(rows: Sequence[Row]) -> Row:
-    """Means over the seeds, with the 95 % interval `low` to `high` of `value`; or `error`."""
-    if errors := [row["error"] for row in rows if "error" in row]:
-        return {"error": errors[0]}
-    means = {name: sum(row[name] for row in rows) / len(rows) for name in ("value", "as_cut", "sparsity", "seconds")}
-    metric, samples = rows[0]["metric"], rows[0]["samples"]
-    low, high = interval([row["value"] for row in rows], samples if metric in COUNTED else None)
-    return {"metric": metric, "base": rows[0]["base"], **means, "low": low, "high": high, "runs": len(rows)}
 
 
 HEADS = ("", "zero", "without training", "at the end", "95 %", "against base", "runs")

@@ -1,24 +1,20 @@
 """The scoreboard: every method and criterion, by recovery and target, over seeds, on the bundled tasks."""
 
 import json
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from math import hypot, sqrt
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from scipy.stats import t as student
-
 from explorer.bench.kept import Row, data_of, made, pipes
+from explorer.bench.seeds import over_seeds
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import METRICS, evaluate
-from explorer.evaluation.accuracy import wilson
 from explorer.methods import METHODS, steps
 from explorer.methods.stages import Memo, Record, forgetful, seed_everything
 from explorer.progress import Report, silent
@@ -26,7 +22,6 @@ from explorer.recovery import RECOVERIES, Origin
 from explorer.runs.spec import Spec
 from explorer.strict_json import dumps
 
-COUNTED = ("top1", "accuracy")  # shares of the test inputs
 UNLIMITED = 1.0  # a gradual method is to reach the target, whatever it costs
 
 
@@ -67,15 +62,16 @@ class Grid:
 
     def specs(self) -> Iterator[Spec]:
         """One run each, the quick ones first."""
+        data = {model: data_of(model) for model in self.models}
         for recovery in sorted(self.recoveries, key=lambda name: RECOVERIES[name].trains):
             for model, target, seed in product(self.models, self.targets, range(self.seeds)):
                 for criterion, allocation in product(self.criteria, self.allocations):
                     if "one-shot" in self.methods:
-                        asked = Spec(model, data_of(model), criterion=criterion, allocate=allocation, recover=recovery)
+                        asked = Spec(model, data[model], criterion=criterion, allocate=allocation, recover=recovery)
                         yield self._at(asked, target, seed, self.epochs)
         for model, target, seed in product(self.models, self.targets, range(self.seeds)):
             for method in self.methods:
-                asked = Spec(model, data_of(model), method=method, **METHODS[method].defaults)
+                asked = Spec(model, data[model], method=method, **METHODS[method].defaults)
                 if METHODS[method].targeted:
                     yield self._at(asked, target, seed, self.epochs)
                 if METHODS[method].gradual:
@@ -229,34 +225,10 @@ def summary(rows: Sequence[Row]) -> list[Row]:
     lines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         lines.setdefault(tuple(row[name] for name in PLAYERS), []).append(row)
-    return [_line(players, played) for players, played in lines.items()]
-
-
-def _line(players: tuple[str, ...], rows: list[Row]) -> Row:
-    line = dict(zip(PLAYERS, players, strict=True))
-    if errors := [row["error"] for row in rows if "error" in row]:
-        return {**line, "error": errors[0]}
-    means = {name: statistics.fmean(row[name] for row in rows) for name in _MEANS}
-    metric, base, samples = (rows[0][name] for name in ("metric", "base", "samples"))
-    low, high = interval([row["value"] for row in rows], samples if metric in COUNTED else None)
-    return {**line, "metric": metric, "base": base, **means, "low": low, "high": high, "runs": len(rows)}
-
-
-_MEANS = ("macs", "params", "as_cut", "value", "seconds")
-
-
-def interval(values: Sequence[float], samples: int | None) -> tuple[float, float]:
-    """The 95 % interval of the mean of `values`, each a metric measured on the same test data.
-
-    Its two arms join independent sources of error: the seeds, by Student's t, of which a single run tells nothing;
-    and, where the metric is a share of `samples` inputs, which inputs happened to be in the test data (Wilson).
-    """
-    mean, count = statistics.fmean(values), len(values)
-    seeds = student.ppf(0.975, count - 1) * statistics.stdev(values) / sqrt(count) if count > 1 else 0.0
-    if samples is None:
-        return mean - seeds, mean + seeds
-    low, high = wilson(mean * samples, samples)
-    return max(0.0, mean - hypot(seeds, mean - low)), min(1.0, mean + hypot(seeds, high - mean))
+    return [
+        dict(zip(PLAYERS, players, strict=True)) | over_seeds(played, ("macs", "params", "as_cut", "seconds"))
+        for players, played in lines.items()
+    ]
 
 
 HEADS = (
@@ -290,7 +262,7 @@ def markdown(lines: Sequence[Row]) -> str:
 
 def player(line: Row, among: Sequence[Row]) -> str:
     """Who played: the method, or the criterion, with its allocation where those `among` differ in it."""
-    if line["method"] != "one-shot":
+    if METHODS[line["method"]].chooses:
         return METHODS[line["method"]].title
     title = CRITERIA[line["criterion"]].title
     return title if len({other["allocate"] for other in among}) == 1 else f"{title}, {line['allocate']}"

@@ -29,6 +29,11 @@ class Method:
     targeted: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether it chooses the units itself; else a criterion and a budget do."""
+        return self.gradual or self.targeted
+
 
 METHODS: dict[str, Method] = {}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from explorer.bench import figure, methods
-from explorer.bench.methods import Grid, cells, interval, markdown, play, scoreboard, summary
+from explorer.bench.methods import Grid, cells, markdown, play, scoreboard, summary
+from explorer.bench.seeds import interval
 from explorer.cli import main
 from explorer.errors import ExplorerError
 from explorer.evaluation.accuracy import wilson
