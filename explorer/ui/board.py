@@ -19,7 +19,7 @@ import streamlit as st
 
 from explorer.budget import Target
 from explorer.budget.allocation import most_removable
-from explorer.budget.latency_table import ALIGNMENT
+from explorer.budget.latency_table import ALIGNMENT, LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
@@ -97,6 +97,7 @@ def board_document(
     whole = structure.cost()
     stage_of = {name: heading for heading, names in stages(list(structure.groups)) for name in names}
     lines = sparklines(curves) if curves else {}
+    table = LatencyTable.of(latency) if latency else None
     groups = []
     for name, group in structure.groups.items():
         values = scores.groups.get(name)
@@ -117,7 +118,8 @@ def board_document(
                 "macs": share,
                 "flow": None if flows is None or name not in flows else np.asarray(flows[name], float).tolist(),
                 "curve": [list(point) for point in lines[name]] if name in lines else None,
-                **_timed(group, latency),
+                "times": _times(table, name),
+                "cliffs": _cliffs(group, latency),
                 "locked": name in locked,
                 "removed": removed,
             }
@@ -155,24 +157,24 @@ def _described(group: Group, stage: str) -> dict[str, Any]:
     }
 
 
-def _timed(group: Group, latency: Mapping[str, Any] | None) -> dict[str, list | None]:
-    """The group's staircase in units kept, ascending: times are what it changes alone, in ms, with their interval.
+def _times(table: LatencyTable | None, name: str) -> list | None:
+    """The group's staircase in units kept, ascending: what it changes alone, in ms, with the interval."""
+    if table is None or name not in table.groups:
+        return None
+    return [
+        [timing.kept, *(round(time, DIGITS) for time in (timing.ms, timing.low, timing.high))]
+        for timing in table.groups[name]
+    ]
 
-    A cliff is (from units, to fewer, ms, why) as in `LatencyTable.staircase`.
-    """
+
+def _cliffs(group: Group, latency: Mapping[str, Any] | None) -> list | None:
+    """(From units, to fewer, ms, why) as in `LatencyTable.staircase`."""
     if latency is None or group.name not in latency["groups"]:
-        return {"times": None, "cliffs": None}
-    found, base = latency["groups"][group.name], latency["base_ms"]
-    return {
-        "times": [
-            [point["kept"], *(round(point[key] - base, DIGITS) for key in ("ms", "low", "high"))]
-            for point in reversed(found["points"])
-        ],
-        "cliffs": [
-            [cliff["width"] // group.unit, cliff["to"] // group.unit, round(cliff["ms"], DIGITS), cliff["why"]]
-            for cliff in found["cliffs"]
-        ],
-    }
+        return None
+    return [
+        [cliff["width"] // group.unit, cliff["to"] // group.unit, round(cliff["ms"], DIGITS), cliff["why"]]
+        for cliff in latency["groups"][group.name]["cliffs"]
+    ]
 
 
 def _metric(curves: Mapping[str, Any]) -> dict[str, Any]:
