@@ -36,7 +36,7 @@ def tradeoff(chosen: list[Shown]) -> None:
     metric = metric_of(same[0].run.result["base"])
     drawing = curves.tradeoff(finals, ways, metric, compared.colours_of(chosen), kind=kind)
     rows = [row(entry.run) for entry in drawn if entry.baseline_of is None]
-    finding = compared.of_zeros(rows, metric) if kind == "nonzero" else findings.of_tradeoff(rows, metric)
+    finding = findings.of_zeros(rows, metric) if kind == "nonzero" else findings.of_tradeoff(rows, metric)
     frame.chart(finding, drawing, "Cost kept against the metric of every run")
     if kind == "nonzero":
         st.caption(

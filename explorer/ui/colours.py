@@ -21,18 +21,24 @@ SEQUENTIAL = (
     *("#440154", "#482878", "#3e4a89", "#31688e", "#26828e"),
     *("#1f9e89", "#35b779", "#6dcd59", "#b4de2c", "#fde725"),
 )
+CAME_BACK = "#ff3b5c"  # a weight that was zero
 BEFORE, AFTER, ACCENT, MUTED = "#87929a", "#d18b3c", "#1d8aa3", "#9aa6ad"
 # Runs beside each other, in the order of their choice.
 RUNS = (ACCENT, AFTER, "#7d64b5", "#57a06d", "#c2607d", "#35789b", "#a3526f", "#87929a")
 
 
+def rgb(colour: str) -> tuple[int, ...]:
+    """Red, green and blue of ``#rrggbb``."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
 @cache
 def palette(steps: int = 250) -> np.ndarray:
     """The sequential map as (steps, 4) RGBA bytes."""
-    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SEQUENTIAL], dtype=float)
+    stops = np.array([rgb(colour) for colour in SEQUENTIAL], dtype=float)
     at = np.linspace(0, len(stops) - 1, steps)
-    rgb = np.stack([np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
-    return np.concatenate([rgb.round(), np.full((steps, 1), 255)], axis=1).astype(np.uint8)
+    between = np.stack([np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
+    return np.concatenate([between.round(), np.full((steps, 1), 255)], axis=1).astype(np.uint8)
 
 
 def indexed_png(indices: np.ndarray, colours: np.ndarray) -> str:
@@ -48,6 +54,6 @@ def tiles(maps: np.ndarray, width: int = 96) -> list[np.ndarray]:
     """Feature maps (n, height, width) as colour images, all on one scale and enlarged without smoothing."""
     low, high = float(maps.min()), float(maps.max())
     level = np.zeros_like(maps) if high <= low else (maps - low) / (high - low)
-    rgb = palette()[(level * 249).round().astype(int)][..., :3]
+    coloured = palette()[(level * 249).round().astype(int)][..., :3]
     times = max(1, width // maps.shape[-1])
-    return [np.repeat(np.repeat(tile, times, axis=0), times, axis=1) for tile in rgb]
+    return [np.repeat(np.repeat(tile, times, axis=0), times, axis=1) for tile in coloured]

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
-from explorer.evaluation import Metric, metric_of
+from explorer.evaluation import metric_of
 from explorer.methods import METHODS
 from explorer.runs.baselines import BASELINES, baselines
 from explorer.runs.comparison import Finished, curve, origins, read_finished
@@ -201,19 +200,6 @@ def widths_frame(groups: Sequence[dict]) -> pd.DataFrame:
         {"group": group["name"], "run": run, "kept": kept, "size": group["size"], "share": kept / group["size"]}
         for group in groups
         for run, kept in group["kept"].items()
-    )
-
-
-def of_zeros(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
-    """How the sparsest run ends; `rows` as in a comparison."""
-    judged = [row for row in rows if row["value"] is not None and row["sparsity"] is not None]
-    if not judged:
-        return "No run that sets weights to zero was measured on test data"
-    most = max(judged, key=lambda row: row["sparsity"])
-    against = f"{metric.difference(most['change'])} against its base"
-    return (
-        f"The sparsest has {most['sparsity']:.1%} of its weights at zero and all of its MACs, at test "
-        f"{metric.short} {metric.text(most['value'])}, {against}"
     )
 
 

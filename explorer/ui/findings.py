@@ -116,6 +116,19 @@ def of_tradeoff(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
     )
 
 
+def of_zeros(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
+    """How the sparsest run ends; `rows` as in a comparison."""
+    judged = [row for row in rows if row["value"] is not None and row["sparsity"] is not None]
+    if not judged:
+        return "No run that sets weights to zero was measured on test data"
+    most = max(judged, key=lambda row: row["sparsity"])
+    against = f"{metric.difference(most['change'])} against its base"
+    return (
+        f"The sparsest has {most['sparsity']:.1%} of its weights at zero and all of its MACs, at test "
+        f"{metric.short} {metric.text(most['value'])}, {against}"
+    )
+
+
 def of_overlap(difference: Mapping[str, Any]) -> str:
     """How much two plans have in common, against what chance would give."""
     if difference["overlap"] is None:

@@ -11,11 +11,11 @@ import torch
 
 from explorer.runs.weights import Snapshot
 from explorer.ui.charts import finish
-from explorer.ui.colours import MUTED, indexed_png, palette
+from explorer.ui.colours import CAME_BACK, MUTED, indexed_png, palette, rgb
 
 ROWS, COLUMNS = 256, 512  # weights that a picture shows one by one; more are gathered
 WIDE, LARGEST = 1024, 24  # pixels of a picture, and of one weight
-ZERO, STAYS, RETURNED = (150, 158, 163, 90), (242, 242, 242, 255), (255, 59, 92, 255)
+ZERO, STAYS, RETURNED = (150, 158, 163, 90), (242, 242, 242, 255), (*rgb(CAME_BACK), 255)
 WHOLE, PART = "Whole", "Weight by weight"
 
 

@@ -19,9 +19,8 @@ from explorer.runs.job import BUNDLE
 from explorer.runs.weights import Snapshot, SparseRun, read_sparse
 from explorer.ui import engine
 from explorer.ui.charts import finish, group_y, row_height
-from explorer.ui.colours import ACCENT, AFTER, MUTED, SEQUENTIAL
+from explorer.ui.colours import ACCENT, AFTER, CAME_BACK, MUTED, SEQUENTIAL
 
-CAME_BACK = "#ff3b5c"
 PARTS = {"leaves": MUTED, "stays": ACCENT, "came back": CAME_BACK}
 LEAVES, KEPT, BACK = PARTS
 
