@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +61,23 @@ class Terms:
     beta: float = 0.1
 
 
+def _asked(spec: "Spec") -> tuple[dict[str, Any], int]:
+    """The settings, and the most epochs of a phase.
+
+    Raises:
+        ExplorerError: what the method can't do.
+    """
+    chosen = read("dg2pf", SETTINGS, spec.settings)
+    if spec.sparsity is None:
+        raise ExplorerError("nothing to remove: give the share of weights that become zero, such as --sparsity 0.9")
+    if spec.recover != "distill" or spec.criterion != "l1":
+        raise ExplorerError("dg2pf prunes by magnitude and trains in its own way: leave --criterion and --recover out")
+    epochs = MOST_EPOCHS if spec.epochs is None else spec.epochs
+    if epochs < spec.steps:
+        raise ExplorerError(f"dg2pf prunes in {spec.steps} epochs: allow as many, or use fewer --steps")
+    return chosen, epochs
+
+
 @method(
     "dg2pf",
     title="DG2PF",
@@ -69,6 +86,7 @@ class Terms:
     defaults={"criterion": "l1", "recover": "distill", "steps": 15},
     sparse=True,
     settings=SETTINGS,
+    check=_asked,
 )
 def dg2pf(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes to `spec.sparsity` in `spec.steps` epochs (s_e), goes on until the metric rises no more, then fine-tunes.
@@ -82,14 +100,7 @@ def dg2pf(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outc
         ExplorerError: bad refs, names or settings, or data without classes.
         Cancelled: the report asked to stop.
     """
-    chosen = read("dg2pf", SETTINGS, spec.settings)
-    if spec.sparsity is None:
-        raise ExplorerError("nothing to remove: give the share of weights that become zero, such as --sparsity 0.9")
-    if spec.recover != "distill" or spec.criterion != "l1":
-        raise ExplorerError("dg2pf prunes by magnitude and trains in its own way: leave --criterion and --recover out")
-    epochs = MOST_EPOCHS if spec.epochs is None else spec.epochs
-    if epochs < spec.steps:
-        raise ExplorerError(f"dg2pf prunes in {spec.steps} epochs: allow as many, or use fewer --steps")
+    chosen, epochs = _asked(spec)
     run = Sparsifying(spec, report, memo, Rule("l1", chosen["scope"], chosen["margins"]))
     if run.subject.task.kind not in CLASSIFICATION:
         raise ExplorerError(f"dg2pf's loss is about classes, this is {run.subject.task.kind}: use --method sparse")

@@ -7,7 +7,7 @@ from explorer.errors import ExplorerError
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
 from explorer.methods.settings import Choice, read
-from explorer.methods.sparse_schedule import SCHEDULES, Training
+from explorer.methods.sparse_schedule import SCHEDULES, Segment, Training
 from explorer.methods.sparsifying import Rule, Sparsifying
 from explorer.methods.stages import Memo, forgetful
 from explorer.progress import Report, silent
@@ -30,6 +30,33 @@ SETTINGS = {
 }
 
 
+def _asked(spec: "Spec") -> tuple[Rule, list[Segment], str]:
+    """By which rule weights go, when, and from where the network starts.
+
+    Raises:
+        ExplorerError: settings that don't go together.
+    """
+    chosen = read("sparse", SETTINGS, spec.settings)
+    scheduled, pattern = chosen["schedule"], PATTERNS[chosen["pattern"]]
+    if (spec.sparsity is None) == (pattern is None):
+        raise ExplorerError(
+            "a pattern sets the sparsity itself: leave --sparsity out"
+            if pattern
+            else "nothing to remove: give the share of weights that become zero, such as --sparsity 0.9, or a pattern"
+        )
+    if pattern and scheduled != "one-shot":
+        raise ExplorerError("a pattern comes at once: choose the schedule one-shot (--set schedule=one-shot)")
+    if spec.recover not in RECOVERING:
+        advice = "; from scratch is --set start=initial" if spec.recover == "scratch" else ""
+        raise ExplorerError(f"recovery {spec.recover!r} is for cut channels: use {', '.join(RECOVERING)}{advice}")
+    if scheduled != "one-shot" and not RECOVERIES[spec.recover].trains:
+        raise ExplorerError(f"schedule {scheduled!r} trains between its steps: use --recover finetune, or one-shot")
+    rule = Rule(spec.criterion, chosen["scope"], chosen["margins"], pattern)
+    epochs = (EPOCHS if spec.epochs is None else spec.epochs) if RECOVERIES[spec.recover].trains else 0
+    wanted = 1 - pattern[0] / pattern[1] if pattern else spec.sparsity
+    return rule, SCHEDULES[scheduled](wanted, epochs, spec.steps, chosen["rewind"]), chosen["start"]
+
+
 @method(
     "sparse",
     title="Sparse weights",
@@ -38,6 +65,7 @@ SETTINGS = {
     defaults={"criterion": "l1", "recover": "finetune"},
     sparse=True,
     settings=SETTINGS,
+    check=_asked,
 )
 def sparse(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes to `spec.sparsity` by the `SETTINGS` in `spec.settings`, in one training of `spec.epochs` epochs.
@@ -55,34 +83,11 @@ def sparse(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Out
         ExplorerError: bad refs, names or settings, or data without labels.
         Cancelled: the report asked to stop.
     """
-    chosen = read("sparse", SETTINGS, spec.settings)
-    pattern = PATTERNS[chosen["pattern"]]
-    _check(spec, chosen["schedule"], pattern)
-    run = Sparsifying(
-        spec, report, memo, Rule(spec.criterion, chosen["scope"], chosen["margins"], pattern), chosen["start"]
-    )
-    epochs = (EPOCHS if spec.epochs is None else spec.epochs) if RECOVERIES[spec.recover].trains else 0
-    wanted = 1 - pattern[0] / pattern[1] if pattern else spec.sparsity
-    segments = SCHEDULES[chosen["schedule"]](wanted, epochs, spec.steps, chosen["rewind"])
+    rule, segments, start = _asked(spec)
+    run = Sparsifying(spec, report, memo, rule, start)
     how = Training()
     if spec.recover == "distill":
         teacher = Teacher.of(run.subject.module, run.subject.structure)
         how = Training(objective=lambda holding: Imitation(teacher, run.subject.task.kind))
     run.run([replace(segment, training=how) for segment in segments])
     return run.outcome()
-
-
-def _check(spec: "Spec", schedule: str, pattern: tuple[int, int] | None) -> None:
-    if (spec.sparsity is None) == (pattern is None):
-        raise ExplorerError(
-            "a pattern sets the sparsity itself: leave --sparsity out"
-            if pattern
-            else "nothing to remove: give the share of weights that become zero, such as --sparsity 0.9, or a pattern"
-        )
-    if pattern and schedule != "one-shot":
-        raise ExplorerError("a pattern comes at once: use --set schedule=one-shot")
-    if spec.recover not in RECOVERING:
-        advice = "; from scratch is --set start=initial" if spec.recover == "scratch" else ""
-        raise ExplorerError(f"recovery {spec.recover!r} is for cut channels: use {', '.join(RECOVERING)}{advice}")
-    if schedule != "one-shot" and not RECOVERIES[spec.recover].trains:
-        raise ExplorerError(f"schedule {schedule!r} trains between its steps: use --recover finetune, or one-shot")

@@ -56,7 +56,7 @@ class Rule:
     margins: str = "magnitude"
     pattern: tuple[int, int] | None = None
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Raises for what does not go together."""
         if self.criterion not in SINGLE:
             raise ExplorerError(
@@ -107,7 +107,6 @@ class Sparsifying:
     """One run of a method that sets weights to zero, segment by segment; `state` is where it has come to."""
 
     def __init__(self, spec: "Spec", report: Report, memo: Memo, rule: Rule, start: str = "trained") -> None:
-        rule.check()
         self.spec, self.rule, self._report, self._start = spec, rule, report, start
         self.subject = steps.open_subject(spec, part(report, 0.0, 0.04))
         if not self.subject.task.measured:

@@ -26,6 +26,21 @@ if TYPE_CHECKING:
     from explorer.runs.spec import Spec
 
 
+def _target(spec: "Spec") -> Target:
+    """The one target.
+
+    Raises:
+        ExplorerError: something else is asked for.
+    """
+    targets = spec.targets()
+    if spec.ratios or spec.plan or spec.skip or len(targets) != 1 or targets[0].kind not in ("params", "macs"):
+        raise ExplorerError(
+            "method 'spvr' finds the units itself: give one target of params or macs, such as --keep params=0.3, and "
+            "no ratios or plan"
+        )
+    return targets[0]
+
+
 @method(
     "spvr",
     title="SPvR",
@@ -34,6 +49,7 @@ if TYPE_CHECKING:
     "may vanish. What is left is an architecture, trained again from its beginning.",
     defaults={"criterion": "masking", "recover": "scratch", "minimum": 0.0},
     targeted=True,
+    check=_target,
 )
 def spvr(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Drops the least important units of all groups, ascending, until the one target of params or MACs is met.
@@ -156,18 +172,3 @@ def _warnings(subject: steps.Subject, spec: "Spec", scores: Scores) -> Iterator[
         yield meaningless
     if spec.recover != "scratch":
         yield f"SPvR's result is an architecture to be trained from its beginning: recovery is {spec.recover!r} here"
-
-
-def _target(spec: "Spec") -> Target:
-    """The one target.
-
-    Raises:
-        ExplorerError: something else is asked for.
-    """
-    targets = spec.targets()
-    if spec.ratios or spec.plan or spec.skip or len(targets) != 1 or targets[0].kind not in ("params", "macs"):
-        raise ExplorerError(
-            "method 'spvr' finds the units itself: give one target of params or macs, such as --keep params=0.3, and "
-            "no ratios or plan"
-        )
-    return targets[0]

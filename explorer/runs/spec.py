@@ -114,12 +114,16 @@ class Spec:
 
         Raises:
             ExplorerError: a number out of range, no or several ways to say what goes, an unknown
-                method, criterion, allocator, normaliser, recovery, target or device.
+                method, criterion, allocator, normaliser, recovery, target or device, or what the method refuses.
         """
+        from explorer.methods import METHODS
+
         self._check_numbers()
         if removes:
             self._check_request()
         self._check_names()
+        if removes:
+            METHODS[self.method].check(self)
 
     def _check_numbers(self) -> None:
         least = {"samples": 1, "epochs": 1, "seed": 0, "minimum": 0, "steps": 1, "alpha": 0, "max_drop": 0, "blocks": 0}

@@ -68,6 +68,9 @@ def test_json_needs_model_and_data():
         Spec.from_json(["m", "d"])
 
 
+SPARSE = {"method": "sparse", "criterion": "l1", "recover": "finetune", "keep": None, "sparsity": 0.9}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -108,6 +111,13 @@ def test_json_needs_model_and_data():
         ({"keep": None, "ratios": {"conv1": 1.0}}, "conv1=1"),
         ({"criterion": "flow", "options": {"scal": "x"}}, "scal"),
         ({"data": "random", "recover": "finetune"}, "random"),
+        ({"method": "spvr", "keep": {"macs": 0.5, "params": 0.5}}, "one target"),
+        (SPARSE | {"sparsity": None}, "nothing to remove"),
+        (SPARSE | {"recover": "scratch"}, "start=initial"),
+        (SPARSE | {"settings": {"schedule": "rounds"}, "epochs": 3, "steps": 3}, "at least 4 epochs"),
+        (SPARSE | {"settings": {"pattern": "2:4"}, "sparsity": None}, "comes at once"),
+        (SPARSE | {"criterion": "flow", "settings": {}}, "scores channels"),
+        (SPARSE | {"method": "dg2pf"}, "leave --criterion and --recover out"),
         ({"data": "random?classes=5", "recover": "bn"}, "random"),
     ],
 )
@@ -121,5 +131,6 @@ def test_check_accepts_what_works():
     SPEC.check()
     replace(SPEC, keep=None, ratios={"conv1": 0.5}).check()
     replace(SPEC, keep=None).check(removes=False)
+    replace(SPEC, **SPARSE).check()
     replace(SPEC, keep=None, method="ifap").check()
     replace(SPEC, method="ifap", rho=0.3, alpha=1.0, teacher="previous").check()

@@ -112,6 +112,11 @@ def test_without_a_run_it_shows_the_model_and_offers_one(tmp_path, monkeypatch):
         [spec] = asked
         assert (spec.method, spec.sparsity, spec.settings) == ("sparse", 0.5, {"schedule": "regrow", "scope": "layer"})
         assert parsed(next(entry.value for entry in test.code)) == spec
+        test.selectbox(key="pattern of sparse").set_value("2:4").run()
+        assert button(test, "Set to zero").disabled
+        assert "A pattern comes at once: choose the schedule one-shot" in words_of(test)
+        test.selectbox(key="pattern of sparse").set_value("free").run()
+        assert not button(test, "Set to zero").disabled
         test.slider(key="share of zeros").set_value(0.0).run()
         assert button(test, "Set to zero").disabled
         assert "Sparsity is 0" in words_of(test)
