@@ -9,7 +9,7 @@ COPY --chown=explorer:explorer app.py README.md ./
 COPY --chown=explorer:explorer .streamlit .streamlit
 COPY --chown=explorer:explorer assets assets
 COPY --chown=explorer:explorer explorer explorer
-COPY --chown=explorer:explorer pages pages
+COPY --chown=explorer:explorer app_pages app_pages
 
 USER explorer
 # Served to others: paths typed into the browser are confined to this folder.

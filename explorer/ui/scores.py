@@ -26,7 +26,7 @@ def standing(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
         "recovery:N",
         scale=alt.Scale(domain=titles, range=list(RUNS[: len(titles)])),
         title="Recovery",
-        legend=alt.Legend(orient="top"),
+        legend=alt.Legend(orient="top", columns=_fitting(1)),
     )
     tooltip = [
         alt.Tooltip("player:N", title="Method or criterion"),
@@ -62,7 +62,7 @@ def published(frame: pd.DataFrame, x_title: str, y_title: str, height: int = 320
         "method:N",
         scale=alt.Scale(domain=methods, scheme="tableau20"),
         title="Method",
-        legend=alt.Legend(orient="bottom", columns=6, symbolLimit=60),
+        legend=alt.Legend(orient="bottom", columns=_fitting(2), symbolLimit=60),
     )
     tooltip = [
         alt.Tooltip("method:N", title="Method"),
@@ -81,3 +81,8 @@ def published(frame: pd.DataFrame, x_title: str, y_title: str, height: int = 320
         .encode(x=x, y=y, color=colour, shape=alt.Shape("training:N", title="Training"), tooltip=tooltip)
     )
     return finish(alt.layer(points), height)
+
+
+def _fitting(least: int) -> alt.ExprRef:
+    """As many columns of a legend as fit, at least so many."""
+    return alt.ExprRef(f"max({least}, floor(width / 180))")

@@ -27,7 +27,7 @@ def desk_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def visited(page: str, space: Workspace) -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.query_params["w"] = space.token
-    return test.run().switch_page(f"pages/{page}.py").run()
+    return test.run().switch_page(f"app_pages/{page}.py").run()
 
 
 def button(test: AppTest, label: str):

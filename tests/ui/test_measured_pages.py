@@ -200,7 +200,7 @@ def test_the_scoreboard_shows_its_rows_and_keeps_published_ones_apart(desk, tmp_
     ]
     file = tmp_path / "scoreboard.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"run": "half wr')
-    source = (ROOT / "pages" / "scoreboard.py").read_text()
+    source = (ROOT / "app_pages" / "scoreboard.py").read_text()
     place = 'Path(__file__).resolve().parents[1] / "docs" / "scoreboard.jsonl"'
     assert place in source
     space = WORKSPACES.create()

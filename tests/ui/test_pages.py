@@ -31,7 +31,7 @@ def runs(tmp_path, monkeypatch):
 
 def opened(page: str = "model") -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    return test if page == "model" else test.switch_page(f"pages/{page}.py").run()
+    return test if page == "model" else test.switch_page(f"app_pages/{page}.py").run()
 
 
 def workspace(test: AppTest):
@@ -73,7 +73,7 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
         test.query_params["w"] = space.token
         test.run()
         if page != "model":
-            test.switch_page(f"pages/{page}.py").run()
+            test.switch_page(f"app_pages/{page}.py").run()
         assert not test.exception, page
         assert not test.error, page
         said += [entry.label + str(entry.value) for entry in test.metric]
@@ -82,12 +82,10 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
     assert not any("top-1" in words.lower() for words in said)
 
 
-def test_addresses_differ_from_file_names():
-    found = re.findall(r'st\.Page\("pages/(\w+)\.py".*?url_path="([^"]+)"', (ROOT / "app.py").read_text())
-    entries = dict(found)
-    assert set(entries) == {path.stem for path in (ROOT / "pages").glob("*.py")}
-    assert all(stem != url for stem, url in entries.items())
-    assert not set(entries) & set(entries.values())
+def test_every_page_has_a_place_and_an_address_of_its_own():
+    found = dict(re.findall(r'st\.Page\("app_pages/(\w+)\.py".*?url_path="([^"]+)"', (ROOT / "app.py").read_text()))
+    assert set(found) == {path.stem for path in (ROOT / "app_pages").glob("*.py")}
+    assert len(set(found.values())) == len(found)
 
 
 def with_sliders() -> AppTest:
@@ -128,7 +126,7 @@ def test_the_budget_is_there_after_another_page_and_for_another_session():
     token = test.session_state["workspace"]
     other = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     other.query_params["w"] = token
-    other.run().switch_page("pages/budget.py").run()
+    other.run().switch_page("app_pages/budget.py").run()
     assert other.session_state["workspace"] == token
     assert workspace(other).budget == before
     assert [metric.value for metric in other.metric] == [metric.value for metric in test.metric]
@@ -138,7 +136,7 @@ def test_a_change_in_one_tab_reaches_the_controls_of_the_other_and_is_not_lost()
     first = with_sliders()
     second = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     second.query_params["w"] = first.session_state["workspace"]
-    second.run().switch_page("pages/budget.py").run()
+    second.run().switch_page("app_pages/budget.py").run()
     second.toggle(key="native").set_value(True).run()
     first.slider[0].set_value(4).run()
     second.slider[1].set_value(3).run()

@@ -220,4 +220,4 @@ if document is not None:
         if groups:
             st.caption(f"{CRITERIA[name].title} has no scores for {len(groups)} groups: {next(iter(groups.values()))}.")
     effect(chosen)
-    frame.onward("pages/flow.py", "Flow", "Next: look into single channels by one of them")
+    frame.onward("app_pages/flow.py", "Flow", "Next: look into single channels by one of them")

@@ -149,7 +149,7 @@ def side_by_side(chosen: list[Shown], document: dict) -> None:
     """Widths of all chosen runs that cut channels, and the units of two of them."""
     if len(cut := compared.cutting(chosen)) < len(chosen):
         st.caption("Runs that set single weights to zero leave all widths as they were: the Weights page shows them.")
-        st.page_link("pages/weights.py", label="Go to weights", icon=":material/grid_on:")
+        st.page_link("app_pages/weights.py", label="Go to weights", icon=":material/grid_on:")
     if not cut:
         return
     chosen = cut
@@ -250,7 +250,7 @@ def go_on(shown: list[Shown]) -> None:
         workspace.choose(
             session.permitted(entry.record.ref if step == END else steps[step], workspace), entry.spec.data
         )
-        st.switch_page("pages/prune.py")
+        st.switch_page("app_pages/prune.py")
 
 
 def open_on_board(entry: Shown) -> None:
@@ -261,7 +261,7 @@ def open_on_board(entry: Shown) -> None:
     except ExplorerError as error:
         st.error(f"This run can't be opened on the board: {error}", icon=":material/error:")
         return
-    st.switch_page("pages/budget.py")
+    st.switch_page("app_pages/budget.py")
 
 
 def downloads(chosen: list[Shown], document: dict) -> None:
@@ -295,7 +295,7 @@ if not shown:
         "accuracy, its widths, and simple baselines that tell whether it was worth it.",
         icon=":material/compare_arrows:",
     )
-    st.page_link("pages/prune.py", label="Go to prune", icon=":material/arrow_forward:")
+    st.page_link("app_pages/prune.py", label="Go to prune", icon=":material/arrow_forward:")
     st.stop()
 own = [entry for entry in shown if entry.baseline_of is None]
 picked = st.multiselect("Runs", [entry.name for entry in own], [entry.name for entry in own[:AT_FIRST]], key="compared")

@@ -28,7 +28,7 @@ def share_of_budget() -> float | None:
             "that finds the channels itself.",
             icon=":material/tune:",
         )
-        st.page_link("pages/budget.py", label="Go to the budget", icon=":material/arrow_forward:")
+        st.page_link("app_pages/budget.py", label="Go to the budget", icon=":material/arrow_forward:")
         return None
     scores = scores_for(workspace)
     if scores is None:
@@ -96,8 +96,8 @@ def results(job: Job) -> None:
     if result.get("steps"):
         st.subheader("The way there", anchor=False)
     progress(job)
-    frame.onward("pages/compare.py", "Compare", "Was it worth it? Beside other runs and simple baselines")
-    frame.onward("pages/export.py", "Export", "Next: take the smaller network with you")
+    frame.onward("app_pages/compare.py", "Compare", "Was it worth it? Beside other runs and simple baselines")
+    frame.onward("app_pages/export.py", "Export", "Next: take the smaller network with you")
 
 
 frame.heading("Prune", "Removes channels for good, gives accuracy back, and measures both.", workspace)

@@ -47,7 +47,7 @@ def accuracy() -> None:
     )
     for name, reason in found["skipped"].items():
         st.caption(f"`{name}` is not measured: {reason}.")
-    frame.onward("pages/budget.py", "Budget", "Next: share out a target by these curves")
+    frame.onward("app_pages/budget.py", "Budget", "Next: share out a target by these curves")
 
 
 def time() -> None:

@@ -195,4 +195,4 @@ if structure.blocked:
             column_config={"Why": st.column_config.TextColumn(width="large")},
             alt="Layers whose channels can't be cut, with the reason",
         )
-frame.onward("pages/flow.py", "Flow", "Next: see which channels matter")
+frame.onward("app_pages/flow.py", "Flow", "Next: see which channels matter")

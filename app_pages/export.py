@@ -49,7 +49,7 @@ def downloads(bundle: Path) -> None:
         )
         if st.button("Open the pruned network here", icon=":material/schema:", help="To look at it, or to cut further"):
             workspace.choose(f"run:{bundle}", job.request["spec"]["data"])
-            st.switch_page("pages/model.py")
+            st.switch_page("app_pages/model.py")
 
 
 def checks(result: dict) -> None:
@@ -71,7 +71,7 @@ frame.heading("Export", "The smaller network as files that others can use.", wor
 job = jobs.find(workspace, jobs.PRUNE)
 if job is None or job.state != "done":
     st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")
-    st.page_link("pages/prune.py", label="Go to prune", icon=":material/arrow_forward:")
+    st.page_link("app_pages/prune.py", label="Go to prune", icon=":material/arrow_forward:")
     st.stop()
 result, bundle = job.result, bundles.folder(job)
 base, pruned = result["base"], result["pruned"]

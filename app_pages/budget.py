@@ -172,7 +172,7 @@ def measurements() -> None:
         measured.measure_curves(workspace, task)
     measured.times(workspace, latency)
     if curves or latency:
-        frame.onward("pages/sensitivity.py", "Sensitivity", "The small charts of the rows, large")
+        frame.onward("app_pages/sensitivity.py", "Sensitivity", "The small charts of the rows, large")
 
 
 frame.heading("Budget", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
@@ -196,7 +196,7 @@ controls()
 allotting.account(workspace, structure)
 measurements()
 left, right = st.columns(2, gap="medium")
-frame.onward("pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
+frame.onward("app_pages/prune.py", "Prune", "Next: cut for real and recover the accuracy")
 if inspected := st.session_state.pop("inspect", None):
     look(*inspected)
 reached = ladder.climb(plan, (now.macs / whole.macs, now.params / whole.params))

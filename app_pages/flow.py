@@ -120,4 +120,4 @@ names = list(scores.groups)
 if st.session_state.get("group") not in names:
     st.session_state["group"] = names[len(names) // 2]
 show_group(st.selectbox("Group", names, key="group", width=380, persist_state="session"))
-frame.onward("pages/budget.py", "Budget", "Next: choose how many go")
+frame.onward("app_pages/budget.py", "Budget", "Next: choose how many go")
