@@ -177,6 +177,9 @@ def _done(report: Mapping[str, Any]) -> Iterable[str]:
     skipped = [name for name, values in report["attributes"].items() if SKIPPED in values]
     if skipped:
         yield f"\n{len(skipped)} residual blocks were taken out, each passes its input on: `{'`, `'.join(skipped)}`."
+    for name, values in report["attributes"].items():
+        if "stride" in values:
+            yield f"\nOf the rows and columns of its input `{name}` passes on one in {values['stride']}."
     yield from (f"\nNote: {warning}." for warning in report.get("warnings") or ())
 
 

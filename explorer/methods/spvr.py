@@ -60,6 +60,10 @@ def spvr(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outco
     `spec.minimum`, by default nothing: see `Vanishing`; where a layer can't leave, it keeps one channel and a warning
     says so.
 
+    The paper couples the layers of a stage (``coupling=stages``) and searches the learning rate of the training from the
+    beginning on a grid; by default units leave as coupled groups, as with any criterion, and the rate is that of
+    `explorer.recovery.finetune`.
+
     Steps are remembered as in `one_shot`. `Outcome.as_cut` is the base model cut so.
 
     Raises:
@@ -157,8 +161,8 @@ def _remarks(structure: Structure, settled: Settled, target: Target, cost: int, 
     """What a person should know about the network that was found."""
     if settled.held:
         yield (
-            f"{', '.join(settled.held)} would vanish, which can't be done where a layer changes the size of its maps, "
-            "reads the input or belongs to a residual stream: one channel stays"
+            f"{', '.join(settled.held)} would vanish, which only residual blocks, stages that begin with a projection, "
+            "and convolutions that keep the size of their maps can: one channel stays"
         )
     if cost > goal * (1 + TOLERANCE):
         whole = target.of(structure.cost())

@@ -16,14 +16,17 @@ SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how
 class Skip(nn.Module):
     """Stands where a residual block was and passes its first input on.
 
-    A block that returned a tuple of `returns` values is replaced by one with the input in front and nothing else.
+    A block that returned a tuple of `returns` values is replaced by one with the input in front and nothing else. Where
+    it made maps smaller, every `stride`-th row and column goes on.
     """
 
-    def __init__(self, returns: int = 0) -> None:
+    def __init__(self, returns: int = 0, stride: int = 1) -> None:
         super().__init__()
-        self.returns = returns
+        self.returns, self.stride = returns, stride
 
     def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor | tuple[Tensor | None, ...]:
+        if self.stride > 1:
+            x = x[..., :: self.stride, :: self.stride]
         return (x, *[None] * (self.returns - 1)) if self.returns else x
 
 
@@ -34,7 +37,7 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
         module: the architecture at any widths.
         tensors: a complete state dict of the same architecture at other widths.
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``;
-            a residual block with ``{"skipped": returns}`` is replaced by a `Skip`.
+            a residual block with ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.

@@ -63,11 +63,14 @@ def cut_module(
         tensors[name] = places[tensors[name]]
         if tensors[name].shape != owned[name].shape:  # else numbers are written into it
             replaced[id(owned[name])] = owned[name]
-    for path, returns in skipped.items():
-        replaced[id(module.get_submodule(path))] = Skip(returns)
+    for path, skip in skipped.items():
+        replaced[id(module.get_submodule(path))] = skip
     tensors = {name: tensor for name, tensor in tensors.items() if not inside(name, list(skipped))}
     smaller = copy.deepcopy(module, replaced)
-    attributes: dict[str, dict] = {path: {SKIPPED: returns} for path, returns in skipped.items()}
+    attributes: dict[str, dict] = {
+        path: {SKIPPED: skip.returns} | ({"stride": skip.stride} if skip.stride > 1 else {})
+        for path, skip in skipped.items()
+    }
     for name, units in removal.items():
         for path, counter in structure.groups[name].counters if units else ():
             left = getattr(module.get_submodule(path), counter) - len(set(units))
@@ -119,7 +122,7 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
         for axis, out in axes.items():
             known = zeroed.setdefault(name, {})
             known[axis] = known[axis] | out if axis in known else out
-    shared: dict[int, object] = {id(module.get_submodule(path)): Skip(n) for path, n in skipped.items()}
+    shared: dict[int, object] = {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         shared[id(tensor)] = tensor
         if name in zeroed:
@@ -134,9 +137,10 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
     return twin
 
 
-def _skipped(structure: Structure, blocks: Sequence[str]) -> dict[str, int]:
-    """The residual blocks to take out, and how many values each returned."""
-    return {name: structure.blocks[name].returns for name in outermost(blocks)}
+def _skipped(structure: Structure, blocks: Sequence[str]) -> dict[str, Skip]:
+    """What stands where the residual blocks were that are taken out."""
+    found = (structure.blocks[name] for name in outermost(blocks))
+    return {block.name: Skip(block.returns, block.stride) for block in found}
 
 
 def _beside(structure: Structure, removal: Removal, blocks: Sequence[str]) -> tuple[Structure, Removal]:

@@ -166,12 +166,14 @@ class Block:
 
     Where a non-linearity or a norm follows the addition, it leaves with the block. `returns` counts the values of the
     tuple that the module gives, of which the first is a tensor and the others are none (0: a tensor, no tuple).
-    `cost_model` is the block's part in the cost of the whole.
+    `cost_model` is the block's part in the cost of the whole. One that makes maps smaller and leaves with a whole stage
+    passes on every `stride`-th row and column.
     """
 
     name: str
     returns: int
     cost_model: CostModel = field(repr=False)
+    stride: int = 1
 
 
 def inside(name: str, modules: Sequence[str]) -> bool:

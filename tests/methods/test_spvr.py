@@ -1,6 +1,8 @@
 """SPvR: sets leave in one ascending order up to the target, layers and blocks vanish, and runs resume."""
 
+import copy
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +27,12 @@ from explorer.methods.vanishing import Vanishing
 from explorer.pruning import Plan, cut
 from explorer.runs.spec import Spec
 from explorer.sources import load_model
-from explorer.structure import Skip, analyse, count
+from explorer.structure import Skip, adapt, analyse, count
+from explorer.structure.blocks import without
+from explorer.structure.types import Cost
 from tests.methods.toys import ends_the_same, learnt, stand_in
+
+spvr_module = sys.modules[spvr.__module__]
 
 SPEC = Spec(
     model="toy",
@@ -188,29 +194,64 @@ def test_published_vggs_have_the_published_sizes():
 )
 @torch.no_grad()
 def test_published_resnets_have_the_published_sizes(build, classes, expansion, published):
-    """A stage of width zero is left out, and what follows reads the stage before."""
+    """A stage of width zero leaves, and what follows reads the stage before."""
     module, example = build(num_classes=classes).eval(), torch.randn(1, 3, 64, 64)
     whole = sum(parameter.numel() for parameter in module.parameters())
     if expansion == 1:  # the published networks keep the stem's width, for which the first block needs a projection
         module.layer1[0].downsample = nn.Sequential(nn.Conv2d(64, 64, 1, bias=False), nn.BatchNorm2d(64)).eval()
-    structure = analyse(module, example, trial=False)
+    vanishing = Vanishing(module, analyse(module, example, trial=False), example)
+    structure = vanishing.structure
     for removed, widths in published.items():
-        kept, before = {}, 0
+        wished = dict(structure.full)
         *tied, stem = stages(structure)
         assert stem == ("conv1",)
         for stage, width in zip(tied, widths, strict=True):
-            before = width or before
             for name in stage:
-                wanted = before * (expansion if structure.groups[name].kind == "stream" else 1)
-                kept[name] = min(wanted, structure.full[name])
-        plan = Plan("", {name: tuple(range(structure.full[name] - units)) for name, units in kept.items()})
+                wanted = width * (expansion if structure.groups[name].kind == "stream" else 1)
+                wished[name] = min(wanted, structure.full[name])
+        settled = vanishing.settle(wished)
+        assert not settled.held
+        groups = without(structure, settled.blocks).groups
+        remove = {name: tuple(range(group.units - settled.kept[name])) for name, group in groups.items()}
+        plan = Plan("", remove, settled.blocks)
         smaller = cut(module, structure, plan).module
-        for number, width in enumerate(widths, 1):
-            if not width:
-                smaller.set_submodule(f"layer{number}", Skip())
         assert smaller(example).shape == (1, classes)
+        assert count(smaller, example) == plan.cost(structure)
         left = sum(parameter.numel() for parameter in smaller.parameters())
         assert 100 * (1 - left / whole) == pytest.approx(removed, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["demo:resnet20-digits", "demo:resnet20-shapes"])
+def test_a_stage_vanishes_with_its_stream(name):
+    """Maps become as small as before, and a file of weights says enough to build the network again."""
+    model = load_model(name)
+    vanishing = Vanishing(model.module, analyse(model.module, model.example(), trial=False), model.example())
+    structure = vanishing.structure
+    values = {name: np.full(group.units, 9.0) for name, group in structure.groups.items()}
+    [middle] = [name for name, group in structure.groups.items() if group.kind == "stream" and group.units == 32]
+    values[middle][:] = 0.1
+    found = propose(vanishing, Scores("masking", 0.0, values), Target("params", 0.9), SPEC)
+    assert found.plan.blocks == ("layer2.0", "layer2.1", "layer2.2")
+    assert not found.warnings
+    result = cut(model.module, structure, found.plan)
+    sizes = []
+    result.module.layer3[0].conv1.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[1:]))
+    logits = result.module(model.example())
+    assert sizes == [(16, 16, 16)]
+    assert count(result.module, model.example()) == found.plan.cost(structure)
+    again = copy.deepcopy(model.module)
+    adapt(again, result.module.state_dict(), json.loads(json.dumps(result.attributes)))
+    torch.testing.assert_close(again(model.example()), logits)
+
+
+def test_a_stage_that_nothing_comes_before_keeps_one_channel():
+    model = load_model("demo:resnet20-digits")
+    vanishing = Vanishing(model.module, analyse(model.module, model.example(), trial=False), model.example())
+    streams = [name for name, group in vanishing.structure.groups.items() if group.kind == "stream"]
+    settled = vanishing.settle(vanishing.structure.full | dict.fromkeys(streams, 0))
+    assert settled.held == (streams[0],)
+    assert [settled.kept[name] for name in streams] == [1, 1, 1]
+    assert set(settled.blocks) == {f"layer{stage}.{block}" for stage in (2, 3) for block in range(3)}
 
 
 def test_a_run_ends_with_a_network_of_the_promised_size(subject):
@@ -247,6 +288,31 @@ def test_from_the_command_line_and_back(tmp_path, capsys):
     assert result["pruned"]["params"] <= 0.1 * result["base"]["params"]
     loaded = load_model(f"run:{tmp_path / 'out'}")
     assert count(loaded.module, loaded.example()).params == result["pruned"]["params"]
+
+
+@pytest.mark.slow
+def test_a_vanished_stage_goes_into_the_files(tmp_path, monkeypatch, capsys):
+    """The bundle's own script, ONNX and a new process of ours all build the network without it."""
+    scored = spvr_module.steps.scores_of
+    middle = {f"layer2.{block}.conv{number}" for block in range(3) for number in (1, 2)}
+
+    def scores_of(record):
+        found = scored(record)
+        low = {name: np.zeros_like(values) for name, values in found.groups.items() if name in middle}
+        return replace(found, groups=found.groups | low)
+
+    monkeypatch.setattr(spvr_module.steps, "scores_of", scores_of)
+    arguments = ["prune", "--model", "demo:resnet20-digits", "--data", "digits", "--device", "cpu", "--json", "--quiet"]
+    chosen = ["--method", "spvr", "--keep", "params=0.85", "--criterion", "l1", "--recover", "none", "--no-track"]
+    assert main([*arguments, *chosen, "--out", str(tmp_path / "out")]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["checks"]) >= 2
+    loaded = load_model(f"run:{tmp_path / 'out'}")
+    assert count(loaded.module, loaded.example()) == Cost(result["pruned"]["params"], result["pruned"]["macs"])
+    kept = dict(loaded.module.named_modules())
+    assert kept["layer2.0"].stride == 2
+    assert {type(kept[f"layer2.{block}"]) for block in range(3)} == {Skip}
+    assert "`layer2.0` passes on one in 2" in (tmp_path / "out" / "README.md").read_text()
 
 
 def hidden_layer(seed):
