@@ -12,6 +12,8 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
 from explorer.export.place import SPARSE
+from explorer.methods import METHODS
+from explorer.methods.settings import read
 from explorer.methods.sparsifying import NO_SPEED
 from explorer.pruning.margins import Margins
 from explorer.pruning.unstructured import SCOPES
@@ -199,15 +201,28 @@ def kept(run: SparseRun, layer: str, step: int) -> Snapshot | None:
 
 
 def how_chosen(run: SparseRun, layer: str, step: int) -> str:
-    criterion = run.spec["criterion"]
     if margins(run, layer, step):
         return (
-            "Dashed: the margins, the largest magnitude that left in this step. A layer whose weights all lie between "
-            "them loses everything. After training, weights may lie between them: they moved there, and stay."
+            f"Dashed: the margins, {what_margins_are(run, step)} After training, weights may lie between them: they "
+            "moved there, and stay."
         )
     if not run.layer(layer, step)["removed"]:
         return "Nothing left this layer in this step, so there is no margin to draw."
-    return f"Chosen by {criterion} or in a pattern, not by magnitude alone: there is no margin to draw."
+    return f"Chosen by {run.spec['criterion']} or in a pattern, not by magnitude alone: there is no margin to draw."
+
+
+def what_margins_are(run: SparseRun, step: int) -> str:
+    method = run.spec["method"]
+    settings = read(method, METHODS[method].settings, run.spec["settings"])
+    exchanged = settings["schedule"] == "regrow" and step > 1  # by magnitude, and every layer by itself
+    compete = settings["scope"] == "global" and not exchanged
+    found = "the largest magnitude that left in this step."
+    if settings["margins"] == "signed" and not exchanged:
+        found = (
+            f"two quantiles of the signed weights of {'all layers together' if compete else 'this layer'}: as many "
+            "stay below the lower as above the upper, whatever their magnitudes."
+        )
+    return f"{found} A layer whose weights all lie between them loses everything." if compete else found
 
 
 def of_return(facts: Mapping[str, Any], step: int) -> str:
@@ -233,7 +248,7 @@ def sizes(run: SparseRun) -> None:
             "In theory",
             f"{found['nonzero_macs'] / found['macs']:.1%} of MACs",
             "with a weight that isn't zero",
-            "What hardware that skips every zero would compute. No time was won by it here.",
+            "What hardware that skips every zero would compute: a count, not a time.",
         ),
         (
             "Packed file",
@@ -245,26 +260,41 @@ def sizes(run: SparseRun) -> None:
         (
             "Latency, batch of 1",
             f"{times['pruned']:.2f} ms",
-            f"{times['base']:.2f} ms before: no faster here",
-            "Measured with the zeros in place. Dense kernels multiply by them: a difference is noise.",
+            f"{times['base']:.2f} ms before",
+            "Median on dense kernels, measured with the zeros in place.",
         ),
     ]
     with st.grid(3, min_column_width=220):
         for label, value, note, about in cells:
             frame.fact(label, value, note, about)
+    untimed = "" if measured["measured"] else f" Sparse kernels were not timed: {measured['reason']}."
+    st.caption(f"{words.sentence(NO_SPEED)} {of_noise(times)}{untimed}")
     if measured["measured"]:
-        dense, sparse = (measured[kind][0]["median_ms"] for kind in ("dense", "sparse"))
-        st.markdown(
-            f"With 2:4 sparse kernels in half precision: **{sparse:.2f} ms**, against {dense:.2f} ms dense in the same "
-            f"precision ({words.change(dense, sparse)}), {len(measured['layers'])} layers."
-        )
-    else:
-        st.caption(f"{words.sentence(NO_SPEED)} Sparse kernels were not timed: {measured['reason']}.")
+        st.markdown(of_kernels(measured))
     quality = row(read_finished(run.folder))
     if quality["value"] is not None:
         metric = METRICS[run.metric]
         change = metric.difference(quality["change"])
         st.caption(f"Test {metric.short} {metric.text(quality['value'])}, {change} against the base model.")
+
+
+def of_noise(times: Mapping[str, float]) -> str:
+    """What the dense medians before and after say: the same products were computed."""
+    change = words.change(times["base"], times["pruned"])
+    if change == words.change(1, 1):
+        return "The two medians agree."
+    return f"The two medians differ ({change}): that is noise of the measurement."
+
+
+def of_kernels(measured: Mapping[str, Any]) -> str:
+    """What was measured with 2:4 kernels; `measured` as in `explorer.evaluation.nonzero.semi_structured`."""
+    dense, sparse = (measured[kind][0] for kind in ("dense", "sparse"))
+    layers = len(measured["layers"])
+    return (
+        f"Measured on {sparse['device']} in half precision, batch of {sparse['batch']}: **{sparse['median_ms']:.2f} "
+        f"ms** with 2:4 sparse kernels in {layers} linear {'layer' if layers == 1 else 'layers'}, "
+        f"{dense['median_ms']:.2f} ms with dense ones ({words.change(dense['median_ms'], sparse['median_ms'])})."
+    )
 
 
 frame.heading("Weights", "Single weights as they become zero, and as some of them come back.", workspace)

@@ -120,19 +120,19 @@ def snapshot(run: SparseRun, layer: str, step: int | None = None) -> Snapshot:
 def margins(run: SparseRun, layer: str, step: int | None = None) -> tuple[float, float] | None:
     """Between which weights a step let go; None where none left, or where they were not chosen by their own size.
 
-    By magnitude they are −m and m, with m the largest that left, of all layers where these compete. After an exchange
-    some below m stay: they have come back.
+    By magnitude they are −m and m, with m the largest that left, of all layers where these compete. An exchange goes by
+    magnitude always, in every layer by itself; after it some below m stay: they have come back.
     """
     settings = read(run.spec["method"], METHODS[run.spec["method"]].settings, run.spec["settings"])
     if run.spec["criterion"] != "l1" or settings.get("pattern", "free") != "free":
         return None
-    exchanged = settings["schedule"] == "regrow" and run.at(step)["step"] > 1  # every layer by itself
+    exchanged = settings["schedule"] == "regrow" and run.at(step)["step"] > 1
     pool = [run.layer(layer, step)] if settings["scope"] == "layer" or exchanged else run.at(step)["layers"]
     found = [entry["margins"] for entry in pool if entry["margins"]]
     if not found:
         return None
     low, high = min(low for low, _ in found), max(high for _, high in found)
-    return (low, high) if settings["margins"] == "signed" else (-max(-low, high), max(-low, high))
+    return (low, high) if settings["margins"] == "signed" and not exchanged else (-max(-low, high), max(-low, high))
 
 
 def weights_of(run: SparseRun, layer: str | None = None, step: int | None = None) -> dict[str, Any]:

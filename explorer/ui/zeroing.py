@@ -3,6 +3,8 @@
 import streamlit as st
 
 from explorer.bench.dg2pf import Grid
+from explorer.criteria import CRITERIA
+from explorer.criteria.single import SINGLE
 from explorer.errors import ExplorerError
 from explorer.methods import METHODS, Method
 from explorer.methods.settings import Choice, Setting
@@ -30,21 +32,47 @@ def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> 
         name = st.selectbox(
             "Method", methods, format_func=lambda name: METHODS[name].title, key="sparse method", width=190
         )
+        scored = {"criterion": _criterion()} if name == "sparse" else {}
         steps = st.number_input("Steps", 1, 100, STEPS, key="sparse steps", width=110)
         epochs = st.number_input("Epochs, at most", 1, 200, EPOCHS, key="sparse epochs", width=130)
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sparse seed", width=110)
     method = METHODS[name]
     st.caption(method.explanation)
     given = _further(method) | {"scope": scope}
+    if RATES.keys() <= method.settings.keys():
+        st.caption(_of_rates(method))
     usual = {key: str(entry.default) for key, entry in method.settings.items()}
     spec = Spec(
         workspace.model,
         workspace.data,
-        **{**method.defaults, "method": name, "steps": steps, "epochs": epochs, "seed": seed},
+        **{**method.defaults, **scored, "method": name, "steps": steps, "epochs": epochs, "seed": seed},
         sparsity=share if given.get("pattern", "free") == "free" else None,
         settings={key: text for key, text in given.items() if text != usual[key]},
     )
     _start(workspace, method, spec, task)
+
+
+def _criterion() -> str:
+    return st.selectbox(
+        "Criterion",
+        list(SINGLE),
+        list(SINGLE).index("l1"),
+        format_func=lambda name: CRITERIA[name].title,
+        key="criterion of sparse",
+        width=130,
+        help="What says how much a single weight is worth: with the L1 norm, its magnitude.",
+    )
+
+
+def _of_rates(method: Method) -> str:
+    ours, papers = (
+        " and ".join(f"{rate:.0e}".replace("e-0", "e-") for rate in rates)
+        for rates in (RATES.values(), [method.settings[name].default for name in RATES])
+    )
+    return (
+        f"Its two learning rates are preset to {ours}. The paper's, {papers}, are for epochs of hundreds of steps; "
+        "those of the bundled data have about twenty."
+    )
 
 
 def _further(method: Method) -> dict[str, str]:

@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 
 from explorer.errors import Cancelled
+from explorer.export.place import REPORT
 from explorer.runs.job import Job
 from explorer.runs.weights import Snapshot
+from explorer.strict_json import dumps
 from explorer.ui import matrix, weights
 from explorer.ui.matrix import RETURNED, STAYS, ZERO, Matrix
 from explorer.ui.workspace import WORKSPACES
@@ -46,6 +48,21 @@ def run(tmp_path, monkeypatch):
         yield space, report
 
 
+def latency(test):
+    [found] = [entry for entry in test.metric if entry.label == "Latency, batch of 1"]
+    return found.value, found.delta
+
+
+def told_otherwise(space, tmp_path, report, settings=None, **further):
+    """The page of the run with other settings, and further facts of its zeros and of its end."""
+    spec = {**report["spec"], "settings": report["spec"]["settings"] | (settings or {})}
+    sparse, pruned = (report[name] | further.get(name, {}) for name in ("sparse", "pruned"))
+    whole = report | {"spec": spec, "sparse": sparse, "pruned": pruned}
+    (tmp_path / "one" / "bundle" / REPORT).write_text(dumps(whole))
+    st.cache_data.clear()
+    return visited("weights", space)
+
+
 def facts(test):
     return {entry.label: entry.value for entry in test.metric}
 
@@ -66,12 +83,45 @@ def test_a_finished_run_step_by_step(run):
             came = f"{layer['regrown']:,} weight" if layer["regrown"] else "no weight"
             assert f"{came}{'s' if layer['regrown'] > 1 else ''} came back since step {step['step'] - 1}" in said
     assert facts(test)["Structured"] == "100% of MACs"
-    assert [entry.delta for entry in test.metric if entry.label == "Latency, batch of 1"] == [
-        "1.25 ms before: no faster here"
-    ]
+    assert latency(test) == ("1.25 ms", "1.25 ms before")
+    assert "The two medians agree. Sparse kernels were not timed" in words_of(test)
     assert "--step 1 --json" in test.code[0].value
     next(entry for entry in test.button_group if entry.label == "Weights").set_value("After its training").run()
     assert f"{report['steps'][0]['layers'][0]['kept']:,} weights are left after training" in words_of(test)
+
+
+def test_a_difference_between_dense_kernels_is_noise_and_one_of_sparse_kernels_is_measured(run, tmp_path):
+    space, report = run
+    test = told_otherwise(space, tmp_path, report, pruned={"latency_ms": 1.0})
+    assert latency(test) == ("1.00 ms", "1.25 ms before")
+    assert "The two medians differ (−20.0%): that is noise of the measurement. Sparse kernels were" in words_of(test)
+    times = {"dense": 2.0, "sparse": 1.5}
+    timed = {name: [{"batch": 1, "median_ms": time, "device": "an H100"}] for name, time in times.items()}
+    measured = {"measured": True, "layers": ["head"], **timed}
+    said = words_of(told_otherwise(space, tmp_path, report, sparse={"semi_structured": measured}))
+    assert "on an H100 in half precision, batch of 1: **1.50 ms** with 2:4 sparse kernels in 1 linear layer" in said
+    assert "2.00 ms with dense ones (−25.0%)" in said
+    assert "not timed" not in said
+
+
+def test_the_caption_says_what_kind_of_margins_are_drawn(run, tmp_path):
+    def captions(test):
+        return "\n".join(entry.value for entry in test.caption)
+
+    space, report = run
+    test = told_otherwise(space, tmp_path, report)
+    assert "the largest magnitude that left in this step. After" in captions(test)  # an exchange, layer by layer
+    test.select_slider[0].set_value(1).run()
+    assert "the largest magnitude that left in this step. A layer whose weights all lie" in captions(test)
+    test = told_otherwise(space, tmp_path, report, {"margins": "signed"})
+    assert "the largest magnitude that left in this step. After" in captions(test)  # an exchange goes by magnitude
+    test.select_slider[0].set_value(1).run()
+    assert "two quantiles of the signed weights of all layers together" in captions(test)
+    assert "largest magnitude" not in captions(test)
+    test = told_otherwise(space, tmp_path, report, {"margins": "signed", "scope": "layer"})
+    test.select_slider[0].set_value(1).run()
+    assert "two quantiles of the signed weights of this layer" in captions(test)
+    assert "loses everything" not in captions(test)
 
 
 def test_a_run_that_stopped_shows_its_steps_and_can_go_on(tmp_path, monkeypatch):
@@ -117,9 +167,35 @@ def test_without_a_run_it_shows_the_model_and_offers_one(tmp_path, monkeypatch):
         assert "A pattern comes at once: choose the schedule one-shot" in words_of(test)
         test.selectbox(key="pattern of sparse").set_value("free").run()
         assert not button(test, "Set to zero").disabled
+        test.selectbox(key="criterion of sparse").set_value("snip").run()
+        button(test, "Set to zero").click().run()
+        assert not test.exception
+        assert asked[-1].criterion == "snip"
+        assert parsed(next(entry.value for entry in test.code)) == asked[-1]
+        test.selectbox(key="margins of sparse").set_value("signed").run()
+        assert button(test, "Set to zero").disabled
+        test.selectbox(key="criterion of sparse").set_value("l1").run()
+        assert not button(test, "Set to zero").disabled
         test.slider(key="share of zeros").set_value(0.0).run()
         assert button(test, "Set to zero").disabled
         assert "Sparsity is 0" in words_of(test)
+
+
+def test_dg2pf_has_one_criterion_and_says_that_its_rates_are_not_those_of_the_paper(tmp_path, monkeypatch):
+    asked = []
+    with desk_of(tmp_path, monkeypatch) as desk:
+        monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
+        test = visited("weights", WORKSPACES.create())
+        test.selectbox(key="sparse method").set_value("sparse").run()
+        assert "learning rates" not in words_of(test)
+        test.selectbox(key="criterion of sparse").set_value("snip").run()
+        test.selectbox(key="sparse method").set_value("dg2pf").run()
+        assert "learning rates are preset to 1e-3 and 1e-2. The paper's, 1e-5 and 1e-4, are for" in words_of(test)
+        assert "Criterion" not in [entry.label for entry in test.selectbox]
+        button(test, "Set to zero").click().run()
+        assert not test.exception
+        assert asked[0].criterion == "l1"
+        assert (asked[0].settings["rate"], asked[0].settings["tune_rate"]) == ("0.001", "0.01")
 
 
 def test_comparing_zeros_mixes_them_with_nothing(run):
