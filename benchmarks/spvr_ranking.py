@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from sidebyside import fastest, options, present
 from torch import nn
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from explorer.criteria.context import Context, calibration_slice
 from explorer.criteria.masked_passes import MOST
@@ -32,7 +32,8 @@ from explorer.sources import load_model, load_pair
 from explorer.structure import analyse
 
 _IMAGES = 20_000  # of the paper's ranking of ResNet-50
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-3  # of the largest importance of a layer, which may itself be below 1e-3; rounding reaches 1e-5 of it
+_LOOSEST = 1e-4
 _WIDTHS = (16, 32, 64)
 WHOLE, SINGLE, OURS = "whole passes, s", "one mask a pass, s", "ours, s"
 _WAYS: dict[str, dict[str, Any]] = {WHOLE: {"reuse": False}, SINGLE: {"masks": 1}, OURS: {"masks": MOST}}
@@ -59,11 +60,13 @@ def compare(
 
     titles = [title for title in _WAYS if whole or title != WHOLE]
     with borrowed(module, device):
+        _warm(module, data, batch, device)
         seconds = fastest(*[lambda title=title: way(title) for title in titles], repeats=repeats)
     taken = dict(zip(titles, seconds, strict=True))
     for title in titles:
         for one, other in zip(found[OURS], found[title], strict=True):
-            np.testing.assert_allclose(one.importance, other.importance, atol=_TOLERANCE)
+            nearest = min(_LOOSEST, _TOLERANCE * other.importance.max())
+            np.testing.assert_allclose(one.importance, other.importance, rtol=0, atol=nearest)
     row = {
         "model": name,
         "device": device.type,
@@ -75,6 +78,13 @@ def compare(
         "several masks": taken[SINGLE] / taken[OURS],
     }
     return {**row, "ratio": taken[WHOLE] / taken[OURS]} if whole else row
+
+
+@torch.inference_mode()
+def _warm(module: nn.Module, data: Dataset, batch: int, device: torch.device) -> None:
+    """One plain pass: the way that is timed first would pay for a cold start alone."""
+    images, _ = next(iter(DataLoader(data, batch)))
+    module(images.to(device))
 
 
 def digits(samples: int) -> tuple[nn.Module, Dataset]:
