@@ -60,9 +60,8 @@ def spvr(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outco
     `spec.minimum`, by default nothing: see `Vanishing`; where a layer can't leave, it keeps one channel and a warning
     says so.
 
-    The paper couples the layers of a stage (``coupling=stages``) and searches the learning rate of the training from the
-    beginning on a grid; by default units leave as coupled groups, as with any criterion, and the rate is that of
-    `explorer.recovery.finetune`.
+    The paper couples the layers of a stage (``coupling=stages``) and searches the learning rate of the new training on
+    a grid; by default units leave as coupled groups, as with any criterion, and the rate is that of `finetune`.
 
     Steps are remembered as in `one_shot`. `Outcome.as_cut` is the base model cut so.
 

@@ -78,9 +78,9 @@ def finetune(
     """Trains the module on `task.train`, in place, after recalibrating its batch norms.
 
     SGD with momentum, or AdamW for transformers, with a short warm-up and a cosine, gradients clipped to a norm of 5;
-    images of one class, up to 64 px, are shifted by up to two pixels. The weights of the epoch with the best validation metric (of equals the lowest
-    validation loss) are kept, those before training included; training ends after `patience` epochs without a higher
-    one.
+    images of one class, up to 64 px, are shifted by up to two pixels. The weights of the epoch with the best validation
+    metric (of equals the lowest validation loss) are kept, those before training included; training ends after
+    `patience` epochs without a higher one.
     A batch that does not fit in memory is summed from smaller ones, which is logged. The module comes back on
     its own device, in its own mode.
 
