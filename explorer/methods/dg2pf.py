@@ -93,8 +93,9 @@ def dg2pf(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outc
 
     Phase 1 has AdamW and the loss of `Guided`; epoch i ≤ s_e begins with pruning to δ_i, and all its steps leave out
     the `simulate` share of the remaining weights, whose gradient still reaches them. Phase 2 has SGD, cross-entropy
-    and fixed masks. Of each phase the best epoch at full sparsity stays; each has at most `spec.epochs` epochs
-    (None: 100). See `sparse` for what is remembered and reported.
+    and fixed masks. Gradients are clipped as in `explorer.recovery.finetune`, of which the paper says nothing. Of each
+    phase the best epoch at full sparsity stays; each has at most `spec.epochs` epochs (None: 100). See `sparse` for
+    what is remembered and reported.
 
     Raises:
         ExplorerError: bad refs, names or settings, or data without classes.

@@ -72,8 +72,13 @@ def sparse(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Out
 
     Magnitude pruning at once or gradually (Zhu & Gupta 2017) is criterion l1 with the schedules one-shot and cubic;
     SNIP, GraSP and SynFlow before training are those criteria with schedule one-shot and start initial; the lottery
-    ticket is schedule rounds with start initial; RigL is regrow. `spec.steps` counts the gradual steps, rounds,
-    cycles or exchanges. Locked layers stay dense.
+    ticket is schedule rounds with start initial. Schedule regrow is RigL-style regrowth, by default from trained
+    weights and a magnitude mask: with criterion random, scope layer and start initial it starts from a uniform random
+    mask as RigL can, but it exchanges between epochs, not every few hundred batches.
+
+    `spec.steps` counts the gradual steps, rounds, cycles or exchanges. Cubic and linear take one step per epoch at
+    most, so fewer than asked where the epochs are fewer, and regrow likewise in three quarters of them; rounds and
+    cyclical refuse too few epochs. Locked layers stay dense.
 
     Every step is remembered, and reported with its `step`, `sparsity`, metric and ``sparsity/WEIGHT``. `Outcome.steps`
     has for each ``{step, sparsity, epochs, METRIC_before, METRIC_after, seconds, layers}`` and the dense `macs` and

@@ -37,8 +37,8 @@ class Segment:
     """Masks for `sparsity`, then `epochs` of training.
 
     `restart`: optimiser and learning rate begin anew. `rewind`: the weights are set back to those after that many
-    segments, 0 being the beginning. `afresh`: what was zero may be chosen again. `exchange`: the share of every
-    layer's weights that is given up for others. `chooses`: the best epoch stays (or the weights before),
+    segments, 0 being the beginning. `afresh`: all masks open first, and what was zero may grow. `exchange`: the share
+    of every layer's weights that is given up for others. `chooses`: the best epoch stays (or the weights before),
     else the last.
     """
 
@@ -72,7 +72,7 @@ def one_shot(sparsity: float, epochs: int, steps: int, rewind: str) -> list[Segm
 
 
 def gradual(shape: Callable[[int, int, float], float]) -> Callable[..., list[Segment]]:
-    """A step of `shape` at the beginning of each of the first epochs."""
+    """A step of `shape` at the beginning of each of the first `steps` epochs; fewer steps where epochs are fewer."""
 
     def segments(sparsity: float, epochs: int, steps: int, rewind: str) -> list[Segment]:
         count = min(steps, epochs)
@@ -87,14 +87,17 @@ def rounds(sparsity: float, epochs: int, steps: int, rewind: str) -> list[Segmen
 
     The weights go back to the beginning, to those after the first epoch where `rewind` is "early" (Frankle et al.
     2020, arXiv:1912.05671), or not at all.
+
+    Raises:
+        ExplorerError: fewer epochs than rounds and the training before them.
     """
     if epochs < steps + 1:
         raise ExplorerError(f"{steps} rounds need at least {steps + 1} epochs: use fewer --steps or more --epochs")
     bounds = [epochs * place // (steps + 1) for place in range(steps + 2)]
     lengths = [stop - start for start, stop in pairwise(bounds)]
-    early = rewind == "early" and lengths[0] > 1
-    first = [Segment(1, 0.0, restart=True), Segment(lengths[0] - 1, 0.0)] if early else [Segment(lengths[0], 0.0)]
-    back = None if rewind == "none" else int(early)
+    apart = rewind == "early" and lengths[0] > 1  # a segment must end where the weights go back to
+    first = [Segment(length, 0.0) for length in ((1, lengths[0] - 1) if apart else lengths[:1])]
+    back = {"none": None, "initial": 0, "early": 1}[rewind]
     later = [
         Segment(length, 1 - (1 - sparsity) ** (number / steps), restart=True, rewind=back)
         for number, length in enumerate(lengths[1:], start=1)
@@ -103,26 +106,41 @@ def rounds(sparsity: float, epochs: int, steps: int, rewind: str) -> list[Segmen
 
 
 def cyclical(sparsity: float, epochs: int, steps: int, rewind: str) -> list[Segment]:
-    """The cubic schedule again and again; each cycle begins dense, so that zeros may come back.
+    """The cubic schedule again and again; each later cycle opens all masks and trains a dense epoch first.
 
-    After Srinivas et al. 2022, Cyclical Pruning for Sparse Neural Networks (arXiv:2202.01290).
+    After Srinivas et al. 2022, Cyclical Pruning for Sparse Neural Networks (arXiv:2202.01290). Revived weights begin
+    at 0 and have that epoch to grow; the first cycle, dense as it is, prunes at once.
+
+    Raises:
+        ExplorerError: fewer than 2 epochs for each cycle, 1 for the first.
     """
-    if epochs < steps:
-        raise ExplorerError(f"{steps} cycles need at least as many epochs: use fewer --steps or more --epochs")
-    bounds = [epochs * place // steps for place in range(steps + 1)]
+    least = 2 * steps - 1
+    if epochs < least:
+        raise ExplorerError(
+            f"{steps} cycles need at least {least} epochs, as each but the first has a dense one and one of pruning: "
+            "use fewer --steps or more --epochs"
+        )
+    bounds = [(epochs + 1) * place // steps for place in range(steps + 1)]
     parts = []
     for start, stop in pairwise(bounds):
-        length = stop - start
-        cycle = [Segment(1, cubic(step, length, sparsity)) for step in range(1, length + 1)]
-        parts += [replace(cycle[0], restart=True, afresh=True), *cycle[1:]]
-    return [*parts[:-1], replace(parts[-1], chooses=True)]
+        count = stop - start - 1
+        pruning = [Segment(1, cubic(step, count, sparsity)) for step in range(1, count + 1)]
+        parts += [Segment(1, 0.0, restart=True, afresh=True), *pruning]
+    return [*parts[1:-1], replace(parts[-1], chooses=True)]
 
 
 def regrow(sparsity: float, epochs: int, steps: int, rewind: str) -> list[Segment]:
     """All at once, then exchanges that become smaller along a cosine (RigL, Evci et al. 2020, arXiv:1911.11134).
 
     Up to three quarters of the epochs begin with one, `steps` of them at most.
+
+    Raises:
+        ExplorerError: a single epoch.
     """
+    if epochs < 2:
+        raise ExplorerError(
+            "regrowth exchanges weights between epochs and needs at least 2: use more --epochs, or schedule one-shot"
+        )
     count = min(steps, ceil(EXCHANGES * epochs) - 1)
     changed = [
         Segment(1, sparsity, exchange=DROP / 2 * (1 + cos(pi * step / (count + 1)))) for step in range(1, count + 1)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from math import exp, log
 from types import SimpleNamespace
 
@@ -18,10 +19,10 @@ from explorer.cli.commands import _spec
 from explorer.cli.parser import build_parser
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS, sparsifying, steps
-from explorer.methods.dg2pf import Terms, guided_loss, kl_term, sample_weights, soft_labels, weighted_term
+from explorer.methods.dg2pf import Guided, Terms, guided_loss, kl_term, sample_weights, soft_labels, weighted_term
 from explorer.methods.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
 from explorer.pruning.packing import unpacked
-from explorer.pruning.unstructured import prunable
+from explorer.pruning.unstructured import Holding, held, prunable
 from explorer.recovery import History
 from explorer.recovery.training import schedule
 from explorer.runs.checkpoint import Checkpoint
@@ -82,7 +83,22 @@ def test_rounds_remove_the_same_share_of_what_is_left():
     segments = SCHEDULES["rounds"](0.875, 8, 3, "early")
     assert [1 - segment.sparsity for segment in segments] == pytest.approx([1, 1, 0.5, 0.25, 0.125])
     assert [segment.rewind for segment in segments] == [None, None, 1, 1, 1]
-    assert [segment.restart for segment in segments] == [True, False, True, True, True]
+    assert [segment.restart for segment in segments] == [False, False, True, True, True]
+
+
+def test_each_cycle_but_the_first_has_a_dense_epoch():
+    segments = SCHEDULES["cyclical"](0.8, 8, 3, "initial")
+    assert [segment.sparsity for segment in segments] == pytest.approx([0.7, 0.8, 0, 0.7, 0.8, 0, 0.7, 0.8])
+    assert [segment.restart for segment in segments] == [False, False, True, False, False, True, False, False]
+    assert [segment.afresh for segment in segments] == [segment.restart for segment in segments]
+    shortest = [segment.sparsity for segment in SCHEDULES["cyclical"](0.8, 5, 3, "initial")]
+    assert shortest == pytest.approx([0.8, 0, 0.8, 0, 0.8])
+
+
+@pytest.mark.parametrize("name", ["cubic", "linear"])
+def test_gradual_steps_are_no_more_than_epochs(name):
+    assert [segment.epochs for segment in SCHEDULES[name](0.8, 2, 5, "initial")] == [1, 1]
+    assert [segment.epochs for segment in SCHEDULES[name](0.8, 5, 2, "initial")] == [1, 4]
 
 
 def test_the_rate_goes_on_over_segments_until_a_restart():
@@ -146,6 +162,29 @@ def test_the_whole_loss_by_hand():
     ):
         loss = guided_loss(STUDENT, TEACHER, LABELS, replace(Terms(tau=2.0), **changes))
         assert loss.item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_the_loss_is_of_the_student_without_its_smallest_weights():
+    student, teacher = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    with torch.no_grad():
+        student.weight.copy_(torch.tensor([[2.0, 0.5, -1.0], [0.3, 1.5, -0.2], [-0.1, 0.4, 9.0]]))
+        teacher.weight.copy_(torch.eye(3))
+    mask = torch.ones(3, 3, dtype=torch.bool)
+    mask[2, 2] = False
+    inputs, labels = torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]]), torch.tensor([2, 0])
+    with held(student, {"weight": mask}) as holding:
+        guided = Guided(teacher, Terms(alpha=0.25, tau=2.0), partial(holding.without_smallest, 0.5))
+        with guided.ready(student, inputs, torch.device("cpu")):
+            loss = guided(student, inputs, labels).item()
+
+    left = [[0.0, 3.0, 0.0], [1.5, 1.5, 0.0]]  # inputs times [[2, 0.5, −1], [0, 1.5, 0], [0, 0, 0]]
+    wanted = [softmax([1.0, 2.0, 3.0]), [1.0, 0.0, 0.0]]  # the teacher is right, then wrong
+    divergence = judged = 0.0
+    for logits, full, target, label in zip(left, inputs.tolist(), wanted, labels.tolist(), strict=True):
+        p, q = softmax(full), softmax(logits)
+        divergence += sum(a * (log(a) - log(b)) for a, b in zip(p, q, strict=True)) / 2
+        judged -= (1 - p[label] + 0.1) * sum(t * log(b) for t, b in zip(target, q, strict=True)) / 2
+    assert loss == pytest.approx((0.25 * divergence + 0.75 * judged) * 4, rel=1e-5)
 
 
 # --- runs
@@ -220,6 +259,51 @@ def finetune_batches(subject: steps.Subject) -> range:
     return range(-(-len(subject.task.train) // 64))
 
 
+def test_steps_simulate_more_pruning_until_full_sparsity(subject, monkeypatch):
+    calls, without_smallest = [], Holding.without_smallest
+
+    def spy(self, share, scope="global"):
+        calls.append((share, scope))
+        return without_smallest(self, share, scope)
+
+    monkeypatch.setattr(Holding, "without_smallest", spy)
+    run(DG2PF, simulate="0.25", scope="layer")
+    batches = len(finetune_batches(subject))
+    assert [call for call in calls if call[0]] == [(0.25, "layer")] * 3 * batches
+    assert not any(share for share, _ in calls[3 * batches :])
+
+
+def test_dg2pf_does_what_the_settings_say(subject, monkeypatch):
+    rules, terms, trainings = [], [], []
+    opened, guided = sparsifying.Sparsifying.__init__, Guided.__init__
+
+    def opening(self, spec, report, memo, rule):
+        rules.append(rule)
+        opened(self, spec, report, memo, rule)
+
+    def guiding(self, teacher, found, simulated):
+        terms.append(found)
+        guided(self, teacher, found, simulated)
+
+    def training(module, task, *, learning_rate, patience, regime, **settings):
+        made = regime.optimizer(module, learning_rate, ())
+        trainings.append((type(made).__name__, made.param_groups[0]["lr"], regime.share(9, 10), patience))
+        return History("finetune", seconds=0.0, start=0.5)
+
+    monkeypatch.setattr(sparsifying.Sparsifying, "__init__", opening)
+    monkeypatch.setattr(Guided, "__init__", guiding)
+    monkeypatch.setattr(sparsifying, "finetune", training)
+    loss = {"kd_softening": "hinton", "tau_scale": "divergence", "soft_label": "student", "weighting": "cited"}
+    asked = {"schedule": "even", "scope": "layer", "margins": "signed", "patience": "7", "tune_rate": "0.003"}
+    numbers = {"alpha": "0.25", "tau": "2", "gamma": "3", "beta": "0.4", "rate": "0.002"}
+    outcome = run(DG2PF, **loss, **asked, **numbers)
+    assert rules == [sparsifying.Rule("l1", "layer", "signed")]
+    assert terms == [Terms(alpha=0.25, tau=2.0, gamma=3.0, beta=0.4, **loss)] * 4
+    first, second = ("AdamW", 0.002, 1.0), ("SGD", 0.003, 1.0)
+    assert trainings == [(*first, 1)] * 3 + [(*first, 7), (*second, 7)]  # a step is one epoch whatever the patience
+    assert [entry["sparsity"] for entry in outcome.steps] == pytest.approx([0.3, 0.6, 0.9, 0.9, 0.9], abs=0.01)
+
+
 def idle(module: nn.Module, task: object, **settings: object) -> History:
     """In place of training: nothing is learnt."""
     settings["regime"].optimizer(module, 0.1, ())
@@ -257,13 +341,37 @@ def test_a_lottery_ticket_has_its_first_weights(subject, trained, monkeypatch):
         return idle(module, task, **settings)
 
     monkeypatch.setattr(sparsifying, "finetune", scrambled)
-    outcomes = {
-        rewind: run(replace(SPARSE, steps=1), schedule="rounds", rewind=rewind) for rewind in ("initial", "none")
+    shift = {
+        (rewind, epochs): run(replace(SPARSE, steps=2, epochs=epochs), schedule="rounds", rewind=rewind).module.fc.bias
+        - trained.fc.bias
+        for rewind, epochs in (("initial", 3), ("early", 3), ("early", 6), ("none", 3))
     }
-    shift = {name: outcome.module.fc.bias - trained.fc.bias for name, outcome in outcomes.items()}
     noise = torch.randn(3, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(shift["initial"], noise)  # trained once from the beginning
-    torch.testing.assert_close(shift["none"], 2 * noise)
+    torch.testing.assert_close(shift["initial", 3], noise)  # trained once from the beginning
+    torch.testing.assert_close(shift["early", 3], 2 * noise)  # once more after the first epoch, all of its stretch
+    torch.testing.assert_close(shift["early", 6], 2 * noise)  # the same from the middle of a stretch of two
+    torch.testing.assert_close(shift["none", 3], 3 * noise)
+
+
+def test_a_cycle_begins_dense_and_what_comes_back_grows_in_every_layer(subject):
+    records = {}
+
+    def memo(name, make):
+        records[name] = make()
+        return records[name]
+
+    spec = replace(SPARSE, sparsity=0.5, steps=2, epochs=3, settings={"schedule": "cyclical", "scope": "layer"})
+    outcome = METHODS["sparse"].function(spec, memo=memo)
+    pruned, opened = (records[f"sparse-{number:02}"].tensors for number in (1, 2))
+    for name, weight in prunable(outcome.module).items():
+        gone = pruned[f"pruned_at/{name}"] > 0
+        assert gone.float().mean() == 0.5, name
+        assert not opened[f"pruned_at/{name}"].any(), name
+        assert not pruned[f"weights/{name}"][gone].any(), name
+        assert opened[f"weights/{name}"][gone].any(), name
+        assert (weight == 0).float().mean() == 0.5, name
+    assert [entry["sparsity"] for entry in outcome.steps] == [0.5, 0.0, 0.5]
+    assert all(layer["regrown"] == layer["weights"] // 2 for layer in outcome.steps[1]["layers"])
 
 
 def test_regrowth_keeps_the_number_of_every_layer(subject):
@@ -336,6 +444,8 @@ def test_locked_layers_stay_dense(subject, monkeypatch):
         (replace(SPARSE, recover="none"), "trains between its steps"),
         (replace(SPARSE, recover="scratch"), "start=initial"),
         (replace(SPARSE, steps=9, settings={"schedule": "rounds"}), "9 rounds"),
+        (replace(SPARSE, steps=5, epochs=8, settings={"schedule": "cyclical"}), "at least 9 epochs"),
+        (replace(SPARSE, epochs=1, settings={"schedule": "regrow"}), "needs at least 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused(spec, words, subject):
