@@ -14,6 +14,7 @@ from explorer.distributed import by_main
 from explorer.errors import ExplorerError
 from explorer.evaluation import measure, weights
 from explorer.methods.stages import Record
+from explorer.methods.vanishing import Vanishing
 from explorer.progress import Report, silent
 from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
 from explorer.recovery import Origin, Teacher, recover, suitable
@@ -43,7 +44,7 @@ def open_subject(spec: "Spec", report: Report) -> Subject:
 
     Raises:
         ExplorerError: a ref that leads nowhere, data that does not fit the model, a model that can't be traced,
-            a recovery that can't serve the task.
+            a recovery that can't serve the task, a plan that does not fit the model.
     """
     device = choose_device(spec.device)
     report(0.0, f"loading {spec.model} and {spec.data}")
@@ -53,8 +54,17 @@ def open_subject(spec: "Spec", report: Report) -> Subject:
     structure = analyse(loaded.module, loaded.example())
     if not structure.groups:
         raise ExplorerError(f"{spec.model} has no group of channels that can be cut: choose another model")
+    if not structure.blocks.keys() >= set(spec.skip):  # a plan of SPvR, which takes out more than residual blocks
+        structure = _vanishing(spec, loaded, structure)
     report(1.0, f"found {len(structure.groups)} groups")
     return Subject(loaded, task, structure, device)
+
+
+def _vanishing(spec: "Spec", loaded: LoadedModel, structure: Structure) -> Structure:
+    """The structure with all that can leave whole, for the spec's plan."""
+    vanishing = Vanishing(loaded.module, structure, loaded.example())
+    vanishing.check(Plan(spec.model, spec.plan, spec.skip).check(vanishing.structure))
+    return vanishing.structure
 
 
 def score_subject(subject: Subject, spec: "Spec", report: Report) -> Record:

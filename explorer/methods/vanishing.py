@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
+from explorer.pruning import Plan
 from explorer.structure import Block, CostModel, Group, Structure
 from explorer.structure.blocks import separable
 from explorer.structure.types import Product, inside, outermost
@@ -61,6 +63,27 @@ class Vanishing:
                     cost = _cost(module, structure, path, shapes)
                     blocks[path] = Block(path, 0, cost, _stride(shapes, path) if name in self._stages else 1)
         self.structure = replace(structure, blocks=blocks)
+
+    def check(self, plan: Plan) -> None:
+        """Refuses a plan in which something leaves whole, but what follows does not fit what comes before.
+
+        Raises:
+            ExplorerError: it takes a part of what can leave only together, or widths differ.
+        """
+        kept = plan.kept(self.structure)
+        for name, link in self._links.items():
+            gone = [path for path in link.modules if inside(path, plan.blocks)]
+            if not inside(link.modules[0], plan.blocks) and not set(gone) - set(self._branches):
+                continue
+            if len(gone) < len(link.modules):
+                raise ExplorerError(
+                    f"{', '.join(link.modules)} can only leave together, and the plan takes out {', '.join(gone)}"
+                )
+            if kept[name] != kept[link.before]:
+                raise ExplorerError(
+                    f"without {link.modules[0]}, what read {name} reads {link.before}: the plan must keep as many "
+                    f"units of both, and keeps {kept[name]} and {kept[link.before]}"
+                )
 
     def settle(self, wished: Mapping[str, int]) -> Settled:
         """What can be done where `wished` units of each group are to stay, of some none."""

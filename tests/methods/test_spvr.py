@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from scipy.stats import kendalltau
 from sklearn.datasets import make_classification
 from torch import Tensor, nn
@@ -21,9 +22,10 @@ from explorer.cli import main
 from explorer.criteria import Scores, score
 from explorer.criteria.masking import stages
 from explorer.errors import ExplorerError
-from explorer.methods import METHODS, spvr
+from explorer.methods import METHODS, spvr, steps
 from explorer.methods.spvr import propose
 from explorer.methods.vanishing import Vanishing
+from explorer.progress import silent
 from explorer.pruning import Plan, cut
 from explorer.runs.spec import Spec
 from explorer.sources import load_model
@@ -244,6 +246,20 @@ def test_a_stage_vanishes_with_its_stream(name):
     torch.testing.assert_close(again(model.example()), logits)
 
 
+@pytest.mark.parametrize(
+    ("ref", "blocks", "remove", "words"),
+    [
+        ("demo:resnet20-digits", ("layer2.0",), {}, "can only leave together"),
+        ("demo:resnet20-digits", ("layer2.0", "layer2.1", "layer2.2"), {}, "keep as many units of both"),
+        ("demo:vgg-digits", ("features.3",), {}, "can only leave together"),
+        ("demo:resnet20-digits", ("layer4",), {}, "no residual block that can be taken out"),
+    ],
+)
+def test_a_plan_in_which_widths_would_not_meet_is_refused(ref, blocks, remove, words):
+    with pytest.raises(ExplorerError, match=words):
+        steps.open_subject(Spec(ref, "digits", plan=remove, skip=blocks, device="cpu"), silent)
+
+
 def test_a_stage_that_nothing_comes_before_keeps_one_channel():
     model = load_model("demo:resnet20-digits")
     vanishing = Vanishing(model.module, analyse(model.module, model.example(), trial=False), model.example())
@@ -313,6 +329,11 @@ def test_a_vanished_stage_goes_into_the_files(tmp_path, monkeypatch, capsys):
     assert kept["layer2.0"].stride == 2
     assert {type(kept[f"layer2.{block}"]) for block in range(3)} == {Skip}
     assert "`layer2.0` passes on one in 2" in (tmp_path / "out" / "README.md").read_text()
+    again = [*arguments, "--plan", str(tmp_path / "out" / "plan.json"), "--recover", "none", "--no-track"]
+    assert main([*again, "--out", str(tmp_path / "again")]) == 0
+    weights = [load_file(tmp_path / name / "weights.safetensors") for name in ("out", "again")]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
 
 
 def hidden_layer(seed):
