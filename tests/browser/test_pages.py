@@ -21,6 +21,7 @@ def test_every_page_opens_by_its_link_and_needs_no_sideways_scrolling(app, page,
             expect(page.get_by_role("banner").get_by_role("link")).to_have_count(len(PAGES))
 
 
+@pytest.mark.slow
 def test_a_link_to_a_page_may_be_the_first_request(browser, tmp_path):
     context = browser.new_context()
     page = context.new_page()

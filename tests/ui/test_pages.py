@@ -61,7 +61,10 @@ def others(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("metric", ["Accuracy", "Pearson correlation", "Mean IoU", "Mean average precision"])
+@pytest.mark.parametrize(
+    "metric",
+    ["Accuracy", "Pearson correlation", "Mean IoU", pytest.param("Mean average precision", marks=pytest.mark.slow)],
+)
 def test_every_page_shows_the_metric_of_the_task(metric, others):
     space = WORKSPACES.create()
     space.choose(*others[metric])
