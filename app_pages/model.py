@@ -1,6 +1,9 @@
 """Model: choose a network and its data, see what it is made of."""
 
+from collections.abc import Mapping
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS, headline
@@ -29,30 +32,38 @@ def adopt(model: str, data: str | None = None) -> None:
     st.rerun()
 
 
+def chooser(place: DeltaGenerator, label: str, titles: Mapping[str, str], current: str, about: str) -> str | None:
+    """Asks for a ref: one with a title, or any that a person types."""
+    refs = list(dict.fromkeys([*titles, current]))
+    return place.selectbox(
+        label,
+        refs,
+        index=refs.index(current),
+        format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
+        accept_new_options=True,
+        key=f"{label.lower()} {refusals} {current}",
+        help=about,
+    )
+
+
 def choosers() -> None:
     titles = {entry.ref: entry.title for entry in list_models()}
     tasks = dict(list_tasks())
     left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
-    models = list(dict.fromkeys([*titles, workspace.model]))
-    model = left.selectbox(
+    model = chooser(
+        left,
         "Model",
-        models,
-        index=models.index(workspace.model),
-        format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
-        accept_new_options=True,
-        key=f"model {refusals} {workspace.model}",
-        help="Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], hf:ID or hf:FOLDER (Hugging Face), "
+        titles,
+        workspace.model,
+        "Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], hf:ID or hf:FOLDER (Hugging Face), "
         "file:PATH#ARCHITECTURE, run:DIR",
     )
-    refs = list(dict.fromkeys([*tasks, workspace.data]))
-    data = middle.selectbox(
+    data = chooser(
+        middle,
         "Data",
-        refs,
-        index=refs.index(workspace.data),
-        format_func=lambda ref: f"{tasks[ref]} · {ref}" if ref in tasks else ref,
-        accept_new_options=True,
-        key=f"data {refusals} {workspace.data}",
-        help="Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
+        tasks,
+        workspace.data,
+        "Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
         "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:ID or folder:PATH",
     )
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
