@@ -12,14 +12,12 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
 from explorer.export.place import SPARSE
-from explorer.methods import METHODS
-from explorer.methods.settings import read
 from explorer.methods.sparsifying import NO_SPEED
 from explorer.pruning.margins import Margins
 from explorer.pruning.unstructured import SCOPES
 from explorer.runs.comparison import read_finished, row
 from explorer.runs.job import Job
-from explorer.runs.weights import Snapshot, SparseRun, margins, saved, snapshot
+from explorer.runs.weights import Snapshot, SparseRun, drawn, margins, saved, snapshot
 from explorer.sources import Task
 from explorer.ui import compared, frame, jobs, matrix, session, weights, words, zeroing
 
@@ -212,17 +210,14 @@ def how_chosen(run: SparseRun, layer: str, step: int) -> str:
 
 
 def what_margins_are(run: SparseRun, step: int) -> str:
-    method = run.spec["method"]
-    settings = read(method, METHODS[method].settings, run.spec["settings"])
-    exchanged = settings["schedule"] == "regrow" and step > 1  # by magnitude, and every layer by itself
-    compete = settings["scope"] == "global" and not exchanged
+    signed, shared = drawn(run, step)
     found = "the largest magnitude that left in this step."
-    if settings["margins"] == "signed" and not exchanged:
+    if signed:
         found = (
-            f"two quantiles of the signed weights of {'all layers together' if compete else 'this layer'}: as many "
+            f"two quantiles of the signed weights of {'all layers together' if shared else 'this layer'}: as many "
             "stay below the lower as above the upper, whatever their magnitudes."
         )
-    return f"{found} A layer whose weights all lie between them loses everything." if compete else found
+    return f"{found} A layer whose weights all lie between them loses everything." if shared else found
 
 
 def of_return(facts: Mapping[str, Any], step: int) -> str:

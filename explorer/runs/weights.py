@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -117,22 +117,40 @@ def snapshot(run: SparseRun, layer: str, step: int | None = None) -> Snapshot:
     return Snapshot(weight, at, None if before is None else (before > 0) & (at == 0))
 
 
+def _settings(run: SparseRun) -> dict[str, Any]:
+    return read(run.spec["method"], METHODS[run.spec["method"]].settings, run.spec["settings"])
+
+
+class Drawn(NamedTuple):
+    """What a step's margins are: of signed weights or of magnitudes; of all layers, which compete, or of each."""
+
+    signed: bool
+    shared: bool
+
+
+def drawn(run: SparseRun, step: int | None = None) -> Drawn:
+    """How a step drew its margins: an exchange goes by magnitude always, in every layer by itself."""
+    settings = _settings(run)
+    exchanged = settings["schedule"] == "regrow" and run.at(step)["step"] > 1
+    return Drawn(settings["margins"] == "signed" and not exchanged, settings["scope"] != "layer" and not exchanged)
+
+
 def margins(run: SparseRun, layer: str, step: int | None = None) -> tuple[float, float] | None:
     """Between which weights a step let go; None where none left, or where they were not chosen by their own size.
 
-    By magnitude they are −m and m, with m the largest that left, of all layers where these compete. An exchange goes by
-    magnitude always, in every layer by itself; after it some below m stay: they have come back.
+    By magnitude they are −m and m, with m the largest that left, of all layers where these compete, see `drawn`. After
+    an exchange some below m stay: they have come back.
     """
-    settings = read(run.spec["method"], METHODS[run.spec["method"]].settings, run.spec["settings"])
+    settings = _settings(run)
     if run.spec["criterion"] != "l1" or settings.get("pattern", "free") != "free":
         return None
-    exchanged = settings["schedule"] == "regrow" and run.at(step)["step"] > 1
-    pool = [run.layer(layer, step)] if settings["scope"] == "layer" or exchanged else run.at(step)["layers"]
+    signed, shared = drawn(run, step)
+    pool = run.at(step)["layers"] if shared else [run.layer(layer, step)]
     found = [entry["margins"] for entry in pool if entry["margins"]]
     if not found:
         return None
     low, high = min(low for low, _ in found), max(high for _, high in found)
-    return (low, high) if settings["margins"] == "signed" and not exchanged else (-max(-low, high), max(-low, high))
+    return (low, high) if signed else (-max(-low, high), max(-low, high))
 
 
 def weights_of(run: SparseRun, layer: str | None = None, step: int | None = None) -> dict[str, Any]:
