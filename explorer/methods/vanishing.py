@@ -61,7 +61,7 @@ class Vanishing:
             for path in self._links[name].modules:
                 if path not in blocks:
                     cost = _cost(module, structure, path, shapes)
-                    blocks[path] = Block(path, 0, cost, _stride(shapes, path) if name in self._stages else 1)
+                    blocks[path] = Block(path, 0, cost, _stride(shapes, path))
         self.structure = replace(structure, blocks=blocks)
 
     def check(self, plan: Plan) -> None:
@@ -73,7 +73,7 @@ class Vanishing:
         kept = plan.kept(self.structure)
         for name, link in self._links.items():
             gone = [path for path in link.modules if inside(path, plan.blocks)]
-            if not inside(link.modules[0], plan.blocks) and not set(gone) - set(self._branches):
+            if not set(gone) - self._branches.keys():  # residual blocks leave by themselves
                 continue
             if len(gone) < len(link.modules):
                 raise ExplorerError(
