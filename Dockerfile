@@ -9,7 +9,7 @@ COPY --chown=explorer:explorer app.py README.md ./
 COPY --chown=explorer:explorer .streamlit .streamlit
 COPY --chown=explorer:explorer assets assets
 COPY --chown=explorer:explorer explorer explorer
-COPY --chown=explorer:explorer app_pages app_pages
+COPY --chown=explorer:explorer pages pages
 
 USER explorer
 # Served to others: paths typed into the browser are confined to this folder.
@@ -18,4 +18,4 @@ RUN mkdir -p /home/explorer/data /home/explorer/runs
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
   CMD python -c "import urllib.request as u; u.urlopen('http://localhost:8501/_stcore/health', timeout=4)"
-CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501"]
+CMD ["python", "-m", "explorer", "app", "--address", "0.0.0.0", "--port", "8501"]

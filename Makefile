@@ -8,7 +8,7 @@ PORT ?= 8501
 .PHONY: run test test-slow lint format bench demo setup setup-dev browser clean
 
 run: $(VENV)/installed
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m explorer app --port $(PORT)
 
 test: setup-dev browser lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

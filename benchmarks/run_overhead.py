@@ -18,10 +18,11 @@ from unittest import mock
 
 from sidebyside import options, present
 
-from explorer.methods import METHODS, course, steps
+from explorer.methods import METHODS, steps
+from explorer.methods import trajectory as course
+from explorer.methods.spec import Spec
 from explorer.runs import execute
-from explorer.runs.spec import Spec
-from explorer.runs.tracking import MLflow
+from explorer.runs.history.tracking import MLflow
 from explorer.sources import load_pair
 
 DOORS = {

@@ -19,8 +19,8 @@ from torch.utils.data import Dataset, Subset, TensorDataset
 
 from explorer.criteria import CRITERIA, Context, score
 from explorer.criteria.chip import nuclear_changes
-from explorer.criteria.gauges import all_gauges, observe
 from explorer.criteria.hrank import matrix_ranks
+from explorer.criteria.tools.gauges import all_gauges, observe
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import silent

@@ -22,10 +22,10 @@ from sidebyside import fastest, options, present
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from explorer.criteria.context import Context, calibration_slice
-from explorer.criteria.masked_passes import MOST
 from explorer.criteria.masking import Ranked, rank
-from explorer.criteria.scoring import borrowed
+from explorer.criteria.tools.context import Context, calibration_slice
+from explorer.criteria.tools.masked_passes import MOST
+from explorer.criteria.tools.scoring import borrowed
 from explorer.device import BatchSize, choose_device
 from explorer.progress import silent
 from explorer.sources import load_model, load_pair

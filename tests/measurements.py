@@ -3,8 +3,8 @@
 from typing import Any
 
 from explorer.budget.latency_table import Check, LatencyTable, Timing, aligned
-from explorer.methods.latency import _document, widths
-from explorer.methods.sensitivity import RATIOS
+from explorer.methods.studies.latency_profile import _document, widths
+from explorer.methods.studies.sensitivity import RATIOS
 from explorer.structure import Structure
 
 BASE = 2.0  # ms
@@ -26,12 +26,12 @@ def table(structure: Structure) -> LatencyTable:
 
 
 def latency(structure: Structure) -> dict[str, Any]:
-    """As `explorer.methods.latency` tells it."""
+    """As `explorer.methods.studies.latency_profile` tells it."""
     return _document("made", structure, table(structure))
 
 
 def curves(structure: Structure) -> dict[str, Any]:
-    """As `explorer.methods.sensitivity` tells it; the last group is not measured."""
+    """As `explorer.methods.studies.sensitivity` tells it; the last group is not measured."""
     names = list(structure.groups)[:-1]
     groups = {
         name: [

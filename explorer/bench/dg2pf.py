@@ -11,8 +11,8 @@ from explorer.bench.seeds import over_seeds
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import METRICS
 from explorer.methods import METHODS
+from explorer.methods.spec import Spec
 from explorer.progress import Report, silent
-from explorer.runs.spec import Spec
 
 STEPS = "steps"
 ABLATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # the title, what varies, and the paper's values

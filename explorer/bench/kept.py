@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.methods.spec import Spec
 from explorer.progress import Report
-from explorer.runs.spec import Spec
 from explorer.sources import load_model
 from explorer.strict_json import dumps
 

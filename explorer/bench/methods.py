@@ -16,10 +16,10 @@ from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import METRICS, evaluate
 from explorer.methods import METHODS, steps
+from explorer.methods.spec import Spec
 from explorer.methods.stages import Memo, Record, forgetful, seed_everything
 from explorer.progress import Report, silent
 from explorer.recovery import RECOVERIES, Origin
-from explorer.runs.spec import Spec
 from explorer.strict_json import dumps
 
 UNLIMITED = 1.0  # a gradual method is to reach the target, whatever it costs

@@ -12,7 +12,7 @@ from explorer.budget.limits import Limits, Meter
 from explorer.budget.normalisers import NORMALISERS, Normaliser
 from explorer.budget.search import levels, refine, rounded, unit_step
 from explorer.budget.target import Budget, Target, amount
-from explorer.criteria.scoring import Scores
+from explorer.criteria.tools.scoring import Scores
 from explorer.errors import ExplorerError, unknown
 from explorer.structure.types import Structure
 

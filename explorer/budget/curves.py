@@ -22,7 +22,7 @@ class Curves:
 
     @classmethod
     def of(cls, document: Mapping[str, Any], structure: Structure) -> "Curves":
-        """The curves in a document of `explorer.methods.sensitivity`."""
+        """The curves in a document of `explorer.methods.studies.sensitivity`."""
         metric, points = document["metric"], {}
         for name, curve in document["groups"].items():
             unit = structure.groups[name].unit

@@ -69,7 +69,7 @@ class LatencyTable:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "LatencyTable":
-        """The table in a document of `explorer.methods.latency`, without its checks."""
+        """The table in a document of `explorer.methods.studies.latency_profile`, without its checks."""
         base = document["base_ms"]
         groups = {
             name: tuple(

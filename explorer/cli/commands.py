@@ -20,8 +20,8 @@ from explorer.cli.wording import (
     sparse_run_text,
 )
 from explorer.errors import ExplorerError, unknown
+from explorer.methods.spec import Spec
 from explorer.progress import Report
-from explorer.runs.spec import Spec
 
 Options = argparse.Namespace
 
@@ -31,6 +31,13 @@ _ALIKE = (
     *("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"),
     *("round_to", "runtime", "batch", "sparsity"),
 )
+
+
+def app(options: Options, report: Report) -> Answer:
+    from explorer.ui.launcher import launch
+
+    launch(port=options.port, address=options.address)
+    return Answer({}, "")
 
 
 def models(options: Options, report: Report) -> Answer:
@@ -113,7 +120,7 @@ def score(options: Options, report: Report) -> Answer:
 
 
 def agreement(options: Options, report: Report) -> Answer:
-    from explorer.methods.agreement import UNITS, agreement
+    from explorer.methods.studies.agreement import UNITS, agreement
 
     spec = _spec(options)
     spec.check(removes=False)
@@ -150,7 +157,7 @@ def budget(options: Options, report: Report) -> Answer:
 
 
 def latency(options: Options, report: Report) -> Answer:
-    from explorer.methods.latency import latency_of
+    from explorer.methods.studies.latency_profile import latency_of
 
     asked = {name: getattr(options, name) for name in ("runtime", "batch", "device")}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -168,8 +175,8 @@ def ladder(options: Options, report: Report) -> Answer:
 
 
 def prune(options: Options, report: Report) -> Answer:
+    from explorer.runs.history.tracking import default_tracker
     from explorer.runs.together import execute_together
-    from explorer.runs.tracking import default_tracker
 
     spec = _spec(options)
     spec.check()
@@ -179,15 +186,15 @@ def prune(options: Options, report: Report) -> Answer:
 
 
 def compare(options: Options, report: Report) -> Answer:
-    from explorer.runs.comparison import compare, read_finished
+    from explorer.runs.history.comparison import compare, read_finished
 
     document = compare([read_finished(Path(folder)) for folder in dict.fromkeys(options.folders)])
     return Answer(document, comparison_text(document))
 
 
 def runs(options: Options, report: Report) -> Answer:
-    from explorer.runs.files import default_root
-    from explorer.runs.lineage import read_runs, tree
+    from explorer.runs.folders import default_root
+    from explorer.runs.history.lineage import read_runs, tree
 
     folder = Path(options.folder) if options.folder else default_root()
     if not folder.is_dir():
@@ -200,7 +207,7 @@ def runs(options: Options, report: Report) -> Answer:
 
 def weights(options: Options, report: Report) -> Answer:
     if options.run is not None:
-        from explorer.runs.weights import read_sparse, weights_of
+        from explorer.runs.history.single_weights import read_sparse, weights_of
 
         if options.sparsity is not None or options.scope is not None:
             raise ExplorerError("a run has its own sparsity and scope: give --sparsity and --scope with a --model")
@@ -239,7 +246,7 @@ def export(options: Options, report: Report) -> Answer:
 
 def coverage(options: Options, report: Report) -> Answer:
     from explorer.bench.coverage import HEADS, cells, coverage, is_green, markdown, summary
-    from explorer.runs.files import write_text
+    from explorer.runs.folders import write_text
 
     kept = None if options.resume is None else Path(options.resume)
     rows = coverage(options.only, onnx=not options.no_onnx, report=report, kept=kept)
@@ -265,7 +272,7 @@ def _board(usual: Any, options: Options, report: Report) -> Answer:
     """The scoreboard of a grid, where nothing else is asked as it usually is."""
     from explorer.bench import figure
     from explorer.bench.methods import HEADS, cells, markdown, scoreboard, summary
-    from explorer.runs.files import write_text
+    from explorer.runs.folders import write_text
 
     rows = scoreboard(_asked(usual, options), **_way(options), report=report)
     lines = summary(rows)
@@ -278,7 +285,7 @@ def _board(usual: Any, options: Options, report: Report) -> Answer:
 
 def dg2pf(options: Options, report: Report) -> Answer:
     from explorer.bench.dg2pf import HEADS, Grid, by_table, cells, markdown, tables
-    from explorer.runs.files import write_text
+    from explorer.runs.folders import write_text
 
     lines = tables(_asked(Grid(), options), **_way(options), report=report)
     if options.out:

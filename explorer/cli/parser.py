@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"explorer {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _app(_add(commands, "app", "open the app in a browser"))
     _add(commands, "models", "list the models that can be loaded")
     _add(commands, "criteria", "list the criteria that score channels")
     _inspect(_add(commands, "inspect", "show a model's groups of channels and their cost"))
@@ -80,6 +81,11 @@ def _scoring(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )
     parser.add_argument("--seed", type=_whole, metavar="N", help="of every random choice (default: 0)")
     parser.add_argument("--samples", type=_whole, metavar="N", help="calibration samples to score on")
+
+
+def _app(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_whole, metavar="N", help="to listen on (default: 8501)")
+    parser.add_argument("--address", metavar="HOST", help="to listen on (default: this machine only)")
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from explorer.budget import amount
 from explorer.cli.console import table
 from explorer.evaluation import METRICS, headline, metric_of
 from explorer.methods import RUNGS
-from explorer.runs.lineage import Branch
+from explorer.runs.history.lineage import Branch
 
 _FURTHER = {
     "top5": "top-5",
@@ -191,7 +191,7 @@ def _shape(sizes: Sequence[int]) -> str:
 
 
 def sparse_run_text(document: Mapping[str, Any]) -> str:
-    """How sparse every layer is after every step, and what became of one layer; see `explorer.runs.weights`."""
+    """How sparse every layer is after every step, and what became of one layer; see `single_weights.weights_of`."""
     steps = document["steps"]
     heads = ["weight", *(f"step {step['step']}" for step in steps)]
     rows = [[name, *(f"{step['layers'][name]:.1%}" for step in steps)] for name in steps[0]["layers"]]
@@ -260,7 +260,7 @@ def _branch(branch: Branch, depth: int) -> Iterator[list[object]]:
 
 
 def comparison_text(document: Mapping[str, Any]) -> str:
-    """A line per run, the widths of every group, and what the plans have in common; see `explorer.runs.comparison`."""
+    """A line per run, the widths of every group, and what the plans have in common; see `history.comparison`."""
     left = ["MACs kept", "params kept", "zeros"]
     heads = ["run", "method", "criterion", "recovery", *left, "test metric", "against base"]
     rows = []

@@ -7,10 +7,10 @@ is imported with the package, so that a new file is enough.
 import importlib
 import pkgutil
 
-from explorer.criteria.context import Context
-from explorer.criteria.estimating import estimate
-from explorer.criteria.registry import CRITERIA, Criterion, Option, criterion
-from explorer.criteria.scoring import Scores, score
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.estimating import estimate
+from explorer.criteria.tools.registry import CRITERIA, Criterion, Option, criterion
+from explorer.criteria.tools.scoring import Scores, score
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

@@ -3,10 +3,10 @@
 import numpy as np
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, Sums, all_gauges, joined, observe, over_all, precise
-from explorer.criteria.members import MEMBERS, host
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, over_all, precise
+from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.registry import criterion
 
 SILENT = frozenset({"relu", "relu6", "hardswish", "hardsigmoid"})  # exactly zero on a whole range of inputs
 

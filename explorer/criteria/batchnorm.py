@@ -6,9 +6,9 @@ import numpy as np
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.criteria.context import Context
-from explorer.criteria.members import MEMBERS, combine, host, unit_means
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.members import MEMBERS, combine, host, unit_means
+from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.structure.types import Group, Member
 

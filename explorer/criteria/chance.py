@@ -4,8 +4,8 @@ import zlib
 
 import numpy as np
 
-from explorer.criteria.context import Context
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.registry import criterion
 
 
 @criterion(

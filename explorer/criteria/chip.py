@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, Sums, all_gauges, joined, observe, precise
-from explorer.criteria.members import MEMBERS, host
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, precise
+from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.registry import criterion
 
 STEP = 0.4
 BELOW, ABOVE = np.arange(-24, 0, STEP), np.arange(0, 22, STEP)  # of x; s is below or above σ_max

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, all_gauges, joined, precise
-from explorer.criteria.members import MEMBERS
-from explorer.criteria.registry import Option, criterion
-from explorer.criteria.traces import input_means, slopes, target_outputs, traced
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, precise
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.traces import input_means, slopes, target_outputs, traced
 from explorer.errors import ExplorerError
 
 STEPS = Option("8", ("8", "16", "32", "64"), "steps from an input of zeros to the input")

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-from explorer.criteria.context import Context
-from explorer.criteria.gradients import producer_weights, requiring, set_gradients
-from explorer.criteria.members import MEMBERS, combine, host, sums, unit_sums
-from explorer.criteria.registry import Option, criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gradients import producer_weights, requiring, set_gradients
+from explorer.criteria.tools.members import MEMBERS, combine, host, sums, unit_sums
+from explorer.criteria.tools.registry import Option, criterion
 
 TEMPERATURE = Option("200", ("200", "1"), "what the logits are divided by before the loss; the paper's code has 200")
 

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.absolute import TOKENS, Absolute, absolute_weights, reads_tokens, run_on_ones
 from explorer.criteria.connections import by_producer
-from explorer.criteria.context import Context
-from explorer.criteria.gates import on_axis
-from explorer.criteria.gradients import producer_weights
-from explorer.criteria.members import MEMBERS, host, unit_sums
-from explorer.criteria.products import Product, names_by_identity
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.absolute import TOKENS, Absolute, absolute_weights, reads_tokens, run_on_ones
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gates import on_axis
+from explorer.criteria.tools.gradients import producer_weights
+from explorer.criteria.tools.members import MEMBERS, host, unit_sums
+from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
+from explorer.structure.products import Product, names_by_identity
 from explorer.structure.types import Group
 
 _SCALES = (1.0, 1e-150, 1e150, 1e-300, 1e300)  # of inputs and of derivatives: R has twice the range of float64

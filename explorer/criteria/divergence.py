@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from explorer.criteria.context import Context
 from explorer.criteria.flow import measure
-from explorer.criteria.gauges import UNSEEN, Inputs, Sums, all_gauges, observe, places
-from explorer.criteria.gauges import Gauge as Place
-from explorer.criteria.members import MEMBERS, Part, combine, host, norms, owned, tensor_sums, unit_means
-from explorer.criteria.registry import criterion
-from explorer.criteria.scoring import opened
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import UNSEEN, Inputs, Sums, all_gauges, observe, places
+from explorer.criteria.tools.gauges import Gauge as Place
+from explorer.criteria.tools.members import MEMBERS, Part, combine, host, norms, owned, tensor_sums, unit_means
+from explorer.criteria.tools.registry import criterion
+from explorer.criteria.tools.scoring import opened
 from explorer.errors import unknown
 from explorer.progress import Report, part, silent
 from explorer.structure import Structure, mask_module

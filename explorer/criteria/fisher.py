@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from explorer.criteria.connections import by_producer
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import add
-from explorer.criteria.gradients import producer_weights
-from explorer.criteria.members import MEMBERS
-from explorer.criteria.products import Product, parameter_names, product
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import add
+from explorer.criteria.tools.gradients import producer_weights
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.registry import criterion
+from explorer.structure.products import Product, parameter_names, product
 
 _NUMBERS = 1 << 24  # gradients of single samples held at once: 64 MiB
 

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import UNSEEN, Sums, all_gauges, observe, places
-from explorer.criteria.members import MEMBERS, combine, host, norms, unit_means
-from explorer.criteria.registry import Option, criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import UNSEEN, Sums, all_gauges, observe, places
+from explorer.criteria.tools.members import MEMBERS, combine, host, norms, unit_means
+from explorer.criteria.tools.registry import Option, criterion
 
 SCALE = Option(
     "none",

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, Inputs, Sums, observe, precise
-from explorer.criteria.members import MEMBERS, Part, combine, host, owned
-from explorer.criteria.readers import UNREAD, by_gauge, oriented, sample
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe, precise
+from explorer.criteria.tools.members import MEMBERS, Part, combine, host, owned
+from explorer.criteria.tools.readers import UNREAD, by_gauge, oriented, sample
+from explorer.criteria.tools.registry import criterion
 from explorer.structure.types import Member
 
 NOISE = 1e-10  # of the mean square: a variance below it is rounding

@@ -3,10 +3,10 @@
 import numpy as np
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.members import MEMBERS, Part, combine, host
-from explorer.criteria.registry import criterion
-from explorer.criteria.rows import UNEVEN, distinct, squared_distances, unit_rows
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.members import MEMBERS, Part, combine, host
+from explorer.criteria.tools.registry import criterion
+from explorer.criteria.tools.rows import UNEVEN, distinct, squared_distances, unit_rows
 from explorer.structure.types import Group
 
 

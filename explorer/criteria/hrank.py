@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, Sums, all_gauges, joined, observe, precise
-from explorer.criteria.members import MEMBERS, host
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, precise
+from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.registry import criterion
 
 STEPS = 4  # of the power iteration
 FLAT = "it makes no two-dimensional maps larger than one entry, so that ranks say nothing"

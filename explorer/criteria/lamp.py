@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from explorer.criteria.context import Context
 from explorer.criteria.magnitude import group_norm
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.registry import criterion
 
 
 @criterion(

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, all_gauges, joined, over_all, precise
-from explorer.criteria.members import MEMBERS
-from explorer.criteria.registry import Option, criterion
-from explorer.criteria.relevance import Relevance
-from explorer.criteria.traces import input_means, slopes, target_outputs, traced
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all, precise
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.relevance import Relevance
+from explorer.criteria.tools.traces import input_means, slopes, target_outputs, traced
 
 RULE = Option(
     "zplus",

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.members import MEMBERS, Part, combine, host, sums, unit_sums
-from explorer.criteria.registry import Option, criterion
-from explorer.criteria.rows import distinct
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.members import MEMBERS, Part, combine, host, sums, unit_sums
+from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.rows import distinct
 from explorer.structure.types import Group, Member
 
 POWER = Option("2", ("2", "1"), "the power p of the weights that are added up; no root is taken")

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places, precise
-from explorer.criteria.masked_passes import MOST, MaskedPasses, Place, Task, straightforward
-from explorer.criteria.members import MEMBERS, Part, combine, host
-from explorer.criteria.registry import Option, criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places, precise
+from explorer.criteria.tools.masked_passes import MOST, MaskedPasses, Place, Task, straightforward
+from explorer.criteria.tools.members import MEMBERS, Part, combine, host
+from explorer.criteria.tools.registry import Option, criterion
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import part

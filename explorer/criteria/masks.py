@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from explorer.criteria.context import Context
-from explorer.criteria.gates import Gate, maker_gates, on_axis, reader_gates, sample_slopes
-from explorer.criteria.gauges import UNSEEN
-from explorer.criteria.members import MEMBERS, combine, host, tensor_sums, unit_means
-from explorer.criteria.registry import Option, criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gates import Gate, maker_gates, on_axis, reader_gates, sample_slopes
+from explorer.criteria.tools.gauges import UNSEEN
+from explorer.criteria.tools.members import MEMBERS, combine, host, tensor_sums, unit_means
+from explorer.criteria.tools.registry import Option, criterion
 
 ABSOLUTE = Option(
     "sample",

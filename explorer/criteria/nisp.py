@@ -5,14 +5,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from explorer.criteria.absolute import Absolute, absolute_weights
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, all_gauges, joined, over_all
-from explorer.criteria.members import MEMBERS, host
-from explorer.criteria.products import parameter_names
-from explorer.criteria.registry import criterion
-from explorer.criteria.traces import slopes, traced
+from explorer.criteria.tools.absolute import Absolute, absolute_weights
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all
+from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.registry import criterion
+from explorer.criteria.tools.traces import slopes, traced
 from explorer.errors import ExplorerError
+from explorer.structure.products import parameter_names
 
 SPREAD = 0.5  # how much of an edge is spread, the rest being independence
 NEAR = 0.9  # of the inverse spectral radius, up to which paths are summed

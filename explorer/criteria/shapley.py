@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from explorer.criteria.context import Context
-from explorer.criteria.members import maskable
-from explorer.criteria.registry import Option, criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.members import maskable
+from explorer.criteria.tools.registry import Option, criterion
 from explorer.errors import ExplorerError
 from explorer.evaluation.losses import model_loss
 from explorer.structure.types import Group, Member

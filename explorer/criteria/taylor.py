@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from explorer.criteria.batchnorm import scales, without
 from explorer.criteria.connections import by_producer
-from explorer.criteria.context import Context
-from explorer.criteria.gradients import batch_gradients, producer_weights
-from explorer.criteria.members import MEMBERS, Part, combine, host, maskable, sums, unit_sums
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gradients import batch_gradients, producer_weights
+from explorer.criteria.tools.members import MEMBERS, Part, combine, host, maskable, sums, unit_sums
+from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.structure.types import Member
 

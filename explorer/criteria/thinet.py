@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, Inputs, Sums, observe, precise
-from explorer.criteria.members import host, tensor_sums
-from explorer.criteria.readers import UNREAD, Reader, by_gauge, draw, sample
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe, precise
+from explorer.criteria.tools.members import host, tensor_sums
+from explorer.criteria.tools.readers import UNREAD, Reader, by_gauge, draw, sample
+from explorer.criteria.tools.registry import criterion
 
 
 @criterion(

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.context import Context
-from explorer.criteria.gauges import Gauge, Inputs, Sums, all_gauges, joined, observe, precise
-from explorer.criteria.members import MEMBERS, host
-from explorer.criteria.registry import criterion
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, all_gauges, joined, observe, precise
+from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 
 NOISE = 1e-12  # of the mean square: a variance below it is the rounding of float32 activations

@@ -10,9 +10,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from explorer.criteria.products import names_by_identity
 from explorer.evaluation.measurement import METADATA
 from explorer.structure import Structure
+from explorer.structure.products import names_by_identity
 from explorer.structure.types import Member, Width
 
 

@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 from explorer.errors import ExplorerError
 from explorer.evaluation import METADATA, evaluating, fetch, weights
 from explorer.export.card import model_card
+from explorer.export.layout import PRUNED_AT, REPORT, SPARSE, STEPS, replacing
 from explorer.export.onnx_file import check_onnx, export_onnx
-from explorer.export.place import PRUNED_AT, REPORT, SPARSE, STEPS, replacing
 from explorer.export.script import loader_script
 from explorer.export.verify import verify_bundle
 from explorer.progress import Report, part, silent

@@ -20,13 +20,13 @@ from explorer.budget import (
 from explorer.criteria import Scores
 from explorer.evaluation.size import size_model
 from explorer.methods import steps
-from explorer.methods.latency import Stopwatch
-from explorer.methods.sensitivity import Points, cached_curves, measure_curves
+from explorer.methods.studies.latency_profile import Stopwatch
+from explorer.methods.studies.sensitivity import Points, cached_curves, measure_curves
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 NEAR = 0.05  # of a latency target, within which the cut network is timed
 CORRECTIONS = 4  # of the prediction, by what cut networks take

@@ -24,7 +24,7 @@ from explorer.pruning.unstructured import SCOPES
 from explorer.recovery.training import Objective
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 MOST_EPOCHS = 100  # of each phase
 SETTINGS = {

@@ -11,7 +11,7 @@ from explorer.methods.stages import Record, Stages
 from explorer.pruning import CutModel, Plan
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 _NOISE = 1.05  # a latency within 5 % of another says nothing
 _COLLAPSE = 0.1  # of the metric, lost without recovery, that deserves a word

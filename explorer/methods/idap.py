@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 from explorer.criteria.divergence import block_divergence
 from explorer.methods import steps
-from explorer.methods.course import FIRST, LAST, Course, open_course
 from explorer.methods.narrowing import Narrowing
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
 from explorer.methods.stages import Memo, Record, forgetful
+from explorer.methods.trajectory import FIRST, LAST, Course, open_course
 from explorer.progress import Report, silent
 from explorer.pruning import Plan
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 _NARROWED, _SHORTENED = 0.6, 0.84  # where in the run the two stages end
 

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from explorer.methods.course import FIRST, LAST, open_course
 from explorer.methods.narrowing import Narrowing
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
 from explorer.methods.stages import Memo, forgetful
+from explorer.methods.trajectory import FIRST, LAST, open_course
 from explorer.progress import Report, silent
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 
 @method(

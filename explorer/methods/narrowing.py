@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from explorer.budget.allocation import TOLERANCE
 from explorer.methods import steps
-from explorer.methods.course import Course
 from explorer.methods.schedule import Schedule
+from explorer.methods.trajectory import Course
 
 if TYPE_CHECKING:
     from explorer.criteria import Scores

@@ -16,7 +16,7 @@ from explorer.recovery import Origin
 from explorer.structure import Structure
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 
 @method(

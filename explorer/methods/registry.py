@@ -9,7 +9,7 @@ from explorer.methods.outcome import Outcome
 from explorer.methods.settings import Setting
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 Check = Callable[["Spec"], object]
 

@@ -15,7 +15,7 @@ from explorer.pruning import Plan
 from explorer.structure import Structure
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 RHO = 0.1  # of the units, in the first step, where neither the spec nor a target says otherwise
 

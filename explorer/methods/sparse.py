@@ -16,7 +16,7 @@ from explorer.recovery import EPOCHS, RECOVERIES, Teacher
 from explorer.recovery.distillation import Imitation
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 RECOVERING = ("none", "bn", "finetune", "distill")  # these know nothing of channels that have left
 PATTERNS = {"free": None, "2:4": (2, 4), "1:4": (1, 4), "4:8": (4, 8)}

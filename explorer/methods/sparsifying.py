@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from explorer.criteria.single import SINGLE, dense_gradients, score_weights
+from explorer.criteria.tools.single import SINGLE, dense_gradients, score_weights
 from explorer.errors import ExplorerError
 from explorer.evaluation import METADATA, METRICS, evaluate, weights
 from explorer.evaluation.nonzero import nonzero, semi_structured
@@ -40,7 +40,7 @@ from explorer.recovery import History, finetune, initialise, recalibrate
 from explorer.recovery.training import Regime, schedule
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 FIRST, LAST = 0.08, 0.9  # the stretch of a run that its segments take
 SYNFLOW_ROUNDS = 100  # as in its paper: in a single one whole layers would go

@@ -23,7 +23,7 @@ from explorer.recovery import Origin
 from explorer.structure import Structure, without
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 
 def _target(spec: "Spec") -> Target:

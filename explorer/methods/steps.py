@@ -22,7 +22,7 @@ from explorer.sources import LoadedModel, Task, load_pair
 from explorer.structure import Cost, Structure, analyse, count
 
 if TYPE_CHECKING:
-    from explorer.runs.spec import Spec
+    from explorer.methods.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils import parametrize
 
-from explorer.criteria.products import parameter_names
 from explorer.errors import ExplorerError, unknown
+from explorer.structure.products import parameter_names
 
 Masks = dict[str, Tensor]  # bool, of the weight's shape: True where it stays
 SCOPES = ("global", "layer")

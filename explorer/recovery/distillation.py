@@ -16,8 +16,8 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating
 from explorer.evaluation.losses import model_loss
 from explorer.progress import Report, silent
+from explorer.recovery.before import Origin
 from explorer.recovery.finetuning import EPOCHS, finetune
-from explorer.recovery.origin import Origin
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.training import Objective
 from explorer.structure import Structure

@@ -14,16 +14,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
-from explorer.criteria.gauges import precise
-from explorer.criteria.products import shared_names
+from explorer.criteria.tools.gauges import precise
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
 from explorer.pruning.unstructured import input_axis
 from explorer.recovery.batchnorm import even_batches
-from explorer.recovery.origin import NOTHING_LEFT, Origin, along, norms_behind, on, origin_of, restoring
+from explorer.recovery.before import NOTHING_LEFT, Origin, along, norms_behind, on, origin_of, restoring
 from explorer.recovery.registry import History, recovery
+from explorer.structure.products import shared_names
 
 NO_PLACE = "no batch norm with running statistics and no layer with a bias could take up what changed"
 _DEAD = 1e-12  # a variance below which a channel is constant and can't be rescaled

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from explorer.criteria.members import entries
-from explorer.criteria.rows import UNEVEN, squared_distances, unit_rows
+from explorer.criteria.tools.members import entries
+from explorer.criteria.tools.rows import UNEVEN, squared_distances, unit_rows
 from explorer.progress import Report, silent
-from explorer.recovery.origin import NOTHING_LEFT, Loss, Origin, along, as_cut, on, once, origin_of
+from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, along, as_cut, on, once, origin_of
 from explorer.recovery.registry import History, recovery
 
 NORMED = "a norm takes statistics over its channels, which merging would change"

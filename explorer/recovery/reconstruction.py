@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
-from explorer.criteria.gauges import precise
-from explorer.criteria.products import shared_names
+from explorer.criteria.tools.gauges import precise
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
-from explorer.recovery.origin import NOTHING_LEFT, Origin, as_cut, norms_behind, on, origin_of, restoring
+from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut, norms_behind, on, origin_of, restoring
 from explorer.recovery.registry import History, recovery
 from explorer.sources.attention import SelfAttention
+from explorer.structure.products import shared_names
 
 RIDGE = 1e-3  # of the mean variance of the inputs
 UNREAD = "queries and keys meet each other, and no weights read them"

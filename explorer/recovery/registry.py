@@ -12,8 +12,8 @@ from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 
 if TYPE_CHECKING:
+    from explorer.recovery.before import Origin
     from explorer.recovery.distillation import Teacher
-    from explorer.recovery.origin import Origin
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from explorer.criteria.gauges import precise
-from explorer.criteria.members import entries
+from explorer.criteria.tools.gauges import precise
+from explorer.criteria.tools.members import entries
 from explorer.progress import Report, silent
-from explorer.recovery.origin import NOTHING_LEFT, Loss, Origin, as_cut, on, once, origin_of
+from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, as_cut, on, once, origin_of
 from explorer.recovery.registry import History, recovery
 from explorer.structure import Group
 

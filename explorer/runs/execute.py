@@ -18,17 +18,18 @@ from explorer.errors import Cancelled, ExplorerError, ResourceError, unknown
 from explorer.evaluation import fetch, measure
 from explorer.export import check_onnx, export_onnx, write_bundle
 from explorer.export.bundle import CLASSIFICATION
-from explorer.export.place import REPORT
-from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, ladder, sensitivity, steps
-from explorer.methods.sensitivity import RATIOS
+from explorer.export.layout import REPORT
+from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, steps
+from explorer.methods.spec import Spec
+from explorer.methods.studies import ladder, sensitivity
+from explorer.methods.studies.sensitivity import RATIOS
 from explorer.progress import Report, part, silent
 from explorer.runs.checkpoint import Checkpoint
-from explorer.runs.files import place, write_json
-from explorer.runs.kept import Steps
-from explorer.runs.origin import Origin
-from explorer.runs.place import claim, finished_run
-from explorer.runs.spec import Spec
-from explorer.runs.tracking import Tracker
+from explorer.runs.claim import claim, finished_run
+from explorer.runs.folders import place, write_json
+from explorer.runs.history.tracking import Tracker
+from explorer.runs.identity import Origin
+from explorer.runs.kept_steps import Steps
 from explorer.runs.versions import versions
 from explorer.sources import load_model, load_pair
 from explorer.structure import Structure, analyse
@@ -151,12 +152,12 @@ def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
 def sensitivity_of(
     spec: Spec, ratios: Sequence[float] | None, report: Report = silent, *, anew: bool = False
 ) -> dict[str, Any]:
-    """See `explorer.methods.sensitivity`; `ratios` None: its default."""
+    """See `explorer.methods.studies.sensitivity`; `ratios` None: its default."""
     return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew)
 
 
 def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any]:
-    """See `explorer.methods.ladder`, up to the recovery `height`."""
+    """See `explorer.methods.studies.ladder`, up to the recovery `height`."""
     if height not in HEIGHTS:
         raise unknown("rung", height, HEIGHTS)
     return ladder(spec, HEIGHTS[: HEIGHTS.index(height) + 1], report)

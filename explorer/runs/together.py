@@ -6,10 +6,10 @@ from typing import Any
 from explorer.device import choose_device
 from explorer.distributed import assist, is_main, joined, shared
 from explorer.methods import METHODS, forgetful
+from explorer.methods.spec import Spec
 from explorer.progress import Report, silent
 from explorer.runs.execute import execute
-from explorer.runs.spec import Spec
-from explorer.runs.tracking import Tracker
+from explorer.runs.history.tracking import Tracker
 
 
 def execute_together(

@@ -16,10 +16,10 @@ import torchvision
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from explorer.places import ASSETS
 from explorer.progress import Report, part, silent
 from explorer.sources.architectures import build
 from explorer.sources.data import load_task
-from explorer.sources.models import ASSETS
 from explorer.sources.task import Images, Task
 
 

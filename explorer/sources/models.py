@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, unknown
+from explorer.places import ASSETS
 from explorer.sources import hub, pretrained
 from explorer.sources.architectures import build, detector_names, every_torchvision_name, segmenter_names
 from explorer.sources.data import describe_task, load_task
 from explorer.sources.detection import Detector
-from explorer.sources.files import load_weights, read_json, read_tensors
 from explorer.sources.refs import integer, one_line, split_query
 from explorer.sources.segmenters import MainOutput
+from explorer.sources.state_dicts import load_weights, read_json, read_tensors
 from explorer.sources.task import KINDS, Task
 from explorer.sources.text import Tokenizer
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCHEMES = ("demo", "torchvision", "hf", "run", "file")
 _LARGEST_SIDE = 2048
 _LONGEST_TEXT = 8192

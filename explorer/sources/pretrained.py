@@ -11,8 +11,8 @@ from torchvision import models
 from torchvision.models import WeightsEnum
 
 from explorer.errors import ExplorerError, unknown
-from explorer.sources.files import read_tensors
 from explorer.sources.refs import network_reason
+from explorer.sources.state_dicts import read_tensors
 
 _FROZEN = (
     "fasterrcnn_mobilenet_v3_large_320_fpn",

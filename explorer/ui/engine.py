@@ -19,18 +19,18 @@ from torch.utils.data import Dataset, Subset
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
 from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
-from explorer.criteria.features import feature_maps
+from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.evaluation import Accuracy, Live, Quality, evaluate, latency, size_bytes
 from explorer.evaluation.size import size_model
 from explorer.methods import Rung, rung
-from explorer.methods.latency import cached_latency
+from explorer.methods.studies.latency_profile import cached_latency
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.sources import LoadedModel, Task, load_model, task_for
 from explorer.structure import Structure, analyse
-from explorer.ui import tables
-from explorer.ui.access import path_of
+from explorer.ui.state.access import path_of
+from explorer.ui.text import tables
 
 # Masks, hooks and backend switches are process-wide, and two cores serve one network best.
 _TURN = threading.RLock()
@@ -107,7 +107,7 @@ def _opened(ref: str, stamp: str) -> Opened:
 
 
 def table(ref: str) -> pd.DataFrame:
-    """The model's groups, see `explorer.ui.tables.groups`."""
+    """The model's groups, see `explorer.ui.text.tables.groups`."""
     return _table(ref, _stamp(ref))
 
 

@@ -59,7 +59,15 @@ def running(runs: Path, script: str = "app.py") -> Iterator[App]:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
+    command = (
+        [sys.executable, "-m", "explorer", "app", "--port", str(port)]
+        if script == "app.py"
+        else [
+            sys.executable,
+            "-c",
+            f"from explorer.ui.launcher import launch; launch(port={port}, script={str(ROOT / script)!r})",
+        ]
+    )
     environment = {**os.environ, "EXPLORER_RUNS": str(runs), "PYTHONPATH": str(ROOT)}
     log = (runs / "server.log").open("wb")
     with log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:

@@ -16,7 +16,7 @@ from explorer.budget import Target
 from explorer.criteria import Scores, score
 from explorer.sources import load_model
 from explorer.structure import Structure, analyse
-from explorer.ui.board import Commit, board, board_document
+from explorer.ui.parts.board import Commit, board, board_document
 from tests import measurements
 
 UNITS = 300

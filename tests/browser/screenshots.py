@@ -16,8 +16,8 @@ from explorer.budget import Target, allocate
 from explorer.criteria import score
 from explorer.sources import load_model
 from explorer.structure import analyse
-from explorer.ui.share import PARAMETER, Shared, link_text
-from explorer.ui.workspace import Choice
+from explorer.ui.state.share import PARAMETER, Shared, link_text
+from explorer.ui.state.workspace import Choice
 from tests.browser.app import PAGES, PATIENCE, launch, running, settled, switch, visit
 
 SIZES = {"wide": (1400, 900), "narrow": (420, 900)}

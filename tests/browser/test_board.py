@@ -13,8 +13,8 @@ from explorer.sources import load_model
 from explorer.structure import CostModel, analyse
 from explorer.structure.links import links
 from explorer.structure.types import Product
-from explorer.ui import board
-from explorer.ui.words import count
+from explorer.ui.parts import board
+from explorer.ui.text.words import count
 from tests import measurements, nets
 
 from .app import running, settled

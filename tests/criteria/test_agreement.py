@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 
 from explorer.criteria import Scores
-from explorer.criteria.agreement import disputes, group_correlations, rank_correlation, weighted_mean
+from explorer.criteria.tools.agreement import disputes, group_correlations, rank_correlation, weighted_mean
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import Live, fetch
 from explorer.methods import steps
-from explorer.methods.agreement import agreement, chosen_units, compared
+from explorer.methods.spec import Spec
+from explorer.methods.studies.agreement import agreement, chosen_units, compared
 from explorer.progress import silent
 from explorer.pruning import Plan, mask
-from explorer.runs.spec import Spec
 from explorer.structure import Structure
 
 SPEC = Spec("demo:vgg-digits", "digits", samples=64)

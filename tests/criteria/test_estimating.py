@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.criteria import CRITERIA, estimate, estimating
+from explorer.criteria import CRITERIA, estimate
+from explorer.criteria.tools import estimating
 from explorer.errors import ExplorerError
 from tests.criteria.test_scoring import assert_same_state, disturb, state
 

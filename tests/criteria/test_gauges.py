@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from explorer.criteria.gauges import Gauge, Watch
+from explorer.criteria.tools.gauges import Gauge, Watch
 
 
 class Block(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 from explorer.criteria import score
 from explorer.criteria.geometry import leaving_distances
-from explorer.criteria.rows import squared_distances
+from explorer.criteria.tools.rows import squared_distances
 from tests.criteria.cases import group, member, structure
 
 

@@ -11,10 +11,11 @@ from torch.utils.data import TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.bench.families import stir
-from explorer.criteria import masked_passes, score
-from explorer.criteria.context import Context
+from explorer.criteria import score
 from explorer.criteria.masking import correlations, rank, similar_sets, softmax_change, stages
-from explorer.criteria.scoring import borrowed
+from explorer.criteria.tools import masked_passes
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.scoring import borrowed
 from explorer.device import BatchSize
 from explorer.errors import Cancelled, ExplorerError
 from explorer.progress import silent

@@ -12,8 +12,8 @@ from torch.utils.data import TensorDataset
 
 from explorer.criteria import Context, score
 from explorer.criteria.conductance import conducted
-from explorer.criteria.gauges import Gauge
 from explorer.criteria.nisp import infinite_selection
+from explorer.criteria.tools.gauges import Gauge
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import silent

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer.criteria import Context, score
-from explorer.criteria.gauges import Gauge
-from explorer.criteria.readers import Reader, draw, sample
 from explorer.criteria.thinet import contributions, removal_order
+from explorer.criteria.tools.gauges import Gauge
+from explorer.criteria.tools.readers import Reader, draw, sample
 from explorer.device import BatchSize
 from explorer.progress import silent
 from tests.criteria.cases import member, structure

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from explorer.criteria import score
-from explorer.criteria.relevance import Relevance
+from explorer.criteria.tools.relevance import Relevance
 
 RULES = ["epsilon", "zplus"]
 

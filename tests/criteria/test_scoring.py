@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import TensorDataset
 
 from explorer.criteria import CRITERIA, score
-from explorer.criteria.context import calibration_slice
-from explorer.criteria.registry import NEEDS
+from explorer.criteria.tools.context import calibration_slice
+from explorer.criteria.tools.registry import NEEDS
 from explorer.errors import Cancelled, ExplorerError
 
 LEARNED = sorted(

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from explorer.errors import ExplorerError
-from explorer.export.place import replacing
+from explorer.export.layout import replacing
 
 
 def names(folder):

@@ -7,10 +7,10 @@ import pytest
 from explorer.evaluation import size_bytes
 from explorer.methods import budgeting, steps
 from explorer.methods.budgeting import Budgeting, budget_of
-from explorer.methods.latency import Stopwatch
+from explorer.methods.spec import Spec
+from explorer.methods.studies.latency_profile import Stopwatch
 from explorer.progress import silent
 from explorer.pruning import Plan, cut
-from explorer.runs.spec import Spec
 
 SPEC = Spec(model="demo:resnet20-digits", data="digits", criterion="l1", device="cpu", keep={"size": "500kB"})
 

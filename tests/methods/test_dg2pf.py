@@ -21,12 +21,12 @@ from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS, sparsifying, steps
 from explorer.methods.dg2pf import Guided, Terms, guided_loss, kl_term, sample_weights, soft_labels, weighted_term
 from explorer.methods.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
+from explorer.methods.spec import Spec
 from explorer.pruning.packing import unpacked
 from explorer.pruning.unstructured import Holding, held, prunable
 from explorer.recovery import History
 from explorer.recovery.training import schedule
 from explorer.runs.checkpoint import Checkpoint
-from explorer.runs.spec import Spec
 from explorer.sources import load_model
 from explorer.structure import analyse
 from tests.methods.test_ifap import Toy

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from explorer.cli import main
 from explorer.criteria.divergence import block_divergence
-from explorer.export.place import REPORT
-from explorer.methods import METHODS, course, idap
+from explorer.export.layout import REPORT
+from explorer.methods import METHODS, idap
+from explorer.methods import trajectory as course
 from explorer.methods.idap import error_budget
+from explorer.methods.spec import Spec
 from explorer.pruning import Plan
-from explorer.runs.spec import Spec
 from explorer.structure import adapt, count
 from tests.methods.toys import ends_the_same, gradual, learnt, stand_in
 from tests.recovery.test_finetuning import CPU

@@ -8,10 +8,11 @@ import torch
 from explorer.cli import main
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluate
-from explorer.methods import HEIGHTS, ladder, rung
+from explorer.methods import HEIGHTS, rung
+from explorer.methods.spec import Spec
+from explorer.methods.studies import ladder
 from explorer.pruning import Plan, cut
 from explorer.recovery import recalibrate
-from explorer.runs.spec import Spec
 from explorer.sources import load_pair
 from explorer.structure import analyse
 

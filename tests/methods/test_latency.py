@@ -14,8 +14,8 @@ from explorer.budget.latency_table import fitted
 from explorer.budget.limits import Meter
 from explorer.criteria import score
 from explorer.errors import Cancelled, ExplorerError
-from explorer.methods import latency
-from explorer.methods.latency import Stopwatch, onnx_runtime, torch_runtime, widths
+from explorer.methods.studies import latency_profile as latency
+from explorer.methods.studies.latency_profile import Stopwatch, onnx_runtime, torch_runtime, widths
 from explorer.structure import analyse
 
 

@@ -8,9 +8,9 @@ import torch
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS, one_shot, steps
 from explorer.methods.ending import afterthoughts
+from explorer.methods.spec import Spec
 from explorer.progress import silent
 from explorer.runs.checkpoint import Checkpoint
-from explorer.runs.spec import Spec
 from explorer.structure import count
 
 SPEC = Spec(model="demo:resnet20-digits", data="digits", criterion="l2", keep={"macs": 0.5}, device="cpu")

@@ -7,10 +7,10 @@ import torch
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import Live, accuracy
-from explorer.methods import sensitivity
-from explorer.methods.sensitivity import sparklines
+from explorer.methods.spec import Spec
+from explorer.methods.studies import sensitivity
+from explorer.methods.studies.sensitivity import sparklines
 from explorer.pruning import Plan, cut
-from explorer.runs.spec import Spec
 from explorer.sources import load_model, load_task
 from explorer.structure import analyse
 

@@ -23,11 +23,11 @@ from explorer.criteria import Scores, score
 from explorer.criteria.masking import stages
 from explorer.errors import ExplorerError
 from explorer.methods import METHODS, spvr, steps
+from explorer.methods.spec import Spec
 from explorer.methods.spvr import propose
 from explorer.methods.vanishing import Vanishing
 from explorer.progress import silent
 from explorer.pruning import Plan, cut
-from explorer.runs.spec import Spec
 from explorer.sources import load_model
 from explorer.structure import Skip, adapt, analyse, count
 from explorer.structure.blocks import without

@@ -5,10 +5,10 @@ import json
 import safetensors.torch
 
 from explorer.evaluation import weights
-from explorer.export.place import PRUNED_AT, REPORT
+from explorer.export.layout import PRUNED_AT, REPORT
+from explorer.methods.spec import Spec
 from explorer.progress import silent
 from explorer.runs import execute
-from explorer.runs.spec import Spec
 from explorer.strict_json import dumps
 from tests.methods.test_ifap import Toy
 from tests.methods.toys import learnt, stand_in

@@ -6,11 +6,11 @@ import pytest
 
 from explorer.cli import main
 from explorer.errors import ExplorerError
+from explorer.methods.spec import Spec
 from explorer.pruning import Plan
-from explorer.runs.baselines import baselines, effort
-from explorer.runs.comparison import Finished, compare, curve, difference, origins, read_finished, row, widths
-from explorer.runs.lineage import Branch, RunRecord
-from explorer.runs.spec import Spec
+from explorer.runs.history.baselines import baselines, effort
+from explorer.runs.history.comparison import Finished, compare, curve, difference, origins, read_finished, row, widths
+from explorer.runs.history.lineage import Branch, RunRecord
 
 MODEL = "demo:resnet20-digits"
 

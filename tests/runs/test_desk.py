@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.runs.desk import Desk
-from explorer.runs.spec import Spec
+from explorer.methods.spec import Spec
+from explorer.runs.queue.desk import Desk
 from tests.runs.waiting import training, wait
 
 QUICK = {"kind": "score", "spec": Spec("demo:resnet20-digits", "digits", device="cpu").to_json()}

@@ -3,8 +3,8 @@
 import io
 import json
 
-from explorer.runs.job import FILE, Job
-from explorer.runs.worker import Worker, _Reporter
+from explorer.runs.queue.job import FILE, Job
+from explorer.runs.queue.worker import Worker, _Reporter
 
 
 def make(tmp_path):

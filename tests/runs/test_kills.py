@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from explorer.cli import main
-from explorer.runs.desk import Desk
-from explorer.runs.spec import Spec
+from explorer.methods.spec import Spec
+from explorer.runs.queue.desk import Desk
 
 pytestmark = pytest.mark.slow
 SPEC = Spec(

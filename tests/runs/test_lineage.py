@@ -4,9 +4,9 @@ import json
 import shutil
 
 from explorer.cli import main
-from explorer.runs.job import Job
-from explorer.runs.lineage import read_runs, tree
-from explorer.runs.spec import Spec
+from explorer.methods.spec import Spec
+from explorer.runs.history.lineage import read_runs, tree
+from explorer.runs.queue.job import Job
 
 
 def bundle(folder, id, created, parent=None, model="demo:vit-digits", **changes):

@@ -11,8 +11,8 @@ from explorer.device import BatchSize
 from explorer.errors import ResourceError
 from explorer.evaluation import latency
 from explorer.methods import ifap
+from explorer.methods.spec import Spec
 from explorer.runs.checkpoint import Checkpoint
-from explorer.runs.spec import Spec
 from tests.methods.toys import gradual, same_weights, stand_in
 from tests.recovery.test_finetuning import CPU
 

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from explorer.errors import ExplorerError
-from explorer.runs import desk as desks
-from explorer.runs.desk import Desk, Place
-from explorer.runs.spec import Spec
+from explorer.methods.spec import Spec
+from explorer.runs.queue import desk as desks
+from explorer.runs.queue.desk import Desk, Place
 
 SPEC = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.5}, device="cpu")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.runs import ray_link
-from explorer.runs.desk import Desk
-from explorer.runs.spec import Spec
+from explorer.methods.spec import Spec
+from explorer.runs.queue import ray_link
+from explorer.runs.queue.desk import Desk
 from tests.runs.waiting import training, wait
 
 QUICK = {"kind": "score", "spec": Spec("demo:vgg-digits", "digits", samples=64).to_json()}

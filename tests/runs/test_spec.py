@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.errors import ExplorerError
-from explorer.runs.spec import Spec
+from explorer.methods.spec import Spec
 
 SPEC = Spec(model="demo:resnet20-digits", data="digits", keep={"macs": 0.5})
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from explorer.evaluation import evaluate
-from explorer.runs import kept
+from explorer.methods.spec import Spec
+from explorer.runs import kept_steps as kept
 from explorer.runs.execute import execute
-from explorer.runs.lineage import read_runs, tree
-from explorer.runs.origin import Parent, parent_of
-from explorer.runs.spec import Spec
+from explorer.runs.history.lineage import read_runs, tree
+from explorer.runs.identity import Parent, parent_of
 from explorer.sources import load_pair
 from explorer.structure import count
-from explorer.ui.bundles import files
+from pages.export.bundles import files
 
 CPU = torch.device("cpu")
 GRADUAL = {"method": "ifap", "criterion": "l2", "recover": "none", "max_drop": 1.0, "device": "cpu"}

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from explorer.errors import Cancelled
+from explorer.methods.spec import Spec
 from explorer.methods.stages import Record
 from explorer.progress import silent
 from explorer.runs.execute import execute
-from explorer.runs.origin import Origin, Parent
-from explorer.runs.spec import Spec
-from explorer.runs.tracking import ARTIFACTS, DATABASE, MLflow, Tracker, default_tracker
+from explorer.runs.history.tracking import ARTIFACTS, DATABASE, MLflow, Tracker, default_tracker
+from explorer.runs.identity import Origin, Parent
 
 SPEC = Spec("demo:resnet20-digits", "digits", method="ifap", criterion="l2", keep={"macs": 0.8}, steps=2, device="cpu")
 SPEC = Spec.from_json({**SPEC.to_json(), "recover": "none", "max_drop": 1.0})
@@ -194,6 +194,6 @@ def test_switched_off(monkeypatch, tmp_path):
 
 
 def test_mlflow_is_not_loaded_before_it_is_needed():
-    check = "import sys, explorer.cli.commands, explorer.runs.execute, explorer.runs.desk, explorer.ui.engine\n"
+    check = "import sys, explorer.cli.commands, explorer.runs.execute, explorer.runs.queue.desk, explorer.ui.engine\n"
     check += "sys.exit(any(name.split('.')[0] in ('mlflow', 'sqlalchemy') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 
 from explorer.cli import main
 from explorer.errors import Cancelled, ExplorerError
-from explorer.runs import kept
-from explorer.runs.comparison import compare, curve, read_finished, row
-from explorer.runs.lineage import read_runs
-from explorer.runs.tracking import MLflow
-from explorer.runs.weights import margins, read_sparse, snapshot, weights_of
+from explorer.runs import kept_steps as kept
+from explorer.runs.history.comparison import compare, curve, read_finished, row
+from explorer.runs.history.lineage import read_runs
+from explorer.runs.history.single_weights import margins, read_sparse, snapshot, weights_of
+from explorer.runs.history.tracking import MLflow
 from tests.runs.sparse_run import sparse_run
 
 

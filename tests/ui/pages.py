@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.runs.desk import Desk
-from explorer.ui import compared, jobs, session
-from explorer.ui.workspace import Workspace
+from explorer.runs.queue.desk import Desk
+from explorer.ui.navigation import path_to
+from explorer.ui.parts import compared, jobs
+from explorer.ui.state import session
+from explorer.ui.state.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +29,7 @@ def desk_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def visited(page: str, space: Workspace) -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.query_params["w"] = space.token
-    return test.run().switch_page(f"app_pages/{page}.py").run()
+    return test.run().switch_page(path_to(page)).run()
 
 
 def button(test: AppTest, label: str):

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.runs.desk import Desk
-from explorer.runs.job import Job
-from explorer.ui import access, session
-from explorer.ui.workspace import WORKSPACES
+from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.job import Job
+from explorer.ui.state import access, session
+from explorer.ui.state.workspace import WORKSPACES
 
 
 @pytest.fixture

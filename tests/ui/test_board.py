@@ -14,14 +14,14 @@ from explorer.budget.allocation import MINIMUM
 from explorer.budget.latency_table import LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.methods import latency
-from explorer.methods.latency import CPU
+from explorer.methods.studies import latency_profile as latency
+from explorer.methods.studies.latency_profile import CPU
 from explorer.pruning import plan_from_budget
 from explorer.structure import analyse
-from explorer.ui import board as module
 from explorer.ui import engine
-from explorer.ui.board import BoardUnavailableError, accept, board, board_document, script
-from explorer.ui.workspace import MODEL, WORKSPACES
+from explorer.ui.parts import board as module
+from explorer.ui.parts.board import BoardUnavailableError, accept, board, board_document, script
+from explorer.ui.state.workspace import MODEL, WORKSPACES
 from tests import measurements, nets
 from tests.ui.pages import button, visited, words_of
 

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from explorer.evaluation import METRICS
-from explorer.ui import charts, colours, findings
+from explorer.ui.charts import colours
+from explorer.ui.charts import pictures as charts
+from explorer.ui.text import findings
 
 
 def pixels(url: str) -> np.ndarray:

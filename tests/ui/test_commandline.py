@@ -7,8 +7,8 @@ import pytest
 from explorer.cli.commands import _spec
 from explorer.cli.parser import build_parser
 from explorer.methods import METHODS
-from explorer.runs.spec import Spec
-from explorer.ui.commandline import command
+from explorer.methods.spec import Spec
+from explorer.ui.text.commandline import command
 
 MODEL, DATA = "file:/a folder/x.safetensors#demo:vgg", "folder:/some 'pictures'"
 ASKED = {

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from explorer.evaluation import METRICS
-from explorer.runs.course import course, seconds_left
-from explorer.runs.job import Job
-from explorer.ui import curves, findings
+from explorer.runs.history.trajectory import course, seconds_left
+from explorer.runs.queue.job import Job
+from explorer.ui.charts import curves
+from explorer.ui.text import findings
 
 METRIC = METRICS["top1"]
 

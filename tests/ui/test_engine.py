@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 
 from explorer.budget import Target, allocate
-from explorer.criteria.features import feature_maps
+from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.evaluation import accuracy
 from explorer.pruning import cut
 from explorer.sources import load_model
 from explorer.structure import analyse
-from explorer.ui import engine, tables
+from explorer.ui import engine
+from explorer.ui.text import tables
 from tests import nets
 
 MODEL = "demo:resnet20-digits"

@@ -13,13 +13,17 @@ from explorer.budget.allocation import most_removable
 from explorer.criteria import score
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
-from explorer.methods.agreement import compared
+from explorer.methods.spec import Spec
+from explorer.methods.studies.agreement import compared
 from explorer.progress import silent
-from explorer.runs.job import Job
-from explorer.runs.kinds import KINDS
-from explorer.runs.spec import Spec
-from explorer.ui import engine, findings, measured, multiples, session
-from explorer.ui.workspace import MODEL, WORKSPACES
+from explorer.runs.queue.job import Job
+from explorer.runs.queue.kinds import KINDS
+from explorer.ui import engine
+from explorer.ui.charts import multiples
+from explorer.ui.parts import measured
+from explorer.ui.state import session
+from explorer.ui.state.workspace import MODEL, WORKSPACES
+from explorer.ui.text import findings
 from tests.ui.pages import ROOT, button, desk_of, visited, words_of
 
 
@@ -200,15 +204,15 @@ def test_the_scoreboard_shows_its_rows_and_keeps_published_ones_apart(desk, tmp_
     ]
     file = tmp_path / "scoreboard.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"run": "half wr')
-    source = (ROOT / "app_pages" / "scoreboard.py").read_text()
-    place = 'Path(__file__).resolve().parents[1] / "docs" / "scoreboard.jsonl"'
+    source = (ROOT / "pages" / "scoreboard" / "page.py").read_text()
+    place = 'ROOT / "docs" / "scoreboard.jsonl"'
     assert place in source
     space = WORKSPACES.create()
     monkeypatch.setattr(session, "current", lambda: space)
 
     def shown(rows: Path) -> AppTest:
         script = tmp_path / "board.py"
-        script.write_text(source.replace(place, f"Path({str(rows)!r})"))
+        script.write_text("from pathlib import Path\n" + source.replace(place, f"Path({str(rows)!r})"))
         test = AppTest.from_file(str(script), default_timeout=60).run()
         assert not test.exception
         return test

@@ -1,7 +1,6 @@
 """The pages without a browser: each runs clean, and they act on one workspace."""
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
@@ -9,14 +8,18 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer.methods import METHODS
-from explorer.runs.baselines import baselines
-from explorer.runs.desk import Desk, Place
-from explorer.runs.job import Job
-from explorer.runs.spec import Spec
-from explorer.ui import engine, jobs, session
-from explorer.ui.settings import FREE
-from explorer.ui.share import Shared, link_text
-from explorer.ui.workspace import MODEL, WORKSPACES, Choice, Workspace
+from explorer.methods.spec import Spec
+from explorer.runs.history.baselines import baselines
+from explorer.runs.queue.desk import Desk, Place
+from explorer.runs.queue.job import Job
+from explorer.ui import engine
+from explorer.ui.navigation import PAGES as NAVIGATION
+from explorer.ui.navigation import path_to
+from explorer.ui.parts import jobs
+from explorer.ui.state import session
+from explorer.ui.state.share import Shared, link_text
+from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
+from pages.prune.settings import FREE
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 from tests.ui.pages import ROOT, button, desk_of, visited, words_of
 from tests.ui.test_commandline import parsed
@@ -31,7 +34,7 @@ def runs(tmp_path, monkeypatch):
 
 def opened(page: str = "model") -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    return test if page == "model" else test.switch_page(f"app_pages/{page}.py").run()
+    return test if page == "model" else test.switch_page(path_to(page)).run()
 
 
 def workspace(test: AppTest):
@@ -76,7 +79,7 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
         test.query_params["w"] = space.token
         test.run()
         if page != "model":
-            test.switch_page(f"app_pages/{page}.py").run()
+            test.switch_page(path_to(page)).run()
         assert not test.exception, page
         assert not test.error, page
         said += [entry.label + str(entry.value) for entry in test.metric]
@@ -86,8 +89,8 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
 
 
 def test_every_page_has_a_place_and_an_address_of_its_own():
-    found = dict(re.findall(r'st\.Page\("app_pages/(\w+)\.py".*?url_path="([^"]+)"', (ROOT / "app.py").read_text()))
-    assert set(found) == {path.stem for path in (ROOT / "app_pages").glob("*.py")}
+    found = {page.name: page.address for page in NAVIGATION.values()}
+    assert set(found) == {path.parent.name for path in (ROOT / "pages").glob("*/page.py")}
     assert len(set(found.values())) == len(found)
 
 
@@ -129,7 +132,7 @@ def test_the_budget_is_there_after_another_page_and_for_another_session():
     token = test.session_state["workspace"]
     other = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     other.query_params["w"] = token
-    other.run().switch_page("app_pages/budget.py").run()
+    other.run().switch_page("pages/budget/page.py").run()
     assert other.session_state["workspace"] == token
     assert workspace(other).budget == before
     assert [metric.value for metric in other.metric] == [metric.value for metric in test.metric]
@@ -139,7 +142,7 @@ def test_a_change_in_one_tab_reaches_the_controls_of_the_other_and_is_not_lost()
     first = with_sliders()
     second = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     second.query_params["w"] = first.session_state["workspace"]
-    second.run().switch_page("app_pages/budget.py").run()
+    second.run().switch_page("pages/budget/page.py").run()
     second.toggle(key="native").set_value(True).run()
     first.slider[0].set_value(4).run()
     second.slider[1].set_value(3).run()
@@ -465,8 +468,8 @@ def test_a_baseline_is_not_taken_for_the_run_when_the_server_is_new(tmp_path, mo
     def refused(*unused):
         raise OSError("no workers here")
 
-    monkeypatch.setattr("explorer.runs.desk.connect", refused)
-    monkeypatch.setattr("explorer.ui.workspace.JOBS", 3)
+    monkeypatch.setattr("explorer.runs.queue.desk.connect", refused)
+    monkeypatch.setattr("explorer.ui.state.workspace.JOBS", 3)
     space, spec = Workspace("a-token-with-a-baseline"), Spec("demo:vgg-digits", "digits", keep={"macs": 0.5})
     with desk_of(tmp_path, monkeypatch):
         for key in ("prune", "sensitivity", "latency", "prune", "baseline random abc", "score"):

@@ -9,8 +9,8 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.pruning import Plan
 from explorer.ui import engine
-from explorer.ui.share import LARGEST, Shared, link_text, plan_file, read_file, read_link
-from explorer.ui.workspace import MODEL, Choice
+from explorer.ui.state.share import LARGEST, Shared, link_text, plan_file, read_file, read_link
+from explorer.ui.state.workspace import MODEL, Choice
 
 STATE = Shared(
     MODEL, "digits", "flow", {"scale": "none"}, Choice({"conv1": 0.25, "layer2.0.conv1": 0.5}, frozenset({"conv1"}))

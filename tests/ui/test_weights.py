@@ -11,13 +11,14 @@ import torch
 from PIL import Image
 
 from explorer.errors import Cancelled
-from explorer.export.place import REPORT
-from explorer.runs.job import Job
-from explorer.runs.weights import Snapshot
+from explorer.export.layout import REPORT
+from explorer.runs.history.single_weights import Snapshot
+from explorer.runs.queue.job import Job
 from explorer.strict_json import dumps
-from explorer.ui import matrix, weights
-from explorer.ui.matrix import RETURNED, STAYS, ZERO, Matrix
-from explorer.ui.workspace import WORKSPACES
+from explorer.ui.parts import weights
+from explorer.ui.state.workspace import WORKSPACES
+from pages.weights import matrix
+from pages.weights.matrix import RETURNED, STAYS, ZERO, Matrix
 from tests.runs.sparse_run import SPEC, sparse_run
 from tests.ui.pages import button, desk_of, visited, words_of
 from tests.ui.test_commandline import parsed

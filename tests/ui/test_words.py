@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.ui import words
+from explorer.ui.text import words
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from explorer.ui.workspace import HISTORY, JOBS, TOKEN, TRAIL, Choice, Point, Workspaces
+from explorer.ui.state.workspace import HISTORY, JOBS, TOKEN, TRAIL, Choice, Point, Workspaces
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The machinery of criteria: contexts, gauges, masks and passes that several of them share."""

@@ -1,0 +1,79 @@
+"""How far criteria agree: rank correlation of their scores, and the units that they rank most differently."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from explorer.criteria.tools.scoring import Scores
+
+Groups = Mapping[str, np.ndarray]
+
+
+class Dispute(NamedTuple):
+    """A unit on which two criteria differ: its rank among its group's, from 0 (leaves first) to 1 (stays longest)."""
+
+    group: str
+    unit: int
+    first: str
+    second: str
+    first_rank: float
+    second_rank: float
+
+    @property
+    def difference(self) -> float:
+        return abs(self.first_rank - self.second_rank)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Spearman's ρ, ties at their mean rank; None where one side is constant or there are fewer than two values."""
+    if len(first) < 2:
+        return None
+    ranks = _ranks(first), _ranks(second)
+    if any(side.min() == side.max() for side in ranks):
+        return None
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def group_correlations(first: Groups, second: Groups) -> dict[str, float]:
+    """Spearman's ρ of every group that both sides have and that is not constant on one of them."""
+    found = {name: rank_correlation(first[name], second[name]) for name in first if name in second}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def weighted_mean(correlations: Mapping[str, float], units: Mapping[str, int]) -> float | None:
+    """The mean over groups, each weighted by its number of units; None where there is none.
+
+    Units are never ranked across groups: scores of different groups are not on one scale.
+    """
+    if not correlations:
+        return None
+    return float(np.average(list(correlations.values()), weights=[units[name] for name in correlations]))
+
+
+def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
+    """The units with the largest difference of rank between any two criteria, one entry per unit, largest first."""
+    names = [each.criterion for each in scores]
+    found = []
+    for group in dict.fromkeys(name for each in scores for name in each.groups):
+        ranked = {each.criterion: _places(each.groups[group]) for each in scores if group in each.groups}
+        if len(ranked) < 2 or len(next(iter(ranked.values()))) < 2:
+            continue
+        table = np.stack(list(ranked.values()))
+        order = [name for name in names if name in ranked]
+        low, high = table.argmin(0), table.argmax(0)
+        for unit, (a, b) in enumerate(zip(low, high, strict=True)):
+            found.append(Dispute(group, unit, order[a], order[b], float(table[a, unit]), float(table[b, unit])))
+    return sorted(found, key=lambda dispute: -dispute.difference)[:most]
+
+
+def _places(values: np.ndarray) -> np.ndarray:
+    """Ranks from 0 to 1, ties at their mean."""
+    return (_ranks(values) - 1) / max(len(values) - 1, 1)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1, ties at their mean."""
+    from scipy.stats import rankdata  # slow to import
+
+    return rankdata(values)

@@ -1,0 +1,38 @@
+"""What a group's channels see: their activation maps on one input."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from explorer.criteria.tools.scoring import borrowed
+from explorer.structure.types import Group
+
+
+def feature_maps(module: nn.Module, group: Group, image: Tensor) -> np.ndarray | None:
+    """The first channel of every unit on one image, after normalisation and non-linearity, where it is first produced.
+
+    Args:
+        image: (C, H, W), normalised as the model wants it.
+
+    Returns:
+        float32 of shape (units, height, width); None where the group has no two-dimensional maps.
+    """
+    tap = next((tap for tap in group.taps if tap.axis == 1), None)
+    if tap is None:
+        return None
+    found: list[Tensor] = []
+    handle = module.get_submodule(tap.module).register_forward_hook(
+        lambda _module, _inputs, output: found.append(output) if isinstance(output, Tensor) else None
+    )
+    try:
+        with borrowed(module, next(module.parameters()).device), torch.inference_mode():
+            module(image[None].to(next(module.parameters()).device))
+    finally:
+        handle.remove()
+    owners = next(member.units for member in group.of_role("producer") if member.tensor == tap.producer)
+    if not found or found[0].ndim != 4 or found[0].shape[1] != len(owners):
+        return None
+    maps = getattr(F, tap.activation)(found[0]) if tap.activation else found[0]
+    _, firsts = np.unique(owners, return_index=True)
+    return maps[0].float().cpu().numpy()[firsts[-group.units :]]  # -1, not of this group, sorts before the units

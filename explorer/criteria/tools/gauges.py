@@ -1,0 +1,200 @@
+"""Looking at channels' activations while a model runs, at little more than the run's own cost."""
+
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.members import combine, unit_means
+from explorer.structure.types import Group, Member
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A place where channels pass, on `axis`: `module`'s output after `activation`, or its input."""
+
+    module: str
+    activation: str
+    axis: int
+    at_input: bool = False
+
+
+@dataclass
+class Watch:
+    """Hands on the activation at every gauge of a module, during the forward passes inside ``with watch.open(see):``.
+
+    `see(gauge, activation)` gets them with the channels moved to axis 1: (batch, channels), or (batch, channels, …)
+    with one axis or more of positions. What it does not keep is freed as the pass goes on.
+
+    The first pass computes every gauge's activation and learns where the network hands a gauge's tensor straight to
+    a module that computes the same activation; later passes show that module's result instead.
+    """
+
+    module: nn.Module
+    gauges: Collection[Gauge]
+    followed: set[Gauge] = field(default_factory=set)
+    learnt: bool = False
+    _show: Callable[[Gauge, Tensor], None] | None = None
+    _seen: dict[int, tuple[weakref.ref[Tensor], int, list[Gauge]]] = field(default_factory=dict)
+
+    @contextmanager
+    def open(self, see: Callable[[Gauge, Tensor], None]) -> Iterator[None]:
+        self._show = see
+        self._seen.clear()
+        names = {gauge.activation for gauge in self.gauges}
+        at = defaultdict(list)
+        for gauge in self.gauges:
+            at[gauge.module, gauge.at_input].append(gauge)
+        with ExitStack() as hooks:
+            for (name, at_input), gauges in at.items():
+                hooks.callback(self._attach(self.module.get_submodule(name), at_input, gauges))
+            for part in self.module.modules():
+                if _activation(part) in names:
+                    hooks.callback(part.register_forward_pre_hook(self._before).remove)
+                    hooks.callback(part.register_forward_hook(self._after).remove)
+            hooks.callback(self.module.register_forward_hook(self._finish).remove)
+            yield
+
+    def _attach(self, part: nn.Module, at_input: bool, gauges: list[Gauge]) -> Callable[[], None]:
+        if at_input:
+            return part.register_forward_pre_hook(lambda _, inputs: self._see(inputs[0], gauges)).remove
+        return part.register_forward_hook(lambda _, inputs, output: self._see(output, gauges)).remove
+
+    def _see(self, seen: Tensor | tuple[Tensor, ...], gauges: list[Gauge]) -> None:
+        seen = seen[0] if isinstance(seen, tuple) else seen  # attention gives its weights too
+        self._seen[id(seen)] = weakref.ref(seen), seen._version, gauges
+        for gauge in gauges:
+            if not self.learnt or gauge not in self.followed:
+                self._read(gauge, getattr(F, gauge.activation)(seen) if gauge.activation else seen)
+
+    def _before(self, part: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        """In the first pass: an activation is about to be computed, of a tensor that gauges saw and as they saw it."""
+        reference, version, gauges = self._seen.get(id(inputs[0]), (None, 0, []))
+        if not self.learnt and reference and reference() is inputs[0] and inputs[0]._version == version:
+            self.followed |= {gauge for gauge in gauges if gauge.activation == _activation(part)}
+
+    def _after(self, part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        reference, _, gauges = self._seen.get(id(inputs[0]), (None, 0, []))
+        if self.learnt and reference and reference() is inputs[0]:
+            for gauge in self.followed.intersection(gauges):
+                if gauge.activation == _activation(part):
+                    self._read(gauge, output)
+
+    def _finish(self, *_: object) -> None:
+        self.learnt = True
+        self._seen.clear()
+
+    def _read(self, gauge: Gauge, activation: Tensor) -> None:
+        self._show(gauge, activation.movedim(gauge.axis, 1))
+
+
+def _activation(part: nn.Module) -> str:
+    """The name in `torch.nn.functional` of what a module computes, if it is an activation."""
+    return type(part).__name__.lower()
+
+
+class Inputs(NamedTuple):
+    """The inputs behind an activation: how many of the calibration set came before them, and their labels."""
+
+    first: int
+    labels: Any
+
+
+Sums = dict[Hashable, Tensor | float]
+
+
+def observe(
+    context: Context, gauges: Collection[Gauge], measure: Callable[[Gauge, Tensor, Inputs], Sums]
+) -> dict[Gauge, Sums]:
+    """The sums over the calibration set of what `measure` finds at every gauge, key by key, in one pass.
+
+    Only the sums are kept from one slice of inputs to the next. `measure` sees activations as `Watch` shows them, of
+    slices as large as the device has room for: what it gives must add up. A gauge that no input passes, or of which
+    nothing was measured, is missing.
+    """
+    watch, totals, first = Watch(context.module, gauges), {}, 0
+    found: dict[Gauge, Sums] = {}
+    behind = Inputs(0, None)
+
+    def see(gauge: Gauge, activation: Tensor) -> None:
+        add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
+
+    def work(size: int, images: Tensor, labels: Any) -> None:
+        nonlocal behind
+        found.clear()
+        for start in range(0, len(images), size):
+            behind = Inputs(first + start, labels[start : start + size])
+            context.module(images[start : start + size].to(context.device))
+
+    with torch.no_grad(), watch.open(see):
+        for images, labels in context.batches() if gauges else ():
+            context.batch.retry(partial(work, images=images, labels=labels))
+            for place, sums in found.items():
+                add(totals.setdefault(place, {}), sums)
+            first += len(images)
+    return {place: sums for place, sums in totals.items() if sums}
+
+
+def add(total: Sums, more: Mapping[Hashable, Tensor | float]) -> None:
+    """Adds to the sums, key by key."""
+    for key, value in more.items():
+        total[key] = total[key] + value if key in total else value
+
+
+def places(group: Group, module: nn.Module) -> Iterator[tuple[Gauge, Member]]:
+    """Where a group's channels show, and the member that says which unit a channel belongs to.
+
+    After the normalisation and non-linearity of each of its producers. Queries, keys and values say little by
+    themselves: heads are seen where their concatenated results enter a linear layer.
+    """
+    if group.kind not in ("heads", "head-dims"):
+        producers = {member.tensor: member for member in group.of_role("producer")}
+        for tap in group.taps:
+            yield Gauge(tap.module, tap.activation, tap.axis), producers[tap.producer]
+        return
+    for member in group.of_role("consumer"):
+        name, _, tensor = member.tensor.rpartition(".")
+        if tensor == "weight" and isinstance(module.get_submodule(name), nn.Linear):
+            yield Gauge(name, "", -1, at_input=True), member
+
+
+UNSEEN = "no layer shows its activations when the model runs"
+
+
+def joined(
+    context: Context, values: Mapping[Gauge, np.ndarray], members: str, reason: str = UNSEEN
+) -> dict[str, np.ndarray | str]:
+    """Scores of all groups from a value per channel at gauges: means over a unit's channels, joined by `members`.
+
+    Groups of which no gauge has values get the reason.
+    """
+    found: dict[str, np.ndarray | str] = {}
+    for name, group in context.structure.groups.items():
+        at = [(gauge, member) for gauge, member in places(group, context.module) if gauge in values]
+        parts = [unit_means(values[gauge], member, group.units) for gauge, member in at]
+        found[name] = combine(parts, members) if parts else reason
+    return found
+
+
+def all_gauges(context: Context) -> set[Gauge]:
+    """Every place where channels of a group show."""
+    return {gauge for group in context.structure.groups.values() for gauge, _ in places(group, context.module)}
+
+
+def over_all(activation: Tensor) -> list[int]:
+    """The axes of an activation, as a watch shows it, but the channels'."""
+    return [0, *range(2, activation.ndim)]
+
+
+def precise(tensor: Tensor) -> Tensor:
+    """In float64, on the processor where the device has none."""
+    return tensor.cpu().double() if tensor.device.type == "mps" else tensor.double()

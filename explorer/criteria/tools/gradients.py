@@ -1,0 +1,58 @@
+"""Gradients of the loss with respect to weights, of whole mini-batches and of whole calibration sets."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.criteria.tools.context import Context
+
+
+def batch_gradients(
+    context: Context, inputs: Tensor, labels: Any, weights: Mapping[str, nn.Parameter]
+) -> dict[str, Tensor]:
+    """The gradients of a mini-batch's mean loss; zero for weights that it doesn't depend on."""
+
+    def work(size: int) -> list[Tensor]:
+        found = [torch.zeros_like(weight) for weight in weights.values()]
+        for chunk, targets in context.chunks(size, inputs, labels):
+            loss = context.loss(chunk, targets) * (len(chunk) / len(inputs))
+            gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+            found = [f if g is None else f + g for f, g in zip(found, gradients, strict=True)]
+        return found
+
+    with requiring(weights.values()), torch.enable_grad():
+        return dict(zip(weights, context.batch.retry(work), strict=True))
+
+
+def set_gradients(
+    context: Context, weights: Mapping[str, nn.Parameter], start: float = 0.0, stop: float = 1.0
+) -> dict[str, Tensor]:
+    """The gradients of the mean loss over the calibration set, in a pass that reports from `start` to `stop`."""
+    totals = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    for inputs, labels in context.batches(start, stop):
+        for name, gradient in batch_gradients(context, inputs, labels, weights).items():
+            totals[name] += gradient * (len(inputs) / len(context.data))
+    return totals
+
+
+@contextmanager
+def requiring(weights: Iterable[nn.Parameter]) -> Iterator[None]:
+    """The weights require gradients; afterwards none does."""
+    weights = list(weights)
+    for weight in weights:
+        weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(False)
+
+
+def producer_weights(context: Context) -> dict[str, nn.Parameter]:
+    """The parameters that produce the channels of any group, by name."""
+    weights = dict(context.module.named_parameters(remove_duplicate=False))
+    wanted = dict.fromkeys(m.tensor for g in context.structure.groups.values() for m in g.of_role("producer"))
+    return {name: weights[name] for name in wanted if name in weights}

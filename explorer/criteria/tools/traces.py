@@ -1,0 +1,105 @@
+"""Activations with their place in the graph, so that something can be asked for its derivative at them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.gauges import Gauge, add
+from explorer.criteria.tools.members import host
+from explorer.errors import ExplorerError
+from explorer.evaluation.losses import IGNORED, check_labels, resized
+
+Traces = dict[Gauge, list[Tensor]]  # one tensor for each time that the gauge's module runs
+
+
+@contextmanager
+def traced(module: nn.Module, gauges: Collection[Gauge]) -> Iterator[Traces]:
+    """Inside ``with``, keeps what passes the gauges before their activation; the network goes on with a copy of it.
+
+    The copy is what modules that write into their input write into.
+    """
+    found: Traces = {}
+    at = defaultdict(list)
+    for gauge in gauges:
+        at[gauge.module, gauge.at_input].append(gauge)
+
+    def keep(seen: Tensor, here: list[Gauge]) -> Tensor:
+        seen = seen if seen.requires_grad else seen.detach().requires_grad_()  # of tokens, embeddings are the first
+        for gauge in here:
+            found.setdefault(gauge, []).append(seen)
+        return seen.clone()
+
+    def attach(part: nn.Module, at_input: bool, here: list[Gauge]) -> Any:
+        def before(_: nn.Module, inputs: tuple) -> tuple:
+            return keep(inputs[0], here), *inputs[1:]
+
+        def after(_: nn.Module, __: tuple, output: Any) -> Any:
+            return (keep(output[0], here), *output[1:]) if isinstance(output, tuple) else keep(output, here)
+
+        return part.register_forward_pre_hook(before) if at_input else part.register_forward_hook(after)
+
+    with ExitStack() as hooks:
+        for (name, at_input), here in at.items():
+            hooks.callback(attach(module.get_submodule(name), at_input, here).remove)
+        yield found
+
+
+def slopes(of: Tensor, traces: Traces) -> dict[Gauge, list[tuple[Tensor, Tensor]]]:
+    """What was traced and the derivatives of `of` there, channels on axis 1; only of what `of` depends on."""
+    flat = [(gauge, tensor) for gauge, tensors in traces.items() for tensor in tensors]
+    if not flat or not of.requires_grad:
+        return {}
+    gradients = torch.autograd.grad(of, [tensor for _, tensor in flat], allow_unused=True)
+    found: dict[Gauge, list[tuple[Tensor, Tensor]]] = {}
+    for (gauge, tensor), gradient in zip(flat, gradients, strict=True):
+        if gradient is not None:
+            pair = tensor.detach().movedim(gauge.axis, 1), gradient.movedim(gauge.axis, 1)
+            found.setdefault(gauge, []).append(pair)
+    return found
+
+
+def input_means(
+    context: Context, gauges: Collection[Gauge], of_chunk: Callable[[Tensor, Any], Iterable[tuple[Gauge, Tensor]]]
+) -> dict[Gauge, np.ndarray]:
+    """Means over the calibration set, (channels,), of what `of_chunk` gives for inputs and labels: sums over these.
+
+    A gauge may come several times; what it gives then adds up. One that never comes is missing.
+    """
+    totals: dict[Gauge, Tensor] = {}
+    for images, labels in context.batches() if gauges else ():
+
+        def work(size: int, images: Tensor = images, labels: Any = labels) -> dict[Gauge, Tensor]:
+            found: dict[Gauge, Tensor] = {}
+            for chunk in context.chunks(size, images, labels):
+                for gauge, values in of_chunk(*chunk):
+                    add(found, {gauge: values})
+            return found
+
+        add(totals, context.batch.retry(work))
+    return {gauge: host(values) / len(context.data) for gauge, values in totals.items()}
+
+
+def target_outputs(criterion: str, outputs: Tensor, labels: Any) -> Tensor:
+    """What the network says for the right answer, summed over the batch: logits of classes, or scores.
+
+    Of labelled pixels every input has the mean over its own.
+
+    Raises:
+        ExplorerError: the labels are boxes, or a label has no output.
+    """
+    if not isinstance(labels, Tensor) or not isinstance(outputs, Tensor):
+        raise ExplorerError(f"{criterion} explains one output per label and boxes have none: use flow or taylor")
+    if labels.is_floating_point():
+        return outputs.sum()
+    check_labels(labels, outputs.shape[1])
+    if labels.dim() == 1:
+        return outputs.gather(1, labels[:, None]).sum()
+    judged = labels != IGNORED
+    right = resized(outputs, labels).gather(1, labels.where(judged, 0)[:, None])[:, 0]
+    return ((right * judged).flatten(1).sum(1) / judged.flatten(1).sum(1).clamp(min=1)).sum()

@@ -1,0 +1,1 @@
+"""Studies: what is measured of a network before anything is removed from it."""

@@ -1,0 +1,132 @@
+"""The ladder: what a plan costs in accuracy as cut, and what each recovery brings back."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+
+from explorer.errors import ExplorerError
+from explorer.evaluation import Accuracy, Quality, evaluate
+from explorer.methods import steps
+from explorer.progress import Report, part, silent
+from explorer.pruning import Plan, cut, exact, mask
+from explorer.recovery import Origin, recover
+from explorer.sources import Task
+from explorer.structure import Structure
+
+if TYPE_CHECKING:
+    from explorer.methods.spec import Spec
+
+# What the network is called after each of these recoveries; every rung starts from the cut network.
+RUNGS = {"none": "as cut", "bn": "recalibrated", "finetune": "fine-tuned"}
+HEIGHTS = tuple(RUNGS)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The task's metric after one recovery.
+
+    `by` says how it was found: "mask" (the whole network with weights at zero) or "cut". `seconds` is what the
+    recovery took, without the evaluation. `warnings` says for example that there is no batch norm.
+    """
+
+    recovery: str
+    quality: Accuracy | Quality
+    by: str
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "recovery": self.recovery,
+            "by": self.by,
+            "seconds": self.seconds,
+            "warnings": list(self.warnings),
+            **self.quality.to_json(),
+        }
+
+
+def rung(
+    recovery: str,
+    module: nn.Module,
+    structure: Structure,
+    task: Task,
+    plan: Plan,
+    *,
+    data: Dataset,
+    device: torch.device,
+    epochs: int | None = None,
+    seed: int = 0,
+    report: Report = silent,
+) -> Rung:
+    """The task's metric on `data` after the plan and a recovery; the module is not written to.
+
+    Without recovery the network is masked where that equals the cut, and else cut.
+
+    Raises:
+        ExplorerError: see `explorer.pruning`, `explorer.recovery.recover` and `explorer.evaluation.evaluate`.
+    """
+    start = time.perf_counter()
+    if recovery == "none" and exact(structure, plan):
+        smaller, by, warnings = mask(module, structure, plan), "mask", ()
+    else:
+        smaller, by = cut(module, structure, plan).module, "cut"
+        stage = part(report, 0.0, 0.9)
+        origin = Origin(module, structure, plan)
+        history = recover(recovery, smaller, task, device=device, epochs=epochs, seed=seed, origin=origin, report=stage)
+        warnings = history.warnings
+    seconds = time.perf_counter() - start
+    quality = evaluate(smaller, data, kind=task.kind, device=device, report=part(report, 0.9, 1.0))
+    return Rung(recovery, quality, by, seconds, warnings)
+
+
+def ladder(spec: "Spec", heights: Sequence[str] = HEIGHTS, report: Report = silent) -> dict[str, Any]:
+    """The validation metric of the whole network and of the spec's plan after each recovery.
+
+    Fine-tuning keeps the best of its epochs by the same validation data, so its rung is a little too high; a run's
+    measurement on the test split is not.
+
+    Returns:
+        ``{metric, base: {METRIC, low, high, samples}, kept: {params, macs}, rungs: [Rung.to_json()]}`` with `kept` as
+        fractions; METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
+
+    Raises:
+        ExplorerError: data whose accuracy means nothing; see `rung`.
+    """
+    subject = steps.open_subject(spec, part(report, 0.0, 0.05))
+    task, structure = subject.task, subject.structure
+    if not task.measured:
+        raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
+    if spec.plan is not None:
+        plan = steps.explicit_plan(subject, spec)
+    else:
+        scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
+        plan, *_ = steps.choose(subject, spec, scores)
+    data, device = task.validation, subject.device
+    base = evaluate(subject.module, data, kind=task.kind, device=device, report=part(report, 0.2, 0.25))
+    rungs = []
+    for index, height in enumerate(heights):
+        stretch = [0.25 + 0.75 * (index + i) / len(heights) for i in (0, 1)]
+        found = rung(
+            height,
+            subject.module,
+            structure,
+            task,
+            plan,
+            data=data,
+            device=device,
+            epochs=spec.epochs,
+            seed=spec.seed,
+            report=part(report, *stretch),
+        )
+        rungs.append(found.to_json())
+    return {
+        "metric": task.metric,
+        "base": base.to_json(),
+        "kept": steps.fractions(plan.cost(structure), structure.cost()),
+        "rungs": rungs,
+    }

@@ -1,0 +1,210 @@
+"""The runs in a folder, and the tree that they form: a run may start from another one or from any kept step of it."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from explorer.evaluation import headline, metric_of
+from explorer.export.layout import REPORT, STEPS
+from explorer.runs.checkpoint import SPEC
+from explorer.runs.folders import PARTIAL
+from explorer.runs.identity import Origin, Parent, folder_of, parent_of
+from explorer.runs.queue.job import BUNDLE, FILE, Job
+
+DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A prune run as its folder tells it.
+
+    `ref` loads the pruned model. `parent` is the ref of the run or step that it started from, as it was given, with
+    the parent's `parent_id` and `parent_step` where they are known; None for a model that is no run. `state` is "done",
+    else what the app says, or "unfinished" for a run of the command line. `created` is in seconds since the epoch.
+    `base` and `pruned` are the `metric` on the test split, None where it means nothing, `low` and `high` the 95 %
+    interval of `pruned`; `kept` the fractions of params and MACs that are left, `sparsity` the share of weights that
+    are zero, None where channels were cut. `steps` are the report's, those that were kept with their `ref`.
+    """
+
+    id: str
+    folder: Path
+    ref: str
+    title: str
+    model: str
+    data: str
+    method: str
+    criterion: str
+    recovery: str
+    state: str
+    created: float
+    parent: str | None = None
+    parent_id: str | None = None
+    parent_step: int | None = None
+    metric: str = "top1"
+    base: float | None = None
+    pruned: float | None = None
+    low: float | None = None
+    high: float | None = None
+    kept: dict[str, float] = field(default_factory=dict)
+    sparsity: float | None = None
+    steps: tuple[dict[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, every field present."""
+        return asdict(self) | {"folder": str(self.folder), "steps": list(self.steps)}
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A run in the tree with the runs that started from it, oldest first; a child's `run.parent_step` says where."""
+
+    run: RunRecord
+    children: tuple["Branch", ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """``{id, ref, step, children}``; `step` is the parent's that the run started from, None for its end."""
+        children = [child.to_json() for child in self.children]
+        return {"id": self.run.id, "ref": self.run.ref, "step": self.run.parent_step, "children": children}
+
+
+def read_runs(root: Path, warn: Callable[[str], None] = _LOG.warning) -> list[RunRecord]:
+    """All prune runs under a folder, oldest first: finished ones by their report, others by what they left.
+
+    `warn` is told of every file that can't be read; its run is left out.
+    """
+    records = []
+    for folder, names in _folders(root):
+        try:
+            if {REPORT, "weights.safetensors"} <= set(names):
+                records.append(_finished(folder))
+            elif FILE in names:
+                records += _unfinished_job(folder)
+            elif SPEC in names and folder.name.endswith(PARTIAL) and not (folder.parent / FILE).is_file():
+                records.append(_interrupted(folder))
+        except DAMAGED as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+            warn(f"the run in {folder} can't be read and is left out: {reason}")
+    return sorted(records, key=_age)
+
+
+def tree(records: Sequence[RunRecord]) -> list[Branch]:
+    """The runs as a forest, oldest first: its roots are those that started from no run that is here.
+
+    A parent is known by its id, in reports of earlier versions by its folder, and never began after its child: a folder
+    that was written anew since holds another run.
+    """
+    records = sorted(records, key=_age)
+    by_id: dict[str, int] = {}
+    by_folder: dict[Path, int] = {}
+    below: list[list[int]] = [[] for _ in records]
+    roots = []
+    for index, record in enumerate(records):
+        known = by_id.get(record.parent_id) if record.parent_id else by_folder.get(_run_folder(record.parent))
+        (roots if known is None else below[known]).append(index)
+        by_id[record.id] = by_folder[record.folder.absolute()] = index
+
+    def branch(index: int) -> Branch:
+        return Branch(records[index], tuple(map(branch, below[index])))
+
+    return list(map(branch, roots))
+
+
+def _age(record: RunRecord) -> tuple[float, str]:
+    return record.created, str(record.folder)
+
+
+def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder that may hold a run, with the names of its files; kept steps are part of theirs."""
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(name for name in below if name != STEPS and not name.startswith("."))
+        yield Path(folder), names
+
+
+def _finished(folder: Path) -> RunRecord:
+    path = folder / REPORT
+    report = json.loads(path.read_text(encoding="utf-8"))
+    spec, base, pruned = report["spec"], headline(report["base"]), headline(report["pruned"])
+    parent = _parent(report, spec["model"])
+    return RunRecord(
+        id=report.get("id") or str(folder),
+        folder=folder,
+        ref=f"run:{folder}",
+        title=report["title"],
+        **_asked(spec),
+        state="done",
+        created=report.get("created") or path.stat().st_mtime,
+        parent=parent and parent.ref,
+        parent_id=parent and parent.id,
+        parent_step=parent and parent.step,
+        metric=metric_of(report["base"]).name,
+        base=base and base.value,
+        pruned=pruned and pruned.value,
+        low=pruned and pruned.low,
+        high=pruned and pruned.high,
+        kept={kind: float(report["achieved"][kind]) for kind in ("params", "macs")},
+        sparsity=float(report["sparse"]["sparsity"]) if report.get("sparse") else None,
+        steps=tuple(_step(folder, step) for step in report.get("steps") or ()),
+    )
+
+
+def _unfinished_job(folder: Path) -> list[RunRecord]:
+    """The app's run that has written no bundle (yet)."""
+    job = Job.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
+    if job.kind != "prune" or (folder / BUNDLE / REPORT).is_file():
+        return []
+    return [_without_result(folder / BUNDLE, job.id, job.title, job.request["spec"], job.state, job.created)]
+
+
+def _interrupted(folder: Path) -> RunRecord:
+    """The command line's run that has left finished steps."""
+    spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+    origin = Origin.of(spec["model"], folder)
+    out, title = folder.with_name(folder.name.removesuffix(PARTIAL)), f"{spec['model']}, pruned"
+    return _without_result(out, origin.id, title, spec, "unfinished", origin.created)
+
+
+def _without_result(
+    folder: Path, id: str, title: str, spec: Mapping[str, Any], state: str, created: float
+) -> RunRecord:
+    parent = parent_of(spec["model"])
+    return RunRecord(
+        id=id,
+        folder=folder,
+        ref=f"run:{folder}",
+        title=title,
+        **_asked(spec),
+        state=state,
+        created=created,
+        parent=parent and parent.ref,
+        parent_id=parent and parent.id,
+        parent_step=parent and parent.step,
+    )
+
+
+def _asked(spec: Mapping[str, Any]) -> dict[str, str]:
+    names = {"model": "model", "data": "data", "method": "method", "criterion": "criterion", "recovery": "recover"}
+    return {name: str(spec[key]) for name, key in names.items()}
+
+
+def _step(folder: Path, step: Mapping[str, Any]) -> dict[str, Any]:
+    return {**step, "ref": f"run:{folder / step['folder']}"} if step.get("folder") else dict(step)
+
+
+def _parent(report: Mapping[str, Any], model: str) -> Parent | None:
+    """The parent that a report names; those of earlier versions name only the model."""
+    if report.get("parent"):
+        return Parent(**report["parent"])
+    return Parent(model) if model.startswith("run:") else None
+
+
+def _run_folder(ref: str | None) -> Path | None:
+    """The folder of the run that a ref names, or whose step it names."""
+    if ref is None:
+        return None
+    folder = folder_of(ref)
+    return folder.parents[1] if folder.parent.name == STEPS else folder

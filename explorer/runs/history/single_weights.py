@@ -1,0 +1,238 @@
+"""Single weights over the steps of a run that sets them to zero: which go, which come back, what that saves."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from explorer.errors import ExplorerError, unknown
+from explorer.evaluation import metric_of
+from explorer.export.layout import PRUNED_AT, REPORT
+from explorer.methods import METHODS
+from explorer.methods.settings import read
+from explorer.runs.checkpoint import SPEC
+from explorer.runs.folders import partial, steps_in
+from explorer.runs.queue.job import BUNDLE
+
+_STEP = "sparse-"  # how the records of its steps begin
+_UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
+
+
+@dataclass(frozen=True)
+class SparseRun:
+    """A run that sets single weights to zero, finished or as far as it has come.
+
+    `steps` are ``{step, sparsity, epochs, METRIC_before, METRIC_after, layers}`` by the validation `metric`, with
+    `layers` as in `explorer.pruning.unstructured.told`; `files` has for each step whose weights are kept where they
+    lie, and `result` the report of a finished run.
+    """
+
+    folder: Path
+    spec: Mapping[str, Any]
+    metric: str
+    steps: tuple[Mapping[str, Any], ...]
+    files: Mapping[int, Path]
+    result: Mapping[str, Any] | None
+
+    @property
+    def layers(self) -> list[str]:
+        """The weights that could become zero, in network order."""
+        return [layer["name"] for layer in self.steps[0]["layers"]]
+
+    def at(self, step: int | None = None) -> Mapping[str, Any]:
+        """The facts of a step, by default of the last.
+
+        Raises:
+            ExplorerError: there is no such step.
+        """
+        if step is None:
+            return self.steps[-1]
+        for entry in self.steps:
+            if entry["step"] == step:
+                return entry
+        raise ExplorerError(f"there is no step {step}: {self.folder} has steps 1 to {len(self.steps)}")
+
+    def layer(self, name: str, step: int | None = None) -> Mapping[str, Any]:
+        """What a step did to one layer.
+
+        Raises:
+            ExplorerError: there is no such layer or step.
+        """
+        for layer in self.at(step)["layers"]:
+            if layer["name"] == name:
+                return layer
+        raise unknown("layer", name, self.layers)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One layer after a step. `pruned_at` has the step that set each weight to zero, 0 where it stays.
+
+    `regrown` are the weights that the step gave back; None where the step before it is not kept.
+    """
+
+    weight: Tensor
+    pruned_at: Tensor
+    regrown: Tensor | None
+
+
+def read_sparse(folder: Path) -> SparseRun:
+    """The run whose `--out` is `folder`, or which the app keeps there, finished or not.
+
+    Raises:
+        ExplorerError: there is none with a finished step, it sets no weights to zero, or its files can't be read.
+    """
+    bundle = folder / BUNDLE if (folder / BUNDLE).exists() or partial(folder / BUNDLE).exists() else folder
+    try:
+        run = _finished(bundle) if (bundle / REPORT).is_file() else _unfinished(bundle)
+    except _UNREADABLE as error:
+        raise ExplorerError(f"the run in {folder} can't be read ({error}): read it again, or run it again") from None
+    if not run.steps:
+        raise ExplorerError(
+            f"{folder} holds no finished step of a run that sets weights to zero: name the --out folder of a prune "
+            "command with --method sparse or dg2pf"
+        )
+    return run
+
+
+def snapshot(run: SparseRun, layer: str, step: int | None = None) -> Snapshot:
+    """One layer's weights as they were after a step, by default the last.
+
+    Raises:
+        ExplorerError: there is no such layer or step, its weights are not kept, or can't be read.
+    """
+    run.layer(layer, step)
+    number = run.at(step)["step"]
+    if number not in run.files:
+        raise ExplorerError(f"the weights after step {number} are not kept: choose one of {_listed(run.files)}")
+    weight, at = _tensors(run.files[number], layer)
+    if number == 1:
+        return Snapshot(weight, at, torch.zeros(at.shape, dtype=torch.bool))
+    before = _tensors(run.files[number - 1], layer)[1] if number - 1 in run.files else None
+    return Snapshot(weight, at, None if before is None else (before > 0) & (at == 0))
+
+
+def _settings(run: SparseRun) -> dict[str, Any]:
+    return read(run.spec["method"], METHODS[run.spec["method"]].settings, run.spec["settings"])
+
+
+class Drawn(NamedTuple):
+    """What a step's margins are: of signed weights or of magnitudes; of all layers, which compete, or of each."""
+
+    signed: bool
+    shared: bool
+
+
+def drawn(run: SparseRun, step: int | None = None) -> Drawn:
+    """How a step drew its margins: an exchange goes by magnitude always, in every layer by itself."""
+    settings = _settings(run)
+    exchanged = settings["schedule"] == "regrow" and run.at(step)["step"] > 1
+    return Drawn(settings["margins"] == "signed" and not exchanged, settings["scope"] != "layer" and not exchanged)
+
+
+def margins(run: SparseRun, layer: str, step: int | None = None) -> tuple[float, float] | None:
+    """Between which weights a step let go; None where none left, or where they were not chosen by their own size.
+
+    By magnitude they are −m and m, with m the largest that left, of all layers where these compete, see `drawn`. After
+    an exchange some below m stay: they have come back.
+    """
+    settings = _settings(run)
+    if run.spec["criterion"] != "l1" or settings.get("pattern", "free") != "free":
+        return None
+    signed, shared = drawn(run, step)
+    pool = run.at(step)["layers"] if shared else [run.layer(layer, step)]
+    found = [entry["margins"] for entry in pool if entry["margins"]]
+    if not found:
+        return None
+    low, high = min(low for low, _ in found), max(high for _, high in found)
+    return (low, high) if signed else (-max(-low, high), max(-low, high))
+
+
+def weights_of(run: SparseRun, layer: str | None = None, step: int | None = None) -> dict[str, Any]:
+    """What a run has done to its weights, as one JSON object.
+
+    Returns:
+        ``{run, finished, method, sparsity, steps: [{step, sparsity, regrown, layers: {name: sparsity}}], saved}``, and
+        of a `layer` ``{name, step, …}`` as in `explorer.pruning.unstructured.told`, with the step's own `margins` and
+        `pruned_at`, how many of its zeros are of which step (None where its weights are not kept). `saved` is what a
+        finished run tells of its zeros, with `latency_ms` before and after.
+
+    Raises:
+        ExplorerError: there is no such layer or step.
+    """
+    document = {
+        "run": str(run.folder),
+        "finished": run.result is not None,
+        "method": run.spec["method"],
+        "sparsity": run.at(step)["sparsity"],
+        "steps": [
+            {
+                "step": entry["step"],
+                "sparsity": entry["sparsity"],
+                "regrown": sum(part["regrown"] for part in entry["layers"]),
+                "layers": {part["name"]: part["sparsity"] for part in entry["layers"]},
+            }
+            for entry in run.steps
+        ],
+        "saved": saved(run),
+    }
+    if layer is None:
+        return document
+    facts, number, found = run.layer(layer, step), run.at(step)["step"], margins(run, layer, step)
+    counts = None
+    if number in run.files:
+        steps, weights = snapshot(run, layer, step).pruned_at.unique(return_counts=True)
+        counts = {str(at): count for at, count in zip(steps.tolist(), weights.tolist(), strict=True) if at}
+    return document | {"layer": {**facts, "step": number, "margins": found and list(found), "pruned_at": counts}}
+
+
+def saved(run: SparseRun) -> dict[str, Any] | None:
+    """What the zeros of a finished run come to, in theory, on disk and in time; None while it isn't finished."""
+    if run.result is None:
+        return None
+    times = {name: run.result[name]["latency_ms"] for name in ("base", "pruned")}
+    return {key: value for key, value in run.result["sparse"].items() if key != "layers"} | {"latency_ms": times}
+
+
+def _finished(bundle: Path) -> SparseRun:
+    report = json.loads((bundle / REPORT).read_text(encoding="utf-8"))
+    steps = tuple(report["steps"]) if report.get("sparse") else ()
+    kept = {step["step"]: bundle / step["folder"] for step in steps if step.get("folder")}
+    last = {steps[-1]["step"]: bundle} if steps else {}
+    return SparseRun(bundle, report["spec"], metric_of(report["base"]).name, steps, kept | last, report)
+
+
+def _unfinished(bundle: Path) -> SparseRun:
+    """The run as its finished steps tell it."""
+    folder, steps, metric = partial(bundle), [], ""
+    numbers = sorted(int(name.removeprefix(_STEP)) for name in steps_in(folder) if name.startswith(_STEP))
+    files = {number: folder / f"{_STEP}{number:02}.safetensors" for number in numbers}
+    for number, path in files.items():
+        with safe_open(path, "pt") as record:
+            told = json.loads(record.metadata()["values"])
+        metric, epochs = told["recovery"]["metric"], len(told["recovery"]["epochs"])
+        judged = {f"{metric}_before": told["before"], f"{metric}_after": told["after"]}
+        steps.append({"step": number, "epochs": epochs, **judged, **{key: told[key] for key in ("sparsity", "layers")}})
+    spec = json.loads((folder / SPEC).read_text(encoding="utf-8")) if steps else {}
+    return SparseRun(bundle, spec, metric, tuple(steps), files, None)
+
+
+def _tensors(place: Path, layer: str) -> tuple[Tensor, Tensor]:
+    """The layer's weights and when they became zero, from a step's record or from a folder of files."""
+    try:
+        if place.is_file():
+            with safe_open(place, "pt") as record:
+                return record.get_tensor(f"weights/{layer}"), record.get_tensor(f"pruned_at/{layer}")
+        with safe_open(place / "weights.safetensors", "pt") as weights, safe_open(place / PRUNED_AT, "pt") as at:
+            return weights.get_tensor(layer), at.get_tensor(layer)
+    except (OSError, SafetensorError) as error:
+        raise ExplorerError(f"the weights in {place} can't be read ({error}): choose another step") from None
+
+
+def _listed(files: Mapping[int, Path]) -> str:
+    return ", ".join(map(str, sorted(files)))

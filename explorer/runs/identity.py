@@ -1,0 +1,68 @@
+"""Who a run is and what it started from: told apart for good, also when it goes on in another process or place."""
+
+import contextlib
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from explorer.export.layout import REPORT
+from explorer.runs.folders import write_json
+
+FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The run, or the step of a run, that another one started from; `id` and `step` None where they are not known.
+
+    `ref` is the model's as it was given, `step` None also for the end of a run.
+    """
+
+    ref: str
+    id: str | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The `id` of a run, since when there is one (`created`, seconds since the epoch), and its `parent`, if any."""
+
+    parent: Parent | None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    created: float = field(default_factory=time.time)
+
+    @classmethod
+    def of(cls, model: str, folder: Path) -> "Origin":
+        """That of the run whose finished steps lie in `folder`, else a new one for a run of the model."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            return cls(kept["parent"] and Parent(**kept["parent"]), str(kept["id"]), float(kept["created"]))
+        return cls(parent_of(model))
+
+    def keep(self, folder: Path) -> None:
+        """Writes it beside the finished steps, once."""
+        if not (folder / FILE).exists():
+            write_json(folder / FILE, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """``{id, created, parent: {ref, id, step} or None}``"""
+        return asdict(self)
+
+
+def parent_of(model: str) -> Parent | None:
+    """What the model's ref and the report it leads to tell; loading the model says what is wrong with them."""
+    if not model.startswith("run:"):
+        return None
+    try:
+        report = json.loads((folder_of(model) / REPORT).read_text(encoding="utf-8"))
+        return Parent(model, report.get("id"), report.get("step"))
+    except (OSError, ValueError, AttributeError):
+        return Parent(model)
+
+
+def folder_of(ref: str) -> Path:
+    """The absolute folder that a ``run:`` ref names."""
+    return Path(ref.removeprefix("run:")).expanduser().absolute()

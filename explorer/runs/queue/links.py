@@ -1,0 +1,28 @@
+"""The interface of a place of work, as the desk sees it."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Event = dict[str, Any]
+OnEvent = Callable[["Link", Event], None]
+OnExit = Callable[["Link", str], None]
+
+
+class Link(Protocol):
+    """A place of work, reached from the desk.
+
+    From a thread of its own it calls `on_event(link, event)` for each of the work's events, see
+    `explorer.runs.queue.worker`, and `on_exit(link, what happened)` when it has come to its end and can't be used any longer.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Passes a message on; where the place is gone it is dropped, and `on_exit` is called or has been."""
+
+    def kill(self) -> None:
+        """Ends the work at once."""
+
+    def close(self, grace: float) -> None:
+        """Ends the place of work within about `grace` seconds, and waits for that."""

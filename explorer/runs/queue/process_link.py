@@ -1,0 +1,82 @@
+"""The desk's end of one worker process: starts it, sends it lines, hears its lines, ends it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from explorer.runs.queue.links import OnEvent, OnExit
+
+
+class ProcessLink:
+    """A worker process on this machine. One thread reads its events; what else it prints goes to `log`."""
+
+    def __init__(self, device: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> None:
+        self._on_event, self._on_exit = on_event, on_exit
+        with log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "explorer.runs.queue.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C at the server's terminal is the server's to handle
+            )
+        self._thread = threading.Thread(target=self._listen, name=f"worker-{device}", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends one line; to a worker that has died it is dropped, its end is reported by the reader."""
+        with contextlib.suppress(OSError, ValueError):
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def close(self, grace: float) -> None:
+        """Asks the worker to leave by closing its input, kills it after `grace` seconds, and hears its end."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout:
+            with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed worker may be torn
+                self._on_event(self, json.loads(line))
+        code = self.process.wait()
+        self.process.stdout.close()
+        self._on_exit(self, _death(code))
+
+
+def _death(code: int) -> str:
+    if code == -9:
+        return "the worker process was killed, most often because memory ran out"
+    return f"the worker process ended unexpectedly ({f'signal {-code}' if code < 0 else f'exit code {code}'})"
+
+
+def _environment() -> dict[str, str]:
+    """The worker finds this very `explorer`, wherever the server was started, and its threads wait without spinning.
+
+    Spinning threads take from the server the time that its pages need, and double the job's own on a shared machine.
+    """
+    package_root = str(Path(__file__).resolve().parents[3])
+    paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,1 @@
+"""Charts from plain numbers: data frames or arrays in, Altair charts out."""

@@ -1,0 +1,29 @@
+"""How long a run's training will take, from a forward pass timed here."""
+
+from explorer.methods import METHODS
+from explorer.methods.spec import Spec
+from explorer.recovery import EPOCHS, RECOVERIES
+from explorer.sources import Task
+from explorer.ui import engine
+
+FORWARD_AND_BACK = 3  # a training step computes about three forward passes
+
+
+def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float | None:
+    """Seconds of training, at most; None where the run does not train, or a forward pass is too slow to be timed.
+
+    `kept`: the share of the MACs that the board's budget leaves, or None for a method that chooses the units itself:
+    its target, of one that cuts in steps on average. A target of something else may leave all of them.
+    """
+    if task is None or not RECOVERIES[spec.recover].trains:
+        return None
+    one = engine.forward_seconds(spec.model)
+    if one is None:
+        return None
+    gradual = METHODS[spec.method].gradual
+    if kept is None:
+        target = (spec.keep or {}).get("macs", 1.0)
+        kept = (1 + target) / 2 if gradual else target
+    teacher = 1 if spec.recover == "distill" else 0
+    epochs = (spec.epochs or EPOCHS) * (spec.steps if gradual else 1)
+    return epochs * len(task.train) * one * (FORWARD_AND_BACK * kept + teacher)

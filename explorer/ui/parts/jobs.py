@@ -1,0 +1,165 @@
+"""Slow work as the pages show it: start, watch, cancel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from explorer.errors import ExplorerError
+from explorer.evaluation.metrics import METRICS
+from explorer.runs.history.trajectory import course, seconds_left
+from explorer.runs.queue.desk import DESK
+from explorer.runs.queue.job import Job
+from explorer.ui.charts.pictures import progress
+from explorer.ui.parts import frame
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+Request = Any  # what Desk.submit takes
+PRUNE = "prune"  # the kind of job whose results are networks
+
+
+def find(workspace: Workspace, kind: str) -> Job | None:
+    """The workspace's latest job of a kind, if the desk still knows it."""
+    id = workspace.jobs.get(kind)
+    if id is None:
+        return None
+    try:
+        return DESK.job(id)
+    except ExplorerError:
+        return None
+
+
+def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
+    """What the workspace's latest job of a kind has found; None as long as it has not ended well."""
+    job = find(workspace, kind)
+    return job.result if job and job.state == "done" else None
+
+
+def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
+    """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
+    try:
+        workspace.remember(kind, DESK.submit(request, owner=workspace.token, title=title, key=kind))
+    except ExplorerError as error:
+        st.session_state[f"refused-{kind}"] = str(error)
+
+
+def refusal(kind: str) -> None:
+    """Shows why the last order to a job of this kind was refused, once."""
+    if sentence := st.session_state.pop(f"refused-{kind}", None):
+        st.error(sentence, icon=":material/block:")
+
+
+def cancel(job: Job) -> None:
+    _tell(job, DESK.cancel)
+
+
+def resume(job: Job) -> None:
+    """Goes on after the job's last finished step."""
+    _tell(job, DESK.resume)
+
+
+def _tell(job: Job, order: Callable[[str], None]) -> None:
+    try:
+        order(job.id)
+    except ExplorerError as error:
+        st.session_state[f"refused-{job.key or job.kind}"] = str(error)
+
+
+def under_way(workspace: Workspace, kind: str) -> bool:
+    """Whether the workspace's latest job of a kind waits or runs, which is shown; else how it ended, if not well."""
+    refusal(kind)
+    job = find(workspace, kind)
+    if job is None:
+        return False
+    if job.final:
+        outcome(job)
+    else:
+        watch(job)
+    return not job.final
+
+
+def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
+    """Shows a job that waits or runs, once a second, and reruns the page when it ends or a step of it has ended."""
+    active, steps = not job.final, len(job.points)
+
+    def panel() -> None:
+        now = DESK.job(job.id)
+        if (now.final and active) or len(now.points) != steps:
+            st.rerun(scope="app")
+        _running(now)
+        if more:
+            more(now)
+
+    st.fragment(panel, run_every=1 if active else None)()
+
+
+def _running(job: Job) -> None:
+    with st.container(border=True):
+        st.progress(job.fraction, text=_line(job))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Cancel",
+                icon=":material/close:",
+                key=f"cancel-{job.id}",
+                on_click=cancel,
+                args=(job,),
+                disabled=job.stopping,
+            )
+            st.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
+    for sentence in job.warnings:
+        st.caption(words.sentence(sentence))
+
+
+def _line(job: Job) -> str:
+    if job.state == "queued":
+        ahead = DESK.position(job.id)
+        if not ahead:
+            return "Starting a worker"
+        return f"Waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead of yours on {job.device}"
+    if job.stopping:
+        return "Stopping within one batch"
+    left = seconds_left(job, course(job)[1])
+    said = job.message[:1].upper() + job.message[1:]
+    return said if left is None else f"{said} · about {words.duration(left)} left"
+
+
+def queue(workspace: Workspace) -> None:
+    """What the server's devices do for everybody; nothing where they are free."""
+    others = [place for place in DESK.queue(workspace.token) if not place.own]
+    if others:
+        waiting = sum(place.position > 0 for place in others)
+        going = len(others) - waiting
+        said = ", ".join(f"{count} {what}" for count, what in ((going, "running"), (waiting, "waiting")) if count)
+        st.caption(f"Other people's runs on this server: {said}. A run of yours waits for those before it.")
+
+
+def outcome(job: Job) -> None:
+    """Says how a job ended when it did not end well, and offers to go on where something of it is kept."""
+    steps = len(job.finished_steps)
+    kept = f"{steps} finished {'step is' if steps == 1 else 'steps are'} kept" if steps else "nothing of it is kept"
+    if job.state == "failed":
+        st.error(f"The run failed: {job.error}", icon=":material/error:")
+    elif job.state == "cancelled":
+        st.warning(f"The run was cancelled; {kept}.", icon=":material/cancel:")
+    if job.resumable:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Resume", icon=":material/resume:", key=f"resume-{job.id}", type="primary", on_click=resume, args=(job,)
+            )
+            st.caption("It goes on after the last finished step and ends as it would have without the break.")
+
+
+def learning(job: Job) -> None:
+    """The validation metric of a fine-tuning as it goes."""
+    metric = next((METRICS[key] for entry in job.history for key in entry if key in METRICS), None)
+    seen = [entry[metric.name] for entry in job.history if metric and metric.name in entry]
+    if len(seen) < 2:
+        return
+    scale, sign = (100, " (%)") if metric.share else (1, "")
+    points = pd.DataFrame({"step": range(len(seen)), "value": [scale * value for value in seen]})
+    now, best = metric.text(seen[-1]), metric.text(max(seen))
+    title = f"Validation {metric.short} during recovery: {now} now, {best} at best"
+    drawing = progress(points, y=metric.label + sign, unit=f"Validation {metric.short}{sign}")
+    frame.chart(title, drawing, f"Line of the validation {metric.short}")

@@ -1,0 +1,62 @@
+"""Scores for a page: at once where that is quick, otherwise from a job at the desk."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.criteria import CRITERIA, Scores
+from explorer.errors import ExplorerError
+from explorer.ui import engine
+from explorer.ui.parts import jobs
+from explorer.ui.state.workspace import Workspace
+
+
+def scores_for(workspace: Workspace) -> Scores | None:
+    """The workspace's scores; None while a job computes them or its start is offered, which is drawn here."""
+    model, data, criterion = workspace.model, workspace.data, workspace.criterion
+    if engine.scores_are_quick(model, criterion):
+        try:
+            return engine.quick_scores(model, data, criterion, workspace.options)
+        except ExplorerError as error:
+            st.error(f"No scores: {error}", icon=":material/error:")
+            return None
+    return _from_desk(workspace)
+
+
+def flows_for(workspace: Workspace) -> dict[str, np.ndarray] | None:
+    """What flows through every unit, for the drawing of the network; None where it would take long to know."""
+    data = workspace.data if workspace.data.partition("?")[0] != "random" else None
+    if data is None or not engine.scores_are_quick(workspace.model, "flow"):
+        return None
+    try:
+        return engine.quick_scores(workspace.model, data, "flow", {}).groups
+    except ExplorerError:  # the criterion itself says so where it is chosen
+        return None
+
+
+def _from_desk(workspace: Workspace) -> Scores | None:
+    spec = {
+        "model": workspace.model,
+        "data": workspace.data,
+        "criterion": workspace.criterion,
+        "options": workspace.options,
+        "samples": engine.SAMPLES,
+    }
+    kind = "score " + " ".join(str(part) for part in (*list(spec.values())[:3], sorted(workspace.options.items())))
+    if jobs.under_way(workspace, kind):
+        return None
+    if (found := jobs.result(workspace, kind)) is not None:
+        return engine.read_scores(found["file"])
+    title = CRITERIA[workspace.criterion].title
+    with st.container(border=True):
+        st.markdown(
+            f"**{title}** has to look at {engine.SAMPLES} images, which takes a while with this model. "
+            "It runs in the background; you can go on meanwhile."
+        )
+        st.button(
+            "Score the channels",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=jobs.start,
+            args=(workspace, kind, {"kind": "score", "spec": spec}, f"Score {workspace.model} with {title}"),
+        )
+    return None

@@ -1,0 +1,72 @@
+"""A state taken away and brought back: the panel, and links that are opened."""
+
+import streamlit as st
+
+from explorer.errors import ExplorerError
+from explorer.pruning import Plan
+from explorer.ui import engine
+from explorer.ui.state import session
+from explorer.ui.state.share import PARAMETER, Shared, link_text, plan_file, read_file, read_link
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+
+def panel(workspace: Workspace, plan: Plan) -> None:
+    """A link and a file of the present state, and the way back from a file."""
+    shared = Shared.of(workspace)
+    st.caption("A link to this state: model, data, criterion and cut. It opens for whoever can reach this address.")
+    st.code(f"{address()}?{PARAMETER}={link_text(shared)}", language=None, wrap_lines=True, height=96)
+    st.download_button(
+        "Download as a file", plan_file(shared, plan), "plan.json", "application/json", icon=":material/download:"
+    )
+    file = st.file_uploader(
+        "Or open a plan.json", type="json", max_upload_size=1, key=f"plan {session.revision(workspace)}"
+    )
+    if file is not None:
+        try:
+            adopt(workspace, read_file(file.getvalue()))
+        except ExplorerError as error:
+            st.error(words.sentence(str(error)))
+        else:
+            st.rerun()
+
+
+def address() -> str:
+    """The page's own address without its parameters."""
+    return (st.context.url or "").partition("?")[0]
+
+
+def adopt(workspace: Workspace, shared: Shared) -> None:
+    """Goes to a shared state, once all of it has been found to work; otherwise everything stays.
+
+    Raises:
+        ExplorerError: its refs can't be opened here, or its groups are another model's.
+    """
+    model = session.permitted(shared.model, workspace)
+    found = engine.opened(model)
+    data = session.permitted(shared.data or found.model.data or "random", workspace)
+    engine.task(data, found.model)
+    choice = shared.fitted(found.structure)
+    workspace.choose(model, data)
+    if shared.criterion is not None:
+        workspace.judge_by(shared.criterion, shared.options)
+    workspace.go_to(choice)
+    if shared.blocks:
+        st.toast(
+            f"The plan also takes out {', '.join(shared.blocks)}. The board shows widths only: to cut the whole plan, "
+            "use --plan on the command line.",
+            icon=":material/info:",
+            duration="long",
+        )
+
+
+def open_link() -> None:
+    """Goes to the state that the URL carries, if it carries one; called by the entry script."""
+    text = st.query_params.get(PARAMETER)
+    if text is None:
+        return
+    try:
+        adopt(session.current(), read_link(text))
+    except ExplorerError as error:
+        st.error(f"The shared state can't be opened: {error}", icon=":material/link_off:")
+    del st.query_params[PARAMETER]

@@ -1,0 +1,148 @@
+"""Single weights on the page: how sparse layers are, step by step, and how a step chose."""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+
+from explorer.export.layout import REPORT
+from explorer.pruning.margins import Margins
+from explorer.pruning.unstructured import BINS, prunable
+from explorer.runs.folders import partial
+from explorer.runs.history.single_weights import Snapshot, SparseRun, read_sparse
+from explorer.runs.queue.job import BUNDLE
+from explorer.ui import engine
+from explorer.ui.charts.colours import ACCENT, AFTER, CAME_BACK, MUTED, SEQUENTIAL
+from explorer.ui.charts.pictures import finish, group_y, row_height
+
+PARTS = {"leaves": MUTED, "stays": ACCENT, "came back": CAME_BACK}
+LEAVES, KEPT, BACK = PARTS
+
+
+def opened(folder: Path) -> SparseRun:
+    """The run in a folder as it is now, see `explorer.runs.history.single_weights.read_sparse`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+    return _opened(str(folder), _stamp(folder))
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the run…")
+def _opened(folder: str, stamp: str) -> SparseRun:
+    return read_sparse(Path(folder))
+
+
+def _stamp(folder: Path) -> str:
+    """Changes with every finished step, and when the run has ended."""
+    times = []
+    for bundle in (folder, folder / BUNDLE):
+        with contextlib.suppress(OSError):
+            times.append((bundle / REPORT).stat().st_mtime_ns)
+        times += sorted(path.name for path in partial(bundle).glob("*.safetensors"))
+    return str(times)
+
+
+def margins_of(ref: str) -> Margins:
+    """The magnitudes of the weights of a model."""
+    return _margins(ref, engine.opened(ref))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Sorting the weights…", hash_funcs={engine.Opened: id})
+def _margins(ref: str, found: engine.Opened) -> Margins:
+    return Margins(prunable(found.model.module))
+
+
+def sparsity_map(frame: pd.DataFrame, now: int) -> alt.LayerChart:
+    """How sparse every layer was after every step, the brighter the sparser; columns group, step, zeros, of, share."""
+    names = list(dict.fromkeys(frame.group))
+    x = alt.X("step:O", title="Step", axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelOverlap=True))
+    legend = alt.Legend(title="Zero", orient="top", format=".0%", gradientLength=180, gradientThickness=10, tickCount=3)
+    colour = alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=list(SEQUENTIAL)), legend=legend)
+    cells = alt.Chart(frame).mark_rect(cornerRadius=1).encode(x=x, y=group_y(names), color=colour, tooltip=_counted())
+    column = alt.Chart(pd.DataFrame({"step": [now]})).mark_rect(fill="transparent", stroke=CAME_BACK, strokeWidth=2)
+    return finish(alt.layer(cells, column.encode(x=x)), row_height(len(names)) * len(names))
+
+
+def sparsity_bars(frame: pd.DataFrame) -> alt.LayerChart:
+    """Every layer as a row of equal length, its zeros grey; columns group (a layer), zeros, of, share."""
+    names = list(frame.group)
+    axis = alt.Axis(format=".0%", title="Weights that are zero", grid=False, values=[0, 0.25, 0.5, 0.75, 1])
+    scale = alt.Scale(domain=[0, 1.2], nice=False)
+    base = alt.Chart(frame.assign(whole=1.0)).encode(y=group_y(names), tooltip=_counted())
+    whole = base.mark_bar(color=ACCENT, cornerRadius=2).encode(x=alt.X("whole:Q", axis=axis, scale=scale))
+    zeros = base.mark_bar(color=MUTED, cornerRadius=2).encode(x=alt.X("share:Q", axis=axis, scale=scale))
+    label = base.mark_text(align="left", dx=6, fontSize=11, color=MUTED).encode(
+        x=alt.X("whole:Q", axis=axis, scale=scale), text=alt.Text("share:Q", format=".1%")
+    )
+    return finish(alt.layer(whole, zeros, label), row_height(len(names)) * len(names))
+
+
+def _counted() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("group:N", title="Weight"),
+        alt.Tooltip("zeros:Q", title="Zero", format=","),
+        alt.Tooltip("of:Q", title="of", format=","),
+        alt.Tooltip("share:Q", title="Share", format=".1%"),
+    ]
+
+
+def bins(facts: Mapping[str, Any], found: Snapshot | None = None) -> pd.DataFrame:
+    """A layer's histogram as rows low, high, weights, part.
+
+    By default it is the one that a step saw when it chose, see `explorer.pruning.unstructured.told`; with a snapshot,
+    that of the weights which are left after the step's training, those that came back apart.
+    """
+    told = facts["histogram"]
+    low, high, counts = told["low"], told["high"], {LEAVES: told["removed"], KEPT: told["kept"]}
+    if found is not None:
+        high = max(float(found.weight.abs().max()), np.finfo(np.float32).tiny)
+        low, stays = -high, found.pruned_at == 0
+        back = torch.zeros_like(stays) if found.regrown is None else found.regrown
+        parts = {KEPT: found.weight[stays & ~back], BACK: found.weight[back]}
+        counts = {name: torch.histc(values, BINS, low, high).tolist() for name, values in parts.items()}
+    edges = np.linspace(low, high, BINS + 1)
+    frame = pd.concat(
+        pd.DataFrame({"low": edges[:-1], "high": edges[1:], "weights": values, "part": name})
+        for name, values in counts.items()
+    )
+    return frame[frame.weights > 0]
+
+
+def histogram(frame: pd.DataFrame, margins: tuple[float, float] | None, height: int = 260) -> alt.LayerChart:
+    """The weights of a layer with the margins of a step; columns low, high, weights, part."""
+    shown = [name for name in PARTS if name in set(frame.part)]
+    colour = alt.Color(
+        "part:N",
+        scale=alt.Scale(domain=shown, range=[PARTS[name] for name in shown]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+    x = alt.X("low:Q", bin="binned", title="Weight", axis=alt.Axis(format=".2~g", grid=False))
+    bars = (
+        alt.Chart(frame)
+        .mark_bar(binSpacing=0.5)
+        .encode(
+            x=x,
+            x2="high:Q",
+            y=alt.Y("weights:Q", title="Weights", axis=alt.Axis(tickMinStep=1, format="~s")),
+            color=colour,
+            tooltip=[
+                alt.Tooltip("weights:Q", title="Weights", format=","),
+                alt.Tooltip("low:Q", title="from", format=".3~g"),
+                alt.Tooltip("high:Q", title="to", format=".3~g"),
+                alt.Tooltip("part:N", title="In this step"),
+            ],
+        )
+    )
+    if margins is None:
+        return finish(alt.layer(bars), height)
+    edges = alt.Chart(pd.DataFrame({"low": list(margins)}))
+    tooltip = [alt.Tooltip("low:Q", title="Margin", format=".4~g")]
+    rules = edges.mark_rule(color=AFTER, strokeWidth=2, strokeDash=[5, 3]).encode(x="low:Q", tooltip=tooltip)
+    return finish(alt.layer(bars, rules), height)

@@ -1,0 +1,96 @@
+"""One browser session: which workspace it shows, and which refs it may name."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.runs.queue.desk import DESK
+from explorer.ui.state.access import allowed_roots, check_ref
+from explorer.ui.state.workspace import WORKSPACES, Workspace
+
+PARAMETER = "w"
+SHOWN = "shown"
+
+
+def open_workspace() -> None:
+    """Finds the workspace that the URL or this session names, or makes one, and writes its token into the URL.
+
+    Called by the entry script on every run: a page switch clears the URL's parameters.
+    """
+    asked = st.query_params.get(PARAMETER)
+    workspace = WORKSPACES.get(st.session_state.get("workspace")) or WORKSPACES.get(asked) or _returned(asked)
+    if workspace is None:
+        workspace = WORKSPACES.create()
+        if asked:
+            st.toast("That workspace is no longer on this server. This is a new one.", icon=":material/info:")
+    st.session_state["workspace"] = workspace.token
+    if asked != workspace.token:
+        st.query_params[PARAMETER] = workspace.token
+
+
+def _returned(token: str | None) -> Workspace | None:
+    """The workspace of an earlier server, as far as its runs tell; asking for them also lets interrupted ones go on."""
+    jobs = DESK.jobs(token or "")
+    if not token or not jobs:
+        return None
+    spec = jobs[0].request["spec"]
+    keys = [(job.key or job.kind, job.id) for job in reversed(jobs)]
+    return WORKSPACES.restore(token, spec["model"], spec["data"], keys)
+
+
+def current() -> Workspace:
+    """This session's workspace.
+
+    A page that was opened without the entry script (the server's first request was a link to its file) goes
+    through the entry script first.
+    """
+    workspace = WORKSPACES.get(st.session_state.get("workspace"))
+    if workspace is None:
+        st.switch_page("app.py")
+    return workspace
+
+
+def revision(workspace: Workspace) -> int:
+    """Counts the states that this session's controls have to take over: undo, presets, another tab's changes.
+
+    A control adopts the state only when it differs from the one it was drawn with, so that its own commit coming
+    back never fights the hand that is still dragging.
+    """
+    version, count = st.session_state.get(SHOWN, (None, -1))
+    if version != workspace.version:
+        count += 1
+        st.session_state[SHOWN] = (workspace.version, count)
+    return count
+
+
+def own_change(workspace: Workspace, change: Callable[[tuple[str, int]], None]) -> None:
+    """Makes a change that a control of this session shows already; `change` gets the version that it showed."""
+    version, count = st.session_state[SHOWN]
+    fresh = version == workspace.version
+    change(version)
+    if fresh:
+        st.session_state[SHOWN] = (workspace.version, count)
+
+
+def uploads(workspace: Workspace) -> Path:
+    return DESK.root / "uploads" / workspace.token
+
+
+def permitted(ref: str, workspace: Workspace) -> str:
+    """`ref` without surrounding space, if a browser may name it here.
+
+    Raises:
+        ExplorerError: it names a path that this server does not open to browsers.
+    """
+    return opener(workspace)(ref)
+
+
+def opener(workspace: Workspace) -> Callable[[str], str]:
+    """`permitted` for many refs at once: the folders that are open are found once."""
+    roots = allowed_roots(st.get_option("server.address"), os.environ.get("EXPLORER_ROOTS"))
+    if roots is not None:
+        own = (uploads(workspace), *(Path(job.directory) for job in DESK.jobs(workspace.token)))
+        roots += [folder.resolve() for folder in own]
+    return lambda ref: check_ref(ref.strip(), roots)

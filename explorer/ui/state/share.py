@@ -1,0 +1,137 @@
+"""A state of the board as text: a link to send, a file to keep."""
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from explorer.criteria import CRITERIA
+from explorer.errors import ExplorerError, unknown
+from explorer.pruning import Plan
+from explorer.strict_json import is_list, is_number, is_table, is_text
+from explorer.structure import Structure
+from explorer.ui.state.workspace import Choice, Workspace
+
+PARAMETER = "s"
+LARGEST = 2**20  # bytes of JSON
+
+
+@dataclass(frozen=True)
+class Shared:
+    """All that a state is made of.
+
+    `remove` holds the units of a plan whose criterion is not known, as a run's plan.json does, and `blocks` the
+    residual blocks that it takes out, for which a board has no lines.
+    """
+
+    model: str
+    data: str | None = None
+    criterion: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    choice: Choice = field(default_factory=Choice)
+    remove: dict[str, tuple[int, ...]] | None = None
+    blocks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "Shared":
+        now = workspace.draft.now
+        return cls(workspace.model, workspace.data, workspace.criterion, dict(workspace.options), now)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "base": self.model,
+            "data": self.data,
+            "criterion": self.criterion,
+            "options": self.options,
+            "budget": {name: round(part, 6) for name, part in self.choice.budget.items()},
+            "locked": sorted(self.choice.locked),
+        }
+
+    def fitted(self, structure: Structure) -> Choice:
+        """The choice, if it is one for this structure; that of a bare plan has its fractions.
+
+        Raises:
+            ExplorerError: it names groups or units that the structure does not have.
+        """
+        if self.remove is not None:
+            return Choice(Plan(self.model, self.remove, self.blocks).check(structure).budget(structure))
+        for name in (*self.choice.budget, *self.choice.locked):
+            if name not in structure.groups:
+                raise unknown(f"group of {self.model}", name, structure.groups)
+        return self.choice
+
+
+def plan_file(shared: Shared, plan: Plan) -> str:
+    """The state as a file that also is a plan: ``remove`` lists the units that go."""
+    return json.dumps({**plan.to_json(), **shared.to_json()}, indent=1)
+
+
+def read_file(content: bytes) -> Shared:
+    """What `plan_file` wrote, or the plan.json of a run.
+
+    Raises:
+        ExplorerError: it is neither.
+    """
+    if len(content) > LARGEST:
+        raise ExplorerError(f"this file has {len(content):,} bytes: a plan has at most {LARGEST:,}")
+    return _read(content, "this file is no plan: choose a plan.json of a run, or a file that this page gave you")
+
+
+def link_text(shared: Shared) -> str:
+    """The state as a parameter of a URL."""
+    text = json.dumps(shared.to_json(), separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
+
+
+def read_link(text: str) -> Shared:
+    """What `link_text` wrote.
+
+    Raises:
+        ExplorerError: the text is damaged.
+    """
+    damaged = "the link is damaged: copy it again, all of it"
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        content = zlib.decompressobj().decompress(packed, LARGEST)
+    except (binascii.Error, ValueError, zlib.error):
+        raise ExplorerError(damaged) from None
+    return _read(content, damaged)
+
+
+def _read(content: bytes, complaint: str) -> Shared:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ExplorerError(complaint) from None
+    if not isinstance(document, Mapping) or not isinstance(document.get("base"), str):
+        raise ExplorerError(complaint)
+    data, criterion = document.get("data"), document.get("criterion")
+    options, budget, locked = (
+        document.get(key, empty) for key, empty in (("options", {}), ("budget", {}), ("locked", []))
+    )
+    whole = (
+        (data is None or isinstance(data, str))
+        and (criterion is None or isinstance(criterion, str))
+        and is_table(is_text)(options)
+        and is_table(_fraction)(budget)
+        and is_list(is_text)(locked)
+    )
+    if not whole:
+        raise ExplorerError(complaint)
+    if criterion is not None:
+        if criterion not in CRITERIA:
+            raise unknown("criterion", criterion, CRITERIA)
+        CRITERIA[criterion].settings(options)
+    choice = Choice(budget, frozenset(locked))
+    if "budget" in document:
+        return Shared(document["base"], data, criterion, options, choice)
+    plan = Plan.from_json(dict(document))
+    return Shared(plan.base, data, criterion, options, choice, dict(plan.remove), plan.blocks)
+
+
+def _fraction(value: object) -> bool:
+    return is_number(value) and isfinite(value) and 0 <= value < 1

@@ -1,0 +1,64 @@
+"""The board's state by native sliders, where the component can't be shown or a person prefers them."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from explorer.criteria import Scores
+from explorer.pruning import Plan
+from explorer.structure import Structure
+from explorer.ui.state import session
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+OPEN_STAGES = 80
+
+
+def sliders(workspace: Workspace, structure: Structure, scores: Scores, plan: Plan, table: pd.DataFrame) -> None:
+    """One control per group, gathered by the stages of the network; `table` as in `tables.groups`."""
+    shares = dict(zip(table.name, table.macs, strict=True))
+    is_open = len(structure.groups) <= OPEN_STAGES
+    for stage, names in words.stages(list(structure.groups)):
+        removed = sum(len(plan.remove.get(name, ())) * structure.groups[name].unit for name in names)
+        whole = sum(structure.groups[name].size for name in names)
+        label = (
+            f"**{stage}** · {len(names)} {'group' if len(names) == 1 else 'groups'} · {removed} of {whole} channels go"
+        )
+        with (
+            st.expander(label, expanded=is_open, key=f"stage {workspace.model} {stage}"),
+            st.grid(4, min_column_width=210),
+        ):
+            for name in names:
+                title = f"`{words.middle(name.removeprefix(f'{stage}.'), 34)}`  \n{_share(structure, name, shares)}"
+                _slider(workspace, structure, scores, plan, name, title)
+
+
+def _share(structure: Structure, name: str, shares: dict[str, float]) -> str:
+    group = structure.groups[name]
+    return f"{group.units} {words.noun(group, group.units)} · {shares[name]:.0%} of MACs"
+
+
+def _slider(workspace: Workspace, structure: Structure, scores: Scores, plan: Plan, name: str, title: str) -> None:
+    """How many units of one group go; its state is always what the workspace holds."""
+    group = structure.groups[name]
+    if name in scores.skipped or group.units < 2:
+        st.caption(f"{title}. Stays whole: {scores.skipped.get(name, 'it has a single unit')}.")
+        return
+    # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
+    # would otherwise read as the person's own change and wipe out what there was to redo.
+    key = f"removed {session.revision(workspace)} {workspace.model} {name}"
+    st.session_state[key] = len(plan.remove.get(name, ()))
+    st.slider(
+        title,
+        0,
+        group.units - 1,
+        key=key,
+        format=f"%d of {group.units} go",
+        on_change=partial(_set, workspace, name, key, group.units),
+        help=f"{group.why}" + ("" if group.exact else f" A mask is not exact here: {group.reason}."),
+    )
+
+
+def _set(workspace: Workspace, name: str, key: str, units: int) -> None:
+    session.own_change(workspace, lambda _version: workspace.adjust(name, st.session_state[key] / units))

@@ -1,0 +1,76 @@
+"""A finished run's files, as the export page offers them."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from explorer.export.layout import STEPS
+from explorer.runs.queue.job import BUNDLE, Job
+
+ONNX_EXAMPLE = """\
+import numpy as np
+import onnxruntime
+
+{name} = np.{values}((8, {shape}), dtype=np.{dtype})  # any batch size; {made}
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
+"""
+TORCH_EXAMPLE = """\
+# In the unpacked bundle; needs torch, safetensors, and torchvision or transformers where the base network is from.
+import torch
+from load import load
+
+logits = load()(torch.{values}(8, {shape}, dtype=torch.{dtype}))
+"""
+
+
+def folder(job: Job) -> Path:
+    return Path(job.directory) / BUNDLE
+
+
+def files(bundle: Path) -> dict[str, Path]:
+    """The bundle's files by name, those in folders included, without the models on the way."""
+    found = {path.relative_to(bundle): path for path in sorted(bundle.rglob("*")) if path.is_file()}
+    return {str(name): path for name, path in found.items() if name.parts[0] != STEPS}
+
+
+def zipped(bundle: Path) -> bytes:
+    """The bundle as one archive, under a folder of the run's name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in files(bundle).items():
+            archive.write(path, f"{bundle.parent.name}/{name}")
+    return buffer.getvalue()
+
+
+def examples(result: Mapping[str, Any]) -> dict[str, str]:
+    """How to load the files, by runtime."""
+    images = len(result["input_shape"]) == 3
+    words = {
+        "shape": ", ".join(map(str, result["input_shape"])),
+        "name": "images" if images else "token_ids",
+        "values": "zeros" if images else "ones",
+        "dtype": "float32" if images else "int64",
+        "made": "normalised as for the base model" if images else "made by the tokenizer in the bundle",
+    }
+    return {"ONNX": ONNX_EXAMPLE.format(**words), "PyTorch": TORCH_EXAMPLE.format(**words)}
+
+
+def checks(result: Mapping[str, Any]) -> list[str]:
+    """What was compared before the bundle was kept; a bundle that fails any of it is never written."""
+    return [_check(check) for check in result.get("checks", ())]
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    batches = ", ".join(map(str, check["batches"]))
+    worst = check["max_abs_diff"]
+    found = (
+        "the same logits" if worst == 0 else f"logits differ by {worst:.1e} at most (limit {check['tolerance']:.1e})"
+    )
+    sentence = f"**{check['name']}**: {found}, at batches of {batches}"
+    if "agreement" in check:
+        sentence += f"; the same class on {check['agreement']:.1%} of {check['samples']} real inputs"
+    if check.get("top1_onnx") is not None:
+        sentence += f", top-1 {check['top1_onnx']:.1%}"
+    return sentence

@@ -1,0 +1,89 @@
+"""Export: take the pruned network along, with the proof that it computes the same."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.evaluation import metric_of
+from explorer.export.bundle import FILES
+from explorer.ui.navigation import path_to
+from explorer.ui.parts import frame, jobs
+from explorer.ui.state import session
+from explorer.ui.text import tables, words
+from pages.export import bundles
+
+workspace = session.current()
+
+ICONS = {
+    "model.onnx": ":material/deployed_code:",
+    "weights.safetensors": ":material/database:",
+    "load.py": ":material/code:",
+    "plan.json": ":material/list_alt:",
+    "report.json": ":material/analytics:",
+    "README.md": ":material/description:",
+}
+PURPOSES = FILES | {"README.md": "the model card: what was done, what was measured, how to use it"}
+
+
+def downloads(bundle: Path) -> None:
+    files = bundles.files(bundle)
+    with st.grid(3, min_column_width=260):
+        for name in [name for name in ICONS if name in files]:
+            with st.container(border=True, height="stretch"):
+                st.download_button(
+                    f"{name} · {words.size(files[name].stat().st_size)}",
+                    files[name].read_bytes,
+                    file_name=name,
+                    mime="application/octet-stream",
+                    on_click="ignore",
+                    icon=ICONS[name],
+                    key=f"download {name}",
+                    width="stretch",
+                )
+                st.caption(words.sentence(PURPOSES[name]))
+    with st.container(horizontal=True):
+        st.download_button(
+            "Everything as one zip",
+            lambda: bundles.zipped(bundle),
+            file_name=f"{bundle.parent.name}.zip",
+            mime="application/zip",
+            on_click="ignore",
+            type="primary",
+            icon=":material/folder_zip:",
+        )
+        if st.button("Open the pruned network here", icon=":material/schema:", help="To look at it, or to cut further"):
+            workspace.choose(f"run:{bundle}", job.request["spec"]["data"])
+            st.switch_page(path_to("model"))
+
+
+def checks(result: dict) -> None:
+    """The comparisons that were made before the bundle was kept."""
+    st.subheader("Checked before you download", anchor=False)
+    for sentence in bundles.checks(result):
+        st.markdown(f":green[:material/check_circle:] {sentence}")
+    st.caption("A bundle that fails one of these is not kept.")
+
+
+def how_to_load(result: dict) -> None:
+    st.subheader("How to load it", anchor=False)
+    examples = bundles.examples(result)
+    for tab, code in zip(st.tabs(list(examples)), examples.values(), strict=True):
+        tab.code(code, language="python")
+
+
+frame.heading("Export", "The smaller network as files that others can use.", workspace)
+job = jobs.find(workspace, jobs.PRUNE)
+if job is None or job.state != "done":
+    st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")
+    st.page_link(path_to("prune"), label="Go to prune", icon=":material/arrow_forward:")
+    st.stop()
+result, bundle = job.result, bundles.folder(job)
+base, pruned = result["base"], result["pruned"]
+st.markdown(
+    f"**{job.request['spec']['model']}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
+    f"{pruned['params'] / base['params']:.1%} of its parameters. {metric_of(base).label} on test data: "
+    f"{tables.quality(pruned)}, before {tables.quality(base)}."
+)
+downloads(bundle)
+checks(result)
+how_to_load(result)

@@ -1,0 +1,269 @@
+"""The settings of a run: a method, and what that method can be told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from explorer.criteria import CRITERIA
+from explorer.criteria.divergence import BLOCK_ORDERS
+from explorer.evaluation import METRICS, Metric
+from explorer.methods import METHODS, Method
+from explorer.methods.spec import TEACHERS, Spec
+from explorer.recovery import EPOCHS, RECOVERIES
+from explorer.sources import Task
+from explorer.ui import engine
+from explorer.ui.state.workspace import Workspace
+
+QUANTITIES = {"macs": "MACs", "params": "parameters"}
+FREE = "As far as accuracy allows"
+TEACHER_TITLES = {"base": "The base model", "previous": "The step before"}
+STEPS, EPOCHS_PER_STEP, KEEP = 8, 2, 50  # minutes on a laptop for the bundled networks
+ONE_SHOT_RECOVERY = "bn"
+
+
+def choose_method() -> Method:
+    """Asks for the method, the simplest first; what it is stands below each."""
+    methods = sorted((m for m in METHODS.values() if not m.sparse), key=lambda entry: len(entry.defaults))
+    name = st.radio(
+        "Method: how the channels are chosen",
+        [entry.name for entry in methods],
+        format_func=lambda name: METHODS[name].title,
+        captions=[entry.explanation for entry in methods],
+        key="method",
+        persist_state="session",
+    )
+    return METHODS[name]
+
+
+def ask(method: Method, task: Task | None) -> None:
+    """The method's own settings, and those of the recovery."""
+    if not method.gradual:
+        if method.targeted:
+            _amount(method, disabled=False)
+        _recovery_at_once(method, task)
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _how_far(method, _metric(task))
+    with right:
+        _how(method, task)
+
+
+def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
+    """The run as the controls describe it; the command line reads the same."""
+    common = {"model": workspace.model, "data": workspace.data, "method": method.name, "samples": engine.SAMPLES}
+    recovery = _held(method, "recovery")
+    common |= {"recover": recovery, "seed": int(_held(method, "seed"))}
+    common |= {"epochs": int(_held(method, "epochs"))} if RECOVERIES[recovery].trains else {}
+    if method.targeted:
+        return Spec(**{**method.defaults, **common}, keep=_target(method), locked=tuple(sorted(workspace.locked)))
+    if not method.gradual:
+        scored = {"criterion": workspace.criterion, "options": workspace.options}
+        return Spec(**common, **scored, ratios=workspace.budget)
+    criterion = _held(method, "criterion")
+    return Spec(
+        **common,
+        criterion=criterion,
+        options=workspace.options if criterion == workspace.criterion else {},
+        keep=_target(method),
+        locked=tuple(sorted(workspace.locked)),
+        steps=int(_held(method, "steps")),
+        **_block_settings(method),
+        max_drop=round(_held(method, "drop") / _scale(_metric(task)), 6),
+        **({"teacher": _held(method, "teacher")} if recovery == "distill" else {}),
+    )
+
+
+def _block_settings(method: Method) -> dict[str, Any]:
+    """What is said of residual blocks, to a method that takes them out."""
+    if "blocks" not in method.defaults:
+        return {}
+    most = None if _held(method, "all blocks") else int(_held(method, "blocks"))
+    return {"blocks": most, "block_order": _held(method, "block order")}
+
+
+def _target(method: Method) -> dict[str, float] | None:
+    if method.gradual and _held(method, "far") == FREE:
+        return None
+    return {_held(method, "quantity"): _held(method, "keep") / 100}
+
+
+def _metric(task: Task | None) -> Metric:
+    return METRICS[task.metric if task else "top1"]
+
+
+def _scale(metric: Metric) -> float:
+    """What a value is multiplied by to be read: shares are told in points."""
+    return 100.0 if metric.share else 1.0
+
+
+def _key(method: Method, setting: str) -> str:
+    return f"{setting} of {method.name}"
+
+
+def _held(method: Method, setting: str) -> Any:
+    return st.session_state[_key(method, setting)]
+
+
+def _usual(method: Method) -> Mapping[str, Any]:
+    return {"criterion": "l2", "recover": ONE_SHOT_RECOVERY, **method.defaults}
+
+
+def _fitting(task: Task | None) -> list[str]:
+    return [name for name, entry in RECOVERIES.items() if task is None or task.kind not in entry.unfit]
+
+
+def _recovery_at_once(method: Method, task: Task | None) -> None:
+    left, right = st.columns([3, 2], gap="medium")
+    names = _fitting(task)
+    with left:
+        chosen = st.radio(
+            "Recovery: how accuracy comes back after the cut",
+            names,
+            index=names.index(_usual(method)["recover"]),
+            format_func=lambda name: RECOVERIES[name].title,
+            captions=[RECOVERIES[name].explanation for name in names],
+            key=_key(method, "recovery"),
+            persist_state="session",
+        )
+    with right:
+        _epochs(method, "Epochs of training, at most", EPOCHS, chosen)
+        _seed(method)
+
+
+def _how_far(method: Method, metric: Metric) -> None:
+    far = st.radio(
+        "How far",
+        ["To a target", FREE],
+        captions=["Stops there, or before it at the largest drop", "Goes on until the largest drop is reached"],
+        key=_key(method, "far"),
+        persist_state="session",
+    )
+    _amount(method, disabled=far == FREE)
+    scale = _scale(metric)
+    usual = Spec("", "").max_drop * scale
+    _number(
+        method,
+        "drop",
+        f"Largest drop{' (points)' if metric.share else ''}",
+        (0.0, scale, usual, usual / 4),
+        f"Of {metric.short} on the validation data, against the whole model. A step that falls further is taken back.",
+    )
+    if "blocks" in method.defaults:
+        _blocks(method)
+
+
+def _amount(method: Method, *, disabled: bool) -> None:
+    """How much is to be kept, and of what."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _number(
+            method,
+            "keep",
+            "Keep (%)",
+            (1, 99, KEEP, 5),
+            "How much of the whole model's cost may remain",
+            disabled=disabled,
+        )
+        st.selectbox(
+            "of the",
+            list(QUANTITIES),
+            format_func=QUANTITIES.get,
+            key=_key(method, "quantity"),
+            width=150,
+            persist_state="session",
+            disabled=disabled,
+        )
+
+
+def _blocks(method: Method) -> None:
+    free = st.checkbox(
+        "As many blocks as accuracy allows",
+        True,
+        key=_key(method, "all blocks"),
+        persist_state="session",
+        help="After the channels, whole residual blocks leave, one at a time.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _number(method, "blocks", "Blocks, at most", (0, 1000, 2, 1), "How many may leave", disabled=free)
+        st.selectbox(
+            "In the order of",
+            BLOCK_ORDERS,
+            key=_key(method, "block order"),
+            width=150,
+            persist_state="session",
+            help="**divergence**: how little a block changes its input.  \n**loss**: how little is lost without it.",
+        )
+
+
+def _how(method: Method, task: Task | None) -> None:
+    usual, names = _usual(method), _fitting(task)
+    default = usual["recover"] if usual["recover"] in names else "finetune"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _number(method, "steps", "Steps", (1, 100, STEPS, 1), "Cuts, each chosen anew by the scores of what is left")
+        recovery = st.selectbox(
+            "After each step",
+            names,
+            index=names.index(default),
+            format_func=lambda name: RECOVERIES[name].title,
+            help="  \n".join(f"**{RECOVERIES[name].title}**: {RECOVERIES[name].explanation}" for name in names),
+            key=_key(method, "recovery"),
+            width=190,
+            persist_state="session",
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _epochs(method, "Epochs per step", EPOCHS_PER_STEP, recovery, width=140)
+        st.selectbox(
+            "It imitates",
+            TEACHERS,
+            format_func=TEACHER_TITLES.get,
+            key=_key(method, "teacher"),
+            width=190,
+            persist_state="session",
+            disabled=recovery != "distill",
+            help="The teacher of a distillation",
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _seed(method, width=140)
+        st.selectbox(
+            "Scores by",
+            list(CRITERIA),
+            index=list(CRITERIA).index(usual["criterion"]),
+            format_func=lambda name: CRITERIA[name].title,
+            key=_key(method, "criterion"),
+            width=190,
+            persist_state="session",
+            help="What says how much a channel is worth; the Flow page explains each.",
+        )
+
+
+def _number(
+    method: Method,
+    setting: str,
+    label: str,
+    bounds: tuple[float, float, float, float],
+    about: str,
+    *,
+    width: int | str = 140,
+    disabled: bool = False,
+) -> None:
+    """A number between the first two bounds, at first the third, in steps of the fourth."""
+    st.number_input(
+        label,
+        *bounds,
+        key=_key(method, setting),
+        width=width,
+        persist_state="session",
+        disabled=disabled,
+        help=about,
+    )
+
+
+def _epochs(method: Method, label: str, usual: int, recovery: str, width: int | str = "stretch") -> None:
+    about = "Passes over the training data. It stops earlier when the validation metric no longer rises."
+    idle = not RECOVERIES[recovery].trains
+    _number(method, "epochs", label, (1, 200, usual, 1), about, width=width, disabled=idle)
+
+
+def _seed(method: Method, width: int | str = "stretch") -> None:
+    _number(method, "seed", "Seed", (0, 2**31 - 1, 0, 1), "The same seed gives the same run.", width=width)

@@ -1,0 +1,123 @@
+"""A run that sets single weights to zero: its settings, and the button that starts it."""
+
+import streamlit as st
+
+from explorer.bench.dg2pf import Grid
+from explorer.criteria import CRITERIA
+from explorer.criteria.tools.single import SINGLE
+from explorer.errors import ExplorerError
+from explorer.methods import METHODS, Method
+from explorer.methods.settings import Choice, Setting
+from explorer.methods.spec import Spec
+from explorer.sources import Task
+from explorer.ui.parts import estimate, jobs
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+from explorer.ui.text.commandline import command
+
+KIND = "sparse"
+STEPS, EPOCHS = 5, 8  # a minute or two on a laptop for the bundled networks
+PHASES = {"dg2pf": 2}  # each of as many epochs
+# Published rates are for epochs of hundreds of steps; those of the tables of `bench dg2pf` suit the bundled tasks.
+RATES = dict(zip(("rate", "tune_rate"), Grid.rates, strict=True))
+
+
+def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> None:
+    """Asks how a run should set this share of the weights to zero, and starts it."""
+    st.subheader("Set them to zero, step by step", anchor=False)
+    if task is None or not task.measured:
+        st.caption("A run trains and judges by labels, which this data does not have: choose data with labels.")
+        return
+    methods = [name for name, entry in METHODS.items() if entry.sparse]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Method", methods, format_func=lambda name: METHODS[name].title, key="sparse method", width=190
+        )
+        scored = {"criterion": _criterion()} if name == "sparse" else {}
+        steps = st.number_input("Steps", 1, 100, STEPS, key="sparse steps", width=110)
+        epochs = st.number_input("Epochs, at most", 1, 200, EPOCHS, key="sparse epochs", width=130)
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sparse seed", width=110)
+    method = METHODS[name]
+    st.caption(method.explanation)
+    given = _further(method) | {"scope": scope}
+    if RATES.keys() <= method.settings.keys():
+        st.caption(_of_rates(method))
+    usual = {key: str(entry.default) for key, entry in method.settings.items()}
+    spec = Spec(
+        workspace.model,
+        workspace.data,
+        **{**method.defaults, **scored, "method": name, "steps": steps, "epochs": epochs, "seed": seed},
+        sparsity=share if given.get("pattern", "free") == "free" else None,
+        settings={key: text for key, text in given.items() if text != usual[key]},
+    )
+    _start(workspace, method, spec, task)
+
+
+def _criterion() -> str:
+    return st.selectbox(
+        "Criterion",
+        list(SINGLE),
+        list(SINGLE).index("l1"),
+        format_func=lambda name: CRITERIA[name].title,
+        key="criterion of sparse",
+        width=130,
+        help="What says how much a single weight is worth: with the L1 norm, its magnitude.",
+    )
+
+
+def _of_rates(method: Method) -> str:
+    ours, papers = (
+        " and ".join(f"{rate:.0e}".replace("e-0", "e-") for rate in rates)
+        for rates in (RATES.values(), [method.settings[name].default for name in RATES])
+    )
+    return (
+        f"Its two learning rates are preset to {ours}. The paper's, {papers}, are for epochs of hundreds of steps; "
+        "those of the bundled data have about twenty."
+    )
+
+
+def _further(method: Method) -> dict[str, str]:
+    """The method's own settings, as texts."""
+    with st.expander("Settings", icon=":material/tune:"), st.grid(3, min_column_width=200):
+        return {
+            name: _asked(name, entry, f"{name} of {method.name}")
+            for name, entry in method.settings.items()
+            if name != "scope"
+        }
+
+
+def _asked(name: str, entry: Setting, key: str) -> str:
+    label, about = name.replace("_", " ").capitalize(), words.sentence(entry.description)
+    if isinstance(entry, Choice):
+        return st.selectbox(label, entry.allowed, entry.allowed.index(entry.default), key=key, help=about)
+    kind, form = (int, "%d") if entry.whole else (float, "%g")
+    low, high, usual = map(kind, (entry.low, entry.high, RATES.get(name, entry.default)))
+    return str(st.number_input(label, low, high, usual, 1 if entry.whole else usual / 10, form, key=key, help=about))
+
+
+def _start(workspace: Workspace, method: Method, spec: Spec, task: Task) -> None:
+    """The button, what is wrong with the settings if something is, and the same as a command."""
+    try:
+        spec.check()
+        trouble = ""
+    except ExplorerError as error:
+        trouble = words.sentence(str(error))
+    seconds = estimate.training_seconds(spec, task, 1.0)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Set to zero",
+            type="primary",
+            icon=":material/grid_off:",
+            on_click=jobs.start,
+            args=(workspace, KIND, spec, f"{method.title}: {workspace.model}"),
+            disabled=bool(trouble),
+        )
+        with st.popover("The same on the command line", icon=":material/terminal:"):
+            st.code(command(spec), language="bash", wrap_lines=True)
+        if seconds is not None:
+            spent = words.duration(PHASES.get(method.name, 1) * seconds)
+            st.caption(f"About {spent} of training at most, from a forward pass timed here.", width="content")
+    if trouble:
+        st.caption(trouble)
+    jobs.refusal(KIND)
+    jobs.queue(workspace)
