@@ -1,11 +1,9 @@
 """What was measured once is kept between runs: small JSON files that may be deleted at any time."""
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
+from explorer.files import replacing_file
 from explorer.strict_json import dumps
 
 
@@ -52,7 +51,7 @@ class Entry:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _replacing(self.path) as file:
+            with replacing_file(self.path) as file:
                 file.write_text(dumps(document), encoding="utf-8")
         except OSError as error:
             raise ExplorerError(
@@ -83,15 +82,3 @@ def tensor_digest(*tensors: Tensor) -> str:
 
 def _bytes(tensor: Tensor) -> memoryview:
     return memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

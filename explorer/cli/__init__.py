@@ -15,7 +15,7 @@ from explorer.cli.console import Console
 from explorer.cli.parser import build_parser
 from explorer.distributed import is_main, processes
 from explorer.errors import ExplorerError
-from explorer.runs.folders import reserved_stdout
+from explorer.runs.output import reserved_stdout
 
 INTERRUPTED = 130
 BAD_INPUT = 2

@@ -246,7 +246,7 @@ def export(options: Options, report: Report) -> Answer:
 
 def coverage(options: Options, report: Report) -> Answer:
     from explorer.bench.coverage import HEADS, cells, coverage, is_green, markdown, summary
-    from explorer.runs.folders import write_text
+    from explorer.files import write_text
 
     kept = None if options.resume is None else Path(options.resume)
     rows = coverage(options.only, onnx=not options.no_onnx, report=report, kept=kept)
@@ -272,7 +272,7 @@ def _board(usual: Any, options: Options, report: Report) -> Answer:
     """The scoreboard of a grid, where nothing else is asked as it usually is."""
     from explorer.bench import figure
     from explorer.bench.methods import HEADS, cells, markdown, scoreboard, summary
-    from explorer.runs.folders import write_text
+    from explorer.files import write_text
 
     rows = scoreboard(_asked(usual, options), **_way(options), report=report)
     lines = summary(rows)
@@ -285,7 +285,7 @@ def _board(usual: Any, options: Options, report: Report) -> Answer:
 
 def dg2pf(options: Options, report: Report) -> Answer:
     from explorer.bench.dg2pf import HEADS, Grid, by_table, cells, markdown, tables
-    from explorer.runs.folders import write_text
+    from explorer.files import write_text
 
     lines = tables(_asked(Grid(), options), **_way(options), report=report)
     if options.out:

@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 from explorer.errors import ExplorerError, ResourceError
+from explorer.files import write_json
 from explorer.methods.spec import Spec
 from explorer.methods.stages import Record
-from explorer.runs.folders import PARTIAL, steps_in, write_json
+from explorer.runs.folders import PARTIAL, steps_in
 from explorer.strict_json import dumps
 
 SPEC = "spec.json"

@@ -19,14 +19,14 @@ from explorer.evaluation import fetch, measure
 from explorer.export import check_onnx, export_onnx, write_bundle
 from explorer.export.bundle import CLASSIFICATION
 from explorer.export.layout import REPORT
+from explorer.files import place, write_json
 from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, steps
 from explorer.methods.spec import Spec
-from explorer.methods.studies import ladder, sensitivity
-from explorer.methods.studies.sensitivity import RATIOS
+from explorer.methods.studies.ladder import ladder
+from explorer.methods.studies.sensitivity import RATIOS, sensitivity
 from explorer.progress import Report, part, silent
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.claim import claim, finished_run
-from explorer.runs.folders import place, write_json
 from explorer.runs.history.tracking import Tracker
 from explorer.runs.identity import Origin
 from explorer.runs.kept_steps import Steps

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.export.layout import REPORT
-from explorer.runs.folders import write_json
+from explorer.files import write_json
 
 FILE = "run.json"
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from explorer.errors import ResourceError
 from explorer.evaluation import METADATA
 from explorer.export.layout import PRUNED_AT, REPORT, STEPS
+from explorer.files import write_json
 from explorer.methods.stages import Record
 from explorer.runs.checkpoint import Checkpoint
-from explorer.runs.folders import write_json
 from explorer.runs.identity import Origin
 from explorer.sources.models import TOKENIZER
 

@@ -10,7 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import evaluate
 from explorer.methods import HEIGHTS, rung
 from explorer.methods.spec import Spec
-from explorer.methods.studies import ladder
+from explorer.methods.studies.ladder import ladder
 from explorer.pruning import Plan, cut
 from explorer.recovery import recalibrate
 from explorer.sources import load_pair

@@ -8,8 +8,7 @@ import torch
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import Live, accuracy
 from explorer.methods.spec import Spec
-from explorer.methods.studies import sensitivity
-from explorer.methods.studies.sensitivity import sparklines
+from explorer.methods.studies.sensitivity import sensitivity, sparklines
 from explorer.pruning import Plan, cut
 from explorer.sources import load_model, load_task
 from explorer.structure import analyse

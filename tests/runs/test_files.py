@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from explorer.runs.folders import dumps, write_json, write_text
+from explorer.files import write_json, write_text
+from explorer.strict_json import dumps
 
 
 def test_write_leaves_the_old_file_when_it_fails(tmp_path):
@@ -26,7 +27,7 @@ def test_json_has_no_nan():
 def test_reserved_stdout_carries_only_answers():
     code = (
         "import os, subprocess\n"
-        "from explorer.runs.folders import reserved_stdout\n"
+        "from explorer.runs.output import reserved_stdout\n"
         "print('before')\n"
         "with reserved_stdout() as answers:\n"
         "    print('python noise'); os.write(1, b'C noise\\n'); subprocess.run(['echo', 'child noise'])\n"

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from explorer.runs.folders import partial, steps_in, write_json
+from explorer.files import write_json
+from explorer.runs.folders import partial, steps_in
 from explorer.strict_json import dumps
 
 FILE = "job.json"

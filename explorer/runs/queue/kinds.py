@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError, unknown
+from explorer.files import write_json
 from explorer.methods.spec import Spec
 from explorer.progress import Report
-from explorer.runs.folders import write_json
 from explorer.runs.queue.job import BUNDLE
 
 Work = Callable[[Spec, Mapping[str, Any], Path, Report], dict[str, Any]]
@@ -69,7 +69,7 @@ def _evaluate(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
 def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     """The one rung that takes long; a page finds those below it by itself."""
     from explorer.methods import HEIGHTS
-    from explorer.methods.studies import ladder
+    from explorer.methods.studies.ladder import ladder
 
     if spec.recover not in HEIGHTS:
         raise unknown("rung", spec.recover, HEIGHTS)

@@ -12,7 +12,8 @@ class Link(Protocol):
     """A place of work, reached from the desk.
 
     From a thread of its own it calls `on_event(link, event)` for each of the work's events, see
-    `explorer.runs.queue.worker`, and `on_exit(link, what happened)` when it has come to its end and can't be used any longer.
+    `explorer.runs.queue.worker`, and `on_exit(link, what happened)` when it has come to its end and can't be used any
+    longer.
     """
 
     @property

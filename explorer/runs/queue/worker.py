@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.runs.folders import reserved_stdout
+from explorer.runs.output import reserved_stdout
 from explorer.runs.queue.job import FILE, Job
 from explorer.runs.queue.kinds import KINDS
 from explorer.strict_json import dumps
