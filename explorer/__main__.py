@@ -1,4 +1,4 @@
-"""``python -m explorer``."""
+"""``python -m explorer``, and the installed command ``pruning-explorer``."""
 
 import os
 import signal
@@ -10,6 +10,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from explorer.cli import main
 
-if __name__ == "__main__":
+
+def start() -> None:
+    """Runs the command line and leaves with its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up like any other end
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    start()
