@@ -12,6 +12,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Collection, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -304,16 +305,16 @@ class _Declared(Deferred):
 
 def _declarations(module: str, path: Path, registry: Registry[Record]) -> list[Record]:
     """The records that a module's decorators declare, without importing it where its source is enough."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = _Source(module, ast.parse(path.read_text(encoding="utf-8")))
     found = []
-    for node in tree.body:
+    for node in source.tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef):
             continue
         for call in node.decorator_list:
             if isinstance(call, ast.Call) and getattr(call.func, "id", None) == registry._decorator:
                 line = min(entry.lineno for entry in node.decorator_list)
                 try:
-                    facts = _facts(call, tree, registry.record, module)
+                    facts = _facts(call, source, registry.record)
                 except _NotPlainError:
                     importlib.import_module(module)
                     return [entry for entry in registry._entries.values() if entry.function.__module__ == module]
@@ -326,38 +327,60 @@ class _NotPlainError(Exception):
     """A declaration needs code to be run."""
 
 
-def _facts(call: ast.Call, tree: ast.Module, record: type[Entry], module: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Source:
+    """A module's code, which is read and not run."""
+
+    module: str
+    tree: ast.Module
+
+    def assigned(self, name: str) -> tuple[ast.expr, "_Source"]:
+        """What is assigned to a name at the top, here or in the module of this program that it is imported from."""
+        for node in self.tree.body:
+            if isinstance(node, ast.Assign) and any(getattr(target, "id", None) == name for target in node.targets):
+                return node.value, self
+            if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == name and node.value is not None:
+                return node.value, self
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                for alias in node.names:
+                    if (alias.asname or alias.name) == name:
+                        return self._beside(node.module).assigned(alias.name)
+        raise _NotPlainError(name)
+
+    def _beside(self, module: str) -> "_Source":
+        if module.partition(".")[0] != self.module.partition(".")[0]:
+            raise _NotPlainError(module)
+        return _source_of(module)
+
+
+@cache
+def _source_of(module: str) -> _Source:
+    path = importlib.util.find_spec(module).origin
+    return _Source(module, ast.parse(Path(path).read_text(encoding="utf-8")))
+
+
+def _facts(call: ast.Call, source: _Source, record: type[Entry]) -> dict[str, Any]:
     """The arguments of a decorator's call."""
     functions = {entry.name for entry in fields(record) if "Callable" in str(entry.type)}
-    facts = {"name": _plain(call.args[0], tree)} if call.args else {}
+    facts = {"name": _plain(call.args[0], source)} if call.args else {}
     for keyword in call.keywords:
         if keyword.arg is None or len(call.args) > 1:
             raise _NotPlainError
         if keyword.arg in functions and isinstance(keyword.value, ast.Name):
-            facts[keyword.arg] = Deferred(module, keyword.value.id)
+            facts[keyword.arg] = Deferred(source.module, keyword.value.id)
         else:
-            facts[keyword.arg] = _plain(keyword.value, tree)
+            facts[keyword.arg] = _plain(keyword.value, source)
     return facts
 
 
-def _plain(node: ast.expr, tree: ast.Module) -> Any:
-    """The value of an expression of constants, of names of such in the module, and of settings."""
+def _plain(node: ast.expr, source: _Source) -> Any:
+    """The value of an expression of constants, of names of such, and of settings."""
     names: dict[str, Any] = {"Choice": Choice, "Number": Number, "frozenset": frozenset, "dict": dict, "tuple": tuple}
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id not in names:
-            names[part.id] = _plain(_assigned(part.id, tree), tree)
+            names[part.id] = _plain(*source.assigned(part.id))
     code = compile(ast.Expression(node), "<declaration>", "eval")
     try:
         return eval(code, {"__builtins__": {}}, names)
     except Exception as error:
         raise _NotPlainError from error
-
-
-def _assigned(name: str, tree: ast.Module) -> ast.expr:
-    """What a module assigns to a name at its top."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(getattr(target, "id", None) == name for target in node.targets):
-            return node.value
-        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == name and node.value is not None:
-            return node.value
-    raise _NotPlainError(name)

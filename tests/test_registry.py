@@ -103,6 +103,12 @@ def test_a_declaration_is_read_without_what_the_module_imports(package):
         list(toys)
 
 
+def test_a_setting_that_several_modules_share_is_read_from_where_it_is(package):
+    text = toy("ant").replace("WORDS,", "SHARED,")
+    toys = package(ant=HEAVY + "from toys.words import SHARED\n" + text, words='SHARED = ("a", "b", "c")\n')
+    assert toys.declared()["ant"].settings["how"].allowed == ("a", "b", "c")
+
+
 def test_a_declaration_that_takes_code_is_imported(package):
     toys = package(ant=toy("ant").replace('"What it does."', '"what ".upper()'))
     assert toys.declared()["ant"].explanation == "WHAT "

@@ -16,12 +16,13 @@ SILENT = frozenset({"relu", "relu6", "hardswish", "hardsigmoid"})  # exactly zer
     title="Share of active entries (APoZ)",
     needs={"inputs"},
     cost="1 forward",
-    forwards=1,
-    paper="Hu et al. 2016, Network Trimming (arXiv:1607.03250)",
+    forwards=1.0,
+    reference="Hu et al. 2016, Network Trimming (arXiv:1607.03250)",
     explanation="How often a channel is not exactly zero: one minus the average percentage of zeros (APoZ). Only "
     "activations such as ReLU have zeros to count; groups behind others (GELU, SiLU) stay whole. A channel that is "
     "always on scores 1, however small it is.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=20,
 )
 def apoz(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``1 − APoZ_c``, the fraction of a channel's activations that differ from zero, over inputs and positions."""
@@ -41,12 +42,13 @@ def apoz(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     title="Mean activation",
     needs={"inputs"},
     cost="1 forward",
-    forwards=1,
-    paper="Molchanov et al. 2017, Pruning Convolutional Neural Networks for Resource Efficient Inference "
+    forwards=1.0,
+    reference="Molchanov et al. 2017, Pruning Convolutional Neural Networks for Resource Efficient Inference "
     "(arXiv:1611.06440), section 2.2",
     explanation="The mean size of a channel's activation. Behind a ReLU this is its mean; behind other "
     "non-linearities signs are dropped, so that what is large but balanced does not pass for absent.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=20,
 )
 def mean_activation(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean |a|`` over inputs and positions."""

@@ -18,10 +18,11 @@ from explorer.structure.types import Group, Member
     title="Batch-norm scale",
     needs={"batch norm"},
     cost="none",
-    paper="Liu et al. 2017, Network Slimming (arXiv:1708.06519)",
+    reference="Liu et al. 2017, Network Slimming (arXiv:1708.06519)",
     explanation="The absolute scale |γ| that batch normalisation gives to a channel. It says most after training "
     "with an L1 penalty on γ, for which it was invented; groups without batch normalisation stay whole.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=20,
 )
 def bn_scale(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """The mean of |γ| over a unit's channels in one batch norm, then `members` over the group's batch norms."""

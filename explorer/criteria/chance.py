@@ -12,9 +12,10 @@ from explorer.criteria.tools.registry import criterion
     "random",
     title="Random",
     cost="none",
-    paper="Mittal et al. 2018, Recovering from Random Pruning (arXiv:1801.10447)",
+    reference="Mittal et al. 2018, Recovering from Random Pruning (arXiv:1801.10447)",
     explanation="Draws every unit's score from a uniform distribution. A criterion that isn't better than this one "
     "knows nothing about the network; repeat it with several seeds.",
+    rank=20,
 )
 def random(context: Context) -> dict[str, np.ndarray]:
     """U(0, 1) from a stream of its own for every (seed, group name)."""

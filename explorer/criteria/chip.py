@@ -21,11 +21,12 @@ ROOM = 2**24  # entries of the largest intermediate result
     title="Channel independence (CHIP)",
     needs={"inputs"},
     cost="1 forward, and an eigendecomposition for every input and layer",
-    forwards=1,
-    paper="Sui et al. 2021, CHIP: CHannel Independence-based Pruning (arXiv:2110.13981)",
+    forwards=1.0,
+    reference="Sui et al. 2021, CHIP: CHannel Independence-based Pruning (arXiv:2110.13981)",
     explanation="How much the nuclear norm of a layer's feature maps shrinks without a channel: little where others "
     "span it. Of two equal channels each seems dispensable, which holds only until the other one is gone.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=20,
 )
 def chip(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of ‖A‖_* − ‖A without row c‖_*``, A the layer's activations as (channels, positions)."""

@@ -10,11 +10,12 @@ from torch import Tensor
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, precise
 from explorer.criteria.tools.members import MEMBERS
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.traces import input_means, slopes, target_outputs, traced
 from explorer.errors import ExplorerError
+from explorer.registry import Choice
 
-STEPS = Option("8", ("8", "16", "32", "64"), "steps from an input of zeros to the input")
+STEPS = Choice("8", ("8", "16", "32", "64"), "steps from an input of zeros to the input")
 
 
 @criterion(
@@ -22,12 +23,13 @@ STEPS = Option("8", ("8", "16", "32", "64"), "steps from an input of zeros to th
     title="Conductance (integrated gradients)",
     needs={"inputs", "labels", "gradients"},
     cost="9 forwards + 9 backwards, one more of each than steps",
-    forwards=9,
-    backwards=9,
-    paper="Dhamdhere et al. 2019, How Important is a Neuron? (arXiv:1805.12233)",
+    forwards=9.0,
+    backwards=9.0,
+    reference="Dhamdhere et al. 2019, How Important is a Neuron? (arXiv:1805.12233)",
     explanation="The part of the right class's logit that flows through a channel while the input grows from zeros to "
     "what it is. Over all channels of a layer that everything passes the parts add up to the logit's change.",
-    options={"steps": STEPS, "members": MEMBERS},
+    settings={"steps": STEPS, "members": MEMBERS},
+    rank=20,
 )
 def conductance(context: Context, *, steps: str = "8", members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of |Σ_p ∫ ∂F/∂a_p · ∂a_p/∂α dα|`` over a channel's positions p; F the label's logit of α·x.

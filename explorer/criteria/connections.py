@@ -14,9 +14,10 @@ from torch.overrides import TorchFunctionMode
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gradients import producer_weights, requiring, set_gradients
 from explorer.criteria.tools.members import MEMBERS, combine, host, sums, unit_sums
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
+from explorer.registry import Choice
 
-TEMPERATURE = Option("200", ("200", "1"), "what the logits are divided by before the loss; the paper's code has 200")
+TEMPERATURE = Choice("200", ("200", "1"), "what the logits are divided by before the loss; the paper's code has 200")
 
 
 @criterion(
@@ -24,12 +25,13 @@ TEMPERATURE = Option("200", ("200", "1"), "what the logits are divided by before
     title="SNIP",
     needs={"inputs", "labels", "gradients"},
     cost="1 forward + 1 backward",
-    forwards=1,
-    backwards=1,
-    paper="Lee et al. 2019, SNIP: Single-shot Network Pruning based on Connection Sensitivity (arXiv:1810.02340)",
+    forwards=1.0,
+    backwards=1.0,
+    reference="Lee et al. 2019, SNIP: Single-shot Network Pruning based on Connection Sensitivity (arXiv:1810.02340)",
     explanation="How strongly the loss over the whole calibration set answers to each weight of a filter, whatever "
     "the direction. Made for networks that aren't trained yet; in a trained one most gradients are noise.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=20,
 )
 def snip(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ|w·∂L/∂w|`` over all rows of a unit in one producer, as a share of the sum over all producers' weights.
@@ -46,12 +48,14 @@ def snip(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     title="GraSP",
     needs={"inputs", "labels", "gradients"},
     cost="2 forwards + 4 backwards",
-    forwards=2,
-    backwards=4,
-    paper="Wang et al. 2020, Picking Winning Tickets Before Training by Preserving Gradient Flow (arXiv:2002.07376)",
+    forwards=2.0,
+    backwards=4.0,
+    reference="Wang et al. 2020, Picking Winning Tickets Before Training by Preserving Gradient Flow "
+    "(arXiv:2002.07376)",
     explanation="What removing a filter's weights would do to the gradient's length, to second order: filters whose "
     "removal makes it shorter stay. Made for networks that aren't trained yet. Scores may be negative.",
-    options={"temperature": TEMPERATURE, "members": MEMBERS},
+    settings={"temperature": TEMPERATURE, "members": MEMBERS},
+    rank=20,
 )
 def grasp(context: Context, *, temperature: str = "200", members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ w·(Hg)_w`` over all rows of a unit in one producer, H the Hessian and g the gradient of the mean loss.

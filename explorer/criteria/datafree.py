@@ -26,14 +26,15 @@ _LEAST = 1e-280  # below it float64 loses digits
     "synflow",
     title="SynFlow",
     cost="1 forward + 1 backward of a single input",
-    forwards=1,
-    backwards=1,
-    paper="Tanaka et al. 2020, Pruning Neural Networks without any Data by Iteratively Conserving Synaptic Flow "
+    forwards=1.0,
+    backwards=1.0,
+    reference="Tanaka et al. 2020, Pruning Neural Networks without any Data by Iteratively Conserving Synaptic Flow "
     "(arXiv:2006.05467)",
     explanation="The share of all paths from inputs to outputs, each as large as the product of its absolute weights, "
     "that pass through the filters of a unit. Made to be repeated over many small cuts, so that no layer is "
     "emptied; in one step wide layers lose most.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=20,
 )
 def synflow(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ θ·∂R/∂θ / R`` over all rows of a unit in one producer, R the sum of outputs for an input of ones.
@@ -82,11 +83,12 @@ def _flow_shares(context: Context, weights: Iterable[str], scale: float) -> dict
     "dfpc",
     title="DFPC",
     cost="1 forward + 1 backward of a single input",
-    forwards=1,
-    backwards=1,
-    paper="Narshana et al. 2023, DFPC: Data flow driven pruning of coupled channels without data (ICLR 2023)",
+    forwards=1.0,
+    backwards=1.0,
+    reference="Narshana et al. 2023, DFPC: Data flow driven pruning of coupled channels without data (ICLR 2023)",
     explanation="A bound on how much the layers that read a unit could notice of it: from every layer that makes it "
     "to every layer behind that reads it, all products of absolute weights. Only the layers around the unit count.",
+    rank=20,
 )
 def dfpc(context: Context) -> dict[str, np.ndarray | str]:
     """``Σ_{a, b behind a} Σ_entries |M_b|[:, c]·|BN||M_a|[c, :]`` over the group's producers a and consumers b.

@@ -31,12 +31,13 @@ _EPSILON = 1e-12  # of a norm
     title="Information flow divergence",
     needs={"inputs"},
     cost="1 forward",
-    forwards=1,
-    paper="IDAP++ (arXiv:2511.20141)",
+    forwards=1.0,
+    reference="IDAP++ (arXiv:2511.20141)",
     explanation="The size of a unit's activation times the length of the weights that make it, divided by how many "
     "entries the layer has, so that large feature maps count no more than small ones. Attention heads are scored "
     "whole: their result times the lengths of their queries', keys' and values' weights.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def divergence(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """The normalised divergence of every unit, with norms of single inputs, so that it does not grow with the batch.

@@ -25,13 +25,14 @@ _NUMBERS = 1 << 24  # gradients of single samples held at once: 64 MiB
     title="Optimal brain damage",
     needs={"inputs", "labels", "gradients"},
     cost="2 forwards + 2 backwards",
-    forwards=2,
-    backwards=2,
-    paper="LeCun et al. 1989, Optimal Brain Damage (NeurIPS); with the Fisher information for the curvature, Theis et "
-    "al. 2018 (arXiv:1801.05787)",
+    forwards=2.0,
+    backwards=2.0,
+    reference="LeCun et al. 1989, Optimal Brain Damage (NeurIPS); with the Fisher information for the curvature, Theis "
+    "et al. 2018 (arXiv:1801.05787)",
     explanation="Half of every squared weight of a filter times the curvature of the loss there, which the squared "
     "gradients of single samples stand for. It takes weights to act alone and the network to be at a minimum.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def obd(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``½ Σ w²·mean_n (∂L_n/∂w)²`` over all rows of a unit in one producer, L_n the loss of sample n alone.

@@ -7,9 +7,10 @@ from torch import Tensor
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import UNSEEN, Sums, all_gauges, observe, places
 from explorer.criteria.tools.members import MEMBERS, combine, host, norms, unit_means
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
+from explorer.registry import Choice
 
-SCALE = Option(
+SCALE = Choice(
     "none",
     ("none", "chw", "sqrt-hw", "layer-mean"),
     "what a layer's activation norms are divided by: nothing (IFAP), channels·height·width (IDAP), "
@@ -22,12 +23,13 @@ SCALE = Option(
     title="Flow",
     needs={"inputs"},
     cost="1 forward",
-    forwards=1,
-    paper="Iterative Flow-Aware Pruning (IFAP), and its successor IDAP++ (arXiv:2511.20141)",
+    forwards=1.0,
+    reference="Iterative Flow-Aware Pruning (IFAP), and its successor IDAP++ (arXiv:2511.20141)",
     explanation="The size of a channel's activation times the length of the weights that make it. It is seen after "
     "normalisation and non-linearity, so a filter that the next layer never sees active counts for nothing. "
     "Unscaled, early layers with large feature maps look important: choose a scale, or normalise the budget.",
-    options={"scale": SCALE, "members": MEMBERS},
+    settings={"scale": SCALE, "members": MEMBERS},
+    rank=20,
 )
 def flow(context: Context, *, scale: str = "none", members: str = "mean") -> dict[str, np.ndarray | str]:
     """``S_c = d_c·‖W_c‖₂``, d_c the mean over inputs of the L2 norm of channel c's activation.

@@ -19,12 +19,14 @@ NOISE = 1e-10  # of the mean square: a variance below it is rounding
     title="Correlation without the unit (FVRCP)",
     needs={"inputs"},
     cost="2 forwards",
-    forwards=2,
-    paper="Feature Variance Ratio-guided Channel Pruning (ACCV 2020); the formula is reconstructed from its abstract",
+    forwards=2.0,
+    reference="Feature Variance Ratio-guided Channel Pruning (ACCV 2020); the formula is reconstructed from its "
+    "abstract",
     explanation="How far the outputs of the layers that read a unit lose their correlation with themselves when the "
     "unit is gone. It does not depend on the scale of weights, so that scores of different layers compare; what "
     "shifts outputs by a constant counts for nothing, since batch-norm recalibration mends that.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def fvrcp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``1 − mean over outputs of ρ²(y, y − y_u)``, y_u what unit u adds to a consumer's output y.

@@ -14,10 +14,11 @@ from explorer.structure.types import Group
     "fpgm",
     title="Geometric median",
     cost="none",
-    paper="He et al. 2019, Filter Pruning via Geometric Median (arXiv:1811.00250)",
+    reference="He et al. 2019, Filter Pruning via Geometric Median (arXiv:1811.00250)",
     explanation="The sum of the distances from a unit's filter to all other filters of its layer. Filters near the "
     "middle of the others can be replaced by them; the size of a filter plays no part of its own.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ_c' ‖W_c − W_c'‖₂`` between the weights of a producer's filters, then `members` over the producers."""
@@ -37,10 +38,11 @@ def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     "merging",
     title="Nearest neighbour",
     cost="none",
-    paper="Chen et al. 2024, Going Beyond Neural Network Feature Similarity: Iterative Feature Merging (ICLR 2024)",
+    reference="Chen et al. 2024, Going Beyond Neural Network Feature Similarity: Iterative Feature Merging (ICLR 2024)",
     explanation="How far a unit is from its nearest neighbour, in all weights that make and read the two. Of two "
     "near units one leaves and the other counts as unique from then on. The score says which units could be "
     "merged; removing them without merging loses what they carried.",
+    rank=30,
 )
 def merging(context: Context) -> dict[str, np.ndarray | str]:
     """The distance at which a unit leaves, when of the nearest pair the one with the nearer next neighbour goes.

@@ -18,12 +18,13 @@ FLAT = "it makes no two-dimensional maps larger than one entry, so that ranks sa
     title="Rank of feature maps (HRank)",
     needs={"inputs"},
     cost="1 forward, and the rank of every feature map",
-    forwards=1,
-    paper="Lin et al. 2020, HRank: Filter Pruning using High-Rank Feature Map (arXiv:2002.10179)",
+    forwards=1.0,
+    reference="Lin et al. 2020, HRank: Filter Pruning using High-Rank Feature Map (arXiv:2002.10179)",
     explanation="The mean matrix rank of a channel's feature maps. Ties are frequent where maps are small, and "
     "maps of one entry only say whether a channel is silent: groups without larger maps (late layers on small "
     "inputs, tokens, linear layers) stay whole.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def hrank(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of rank(A_c)``, A_c the (height, width) map of channel c after its non-linearity."""

@@ -11,7 +11,7 @@ from explorer.criteria.tools.registry import criterion
     "lamp",
     title="LAMP",
     cost="none",
-    paper="Lee et al. 2021, Layer-adaptive Sparsity for the Magnitude-based Pruning (arXiv:2010.07611)",
+    reference="Lee et al. 2021, Layer-adaptive Sparsity for the Magnitude-based Pruning (arXiv:2010.07611)",
     explanation="A unit's squared weights over those of all units of its group that are no smaller. The best unit of "
     "every group scores 1, so that one list for all groups never empties any; meant to be used without a normaliser.",
 )

@@ -10,11 +10,12 @@ from torch import Tensor
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all, precise
 from explorer.criteria.tools.members import MEMBERS
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.relevance import Relevance
 from explorer.criteria.tools.traces import input_means, slopes, target_outputs, traced
+from explorer.registry import Choice
 
-RULE = Option(
+RULE = Choice(
     "zplus",
     ("zplus", "epsilon"),
     "what gets a layer's relevance: positive contributions only (zplus), or all with their sign (epsilon)",
@@ -27,14 +28,14 @@ ALONE = "no relevance reaches it: it only steers what others let pass (a gate, q
     title="Relevance (LRP)",
     needs={"inputs", "labels", "gradients"},
     cost="about 4 forwards + 4 backwards",
-    forwards=4,
-    backwards=4,
-    paper="Yeom et al. 2021, Pruning by Explaining: A Novel Criterion for Deep Neural Network Pruning "
+    forwards=4.0,
+    backwards=4.0,
+    reference="Yeom et al. 2021, Pruning by Explaining: A Novel Criterion for Deep Neural Network Pruning "
     "(arXiv:1912.08881)",
     explanation="How much of the right class's logit flows through a unit, handed back layer by layer so that none "
     "is lost or made, in additions as well. About ten inputs a class are enough. Groups that only open gates stay "
     "whole.",
-    options={"rule": RULE, "members": MEMBERS},
+    settings={"rule": RULE, "members": MEMBERS},
 )
 def lrp(context: Context, *, rule: str = "zplus", members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of Σ|R|`` over a channel's positions, R the relevance for the label's logit (`Relevance`)."""

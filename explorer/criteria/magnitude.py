@@ -7,21 +7,23 @@ from torch import Tensor
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.members import MEMBERS, Part, combine, host, sums, unit_sums
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.rows import distinct
+from explorer.registry import Choice
 from explorer.structure.types import Group, Member
 
-POWER = Option("2", ("2", "1"), "the power p of the weights that are added up; no root is taken")
+POWER = Choice("2", ("2", "1"), "the power p of the weights that are added up; no root is taken")
 
 
 @criterion(
     "l1",
     title="L1 norm",
     cost="none",
-    paper="Li et al. 2017, Pruning Filters for Efficient ConvNets (arXiv:1608.08710)",
+    reference="Li et al. 2017, Pruning Filters for Efficient ConvNets (arXiv:1608.08710)",
     explanation="Adds up the absolute weights of the filters that produce a unit. Small filters make small "
     "activations, so little is lost with them; what the next layer does with the activation isn't seen.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def l1(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ|w|`` over all rows of a unit in one producer, then `members` over the group's producers."""
@@ -32,10 +34,11 @@ def l1(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str
     "l2",
     title="L2 norm",
     cost="none",
-    paper="He et al. 2018, Soft Filter Pruning (arXiv:1808.06866)",
+    reference="He et al. 2018, Soft Filter Pruning (arXiv:1808.06866)",
     explanation="The Euclidean length of the filters that produce a unit. Like the L1 norm, but a few large weights "
     "count for more than many small ones.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
+    rank=30,
 )
 def l2(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``sqrt(Σw²)`` over all rows of a unit in one producer, then `members` over the group's producers."""
@@ -46,11 +49,12 @@ def l2(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str
     "group-norm",
     title="Group magnitude",
     cost="none",
-    paper="Fang et al. 2023, DepGraph: Towards Any Structural Pruning (arXiv:2301.12900)",
+    reference="Fang et al. 2023, DepGraph: Towards Any Structural Pruning (arXiv:2301.12900)",
     explanation="Adds up the powers of all weights that leave with a unit: the filters that produce it, the scales "
     "of its normalisations, and the columns of the layers that read it. A unit with small filters that is read "
     "with large weights is not small.",
-    options={"power": POWER, "members": MEMBERS},
+    settings={"power": POWER, "members": MEMBERS},
+    rank=30,
 )
 def group_norm(context: Context, *, power: str = "2", members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ|w|^p`` over a unit's slice of one tensor, then `members` over the tensors that the group touches.

@@ -12,23 +12,24 @@ from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places, precise
 from explorer.criteria.tools.masked_passes import MOST, MaskedPasses, Place, Task, straightforward
 from explorer.criteria.tools.members import MEMBERS, Part, combine, host
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import part
+from explorer.registry import Choice
 from explorer.structure import Group, Member, Structure
 
-SIZE = Option("2", ("1", "2", "4", "8", "16", "32", "64"), "how many similar units are masked at once")
-MASKED = Option(
+SIZE = Choice("2", ("1", "2", "4", "8", "16", "32", "64"), "how many similar units are masked at once")
+MASKED = Choice(
     "activation",
     ("activation", "weights"),
     "what a mask sets to zero: the channels behind norm and non-linearity, as if they had left, or literally the "
     "weights that make them, so that biases and the shift of batch norm still pass",
 )
-PER = Option(
+PER = Choice(
     "set", ("set", "unit"), "whether a set's importance counts as it is, or divided by the number of its units"
 )
-COUPLING = Option(
+COUPLING = Choice(
     "groups",
     ("groups", "stages"),
     "what loses units together: coupled groups, a unit with all its layers; or all layers of a residual stage, "
@@ -126,13 +127,13 @@ class Ranked:
     title="Masked softmax change",
     needs={"inputs"},
     cost="1 forward + what lies behind each set of channels",
-    forwards=1,
+    forwards=1.0,
     forwards_per_unit=0.15,  # sets of two, behind each on average less than half of the work
-    paper="Structured Pruning via Ranking (SPvR)",
+    reference="Structured Pruning via Ranking (SPvR)",
     explanation="Masks sets of channels that respond alike, one set after the other, and watches the softmax: how "
     "often the predicted class changes, and by how much its probability moves. Sees the network's true answer to a "
     "removal where other criteria estimate it, and takes the longest.",
-    options={"size": SIZE, "masked": MASKED, "per": PER, "coupling": COUPLING, "members": MEMBERS},
+    settings={"size": SIZE, "masked": MASKED, "per": PER, "coupling": COUPLING, "members": MEMBERS},
 )
 def masking(
     context: Context,

@@ -7,15 +7,16 @@ from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gates import Gate, maker_gates, on_axis, reader_gates, sample_slopes
 from explorer.criteria.tools.gauges import UNSEEN
 from explorer.criteria.tools.members import MEMBERS, combine, host, tensor_sums, unit_means
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
+from explorer.registry import Choice
 
-ABSOLUTE = Option(
+ABSOLUTE = Choice(
     "sample",
     ("sample", "set"),
     "where the absolute value is taken: of every sample before the mean (as in the paper), or of the mean over all "
     "samples (as in much-used code), in which samples that pull in opposite directions cancel",
 )
-COST = Option(
+COST = Choice(
     "none", ("none", "macs", "params"), "what a unit's score is divided by: nothing, or what removing it saves"
 )
 
@@ -25,14 +26,14 @@ COST = Option(
     title="Taylor on activations",
     needs={"inputs", "labels", "gradients"},
     cost="1 forward + 1 backward",
-    forwards=1,
-    backwards=1,
-    paper="Molchanov et al. 2017, Pruning Convolutional Neural Networks for Resource Efficient Inference "
+    forwards=1.0,
+    backwards=1.0,
+    reference="Molchanov et al. 2017, Pruning Convolutional Neural Networks for Resource Efficient Inference "
     "(arXiv:1611.06440)",
     explanation="How much the loss would change, to first order, if a feature map were zero, averaged over its "
     "positions. Maps of many positions look less important than they are: the paper divides by the layer's L2 "
     "norm, which is the normaliser of that name.",
-    options={"absolute": ABSOLUTE, "members": MEMBERS},
+    settings={"absolute": ABSOLUTE, "members": MEMBERS},
 )
 def taylor_activation(
     context: Context, *, absolute: str = "sample", members: str = "mean"
@@ -63,12 +64,12 @@ def taylor_activation(
     title="Group Fisher",
     needs={"inputs", "labels", "gradients"},
     cost="1 forward + 1 backward",
-    forwards=1,
-    backwards=1,
-    paper="Liu et al. 2021, Group Fisher Pruning for Practical Network Compression (arXiv:2108.00708)",
+    forwards=1.0,
+    backwards=1.0,
+    reference="Liu et al. 2021, Group Fisher Pruning for Practical Network Compression (arXiv:2108.00708)",
     explanation="The squared derivative of every single sample's loss with respect to a mask on the unit in all "
     "layers that read it: to second order, what its removal costs at a minimum of the loss.",
-    options={"per": COST},
+    settings={"per": COST},
 )
 def group_fisher(context: Context, *, per: str = "none") -> dict[str, np.ndarray | str]:
     """``mean_n u_n²``, u_n = Σ a·∂L_n/∂a over all inputs of the group's consumers and the unit's channels in them.

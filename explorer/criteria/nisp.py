@@ -24,13 +24,13 @@ UNREACHED = "no weights lead from its channels to the network's last layer but t
     title="Importance propagation (NISP)",
     needs={"inputs"},
     cost="1 forward, and 1 forward + 1 backward of a single input",
-    forwards=1,
-    paper="Yu et al. 2018, NISP: Pruning Networks using Neuron Importance Score Propagation (arXiv:1711.05908); "
+    forwards=1.0,
+    reference="Yu et al. 2018, NISP: Pruning Networks using Neuron Importance Score Propagation (arXiv:1711.05908); "
     "Roffo et al. 2015, Infinite Feature Selection",
     explanation="Ranks the features that enter the last layer by how much they vary and how little they repeat each "
     "other, then hands that importance back through the absolute weights of all layers. What the network does with "
     "real inputs counts in the last layer only.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
 )
 def nisp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``s_l = |W_{l+1}|ᵀ s_{l+1}`` from the last layer's inputs back, summed over a channel's positions.

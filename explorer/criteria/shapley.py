@@ -10,13 +10,14 @@ from torch.func import functional_call
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.members import maskable
-from explorer.criteria.tools.registry import Option, criterion
+from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.evaluation.losses import model_loss
+from explorer.registry import Choice
 from explorer.structure.types import Group, Member
 
-PERMUTATIONS = Option("1", ("1", "2", "4", "8", "16", "32"), "orders in which the units of a group join")
-TRUNCATION = Option(
+PERMUTATIONS = Choice("1", ("1", "2", "4", "8", "16", "32"), "orders in which the units of a group join")
+TRUNCATION = Choice(
     "0.01",
     ("0", "0.001", "0.01", "0.05"),
     "how close to the whole network's loss, in parts of what the group is worth, an order stops being followed",
@@ -28,13 +29,13 @@ TRUNCATION = Option(
     title="Shapley value",
     needs={"inputs", "labels"},
     cost="up to 1 forward per unit and permutation",
-    forwards=2,
-    forwards_per_unit=1,
-    paper="Ancona et al. 2020, Shapley Value as Principled Metric for Structured Network Pruning (arXiv:2006.01795); "
-    "truncation: Ghorbani and Zou 2020, Neuron Shapley (arXiv:2002.09815)",
+    forwards=2.0,
+    forwards_per_unit=1.0,
+    reference="Ancona et al. 2020, Shapley Value as Principled Metric for Structured Network Pruning (arXiv:2006.01795)"
+    "; truncation: Ghorbani and Zou 2020, Neuron Shapley (arXiv:2002.09815)",
     explanation="What a unit adds to the network's answer on average over the orders in which the units of its group "
     "join. It is fair to units that replace one another, and by far the dearest criterion: give few samples.",
-    options={"permutations": PERMUTATIONS, "truncation": TRUNCATION},
+    settings={"permutations": PERMUTATIONS, "truncation": TRUNCATION},
 )
 def shapley(context: Context, *, permutations: str = "1", truncation: str = "0.01") -> dict[str, np.ndarray | str]:
     """``mean over orders of v(S ∪ u) − v(S)``, S the units before u and v minus the mean loss with S alone in place.

@@ -23,9 +23,9 @@ Key = tuple[str, int]  # a tensor and one of its axes
     title="Taylor, first order",
     needs={"inputs", "labels", "gradients"},
     cost="1 forward + 1 backward",
-    forwards=1,
-    backwards=1,
-    paper="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771)",
+    forwards=1.0,
+    backwards=1.0,
+    reference="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771)",
     explanation="How much the loss would change, to first order, if the unit were masked where it is consumed. "
     "It sees what the rest of the network does with a unit; near a minimum it can miss what only "
     "removing many units together breaks.",
@@ -59,12 +59,12 @@ def taylor(context: Context) -> dict[str, np.ndarray | str]:
     title="Taylor on weights",
     needs={"inputs", "labels", "gradients"},
     cost="1 forward + 1 backward",
-    forwards=1,
-    backwards=1,
-    paper="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), equation 8",
+    forwards=1.0,
+    backwards=1.0,
+    reference="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), equation 8",
     explanation="The squared change of the loss, to first order, that each single weight of a filter would cause, "
     "added up over the filter: weights that balance each other still count.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
 )
 def taylor_weights(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over mini-batches of Σ (w·∂L/∂w)²`` over a unit's rows in one producer, then `members`."""
@@ -83,12 +83,12 @@ def taylor_weights(context: Context, *, members: str = "mean") -> dict[str, np.n
     title="Taylor on batch-norm gates",
     needs={"inputs", "labels", "gradients", "batch norm"},
     cost="1 forward + 1 backward",
-    forwards=1,
-    backwards=1,
-    paper="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), section 3.2",
+    forwards=1.0,
+    backwards=1.0,
+    reference="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), section 3.2",
     explanation="The squared change of the loss, to first order, if a gate behind batch normalisation closed: the "
     "scale and the shift of the channel leave together. Groups without batch normalisation stay whole.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
 )
 def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over mini-batches of (Σ γ·∂L/∂γ + β·∂L/∂β)²`` over a unit's channels in one batch norm, then `members`.

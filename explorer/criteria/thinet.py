@@ -18,8 +18,8 @@ from explorer.criteria.tools.registry import criterion
     title="Next layer's outputs (ThiNet)",
     needs={"inputs"},
     cost="1 forward, and a greedy search",
-    forwards=1,
-    paper="Luo et al. 2017, ThiNet: A Filter Level Pruning Method (arXiv:1707.06342)",
+    forwards=1.0,
+    reference="Luo et al. 2017, ThiNet: A Filter Level Pruning Method (arXiv:1707.06342)",
     explanation="Removes, one after the other, the unit without which the next layer's outputs change least, given "
     "those that are gone; a unit's score is its place in that order. Units that cancel each other leave together.",
 )

@@ -20,13 +20,13 @@ NOISE = 1e-12  # of the mean square: a variance below it is the rounding of floa
     title="Class separation (TVSPrune)",
     needs={"inputs", "labels"},
     cost="1 forward",
-    forwards=1,
-    paper="Murti, Narshana and Bhattacharyya 2023, TVSPrune: Pruning Non-discriminative Filters via Total Variation "
-    "Separability (ICLR 2023)",
+    forwards=1.0,
+    reference="Murti, Narshana and Bhattacharyya 2023, TVSPrune: Pruning Non-discriminative Filters via Total "
+    "Variation Separability (ICLR 2023)",
     explanation="How well a channel alone separates the two classes that it separates worst: the squared Hellinger "
     "distance of its class-conditional distributions, taken to be normal. With many classes hardly any single "
     "channel separates all pairs, and scores get close to zero.",
-    options={"members": MEMBERS},
+    settings={"members": MEMBERS},
 )
 def tvsprune(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``min over class pairs of H²``, H² a lower bound of the total variation between two classes' features.

@@ -207,7 +207,7 @@ class Spec:
             raise ExplorerError(
                 f"recovery {self.recover!r} can't learn from 'random' data: use --recover none, or real data"
             )
-        CRITERIA[self.criterion].settings(self.options)
+        CRITERIA[self.criterion].read(self.options)
         read(self.method, METHODS[self.method].settings, self.settings)
         choose_device(self.device)
 

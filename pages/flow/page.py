@@ -37,7 +37,7 @@ def choose_criterion() -> None:
 
 def criterion_options(name: str) -> dict[str, str]:
     """A control for every option; only what differs from the default is kept."""
-    options = CRITERIA[name].options
+    options = CRITERIA[name].settings
     chosen = {}
     for column, (key, option) in zip(st.columns(max(len(options), 1)), options.items(), strict=False):
         before = workspace.options.get(key, option.default) if name == workspace.criterion else option.default
@@ -45,7 +45,7 @@ def criterion_options(name: str) -> dict[str, str]:
             key.capitalize(),
             option.allowed,
             index=option.allowed.index(before),
-            help=option.description[:1].upper() + option.description[1:],
+            help=option.meaning[:1].upper() + option.meaning[1:],
             key=f"option-{name}-{key}",
         )
         if value != option.default:
@@ -58,7 +58,7 @@ def explain(chosen) -> None:
     st.markdown((chosen.function.__doc__ or chosen.explanation).replace("``", "`"))
     needs = ", ".join(sorted(chosen.needs)) or "nothing but the weights"
     st.caption(f"Needs {needs} · cost: {chosen.cost}")
-    st.caption(f"Source: {chosen.paper}")
+    st.caption(f"Source: {chosen.reference}")
 
 
 def picked() -> str | None:

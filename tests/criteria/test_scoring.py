@@ -59,8 +59,8 @@ def test_registry_describes_every_criterion():
     for name, entry in CRITERIA.items():
         assert entry.name == name
         assert entry.needs <= NEEDS
-        assert all([entry.title, entry.cost, entry.paper, entry.explanation])
-        assert all(option.default in option.allowed and option.description for option in entry.options.values())
+        assert all([entry.title, entry.cost, entry.reference, entry.explanation])
+        assert all(setting.default in setting.allowed and setting.meaning for setting in entry.settings.values())
 
 
 def test_scores_are_finite_one_per_unit_and_repeatable(name, case):

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.criteria.tools.registry import Option
+from explorer.registry import Choice
 from explorer.structure.types import Group, Member
 
-MEMBERS = Option(
+MEMBERS = Choice(
     "mean", ("mean", "sum", "max", "first"), "how the scores that a unit gets from several layers become one"
 )
 

@@ -60,7 +60,7 @@ def score(
             criterion can score.
     """
     criterion = usable(name, data)
-    settings = criterion.settings(options)
+    settings = criterion.read(options)
     if not structure.groups:
         raise ExplorerError("the model has no group that could be cut: inspect it to see what blocks each layer")
     if criterion.needs & {"inputs", "labels"}:

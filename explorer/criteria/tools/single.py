@@ -76,7 +76,7 @@ def score_weights(
     """
     if criterion not in SINGLE:
         raise ExplorerError(f"criterion {criterion!r} scores channels, not single weights: use {', '.join(SINGLE)}")
-    settings = CRITERIA[criterion].settings(options)
+    settings = CRITERIA[criterion].read(options)
     with opened(module, structure, data, device, samples=samples, seed=seed, report=report) as context:
         found = SINGLE[criterion](context, weights, settings)
     return {name: scores.detach().cpu() for name, scores in found.items()}

@@ -125,7 +125,7 @@ def _read(content: bytes, complaint: str) -> Shared:
     if criterion is not None:
         if criterion not in CRITERIA:
             raise unknown("criterion", criterion, CRITERIA)
-        CRITERIA[criterion].settings(options)
+        CRITERIA[criterion].read(options)
     choice = Choice(budget, frozenset(locked))
     if "budget" in document:
         return Shared(document["base"], data, criterion, options, choice)
