@@ -4,8 +4,9 @@ import numpy as np
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, over_all, precise
-from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, over_all
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
 
 SILENT = frozenset({"relu", "relu6", "hardswish", "hardsigmoid"})  # exactly zero on a whole range of inputs
@@ -29,11 +30,11 @@ def apoz(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     gauges = {gauge for gauge in all_gauges(context) if gauge.activation in SILENT}
 
     def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums:
-        active = precise(activation.count_nonzero(over_all(activation)))
+        active = to_float64(activation.count_nonzero(over_all(activation)))
         return {"active": active, "entries": activation.numel() // activation.shape[1]}
 
     read = observe(context, gauges, measure)
-    shares = {gauge: host(sums["active"]) / sums["entries"] for gauge, sums in read.items()}
+    shares = {gauge: to_numpy(sums["active"]) / sums["entries"] for gauge, sums in read.items()}
     return joined(context, shares, members, "no ReLU or the like follows, so its activations are hardly ever zero")
 
 
@@ -54,8 +55,8 @@ def mean_activation(context: Context, *, members: str = "mean") -> dict[str, np.
     """``mean |a|`` over inputs and positions."""
 
     def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums:
-        total = precise(activation.abs()).sum(over_all(activation))
+        total = to_float64(activation.abs()).sum(over_all(activation))
         return {"total": total, "entries": activation.numel() // activation.shape[1]}
 
     read = observe(context, all_gauges(context), measure)
-    return joined(context, {gauge: host(sums["total"]) / sums["entries"] for gauge, sums in read.items()}, members)
+    return joined(context, {gauge: to_numpy(sums["total"]) / sums["entries"] for gauge, sums in read.items()}, members)

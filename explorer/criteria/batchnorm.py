@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.members import MEMBERS, combine, host, unit_means
+from explorer.criteria.tools.members import MEMBERS, combine, unit_means
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.structure.types import Group, Member
@@ -30,7 +31,7 @@ def bn_scale(context: Context, *, members: str = "mean") -> dict[str, np.ndarray
     tensors = context.module.state_dict()
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
-        parts = [unit_means(host(tensors[m.tensor].abs()), m, group.units) for m in scales(group, modules)]
+        parts = [unit_means(to_numpy(tensors[m.tensor].abs()), m, group.units) for m in scales(group, modules)]
         found[name] = combine(parts, members) if parts else without(group)
     if all(isinstance(score, str) for score in found.values()):
         raise ExplorerError("bn-scale needs batch normalisation and no group of this model has it: use l2 or flow")

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, precise
-from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
 
 STEP = 0.4
@@ -38,7 +39,7 @@ def chip(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
         return {"changes": sum(nuclear_changes(part).sum(0) for part in parts), "inputs": len(maps)}
 
     read = observe(context, all_gauges(context), measure)
-    return joined(context, {gauge: host(sums["changes"]) / sums["inputs"] for gauge, sums in read.items()}, members)
+    return joined(context, {gauge: to_numpy(sums["changes"]) / sums["inputs"] for gauge, sums in read.items()}, members)
 
 
 def nuclear_changes(maps: Tensor) -> Tensor:
@@ -54,7 +55,7 @@ def nuclear_changes(maps: Tensor) -> Tensor:
     exponentially: singularities keep a distance of π/2 from the real axis, so that its error is about
     ``exp(−π²/STEP)``, 2·10⁻¹¹ of σ_max.
     """
-    maps = precise(maps)
+    maps = to_float64(maps)
     if maps.shape[1] <= maps.shape[2]:
         values, vectors = torch.linalg.eigh(maps @ maps.mT)
         shares = vectors.square()

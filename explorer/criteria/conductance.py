@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, precise
+from explorer.criteria.tools.gauges import Gauge, all_gauges, joined
 from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_float64
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.traces import input_means, slopes, target_outputs, traced
 from explorer.errors import ExplorerError
@@ -44,7 +45,7 @@ def conductance(context: Context, *, steps: str = "8", members: str = "mean") ->
 
     def sizes(inputs: Tensor, labels: Any) -> Iterator[tuple[Gauge, Tensor]]:
         for gauge, parts in conducted(context, gauges, inputs, labels, int(steps)).items():
-            yield gauge, precise(parts.abs()).sum(0)
+            yield gauge, to_float64(parts.abs()).sum(0)
 
     return joined(context, input_means(context, gauges, sizes), members)
 

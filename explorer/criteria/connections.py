@@ -13,7 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gradients import producer_weights, requiring, set_gradients
-from explorer.criteria.tools.members import MEMBERS, combine, host, sums, unit_sums
+from explorer.criteria.tools.members import MEMBERS, combine, sums, unit_sums
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.registry import Choice
 
@@ -94,7 +95,7 @@ def by_producer(
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         scored = [m for m in group.of_role("producer") if m.tensor in scores]
-        parts = [unit_sums(host(sums(scores[m.tensor], m.axis)), m, group.units) for m in scored]
+        parts = [unit_sums(to_numpy(sums(scores[m.tensor], m.axis)), m, group.units) for m in scored]
         found[name] = combine(parts, members) if parts else missing
     return found
 

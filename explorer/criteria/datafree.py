@@ -12,7 +12,8 @@ from explorer.criteria.tools.absolute import TOKENS, Absolute, absolute_weights,
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gates import on_axis
 from explorer.criteria.tools.gradients import producer_weights
-from explorer.criteria.tools.members import MEMBERS, host, unit_sums
+from explorer.criteria.tools.members import MEMBERS, unit_sums
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.structure.products import Product, names_by_identity
@@ -133,5 +134,5 @@ class _Neighbours(Absolute):
 
 def _unit_totals(group: Group, slopes: dict[str, Tensor]) -> np.ndarray | str:
     made = [m for m in group.of_role("producer") if m.tensor in slopes]
-    parts = [unit_sums(host(on_axis(slopes[m.tensor], m)), m, group.units).values for m in made]
+    parts = [unit_sums(to_numpy(on_axis(slopes[m.tensor], m)), m, group.units).values for m in made]
     return np.sum(parts, axis=0) if np.any(parts) else "no weights read what its layers make"

@@ -14,7 +14,8 @@ from explorer.criteria.flow import measure
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import UNSEEN, Inputs, Sums, all_gauges, observe, places
 from explorer.criteria.tools.gauges import Gauge as Place
-from explorer.criteria.tools.members import MEMBERS, Part, combine, host, norms, owned, tensor_sums, unit_means
+from explorer.criteria.tools.members import MEMBERS, Part, combine, norms, owned, tensor_sums, unit_means
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.scoring import opened
 from explorer.errors import unknown
@@ -72,13 +73,13 @@ def divergence(context: Context, *, members: str = "mean") -> dict[str, np.ndarr
 
 def _channel_part(group: Group, member: Member, seen: Sums, tensors: Mapping[str, Tensor]) -> Part:
     entries = len(seen["norms"]) * seen["entries"]  # of all inputs
-    values = host(seen["norms"]) / entries * host(norms(tensors[member.tensor], member.axis))
+    values = to_numpy(seen["norms"]) / entries * to_numpy(norms(tensors[member.tensor], member.axis))
     return unit_means(values, member, group.units)
 
 
 def _head_part(group: Group, member: Member, seen: Sums, tensors: Mapping[str, Tensor]) -> Part:
     lengths = _projection_norms(group, member, tensors)
-    return Part(host(seen["heads"]) / seen["entries"] * lengths, np.ones(group.units, dtype=bool))
+    return Part(to_numpy(seen["heads"]) / seen["entries"] * lengths, np.ones(group.units, dtype=bool))
 
 
 def _unit_norms(activation: Tensor, member: Member, units: int) -> Tensor:
@@ -96,7 +97,7 @@ def _projection_norms(group: Group, reader: Member, tensors: Mapping[str, Tensor
     makers = [member for member in group.of_role("producer") if tensors[member.tensor].ndim == 2]
     nearness = [_nearness(reader.tensor, member.tensor) for member in makers]
     own = [member for member, near in zip(makers, nearness, strict=True) if near == max(nearness)]
-    squares = [host(norms(tensors[m.tensor], m.axis))[owned(m)] ** 2 for m in own]
+    squares = [to_numpy(norms(tensors[m.tensor], m.axis))[owned(m)] ** 2 for m in own]
     if len(squares) != 3:
         rows, values = np.concatenate(squares, axis=1), int((reader.units >= 0).sum()) // group.units
         inner = (rows.shape[1] - values) // 2

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import UNSEEN, Sums, all_gauges, observe, places
-from explorer.criteria.tools.members import MEMBERS, combine, host, norms, unit_means
+from explorer.criteria.tools.members import MEMBERS, combine, norms, unit_means
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.registry import Choice
 
@@ -46,7 +47,7 @@ def flow(context: Context, *, scale: str = "none", members: str = "mean") -> dic
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         parts = [
-            unit_means(_scaled(readings[gauge], scale) * host(norms(tensors[m.tensor], m.axis)), m, group.units)
+            unit_means(_scaled(readings[gauge], scale) * to_numpy(norms(tensors[m.tensor], m.axis)), m, group.units)
             for gauge, m in at[name]
             if gauge in readings
         ]
@@ -70,7 +71,7 @@ def measure(activation: Tensor) -> Sums:
 
 def _scaled(reading: Sums, scale: str) -> np.ndarray:
     """The mean activation norm d_c of every channel, divided as `scale` says."""
-    mean = host(reading["norms"]) / reading["inputs"]
+    mean = to_numpy(reading["norms"]) / reading["inputs"]
     if scale == "layer-mean":
         return mean / mean.mean() if mean.any() else mean
     positions = reading["entries"] / reading["inputs"]

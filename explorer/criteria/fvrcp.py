@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe, precise
-from explorer.criteria.tools.members import MEMBERS, Part, combine, host, owned
+from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe
+from explorer.criteria.tools.members import MEMBERS, Part, combine, owned
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.readers import UNREAD, by_gauge, oriented, sample
 from explorer.criteria.tools.registry import criterion
 from explorer.structure.types import Member
@@ -40,7 +41,7 @@ def fvrcp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | 
     def measure(gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums:
         sums: Sums = {}
         for tensor, read in reading[gauge].items():
-            seen, weights = map(precise, sample(context, read[0].reader, activation, inputs.first))
+            seen, weights = map(to_float64, sample(context, read[0].reader, activation, inputs.first))
             seen = seen.flatten(0, 1)
             sums |= {(tensor, key): value for key, value in _layer_sums(seen, weights).items()}
             for name, reader in read:
@@ -51,7 +52,7 @@ def fvrcp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | 
     parts: dict[str, list[Part]] = {name: [] for name in context.structure.groups}
     for gauge, sums in observe(context, list(reading), measure).items():
         for tensor, read in reading[gauge].items():
-            weights = precise(oriented(context, read[0].reader))
+            weights = to_float64(oriented(context, read[0].reader))
             mine = {key: value for (of, key), value in sums.items() if of == tensor}
             for name, reader in read:
                 parts[name].append(_part(mine, mine[name], weights, reader.member, context.structure.full[name]))
@@ -94,5 +95,5 @@ def _part(sums: Sums, squares: Tensor, weights: Tensor, member: Member, units: i
     found = (lost * varies).sum((0, 2)) / varies.sum((0, 2)).clamp(min=1)
     values, holds = np.zeros(units), np.zeros(units, dtype=bool)
     held = member.units[entries[:, 0]]
-    values[held], holds[held] = host(found), True
+    values[held], holds[held] = to_numpy(found), True
     return Part(values, holds)

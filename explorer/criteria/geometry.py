@@ -4,7 +4,8 @@ import numpy as np
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.members import MEMBERS, Part, combine, host
+from explorer.criteria.tools.members import MEMBERS, Part, combine
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.rows import UNEVEN, distinct, squared_distances, unit_rows
 from explorer.structure.types import Group
@@ -29,7 +30,7 @@ def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
         if not rows or any(row is None for row in rows):
             found[name] = UNEVEN if rows else "no layer's weights produce its channels"
             continue
-        totals = [host(squared_distances(row).sqrt().sum(1)) for row in rows]
+        totals = [to_numpy(squared_distances(row).sqrt().sum(1)) for row in rows]
         found[name] = combine([Part(total, np.ones(group.units, bool)) for total in totals], members)
     return found
 
@@ -55,7 +56,7 @@ def merging(context: Context) -> dict[str, np.ndarray | str]:
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.groups():
         distances = _distances(group, tensors)
-        found[name] = distances if isinstance(distances, str) else leaving_distances(host(distances))
+        found[name] = distances if isinstance(distances, str) else leaving_distances(to_numpy(distances))
     return found
 
 
@@ -72,24 +73,43 @@ def _distances(group: Group, tensors: dict[str, Tensor]) -> Tensor | str:
 
 
 def leaving_distances(distances: np.ndarray) -> np.ndarray:
-    """See `merging`; `distances` are symmetric, (units, units) with two or more units."""
-    distances = distances.copy()
-    np.fill_diagonal(distances, np.inf)
-    units = len(distances)
-    nearest = distances.argmin(1)
-    gaps = distances[np.arange(units), nearest]
-    scores, level = np.zeros(units), 0.0
-    for _ in range(units - 1):
-        one = int(gaps.argmin())
-        other = int(nearest[one])
-        level = max(level, float(gaps[one]))
-        apart = distances[one, other]
-        distances[one, other] = distances[other, one] = np.inf
-        leaving, staying = (one, other) if distances[one].min() <= distances[other].min() else (other, one)
-        scores[leaving], scores[staying] = level, level
-        distances[one, other] = distances[other, one] = apart
-        distances[leaving], distances[:, leaving], gaps[leaving] = np.inf, np.inf, np.inf
-        orphans = np.flatnonzero((nearest == leaving) & np.isfinite(gaps))
-        nearest[orphans] = distances[orphans].argmin(1)
-        gaps[orphans] = distances[orphans, nearest[orphans]]
+    """The score of every unit, (units,), see `merging`: one unit leaves at a time, of the nearest pair that is left.
+
+    Args:
+        distances: symmetric, (units, units), with two or more units.
+    """
+    units, level = _Neighbours(distances), 0.0
+    scores = np.empty(len(distances))
+    for _ in range(len(distances) - 1):
+        one, other, gap = units.nearest_pair()
+        level = max(level, gap)
+        leaving, staying = (one, other) if units.second_gap(one) <= units.second_gap(other) else (other, one)
+        scores[leaving] = scores[staying] = level  # of the one that stays until it leaves itself
+        units.remove(leaving)
     return scores
+
+
+class _Neighbours:
+    """The units that are left, each with its nearest neighbour among them: a removal costs a few rows, not all."""
+
+    def __init__(self, distances: np.ndarray) -> None:
+        self._distances = distances.copy()
+        np.fill_diagonal(self._distances, np.inf)
+        self._nearest = self._distances.argmin(1)
+        self._gaps = self._distances[np.arange(len(distances)), self._nearest]  # infinite for units that have left
+
+    def nearest_pair(self) -> tuple[int, int, float]:
+        """The two units that are nearest to each other, and how far they are apart."""
+        one = int(self._gaps.argmin())
+        return one, int(self._nearest[one]), float(self._gaps[one])
+
+    def second_gap(self, unit: int) -> float:
+        """How far a unit is from its nearest neighbour but one; infinite where there is none."""
+        return float(np.partition(self._distances[unit], 1)[1])
+
+    def remove(self, unit: int) -> None:
+        """Takes a unit out; those that it was nearest to look for another neighbour."""
+        self._distances[unit] = self._distances[:, unit] = self._gaps[unit] = np.inf
+        orphans = np.flatnonzero((self._nearest == unit) & np.isfinite(self._gaps))
+        self._nearest[orphans] = self._distances[orphans].argmin(1)
+        self._gaps[orphans] = self._distances[orphans, self._nearest[orphans]]

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe, precise
-from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
 
 STEPS = 4  # of the power iteration
@@ -36,7 +37,7 @@ def hrank(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | 
         return {"ranks": ranks.sum(0), "inputs": len(ranks)}
 
     read = observe(context, all_gauges(context), measure)
-    means = {gauge: host(sums["ranks"]) / sums["inputs"] for gauge, sums in read.items()}
+    means = {gauge: to_numpy(sums["ranks"]) / sums["inputs"] for gauge, sums in read.items()}
     return joined(context, means, members, FLAT)
 
 
@@ -50,7 +51,7 @@ def matrix_ranks(maps: Tensor) -> Tensor:
     float64 resolves t²; float32 would not.
     """
     shape, tolerance = maps.shape[:-2], max(maps.shape[-2:]) * torch.finfo(torch.float32).eps
-    maps = precise(maps.flatten(0, -3))
+    maps = to_float64(maps.flatten(0, -3))
     maps = maps if maps.shape[-2] <= maps.shape[-1] else maps.mT
     gram = maps @ maps.mT
     square = (_largest(gram) * tolerance**2).clamp(min=torch.finfo(torch.float64).tiny)  # a map of zeros has rank 0

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all, precise
+from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all
 from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_float64
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.relevance import Relevance
 from explorer.criteria.tools.traces import input_means, slopes, target_outputs, traced
@@ -43,7 +44,7 @@ def lrp(context: Context, *, rule: str = "zplus", members: str = "mean") -> dict
 
     def sizes(inputs: Tensor, labels: Any) -> Iterator[tuple[Gauge, Tensor]]:
         for gauge, pairs in relevance(context, gauges, inputs, labels, rule).items():
-            yield from ((gauge, precise((seen * slope).abs()).sum(over_all(seen))) for seen, slope in pairs)
+            yield from ((gauge, to_float64((seen * slope).abs()).sum(over_all(seen))) for seen, slope in pairs)
 
     return joined(context, input_means(context, gauges, sizes), members, ALONE)
 

@@ -6,7 +6,8 @@ import numpy as np
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.members import MEMBERS, Part, combine, host, sums, unit_sums
+from explorer.criteria.tools.members import MEMBERS, Part, combine, sums, unit_sums
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.rows import distinct
 from explorer.registry import Choice
@@ -76,7 +77,7 @@ def _counts(member: Member) -> bool:
 
 
 def _powers(member: Member, tensors: dict[str, Tensor], group: Group, power: int) -> Part:
-    return unit_sums(host(sums(tensors[member.tensor].abs().pow(power), member.axis)), member, group.units)
+    return unit_sums(to_numpy(sums(tensors[member.tensor].abs().pow(power), member.axis)), member, group.units)
 
 
 def _producers(context: Context, members: str, before: Callable, after: Callable) -> dict[str, np.ndarray | str]:
@@ -92,7 +93,7 @@ def _group(
 ) -> np.ndarray | str:
     parts = []
     for member in group.of_role("producer"):
-        rows = host(sums(before(tensors[member.tensor]), member.axis))
+        rows = to_numpy(sums(before(tensors[member.tensor]), member.axis))
         totals, holds = unit_sums(rows, member, group.units)
         parts.append(Part(after(totals), holds))
     return combine(parts, members) if parts else "no layer's weights produce its channels"

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places, precise
+from explorer.criteria.tools.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places
 from explorer.criteria.tools.masked_passes import MOST, MaskedPasses, Place, Task, straightforward
-from explorer.criteria.tools.members import MEMBERS, Part, combine, host
+from explorer.criteria.tools.members import MEMBERS, Part, combine
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
@@ -283,7 +284,7 @@ def _sets(context: Context, layers: Sequence[Layer], size: int) -> dict[Layer, l
     """The sets of each layer that inputs pass."""
 
     def see(gauge: Gauge, activation: Tensor, _inputs: Inputs) -> Sums:
-        values = precise(activation if activation.ndim == 2 else activation.abs().flatten(2).sum(2))
+        values = to_float64(activation if activation.ndim == 2 else activation.abs().flatten(2).sum(2))
         return {"count": len(values), "sums": values.sum(0), "products": values.T @ values}
 
     start = replace(context, report=part(context.report, 0.0, _GROUPING))
@@ -293,8 +294,8 @@ def _sets(context: Context, layers: Sequence[Layer], size: int) -> dict[Layer, l
         if layer.gauge in seen:
             sums = seen[layer.gauge]
             owns = (layer.member.units == layer.units[:, None]).astype(np.float64)  # (units, channels)
-            products = owns @ host(sums["products"]) @ owns.T
-            correlation = correlations(sums["count"], owns @ host(sums["sums"]), products)
+            products = owns @ to_numpy(sums["products"]) @ owns.T
+            correlation = correlations(sums["count"], owns @ to_numpy(sums["sums"]), products)
             found[layer] = [layer.units[places] for places in similar_sets(correlation, size)]
     return found
 
@@ -329,7 +330,7 @@ def _plain(module: nn.Module, inputs: Tensor, tasks: Sequence[Task]) -> Iterator
 def _changes(before: Tensor, logits: Tensor, sets: int) -> np.ndarray:
     """The sum of `softmax_change` over the samples for each of the sets, whose logits lie one behind the other."""
     again = before.repeat(sets, *[1] * (before.ndim - 1))
-    return host(softmax_change(again, _probabilities(logits)).view(sets, -1)).sum(1)
+    return to_numpy(softmax_change(again, _probabilities(logits)).view(sets, -1)).sum(1)
 
 
 def _probabilities(logits: Tensor) -> Tensor:

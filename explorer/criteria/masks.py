@@ -6,7 +6,8 @@ import torch
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gates import Gate, maker_gates, on_axis, reader_gates, sample_slopes
 from explorer.criteria.tools.gauges import UNSEEN
-from explorer.criteria.tools.members import MEMBERS, combine, host, tensor_sums, unit_means
+from explorer.criteria.tools.members import MEMBERS, combine, tensor_sums, unit_means
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.registry import Choice
 
@@ -54,7 +55,7 @@ def taylor_activation(
     found: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         seen = [(gate, m) for gate, m in gates[name] if gate in totals]
-        parts = [unit_means(host(on_axis(totals[gate].abs(), m)) / samples, m, group.units) for gate, m in seen]
+        parts = [unit_means(to_numpy(on_axis(totals[gate].abs(), m)) / samples, m, group.units) for gate, m in seen]
         found[name] = combine(parts, members) if parts else UNSEEN
     return found
 

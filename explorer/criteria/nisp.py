@@ -8,7 +8,8 @@ from torch.func import functional_call
 from explorer.criteria.tools.absolute import Absolute, absolute_weights
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all
-from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.traces import slopes, traced
 from explorer.errors import ExplorerError
@@ -52,9 +53,9 @@ def nisp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
         functional_call(context.module, absolute_weights(context.module), (inputs,))
     end = traces.pop(last)[-1].movedim(last.axis, -1)
     read = slopes((end * start).sum(), traces)
-    values = {gauge: host(sum(slope.sum(over_all(slope)) for _, slope in pairs)) for gauge, pairs in read.items()}
+    values = {gauge: to_numpy(sum(slope.sum(over_all(slope)) for _, slope in pairs)) for gauge, pairs in read.items()}
     if last in gauges:
-        values[last] = host(start)
+        values[last] = to_numpy(start)
     return joined(context, {gauge: value for gauge, value in values.items() if value.any()}, members, UNREACHED)
 
 
@@ -85,7 +86,7 @@ def _last_features(context: Context) -> tuple[Gauge, np.ndarray]:
                         found.append(_means(*seen[-1], layers))
                 return found
 
-            rows += [host(part) for part in context.batch.retry(work)]
+            rows += [to_numpy(part) for part in context.batch.retry(work)]
     finally:
         for handle in handles:
             handle.remove()

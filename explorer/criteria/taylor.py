@@ -10,7 +10,8 @@ from explorer.criteria.batchnorm import scales, without
 from explorer.criteria.connections import by_producer
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gradients import batch_gradients, producer_weights
-from explorer.criteria.tools.members import MEMBERS, Part, combine, host, maskable, sums, unit_sums
+from explorer.criteria.tools.members import MEMBERS, Part, combine, maskable, sums, unit_sums
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.structure.types import Member
@@ -107,7 +108,7 @@ def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.nda
     batches = 0
     for images, labels in context.batches():
         gradients = batch_gradients(context, images, labels, used)
-        slopes = {tensor: host(weights[tensor] * gradient) for tensor, gradient in gradients.items()}
+        slopes = {tensor: to_numpy(weights[tensor] * gradient) for tensor, gradient in gradients.items()}
         for name, found in gates.items():
             for total, member in zip(totals[name], found, strict=True):
                 channels = sum(slopes[tensor] for tensor in _pair(member) if tensor in slopes)
@@ -133,6 +134,6 @@ def _slopes(
     gradients = batch_gradients(context, images, labels, used)
     with torch.no_grad():
         slopes = [sums(weights[tensor] * gradients[tensor], axis) for tensor, axis in keys]
-    values = host(torch.cat(slopes))  # one transfer for all
+    values = to_numpy(torch.cat(slopes))  # one transfer for all
     ends = np.cumsum([len(slope) for slope in slopes])
     return dict(zip(keys, np.split(values, ends[:-1]), strict=True))

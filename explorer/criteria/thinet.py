@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe, precise
-from explorer.criteria.tools.members import host, tensor_sums
+from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe
+from explorer.criteria.tools.members import tensor_sums
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.readers import UNREAD, Reader, by_gauge, draw, sample
 from explorer.criteria.tools.registry import criterion
 
@@ -44,7 +45,7 @@ def thinet(context: Context) -> dict[str, np.ndarray | str]:
     grams: dict[str, list[np.ndarray]] = {name: [] for name in context.structure.groups}
     for sums in observe(context, list(reading), measure).values():
         for (name, _), gram in sums.items():
-            grams[name].append(host(gram))
+            grams[name].append(to_numpy(gram))
     return {name: _score(found) if found else UNREAD for name, found in grams.items()}
 
 
@@ -55,7 +56,7 @@ def contributions(context: Context, reader: Reader, units: int, activation: Tens
     outputs = draw(context, reader, "outputs", groups * weights.shape[1], first, rows, places)
     group, output = (torch.as_tensor(part, device=inputs.device) for part in np.divmod(outputs, weights.shape[1]))
     chosen = inputs.gather(2, group[:, :, None, None, None].expand(-1, -1, 1, *inputs.shape[3:]))[:, :, 0]
-    channels = precise((chosen * weights[group, output]).sum(-1)).flatten(0, 1)
+    channels = to_float64((chosen * weights[group, output]).sum(-1)).flatten(0, 1)
     return tensor_sums(channels, reader.member, units)
 
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, all_gauges, joined, observe, precise
-from explorer.criteria.tools.members import MEMBERS, host
+from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, all_gauges, joined, observe
+from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 
@@ -45,7 +46,7 @@ def _class_sums(_gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums:
     """Per class: how many features, their sum, and their sum of squares per channel."""
     labels = _classes(inputs.labels)
     features = activation.mean(tuple(range(2, activation.ndim))) if activation.ndim > 2 else activation
-    features = precise(features)
+    features = to_float64(features)
     windows, left = divmod(len(features), len(labels))  # windows of one image follow one another
     if left:
         return {}
@@ -65,7 +66,7 @@ def _classes(labels: Any) -> Tensor:
 
 def _moments(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (classes, channels) of the classes with two inputs or more."""
-    known = [host(values) for _, values in sorted(sums.items()) if values[0, 0] > 1]
+    known = [to_numpy(values) for _, values in sorted(sums.items()) if values[0, 0] > 1]
     if len(known) < 2:
         raise ExplorerError("tvsprune needs two inputs of each of two classes or more: give more --samples")
     count, total, squares = np.stack(known, axis=1)

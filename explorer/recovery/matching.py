@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
-from explorer.criteria.tools.gauges import precise
+from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
@@ -213,7 +213,7 @@ def _looking(module: nn.Module, places: list[Place], see: Callable[[Place, Tenso
 
 def _statistics(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """Mean and variance of every channel, float64."""
-    channels = precise(values.movedim(axis, 0)).flatten(1)
+    channels = to_float64(values.movedim(axis, 0)).flatten(1)
     return channels.mean(1), channels.var(1, correction=0)
 
 
@@ -221,9 +221,9 @@ def _write(layer: nn.Module, found: Statistics) -> None:
     scale, mean, before = found.scale_and_means()
     if isinstance(layer, _BatchNorm):
         # The same as normalising s·(y − mean y) + mean x by what the statistics were.
-        layer.running_mean.copy_(mean + (precise(layer.running_mean) - before).to(mean) / scale)
-        spread = (precise(layer.running_var) + layer.eps).to(scale) / scale.square()
+        layer.running_mean.copy_(mean + (to_float64(layer.running_mean) - before).to(mean) / scale)
+        spread = (to_float64(layer.running_var) + layer.eps).to(scale) / scale.square()
         layer.running_var.copy_((spread - layer.eps).clamp_min(0.0))
         return
     layer.weight.mul_(along(scale, layer.weight, _outputs(layer)))
-    layer.bias.copy_(precise(layer.bias).to(scale) * scale + before - scale * mean)
+    layer.bias.copy_(to_float64(layer.bias).to(scale) * scale + before - scale * mean)

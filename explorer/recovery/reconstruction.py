@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
-from explorer.criteria.tools.gauges import precise
+from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
@@ -211,13 +211,13 @@ class Moments:
 
     def add(self, inputs: Tensor, whole: Tensor, stays: Tensor, reads: Tensor) -> None:
         """(blocks, places, channels left) and (blocks, places, channels); every place is read so often, (places,)."""
-        inputs, lacking = precise(inputs), precise(whole)
+        inputs, lacking = to_float64(inputs), to_float64(whole)
         lacking = lacking.index_add(2, stays, inputs, alpha=-1)
         self.places += inputs.shape[1]
-        weighted = inputs * precise(reads)[:, None]
-        self.count = self.count + precise(reads).sum()
+        weighted = inputs * to_float64(reads)[:, None]
+        self.count = self.count + to_float64(reads).sum()
         self.inputs = self.inputs + weighted.sum(1)
-        self.lacking = self.lacking + precise(reads) @ lacking
+        self.lacking = self.lacking + to_float64(reads) @ lacking
         self.gram = self.gram + weighted.mT @ inputs
         self.cross = self.cross + weighted.mT @ lacking
 
@@ -276,7 +276,7 @@ def _write(
     for axis, out in origin.leaving()[reading.tensor].items():
         if axis != reading.axis:
             whole = whole.index_select(axis, on(whole, np.flatnonzero(~out)))
-    whole = precise(whole.movedim(reading.axis, 1))
+    whole = to_float64(whole.movedim(reading.axis, 1))
     whole = whole.reshape(getattr(layer, "groups", 1), -1, len(reading.stays), whole[0, 0].numel() * reading.positions)
     left = whole[:, :, on(whole, np.flatnonzero(reading.stays))]
     solved = left + torch.einsum("boce,bkc->boke", whole, mix)

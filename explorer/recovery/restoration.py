@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from explorer.criteria.tools.gauges import precise
 from explorer.criteria.tools.members import entries
+from explorer.criteria.tools.numbers import to_float64
 from explorer.progress import Report, silent
 from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, as_cut, on, once, origin_of
 from explorer.recovery.registry import History, recovery
@@ -106,15 +106,15 @@ def _filters(group: Group, base: nn.Module) -> Filters | str:
     if taps[0].activation != "relu":
         return NO_RELU
     order = on(layer.weight, rows[:, 0])
-    weights = precise(layer.weight)[order].flatten(1)
-    shift = precise(layer.bias)[order] if layer.bias is not None else weights.new_zeros(len(weights))
+    weights = to_float64(layer.weight)[order].flatten(1)
+    shift = to_float64(layer.bias)[order] if layer.bias is not None else weights.new_zeros(len(weights))
     if not normed:
         return Filters(weights, torch.ones_like(shift), -shift, False)
-    sigma = (precise(behind.running_var)[order] + behind.eps).sqrt()
-    gamma = precise(behind.weight)[order] if behind.affine else torch.ones_like(sigma)
-    beta = precise(behind.bias)[order] if behind.affine else torch.zeros_like(sigma)
+    sigma = (to_float64(behind.running_var)[order] + behind.eps).sqrt()
+    gamma = to_float64(behind.weight)[order] if behind.affine else torch.ones_like(sigma)
+    beta = to_float64(behind.bias)[order] if behind.affine else torch.zeros_like(sigma)
     alive = gamma.abs() > torch.finfo(torch.float32).tiny
-    threshold = precise(behind.running_mean)[order] - shift - sigma * beta / torch.where(alive, gamma, 1.0)
+    threshold = to_float64(behind.running_mean)[order] - shift - sigma * beta / torch.where(alive, gamma, 1.0)
     return Filters(weights, torch.where(alive, gamma / sigma, 0.0), torch.where(alive, threshold, 0.0), True)
 
 

@@ -32,6 +32,17 @@ def test_rank_correlation_by_hand():
     assert rank_correlation(np.ones(1), np.ones(1)) is None
 
 
+@pytest.mark.parametrize("levels", [1, 2, 3, 8, 1000])
+def test_rank_correlation_is_that_of_mean_ranks(levels):
+    """Few levels make many ties, and one a constant, of which there is no correlation."""
+    draw = np.random.default_rng(levels)
+    for _ in range(20):
+        first, second = draw.integers(0, levels, 9).astype(float), draw.normal(size=9)
+        ranks = [(side[:, None] > side).sum(1) + ((side[:, None] == side).sum(1) + 1) / 2 for side in (first, second)]
+        expected = None if len(set(first)) == 1 else pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-12)
+        assert rank_correlation(first, second) == expected
+
+
 def test_groups_count_by_their_units_and_those_without_an_order_not_at_all():
     first = scores("a", small=[1, 2], large=[1, 2, 3, 4, 5, 6], flat=[1, 1, 1])
     second = scores("b", small=[2, 1], large=[1, 2, 3, 4, 5, 6], flat=[1, 2, 3], other=[1, 2])

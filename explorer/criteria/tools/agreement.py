@@ -27,18 +27,17 @@ class Dispute(NamedTuple):
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Spearman's ρ, ties at their mean rank; None where one side is constant or there are fewer than two values."""
-    if len(first) < 2:
+    if len(first) < 2 or any(side.min() == side.max() for side in (first, second)):
         return None
-    ranks = _ranks(first), _ranks(second)
-    if any(side.min() == side.max() for side in ranks):
-        return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    from scipy.stats import spearmanr  # slow to import
+
+    return float(spearmanr(first, second).statistic)
 
 
 def group_correlations(first: Groups, second: Groups) -> dict[str, float]:
     """Spearman's ρ of every group that both sides have and that is not constant on one of them."""
-    found = {name: rank_correlation(first[name], second[name]) for name in first if name in second}
-    return {name: value for name, value in found.items() if value is not None}
+    correlations = {name: rank_correlation(first[name], second[name]) for name in first if name in second}
+    return {name: value for name, value in correlations.items() if value is not None}
 
 
 def weighted_mean(correlations: Mapping[str, float], units: Mapping[str, int]) -> float | None:
@@ -54,7 +53,7 @@ def weighted_mean(correlations: Mapping[str, float], units: Mapping[str, int]) -
 def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
     """The units with the largest difference of rank between any two criteria, one entry per unit, largest first."""
     names = [each.criterion for each in scores]
-    found = []
+    differences = []
     for group in dict.fromkeys(name for each in scores for name in each.groups):
         ranked = {each.criterion: _places(each.groups[group]) for each in scores if group in each.groups}
         if len(ranked) < 2 or len(next(iter(ranked.values()))) < 2:
@@ -63,17 +62,12 @@ def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
         order = [name for name in names if name in ranked]
         low, high = table.argmin(0), table.argmax(0)
         for unit, (a, b) in enumerate(zip(low, high, strict=True)):
-            found.append(Dispute(group, unit, order[a], order[b], float(table[a, unit]), float(table[b, unit])))
-    return sorted(found, key=lambda dispute: -dispute.difference)[:most]
+            differences.append(Dispute(group, unit, order[a], order[b], float(table[a, unit]), float(table[b, unit])))
+    return sorted(differences, key=lambda dispute: -dispute.difference)[:most]
 
 
 def _places(values: np.ndarray) -> np.ndarray:
     """Ranks from 0 to 1, ties at their mean."""
-    return (_ranks(values) - 1) / max(len(values) - 1, 1)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1, ties at their mean."""
     from scipy.stats import rankdata  # slow to import
 
-    return rankdata(values)
+    return (rankdata(values) - 1) / max(len(values) - 1, 1)

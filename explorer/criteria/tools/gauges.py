@@ -193,8 +193,3 @@ def all_gauges(context: Context) -> set[Gauge]:
 def over_all(activation: Tensor) -> list[int]:
     """The axes of an activation, as a watch shows it, but the channels'."""
     return [0, *range(2, activation.ndim)]
-
-
-def precise(tensor: Tensor) -> Tensor:
-    """In float64, on the processor where the device has none."""
-    return tensor.cpu().double() if tensor.device.type == "mps" else tensor.double()

@@ -26,11 +26,6 @@ def norms(tensor: Tensor, axis: int) -> Tensor:
     return sums(tensor.detach().square(), axis).sqrt()
 
 
-def host(values: Tensor) -> np.ndarray:
-    """The values as float64 in numpy, where sums have a fixed order on every device."""
-    return values.detach().cpu().double().numpy()
-
-
 class Part(NamedTuple):
     """What one member says: a value per unit, and whether it holds the unit at all; both (units,)."""
 

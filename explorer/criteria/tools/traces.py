@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, add
-from explorer.criteria.tools.members import host
+from explorer.criteria.tools.numbers import to_numpy
 from explorer.errors import ExplorerError
 from explorer.evaluation.losses import IGNORED, check_labels, resized
 
@@ -82,7 +82,7 @@ def input_means(
             return found
 
         add(totals, context.batch.retry(work))
-    return {gauge: host(values) / len(context.data) for gauge, values in totals.items()}
+    return {gauge: to_numpy(values) / len(context.data) for gauge, values in totals.items()}
 
 
 def target_outputs(criterion: str, outputs: Tensor, labels: Any) -> Tensor:
