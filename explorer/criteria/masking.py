@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import UNSEEN, Gauge, Inputs, Sums, observe, places
-from explorer.criteria.tools.masked_passes import MOST, MaskedPasses, Place, Task, straightforward
+from explorer.criteria.tools.masked_passes import MOST, MaskedPasses, Task, straightforward
 from explorer.criteria.tools.members import MEMBERS, Part, combine
 from explorer.criteria.tools.numbers import to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
+from explorer.criteria.tools.segments import Place
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import part

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from explorer.bench.families import stir
 from explorer.criteria import score
 from explorer.criteria.masking import correlations, rank, similar_sets, softmax_change, stages
-from explorer.criteria.tools import masked_passes
+from explorer.criteria.tools import masked_passes, segments
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.scoring import borrowed
 from explorer.device import BatchSize
@@ -191,7 +191,7 @@ def test_a_pass_of_several_masks_keeps_to_its_room(monkeypatch):
     """Behind the first layer 16 maps of 8 × 8 are alive for every sample and mask, behind the second 5 numbers."""
     layers = conv(3, 6), nn.ReLU(), conv(6, 16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5)
     module, inputs = nn.Sequential(*layers).eval(), torch.randn(7, 3, 8, 8)
-    places = masked_passes.Place("0", 1), masked_passes.Place("2", 1)
+    places = segments.Place("0", 1), segments.Place("2", 1)
     tasks = [masked_passes.Task(place, list(torch.arange(6).split(1))) for place in places]
     monkeypatch.setattr(masked_passes, "_ROOM", (2 * 7 * 16 * 8 * 8 * 4, 0))
     with torch.inference_mode():
@@ -239,7 +239,7 @@ def test_samples_that_meet_are_never_of_two_masks():
 def test_where_memory_is_short_fewer_masks_go_together(monkeypatch, caplog):
     module, structure, data = made("residual")
     expected = rank(context(module, structure, data), 3)
-    outputs, sizes = masked_passes._Stretch.outputs, []
+    outputs, sizes = masked_passes._Rest.outputs, []
 
     def short(self, sets):
         sizes.append(len(sets))
@@ -247,7 +247,7 @@ def test_where_memory_is_short_fewer_masks_go_together(monkeypatch, caplog):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return outputs(self, sets)
 
-    monkeypatch.setattr(masked_passes._Stretch, "outputs", short)
+    monkeypatch.setattr(masked_passes._Rest, "outputs", short)
     found = rank(context(module, structure, data), 3)
     assert max(sizes) > 1
     assert "out of memory: going on with batches of 7" in caplog.text
@@ -268,7 +268,7 @@ def test_little_is_computed(monkeypatch):
         return counter.get_total_flops()
 
     plain, ours = operations(reuse=False), operations(reuse=True)
-    monkeypatch.setattr(masked_passes, "through_layer", lambda *_: None)
+    monkeypatch.setattr(segments, "through_layer", lambda *_: None)
     assert ours < 0.85 * operations(reuse=True) < 0.6 * plain
 
 
