@@ -6,10 +6,10 @@ from math import ceil, inf
 
 import numpy as np
 
-from explorer.budget.allocators import ALLOCATORS, Allocator, Case, departures
+from explorer.budget.allocating import ALLOCATORS, Allocator, Case, departures
 from explorer.budget.curves import Curves
 from explorer.budget.limits import Limits, Meter
-from explorer.budget.normalisers import NORMALISERS, Normaliser
+from explorer.budget.normalising import NORMALISERS, Normaliser
 from explorer.budget.search import levels, refine, rounded, unit_step
 from explorer.budget.target import Budget, Target, amount
 from explorer.criteria.tools.scoring import Scores
@@ -22,7 +22,14 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class Reach:
-    """How far one target can be met: the least and the most of its quantity, and what is asked for, in its own unit."""
+    """How far one target can be met, in the unit of its quantity.
+
+    Args:
+        target: what is asked for.
+        lowest: the least that can be left.
+        whole: what the whole model has.
+        goal: what may be left.
+    """
 
     target: Target
     lowest: float
@@ -42,10 +49,14 @@ class Reach:
 
 @dataclass(frozen=True)
 class Step:
-    """What to remove next: `units` more of one group, for what they save of every target's quantity.
+    """What to remove next: some more units of one group.
 
-    `score` is the normalised score that they have, `drop` how far the group's curve falls for them (None: not
-    measured).
+    Args:
+        group: that loses them.
+        units: how many.
+        saves: what that saves of every target's quantity.
+        score: the normalised score that they have.
+        drop: how far the group's curve falls for them; None where it was not measured.
     """
 
     group: str
@@ -59,10 +70,15 @@ class Step:
 class Allocation:
     """Which units of the original model to remove, and what that comes to.
 
-    `remove` names only the groups that lose units; `budget` has the true fraction of every group, 0 for those that
-    stay whole. `achieved` is the fraction kept of what the target is about; of several targets, of the one that
-    binds. `costs` are what is left of every target's quantity, `reach` what was in reach, and `binding` the kinds of
-    the targets that nothing more could be kept under. `warnings` are sentences for a person.
+    Args:
+        remove: the units that leave, by group; only of groups that lose any.
+        budget: the true fraction of every group, 0 for those that stay whole.
+        achieved: the fraction kept of what the target is about; of several targets, of the one that binds.
+        warnings: sentences for a person.
+        costs: what is left of every target's quantity.
+        reach: of every target, what was in reach.
+        binding: the kinds of the targets that nothing more could be kept under.
+        next_step: tells what to remove next; None where nothing is left.
     """
 
     remove: dict[str, tuple[int, ...]]
@@ -92,11 +108,17 @@ def allocate(
     """Removes the lowest scored units, shared among the groups by the allocator `name`, until every target is met.
 
     The cost comes within 1 % of a fraction (relative), or as near as whole units allow, which `warnings` then says.
-    Amounts, and each of several targets, are limits: the one that binds is met from below. Every group keeps
-    `minimum`: below 1 a fraction of its units and at least one, else a number of units. Groups without scores stay
-    whole, and so do those that are `locked`, unless that is a mapping to the units they lose.
+    Amounts, and each of several targets, are limits: the one that binds is met from below. Groups without scores stay
+    whole.
 
     Args:
+        name: of the allocator.
+        structure: of the model.
+        scores: of its units, higher = keep.
+        target: what is to be kept, or several of these.
+        normalise: the normaliser that scores of different groups are compared by.
+        minimum: what every group keeps: below 1 a fraction of its units and at least one, else a number of units.
+        locked: the groups that stay whole; of a mapping, those that lose so many units.
         meter: knows size and latency, where a target or the allocator is about them.
         shapes: of the model's tensors, where the allocator needs them.
         curves: measured sensitivity, where the allocator needs it.
@@ -106,10 +128,7 @@ def allocate(
         ExplorerError: an unknown allocator, normaliser or group, an impossible minimum, scores of another model, or
             something is missing that the allocator or a target needs.
     """
-    if name not in ALLOCATORS:
-        raise unknown("allocation", name, ALLOCATORS)
-    if normalise not in NORMALISERS:
-        raise unknown("normaliser", normalise, NORMALISERS)
+    allocator, normaliser = ALLOCATORS.get(name), NORMALISERS.get(normalise)
     if round_to < 1:
         raise ExplorerError(f"widths can't be rounded to multiples of {round_to}: give 8, 16 or 32, or 1 for none")
     targets = (target,) if isinstance(target, Target) else tuple(target)
@@ -121,10 +140,10 @@ def allocate(
     free = [group for group in structure.groups if group in scores.groups and group not in held]
     limits = Limits(meter or Meter(structure), targets, free, held, margin=near if strict else 0.0)
     most = _furthest(limits, structure, free, minimum, round_to)
-    ranked = {group: np.sort(NORMALISERS[normalise](scores.groups[group])) for group in free}
+    ranked = {group: np.sort(normaliser(scores.groups[group])) for group in free}
     case = Case(structure, ranked, most, shapes, curves, limits)
-    ALLOCATORS[name].check(case)
-    removed, lowest = _met(ALLOCATORS[name], case, near, round_to), limits.costs(most)
+    allocator.check(case)
+    removed, lowest = _met(allocator, case, near, round_to), limits.costs(most)
     counts = {**held, **dict(zip(free, removed.tolist(), strict=True))}
     costs = limits.costs(removed)
     reach = _reach(targets, lowest, limits)

@@ -66,22 +66,22 @@ class Target:
         Raises:
             ExplorerError: it isn't written so, or the kind, fraction or amount is impossible.
         """
-        kind, equals, wish = (part.strip() for part in text.partition("="))
-        found = _WISH.fullmatch(wish)
-        value = _number(found[1]) if found else None
+        kind, equals, asked = (part.strip() for part in text.partition("="))
+        parts = _ASKED.fullmatch(asked)
+        value = _number(parts[1]) if parts else None
         if not equals or (value is None and kind in KINDS):
             example = EXAMPLES.get(kind, EXAMPLES["size"])
             raise ExplorerError(f"{text!r} is no target: write what to keep, such as macs=0.5, params=0.3 or {example}")
-        if kind not in KINDS or not found[2]:
+        if kind not in KINDS or not parts[2]:
             return cls(kind, 0.0 if value is None else value)
-        if found[2] == "%":
+        if parts[2] == "%":
             return cls(kind, value / 100)
-        if found[2] not in UNITS[kind]:
-            raise unknown(f"unit of {kind}", found[2], UNITS[kind])
-        return cls(kind, amount=value * UNITS[kind][found[2]])
+        if parts[2] not in UNITS[kind]:
+            raise unknown(f"unit of {kind}", parts[2], UNITS[kind])
+        return cls(kind, amount=value * UNITS[kind][parts[2]])
 
 
-_WISH = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([A-Za-z]*|%)")
+_ASKED = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([A-Za-z]*|%)")
 
 
 def amount(kind: str, value: float) -> str:

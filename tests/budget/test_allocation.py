@@ -20,7 +20,7 @@ networks = st.lists(st.integers(1, 80), min_size=1, max_size=7).flatmap(
         chain, st.just(widths), st.lists(st.integers(1, 256), min_size=len(widths), max_size=len(widths))
     )
 )
-wishes = st.builds(Target, st.sampled_from(["params", "macs", "size"]), st.floats(0.05, 1.0))
+targets = st.builds(Target, st.sampled_from(["params", "macs", "size"]), st.floats(0.05, 1.0))
 names = st.sampled_from(sorted(ALLOCATORS))
 normalisers = st.sampled_from(sorted(NORMALISERS))
 
@@ -35,7 +35,7 @@ def fraction(structure, allocation, kind):
 
 
 @settings(deadline=None, max_examples=120)
-@given(networks, wishes, names, normalisers, st.integers(0, 99), st.sampled_from([0.0, 0.1, 0.5, 1, 3]), st.data())
+@given(networks, targets, names, normalisers, st.integers(0, 99), st.sampled_from([0.0, 0.1, 0.5, 1, 3]), st.data())
 def test_what_holds_for_every_allocation(structure, target, name, normalise, seed, minimum, data):
     locked = data.draw(st.sets(st.sampled_from(sorted(structure.groups)), max_size=2))
     worth = scores(structure, seed)
@@ -52,9 +52,9 @@ def test_what_holds_for_every_allocation(structure, target, name, normalise, see
     assert not locked & set(found.remove)
     for group, units in found.remove.items():
         assert structure.full[group] - len(units) >= least[group]
-        gone = np.zeros(structure.full[group], bool)
-        gone[list(units)] = True
-        assert worth.groups[group][gone].max() <= worth.groups[group][~gone].min()
+        removed = np.zeros(structure.full[group], bool)
+        removed[list(units)] = True
+        assert worth.groups[group][removed].max() <= worth.groups[group][~removed].min()
     assert {g: len(found.remove.get(g, ())) / n for g, n in structure.full.items()} == found.budget
 
 

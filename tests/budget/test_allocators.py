@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from explorer.budget import ALLOCATORS, Curves, Target, allocate
-from explorer.budget.allocators import Case, departures
+from explorer.budget.allocating import Case, departures
 from explorer.budget.search import cheapest_choices
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError

@@ -1,4 +1,4 @@
-"""What a person may ask for, and how impossible wishes are answered."""
+"""What a person may ask for, and how impossible requests are answered."""
 
 import pytest
 

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from explorer.criteria.tools.context import Context, calibration_slice
 from explorer.criteria.tools.registry import CRITERIA, Criterion
 from explorer.device import BatchSize, choose_device
-from explorer.errors import ExplorerError, unknown
+from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 from explorer.structure.types import Structure
 
@@ -81,11 +81,10 @@ def usable(name: str, data: Dataset | None) -> Criterion:
     Raises:
         ExplorerError: it isn't, or hasn't.
     """
-    if name not in CRITERIA:
-        raise unknown("criterion", name, CRITERIA)
-    if CRITERIA[name].needs & {"inputs", "labels"} and (data is None or len(data) == 0):
+    criterion = CRITERIA.get(name)
+    if criterion.needs & {"inputs", "labels"} and (data is None or len(data) == 0):
         raise ExplorerError(f"criterion {name} needs data to look at and there is none: give --data with images")
-    return CRITERIA[name]
+    return criterion
 
 
 def _sorted_out(criterion: Criterion, structure: Structure, found: dict, seconds: float) -> Scores:
