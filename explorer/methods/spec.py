@@ -203,7 +203,7 @@ class Spec:
                 f"allocation {self.allocate!r} can't go in steps, as method {self.method!r} does: "
                 f"use {', '.join(simple)}, or --method one-shot"
             )
-        if RECOVERIES[self.recover].needs != "nothing" and self.data.partition("?")[0] == "random":
+        if RECOVERIES[self.recover].needs and self.data.partition("?")[0] == "random":
             raise ExplorerError(
                 f"recovery {self.recover!r} can't learn from 'random' data: use --recover none, or real data"
             )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,21 +14,22 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
 from explorer.recovery.registry import History, recovery
+from explorer.recovery.work import Work
 
 NO_STATISTICS = "the network has no batch norm with running statistics: recalibration has nothing to do"
 
 
 @recovery(
     "bn",
-    "Batch-norm recalibration",
-    "Estimates the mean and variance in every batch norm again on calibration images. Seconds, no training.",
-    "calibration data",
+    title="Batch-norm recalibration",
+    explanation="Estimates the mean and variance in every batch norm again on calibration images. Seconds, no "
+    "training.",
+    needs={"calibration data"},
     cost="1 forward",
+    rank=10,
 )
-def recalibration(
-    module: nn.Module, task: Any, *, device: torch.device, seed: int = 0, report: Report = silent, **unused: Any
-) -> History:
-    return recalibrate(module, task.calibration, device=device, seed=seed, report=report)
+def recalibration(module: nn.Module, work: Work) -> History:
+    return recalibrate(module, work.task.calibration, device=work.device, seed=work.seed, report=work.report)
 
 
 def recalibrate(

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from explorer.errors import ExplorerError
 from explorer.pruning import Plan, cut
-from explorer.structure import Group, Member, Structure, leaving, without
+from explorer.structure import Group, Member, Structure, Tap, leaving, without
 
+TAPS = 3  # of a teacher: the first, a middle and the last activation, as in IFAP
 NOTHING_LEFT = "nothing was removed: there is nothing to make up for"
 
 
@@ -44,34 +44,43 @@ class Origin:
     @cached_property
     def losses(self) -> dict[str, Loss]:
         """The groups that lost units, in network order."""
-        found = {}
+        losses = {}
         for name, group in self.left.groups.items():
             if removed := self.plan.remove.get(name):
-                found[name] = Loss(group, np.setdiff1d(np.arange(group.units), removed), np.array(removed))
-        return found
+                losses[name] = Loss(group, np.setdiff1d(np.arange(group.units), removed), np.array(removed))
+        return losses
 
     def leaving(self, *roles: str) -> dict[str, dict[int, np.ndarray]]:
         """For every tensor that lost entries in members of these roles (default: all): per axis which (boolean)."""
         return leaving(self.left, {name: loss.removed.tolist() for name, loss in self.losses.items()}, roles)
 
-    def twin(self) -> nn.Module:
+    def copied(self) -> nn.Module:
         """A copy of the module, to write into."""
         return copy.deepcopy(self.module)
 
-    def cut_into(self, module: nn.Module, twin: nn.Module) -> None:
-        """Gives the cut `module` what the plan leaves of the twin's weights."""
-        module.load_state_dict(cut(twin, self.structure, self.plan).module.state_dict())
+    def cut_into(self, module: nn.Module, changed: nn.Module) -> None:
+        """Gives the cut `module` what the plan leaves of the weights of a changed copy."""
+        module.load_state_dict(cut(changed, self.structure, self.plan).module.state_dict())
 
 
-def origin_of(name: str, origin: Origin | None) -> Origin:
-    """The origin, if one is given.
+@dataclass(frozen=True)
+class Teacher:
+    """The network that is imitated, and the activations that are compared besides the outputs.
 
-    Raises:
-        ExplorerError: none is.
+    A student has modules of the same names as the teacher's, with as many channels or fewer.
     """
-    if origin is None:
-        raise ExplorerError(f"recovery {name!r} needs the network before the cut: give its origin, or use bn")
-    return origin
+
+    module: nn.Module
+    taps: tuple[Tap, ...] = ()
+
+    @classmethod
+    def of(cls, module: nn.Module, structure: Structure, most: int = TAPS) -> "Teacher":
+        """A teacher with up to `most` taps, spread evenly over the network from its first activation to its last."""
+        order = {name: place for place, (name, _) in enumerate(module.named_modules())}
+        once = {(tap.module, tap.activation): tap for group in structure.groups.values() for tap in group.taps}
+        taps = sorted(once.values(), key=lambda tap: order[tap.module])
+        chosen = np.linspace(0, len(taps) - 1, min(most, len(taps))).round().astype(int)
+        return cls(module, tuple(taps[place] for place in chosen))
 
 
 @contextmanager
@@ -95,17 +104,17 @@ def as_cut(reasons: Mapping[str, str]) -> tuple[str, ...]:
 
 def norms_behind(structure: Structure, module: nn.Module) -> dict[str, str]:
     """The batch norms with running statistics, by name, that follow the layers of these weights."""
-    found = {}
+    norms = {}
     for tap in (tap for group in structure.groups.values() for tap in group.taps):
         layer = module.get_submodule(tap.module)
         if isinstance(layer, _BatchNorm) and layer.track_running_stats:
-            found[tap.producer] = tap.module
-    return found
+            norms[tap.producer] = tap.module
+    return norms
 
 
-def once(twin: nn.Module, members: list[Member]) -> Iterator[tuple[Tensor, Member]]:
+def once(module: nn.Module, members: list[Member]) -> Iterator[tuple[Tensor, Member]]:
     """The members with their tensors, every axis of a tensor once, under whichever name."""
-    tensors, seen = twin.state_dict(keep_vars=True), set()
+    tensors, seen = module.state_dict(keep_vars=True), set()
     for member in members:
         tensor = tensors[member.tensor]
         if (id(tensor), member.axis) not in seen:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,75 +14,44 @@ from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating
 from explorer.evaluation.losses import model_loss
-from explorer.progress import Report, silent
-from explorer.recovery.before import Origin
+from explorer.recovery.before import Teacher
 from explorer.recovery.finetuning import EPOCHS, finetune
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.training import Objective
-from explorer.structure import Structure
+from explorer.recovery.work import Work
 from explorer.structure.types import Tap
 
-TAPS = 3  # the first, a middle and the last activation, as in IFAP
 TEMPERATURE = 4.0
 OUTPUTS = 0.5  # of the loss: the teacher's outputs; what is left to 1: the labels
 FEATURES = 0.5  # added for the activations, as in IFAP
 _RIDGE = 1e-3  # of a feature's mean square, so that dead channels do no harm
 
 
-@dataclass(frozen=True)
-class Teacher:
-    """The network that is imitated, and the activations that are compared besides the outputs.
-
-    A student has modules of the same names as the teacher's, with as many channels or fewer.
-    """
-
-    module: nn.Module
-    taps: tuple[Tap, ...] = ()
-
-    @classmethod
-    def of(cls, module: nn.Module, structure: Structure, most: int = TAPS) -> "Teacher":
-        """A teacher with up to `most` taps, spread evenly over the network from its first activation to its last."""
-        order = {name: place for place, (name, _) in enumerate(module.named_modules())}
-        found = {(tap.module, tap.activation): tap for group in structure.groups.values() for tap in group.taps}
-        taps = sorted(found.values(), key=lambda tap: order[tap.module])
-        chosen = np.linspace(0, len(taps) - 1, min(most, len(taps))).round().astype(int)
-        return cls(module, tuple(taps[place] for place in chosen))
-
-
 @recovery(
     "distill",
-    "Distillation",
-    "Fine-tuning that also imitates the network before the cut: its outputs, and its activations at three places. "
-    "Half as long again as fine-tuning, and worth it after deep cuts.",
-    "training data",
+    title="Distillation",
+    explanation="Fine-tuning that also imitates the network before the cut: its outputs, and its activations at three"
+    " places. Half as long again as fine-tuning, and worth it after deep cuts.",
+    needs={"training data"},
     cost="2 forwards and 1 backward per epoch",
     unfit={"detection": "boxes have no outputs that could be compared place by place"},
+    rank=20,
 )
-def distillation(
-    module: nn.Module,
-    task: Any,
-    *,
-    epochs: int | None,
-    seed: int,
-    device: torch.device,
-    origin: Origin | None = None,
-    teacher: Teacher | None = None,
-    report: Report = silent,
-    **unused: Any,
-) -> History:
+def distillation(module: nn.Module, work: Work) -> History:
+    teacher, origin = work.teacher, work.origin
     if teacher is None and origin is not None:
         teacher = Teacher.of(origin.module, origin.left)
     if teacher is None:
         raise ExplorerError("recovery 'distill' needs a teacher: give the network before the cut, or use finetune")
     return finetune(
         module,
-        task,
-        epochs=EPOCHS if epochs is None else epochs,
-        seed=seed,
-        device=device,
-        objective=Imitation(teacher, task.kind),
+        work.task,
+        epochs=EPOCHS if work.epochs is None else work.epochs,
+        seed=work.seed,
+        device=work.device,
+        objective=Imitation(teacher, work.task.kind),
         name="distill",
-        report=report,
+        report=work.report,
     )
 
 

@@ -29,6 +29,7 @@ from explorer.recovery.training import (
     shifted,
     synchronised,
 )
+from explorer.recovery.work import Work
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -41,23 +42,16 @@ USUAL = Regime()
 
 @recovery(
     "finetune",
-    "Fine-tuning",
-    "Recalibrates batch norm, then trains on the training images and keeps the epoch that is best on the validation "
-    "slice. Minutes rather than seconds, and nearly all of the accuracy.",
-    "training data",
+    title="Fine-tuning",
+    explanation="Recalibrates batch norm, then trains on the training images and keeps the epoch that is best on the "
+    "validation slice. Minutes rather than seconds, and nearly all of the accuracy.",
+    needs={"training data"},
     cost="1 forward and 1 backward per epoch",
+    rank=15,
 )
-def finetuning(
-    module: nn.Module,
-    task: Any,
-    *,
-    epochs: int | None,
-    seed: int,
-    device: torch.device,
-    report: Report = silent,
-    **unused: Any,
-) -> History:
-    return finetune(module, task, epochs=EPOCHS if epochs is None else epochs, seed=seed, device=device, report=report)
+def finetuning(module: nn.Module, work: Work) -> History:
+    epochs = EPOCHS if work.epochs is None else work.epochs
+    return finetune(module, work.task, epochs=epochs, seed=work.seed, device=work.device, report=work.report)
 
 
 def finetune(
@@ -180,12 +174,12 @@ class _Trainer:
         for epoch in range(1, self.epochs + 1):
             start = perf_counter()
             loss = self._train(epoch)
-            self.latest = found = self._validate()
+            self.latest = latest = self._validate()
             rate, seconds = self.optimizer.param_groups[0]["lr"], perf_counter() - start
-            self.history.append(Epoch(epoch, loss, found.value, found.loss, rate, seconds))
-            risen = epoch if found.value > best.value else risen
-            if not self.regime.chooses or (found.value, -found.loss) > (best.value, -best.loss):
-                best, kept, self.best_epoch = found, self._snapshot(), epoch
+            self.history.append(Epoch(epoch, loss, latest.value, latest.loss, rate, seconds))
+            risen = epoch if latest.value > best.value else risen
+            if not self.regime.chooses or (latest.value, -latest.loss) > (best.value, -best.loss):
+                best, kept, self.best_epoch = latest, self._snapshot(), epoch
             if epoch - risen >= patience:
                 break
         self.module.load_state_dict(kept)

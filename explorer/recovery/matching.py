@@ -21,8 +21,9 @@ from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
 from explorer.pruning.unstructured import input_axis
 from explorer.recovery.batchnorm import even_batches
-from explorer.recovery.before import NOTHING_LEFT, Origin, along, norms_behind, on, origin_of, restoring
+from explorer.recovery.before import NOTHING_LEFT, Origin, along, norms_behind, on, restoring
 from explorer.recovery.registry import History, recovery
+from explorer.recovery.work import Work
 from explorer.structure.products import shared_names
 
 NO_PLACE = "no batch norm with running statistics and no layer with a bias could take up what changed"
@@ -31,24 +32,17 @@ _DEAD = 1e-12  # a variance below which a channel is constant and can't be resca
 
 @recovery(
     "variance",
-    "Variance matching",
-    "Brings the mean and variance of what every layer gives back to those before the cut, channel by channel, on "
-    "calibration images. Seconds, no training; other than recalibration it also serves networks without batch norm.",
-    "calibration data",
+    title="Variance matching",
+    explanation="Brings the mean and variance of what every layer gives back to those before the cut, channel by "
+    "channel, on calibration images. Seconds, no training; other than recalibration it also serves networks without "
+    "batch norm.",
+    needs={"calibration data"},
     cost="2 forwards",
+    rank=25,
 )
-def variance_matching(
-    module: nn.Module,
-    task: Any,
-    *,
-    device: torch.device,
-    seed: int = 0,
-    origin: Origin | None = None,
-    report: Report = silent,
-    **unused: Any,
-) -> History:
-    origin = origin_of("variance", origin)
-    return match_variances(module, task.calibration, origin, device=device, seed=seed, report=report)
+def variance_matching(module: nn.Module, work: Work) -> History:
+    origin, data = work.origin_for("variance"), work.task.calibration
+    return match_variances(module, data, origin, device=work.device, seed=work.seed, report=work.report)
 
 
 def match_variances(
@@ -77,16 +71,16 @@ def match_variances(
         return History("variance", seconds=0.0, warnings=(NOTHING_LEFT,))
     if len(data) < 2:
         raise ExplorerError("variance matching needs at least two calibration images: give more data")
-    base, places, unmatched = origin.twin(), *_places(module, origin)
+    base, places, unmatched = origin.copied(), *_places(module, origin)
     warnings = (f"as cut: {', '.join(unmatched)} (no bias, and no batch norm behind)",) if unmatched else ()
     if not places:
         return History("variance", seconds=0.0, warnings=(*warnings, NO_PLACE))
     order, size = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)), BatchSize(batch_size)
     with evaluating(base, device), evaluating(module, device), restoring(module), torch.no_grad():
-        found = size.retry(lambda n: _observe(base, module, places, data, even_batches(order, n), device, report))
+        statistics = size.retry(lambda n: _observe(base, module, places, data, even_batches(order, n), device, report))
         for place in places:
-            if place.name in found:
-                _write(module.get_submodule(place.name), found[place.name])
+            if place.name in statistics:
+                _write(module.get_submodule(place.name), statistics[place.name])
     return History("variance", seconds=perf_counter() - start, warnings=warnings)
 
 
@@ -105,21 +99,21 @@ class Place:
 
 def _places(module: nn.Module, origin: Origin) -> tuple[list[Place], list[str]]:
     """The places, and the layers that lost inputs and have none."""
-    gone, read = origin.leaving(), origin.leaving("consumer")
+    removed, read = origin.leaving(), origin.leaving("consumer")
     norms = norms_behind(origin.left, origin.module)
-    shared, found, unmatched = shared_names(module), [], []
+    shared, places, unmatched = shared_names(module), [], []
     for name, layer in module.named_modules():
         weight = f"{name}.weight"
         if isinstance(layer, _BatchNorm) and layer.track_running_stats:
-            found.append(Place(name, True, 1, _stays(origin, gone, f"{name}.running_mean", 0)))
+            places.append(Place(name, True, 1, _stays(origin, removed, f"{name}.running_mean", 0)))
         elif weight not in read:
             continue
         elif _biased(layer) and weight not in shared:
             axis = 1 if isinstance(layer, _ConvNd) else -1
-            found.append(Place(name, False, axis, _stays(origin, gone, weight, _outputs(layer))))
+            places.append(Place(name, False, axis, _stays(origin, removed, weight, _outputs(layer))))
         elif weight not in norms:
             unmatched.append(name)
-    return found, unmatched
+    return places, unmatched
 
 
 def _biased(layer: nn.Module) -> bool:
@@ -133,9 +127,9 @@ def _outputs(layer: nn.Module) -> int:
     return 1 - input_axis(layer)
 
 
-def _stays(origin: Origin, gone: dict[str, dict[int, np.ndarray]], tensor: str, axis: int) -> np.ndarray:
+def _stays(origin: Origin, removed: dict[str, dict[int, np.ndarray]], tensor: str, axis: int) -> np.ndarray:
     size = origin.module.state_dict()[tensor].shape[axis]
-    return np.flatnonzero(~gone.get(tensor, {}).get(axis, np.zeros(size, dtype=bool)))
+    return np.flatnonzero(~removed.get(tensor, {}).get(axis, np.zeros(size, dtype=bool)))
 
 
 @dataclass
@@ -168,7 +162,7 @@ def _observe(
     device: torch.device,
     report: Report,
 ) -> dict[str, Statistics]:
-    found: dict[str, Statistics] = defaultdict(Statistics)
+    statistics: dict[str, Statistics] = defaultdict(Statistics)
     for step, indices in enumerate(order, start=1):
         inputs = fetch(data, indices)[0].to(device)
         before: dict[str, deque] = defaultdict(deque)
@@ -180,7 +174,7 @@ def _observe(
         def match(place: Place, values: Tensor, before: dict[str, deque] = before) -> Tensor:
             mean, variance = _statistics(values, place.axis)
             mean_before, variance_before = before[place.name].popleft()
-            sums = found[place.name]
+            sums = statistics[place.name]
             sums.mean, sums.variance = sums.mean + mean, sums.variance + variance
             sums.mean_before = sums.mean_before + mean_before
             sums.variance_before = sums.variance_before + variance_before
@@ -194,7 +188,7 @@ def _observe(
         with _looking(module, places, match):
             module(inputs)
         report(step / len(order), f"matching variances: batch {step} of {len(order)}")
-    return dict(found)
+    return dict(statistics)
 
 
 @contextmanager
@@ -217,8 +211,8 @@ def _statistics(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     return channels.mean(1), channels.var(1, correction=0)
 
 
-def _write(layer: nn.Module, found: Statistics) -> None:
-    scale, mean, before = found.scale_and_means()
+def _write(layer: nn.Module, statistics: Statistics) -> None:
+    scale, mean, before = statistics.scale_and_means()
     if isinstance(layer, _BatchNorm):
         # The same as normalising s·(y − mean y) + mean x by what the statistics were.
         layer.running_mean.copy_(mean + (to_float64(layer.running_mean) - before).to(mean) / scale)

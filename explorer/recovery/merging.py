@@ -1,7 +1,6 @@
 """Merging: every unit that left goes into the nearest one that stays, and nothing of it is dropped."""
 
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +9,9 @@ from torch import nn
 from explorer.criteria.tools.members import entries
 from explorer.criteria.tools.rows import UNEVEN, squared_distances, unit_rows
 from explorer.progress import Report, silent
-from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, along, as_cut, on, once, origin_of
+from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, along, as_cut, on, once
 from explorer.recovery.registry import History, recovery
+from explorer.recovery.work import Work
 
 NORMED = "a norm takes statistics over its channels, which merging would change"
 CONTRACTED = "its channels are multiplied with each other, so that sums are no substitute"
@@ -20,16 +20,14 @@ NO_ROWS = "no tensor with two axes holds its channels"
 
 @recovery(
     "merge",
-    "Merging with the nearest",
-    "Puts every channel that left into its nearest neighbour: what makes the two is averaged, what reads them is "
-    "added. Instant, without data; exact for equal channels, and made for the criterion 'merging'.",
-    "nothing",
+    title="Merging with the nearest",
+    explanation="Puts every channel that left into its nearest neighbour: what makes the two is averaged, what reads "
+    "them is added. Instant, without data; exact for equal channels, and made for the criterion 'merging'.",
     cost="nothing but weights",
+    rank=30,
 )
-def merging(
-    module: nn.Module, task: Any, *, origin: Origin | None = None, report: Report = silent, **unused: Any
-) -> History:
-    return merge(module, origin_of("merge", origin), report=report)
+def merging(module: nn.Module, work: Work) -> History:
+    return merge(module, work.origin_for("merge"), report=work.report)
 
 
 @torch.no_grad()
@@ -44,17 +42,14 @@ def merge(module: nn.Module, origin: Origin, *, report: Report = silent) -> Hist
     start = perf_counter()
     if not origin.losses:
         return History("merge", seconds=0.0, warnings=(NOTHING_LEFT,))
-    twin, reasons, homes = origin.twin(), {}, {}
+    changed, reasons, homes = origin.copied(), {}, {}
     for name, loss in origin.losses.items():
-        found = _homes(loss, origin.module)
-        if isinstance(found, str):
-            reasons[name] = found
-        else:
-            homes[name] = found
+        home = _homes(loss, origin.module)
+        (reasons if isinstance(home, str) else homes)[name] = home
     for step, (name, home) in enumerate(homes.items(), start=1):
-        _fold(twin, origin.losses[name], home)
+        _fold(changed, origin.losses[name], home)
         report(step / len(homes), f"merged {name}")
-    origin.cut_into(module, twin)
+    origin.cut_into(module, changed)
     return History("merge", seconds=perf_counter() - start, warnings=as_cut(reasons))
 
 
@@ -81,9 +76,9 @@ def _homes(loss: Loss, base: nn.Module) -> np.ndarray | str:
     return homes
 
 
-def _fold(twin: nn.Module, loss: Loss, homes: np.ndarray) -> None:
+def _fold(changed: nn.Module, loss: Loss, homes: np.ndarray) -> None:
     group = loss.group
-    for tensor, member in once(twin, [member for member in group.members if member.role != "index"]):
+    for tensor, member in once(changed, [member for member in group.members if member.role != "index"]):
         places = entries(member, group.units)
         flat, into = on(tensor, places.ravel()), on(tensor, places[homes].ravel())
         totals = torch.zeros_like(tensor).index_add_(member.axis, into, tensor.index_select(member.axis, flat))

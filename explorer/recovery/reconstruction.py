@@ -19,8 +19,9 @@ from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
-from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut, norms_behind, on, origin_of, restoring
+from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut, norms_behind, on, restoring
 from explorer.recovery.registry import History, recovery
+from explorer.recovery.work import Work
 from explorer.sources.attention import SelfAttention
 from explorer.structure.products import shared_names
 
@@ -31,22 +32,16 @@ UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind 
 
 @recovery(
     "reconstruct",
-    "Least-squares reconstruction",
-    "Lets the inputs that a layer kept stand in for those that it lost, by least squares on calibration images, layer "
-    "after layer. No training; exact where the lost channels are combinations of the kept ones.",
-    "calibration data",
+    title="Least-squares reconstruction",
+    explanation="Lets the inputs that a layer kept stand in for those that it lost, by least squares on calibration "
+    "images, layer after layer. No training; exact where the lost channels are combinations of the kept ones.",
+    needs={"calibration data"},
     cost="2 forwards for every layer that lost inputs",
+    rank=35,
 )
-def reconstruction(
-    module: nn.Module,
-    task: Any,
-    *,
-    device: torch.device,
-    origin: Origin | None = None,
-    report: Report = silent,
-    **unused: Any,
-) -> History:
-    return reconstruct(module, task.calibration, origin_of("reconstruct", origin), device=device, report=report)
+def reconstruction(module: nn.Module, work: Work) -> History:
+    origin = work.origin_for("reconstruct")
+    return reconstruct(module, work.task.calibration, origin, device=work.device, report=work.report)
 
 
 def reconstruct(
@@ -82,19 +77,19 @@ def reconstruct(
         return History("reconstruct", seconds=0.0, warnings=(NOTHING_LEFT,))
     if len(data) == 0:
         raise ExplorerError("reconstruction needs calibration images and there are none: give more data")
-    base, size = origin.twin(), BatchSize(batch_size)  # hooks end its passes, and others may use the original
+    base, size = origin.copied(), BatchSize(batch_size)  # hooks end its passes, and others may use the original
     norms = norms_behind(origin.left, base)
     unsure = []
     with evaluating(base, device), evaluating(module, device), restoring(module):
-        found = _in_order(module, _readings(module, origin), fetch(data, torch.arange(1))[0].to(device))
-        for step, reading in enumerate(found, start=1):
+        readings = _in_order(module, _readings(module, origin), fetch(data, torch.arange(1))[0].to(device))
+        for step, reading in enumerate(readings, start=1):
             moments = size.retry(lambda n, reading=reading: _observe(base, module, reading, data, n, device))
             _write(module, origin, reading, moments, norms.get(reading.tensor), ridge)
             if moments.places < reading.stays.sum():
                 unsure.append(reading.layer)
-            report(step / len(found), f"reconstructed {reading.layer}, layer {step} of {len(found)}")
+            report(step / len(readings), f"reconstructed {reading.layer}, layer {step} of {len(readings)}")
     few = (f"fewer examples than unknowns in {', '.join(unsure)}: give more calibration images",) if unsure else ()
-    return History("reconstruct", seconds=perf_counter() - start, warnings=(*as_cut(_reasons(origin, found)), *few))
+    return History("reconstruct", seconds=perf_counter() - start, warnings=(*as_cut(_reasons(origin, readings)), *few))
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ class Reading:
 
 def _readings(module: nn.Module, origin: Origin) -> list[Reading]:
     """The layers that lost inputs and can be solved."""
-    shared, found = shared_names(module), []
+    shared, readings = shared_names(module), []
     for tensor, axes in origin.leaving("consumer").items():
         name, _, own = tensor.rpartition(".")
         layer = module.get_submodule(name)
@@ -125,13 +120,13 @@ def _readings(module: nn.Module, origin: Origin) -> list[Reading]:
         ((axis, out),) = axes.items()
         positions = _positions(origin, tensor, axis)
         if out.any() and positions:
-            found.append(Reading(name, tensor, axis, ~out.reshape(-1, positions)[:, 0], positions))
-    return found
+            readings.append(Reading(name, tensor, axis, ~out.reshape(-1, positions)[:, 0], positions))
+    return readings
 
 
-def _reasons(origin: Origin, found: list[Reading]) -> dict[str, str]:
+def _reasons(origin: Origin, readings: list[Reading]) -> dict[str, str]:
     """Why groups, by name, are not made up for where they are read."""
-    solved = {reading.tensor for reading in found}
+    solved = {reading.tensor for reading in readings}
     reasons = {}
     for name, loss in origin.losses.items():
         readers = loss.group.of_role("consumer")
@@ -151,15 +146,15 @@ def _readable(layer: nn.Module) -> bool:
 
 def _positions(origin: Origin, tensor: str, axis: int) -> int:
     """How many entries in a row belong to a channel; 0 where that differs, or they do not lie in a row."""
-    found = set()
+    positions = set()
     for group in origin.left.groups.values():
         for member in group.of_role("consumer"):
             if (member.tensor, member.axis) == (tensor, axis):
                 counts = np.bincount(member.units[member.units >= 0])
                 places = max(1, int(counts.max()) // group.unit)
                 runs = member.units.reshape(-1, places) if len(member.units) % places == 0 else np.array([[0, 1]])
-                found.add(places if (runs == runs[:, :1]).all() else 0)
-    return found.pop() if len(found) == 1 else 0
+                positions.add(places if (runs == runs[:, :1]).all() else 0)
+    return positions.pop() if len(positions) == 1 else 0
 
 
 class _Reached(Exception):  # noqa: N818
@@ -183,15 +178,15 @@ def _ending(module: nn.Module, reading: Reading, seen: list[Tensor]) -> Iterator
 
 
 @torch.no_grad()
-def _in_order(module: nn.Module, found: list[Reading], inputs: Tensor) -> list[Reading]:
+def _in_order(module: nn.Module, readings: list[Reading], inputs: Tensor) -> list[Reading]:
     """The layers that a forward pass calls, in the order of their first calls."""
     calls: list[int] = []
     with ExitStack() as hooks:
-        for number, reading in enumerate(found):
+        for number, reading in enumerate(readings):
             layer = module.get_submodule(reading.layer)
             hooks.callback(layer.register_forward_pre_hook(lambda *_, number=number: calls.append(number)).remove)
         module(inputs)
-    return [replace(found[number], calls=count) for number, count in Counter(calls).items()]
+    return [replace(readings[number], calls=count) for number, count in Counter(calls).items()]
 
 
 @dataclass

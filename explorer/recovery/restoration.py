@@ -1,7 +1,7 @@
 """Restoration without data: channels that are left stand in for those that went, going by the weights alone."""
 
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from explorer.criteria.tools.members import entries
 from explorer.criteria.tools.numbers import to_float64
 from explorer.progress import Report, silent
-from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, as_cut, on, once, origin_of
+from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, as_cut, on, once
 from explorer.recovery.registry import History, recovery
+from explorer.recovery.work import Work
 from explorer.structure import Group
 
 # λ₁ and λ₂ of `coefficients` for every network, from a coarse grid on the bundled VGG; the paper tunes both.
@@ -26,16 +27,14 @@ UNEVEN = "its channels don't enter alike the layers that read them"
 
 @recovery(
     "lbyl",
-    "Data-free restoration (LBYL)",
-    "Writes every filter that left as a mix of those that stay, from weights and batch norms alone, and lets the next "
-    "layers take that up. Instant, without data; for channels behind one layer and a ReLU.",
-    "nothing",
+    title="Data-free restoration (LBYL)",
+    explanation="Writes every filter that left as a mix of those that stay, from weights and batch norms alone, and "
+    "lets the next layers take that up. Instant, without data; for channels behind one layer and a ReLU.",
     cost="nothing but weights",
+    rank=40,
 )
-def restoration(
-    module: nn.Module, task: Any, *, origin: Origin | None = None, report: Report = silent, **unused: Any
-) -> History:
-    return restore(module, origin_of("lbyl", origin), report=report)
+def restoration(module: nn.Module, work: Work) -> History:
+    return restore(module, work.origin_for("lbyl"), report=work.report)
 
 
 @torch.no_grad()
@@ -55,7 +54,7 @@ def restore(
     start = perf_counter()
     if not origin.losses:
         return History("lbyl", seconds=0.0, warnings=(NOTHING_LEFT,))
-    twin, reasons = origin.twin(), {}
+    changed, reasons = origin.copied(), {}
     for step, (name, loss) in enumerate(origin.losses.items(), start=1):
         filters = _filters(loss.group, origin.module)
         readers = loss.group.of_role("consumer")
@@ -64,9 +63,9 @@ def restore(
         elif any(entries(member, loss.group.units) is None for member in readers):
             reasons[name] = UNEVEN
         else:
-            _absorb(twin, loss, coefficients(filters, loss.kept, loss.removed, shift_error, size_error))
+            _absorb(changed, loss, coefficients(filters, loss.kept, loss.removed, shift_error, size_error))
         report(step / len(origin.losses), f"restored {name}")
-    origin.cut_into(module, twin)
+    origin.cut_into(module, changed)
     return History("lbyl", seconds=perf_counter() - start, warnings=as_cut(reasons))
 
 
@@ -139,7 +138,7 @@ def coefficients(
     weights, gain, threshold, normed = filters
     kept, removed = on(weights, kept), on(weights, removed)
     basis = kept[gain[kept] != 0]
-    found = weights.new_zeros(len(removed), len(gain))
+    shares = weights.new_zeros(len(removed), len(gain))
     gram = weights[basis] @ weights[basis].T
     for row, j in enumerate(removed.tolist()):
         if gain[j] == 0 or not len(basis):
@@ -148,14 +147,14 @@ def coefficients(
         weight, starts = shift_error * gain[j].square() if normed else 1.0, threshold[basis]
         system = gram + weight * starts[:, None] * starts + size_error * ratio.square().diag()
         right = weights[basis] @ weights[j] + weight * threshold[j] * starts
-        found[row, basis] = ratio * torch.linalg.solve(system, right)
-    return found[:, kept]
+        shares[row, basis] = ratio * torch.linalg.solve(system, right)
+    return shares[:, kept]
 
 
-def _absorb(twin: nn.Module, loss: Loss, mix: Tensor) -> None:
+def _absorb(changed: nn.Module, loss: Loss, mix: Tensor) -> None:
     """The readers' weights of the kept channels, plus those of the removed ones by `mix`, (removed, kept)."""
-    for tensor, member in once(twin, loss.group.of_role("consumer")):
+    for tensor, member in once(changed, loss.group.of_role("consumer")):
         places = entries(member, loss.group.units)
         read = tensor.movedim(member.axis, 0)
-        gone, stays = (on(tensor, places[units]) for units in (loss.removed, loss.kept))
-        read[stays] = read[stays] + torch.tensordot(mix.T.to(tensor), read[gone], dims=1)
+        removed, kept = (on(tensor, places[units]) for units in (loss.removed, loss.kept))
+        read[kept] = read[kept] + torch.tensordot(mix.T.to(tensor), read[removed], dims=1)

@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.errors import ExplorerError
-from explorer.progress import Report, silent
 from explorer.pruning.unstructured import input_axis
 from explorer.recovery.finetuning import finetune
 from explorer.recovery.registry import History, recovery
+from explorer.recovery.work import Work
 from explorer.sources import build
 
 EPOCHS = 30  # as long as the bundled networks were trained
@@ -19,30 +19,21 @@ EPOCHS = 30  # as long as the bundled networks were trained
 
 @recovery(
     "scratch",
-    "Training from scratch",
-    "Forgets the weights and trains a network of the cut widths from its random beginning: a smaller network of the "
-    "same family, and what pruning must beat. Takes several times as long as fine-tuning.",
-    "training data",
+    title="Training from scratch",
+    explanation="Forgets the weights and trains a network of the cut widths from its random beginning: a smaller "
+    "network of the same family, and what pruning must beat. Takes several times as long as fine-tuning.",
+    needs={"training data"},
     cost="1 forward and 1 backward per epoch",
+    rank=45,
 )
-def training_from_scratch(
-    module: nn.Module,
-    task: Any,
-    *,
-    epochs: int | None,
-    seed: int,
-    device: torch.device,
-    architecture: dict[str, Any] | None = None,
-    report: Report = silent,
-    **unused: Any,
-) -> History:
-    if architecture is None:
+def training_from_scratch(module: nn.Module, work: Work) -> History:
+    if work.architecture is None:
         raise ExplorerError(
             "recovery 'scratch' needs the architecture that the network was cut from: give it, or use finetune"
         )
-    initialise(module, architecture, seed)
-    epochs = EPOCHS if epochs is None else epochs
-    return finetune(module, task, epochs=epochs, seed=seed, device=device, name="scratch", report=report)
+    initialise(module, work.architecture, work.seed)
+    epochs, seed = EPOCHS if work.epochs is None else work.epochs, work.seed
+    return finetune(module, work.task, epochs=epochs, seed=seed, device=work.device, name="scratch", report=work.report)
 
 
 @torch.no_grad()

@@ -218,4 +218,4 @@ def test_it_needs_the_network_before_the_cut_and_something_to_do():
     with pytest.raises(ExplorerError, match="needs the network before the cut"):
         recover("reconstruct", net(), task(), device=CPU)
     origin = origin_of(chain())
-    assert "nothing was removed" in reconstruct(origin.twin(), data(), origin, device=CPU).warnings[0]
+    assert "nothing was removed" in reconstruct(origin.copied(), data(), origin, device=CPU).warnings[0]

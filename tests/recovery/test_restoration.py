@@ -42,10 +42,10 @@ def origin_of(net: nn.Module, *removed: int) -> Origin:
 
 def difference(origin: Origin, mix: float) -> float:
     """The largest difference of logits, if filter 0 takes `mix` times what reads filter 2."""
-    twin = origin.twin()
+    changed = origin.copied()
     with torch.no_grad():
-        twin[3].weight[:, 0] += mix * twin[3].weight[:, 2]
-        module = cut(twin, origin.structure, origin.plan).module
+        changed[3].weight[:, 0] += mix * changed[3].weight[:, 2]
+        module = cut(changed, origin.structure, origin.plan).module
         return (module(images()) - origin.module(images())).abs().max().item()
 
 
