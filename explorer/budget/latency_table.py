@@ -74,9 +74,9 @@ class LatencyTable:
         groups = {
             name: tuple(
                 Timing(point["kept"], *(point[key] - base for key in ("ms", "low", "high")))
-                for point in reversed(found["points"])
+                for point in reversed(picture["points"])
             )
-            for name, found in document["groups"].items()
+            for name, picture in document["groups"].items()
         }
         about = (document[key] for key in ("runtime", "batch", "device"))
         return cls(*about, base, groups, document["scale"], document["overlap_ms"])
@@ -126,7 +126,7 @@ def _cliffs(points: list[dict[str, float]], base: float) -> list[dict[str, Any]]
     if len(points) < 2:
         return []
     slope = (points[0]["ms"] - points[-1]["ms"]) / max(1, points[0]["width"] - points[-1]["width"])
-    found = []
+    cliffs = []
     for wide, narrow in pairwise(points):
         change = narrow["ms"] - wide["ms"]
         expected = -max(slope, 0.0) * (wide["width"] - narrow["width"])
@@ -136,8 +136,8 @@ def _cliffs(points: list[dict[str, float]], base: float) -> list[dict[str, Any]]
             why = "jump"
         else:
             continue
-        found.append({"width": wide["width"], "to": narrow["width"], "ms": change, "why": why})
-    return found
+        cliffs.append({"width": wide["width"], "to": narrow["width"], "ms": change, "why": why})
+    return cliffs
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,11 @@ def cheapest_choices(losses: Sequence[np.ndarray], savings: Sequence[np.ndarray]
             best[better], taken[group, better] = with_it[better], count
 
     def counts(saved: int) -> np.ndarray:
-        found = np.zeros(len(losses), dtype=int)
+        chosen = np.zeros(len(losses), dtype=int)
         for group in reversed(range(len(losses))):
-            found[group] = taken[group, saved]
-            saved = max(0, saved - worth[group][found[group]])
-        return found
+            chosen[group] = taken[group, saved]
+            saved = max(0, saved - worth[group][chosen[group]])
+        return chosen
 
     low, high = 0, int(np.flatnonzero(np.isfinite(best))[-1])
     while high - low > 1:

@@ -29,23 +29,23 @@ def bn_scale(context: Context, *, members: str = "mean") -> dict[str, np.ndarray
     """The mean of |γ| over a unit's channels in one batch norm, then `members` over the group's batch norms."""
     modules = dict(context.module.named_modules())
     tensors = context.module.state_dict()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         parts = [unit_means(to_numpy(tensors[m.tensor].abs()), m, group.units) for m in scales(group, modules)]
-        found[name] = combine(parts, members) if parts else without(group)
-    if all(isinstance(score, str) for score in found.values()):
+        scores[name] = combine(parts, members) if parts else without(group)
+    if all(isinstance(score, str) for score in scores.values()):
         raise ExplorerError("bn-scale needs batch normalisation and no group of this model has it: use l2 or flow")
-    return found
+    return scores
 
 
 def scales(group: Group, modules: Mapping[str, nn.Module]) -> list[Member]:
     """The members that are the scale γ of a batch norm."""
-    found = []
+    members = []
     for member in group.of_role("affine"):
         layer, _, tensor = member.tensor.rpartition(".")
         if tensor == "weight" and isinstance(modules.get(layer), _BatchNorm):
-            found.append(member)
-    return found
+            members.append(member)
+    return members
 
 
 def without(group: Group) -> str:

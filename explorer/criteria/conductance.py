@@ -54,7 +54,7 @@ def conducted(context: Context, gauges: set[Gauge], inputs: Tensor, labels: Any,
     """The conductance of every channel for every input: (inputs, channels)."""
     if not inputs.is_floating_point():
         raise ExplorerError("conductance fades its inputs in, which tokens can't be: use lrp or taylor")
-    found: dict[Gauge, Tensor] = {}
+    totals: dict[Gauge, Tensor] = {}
     before: dict[Gauge, list[tuple[Tensor, Tensor]]] = {}
     for step in range(steps + 1):
         now = _at(context, gauges, inputs * (step / steps), labels)
@@ -63,9 +63,9 @@ def conducted(context: Context, gauges: set[Gauge], inputs: Tensor, labels: Any,
                 parts = (seen - old) * (slope + old_slope) / 2
                 parts = parts.flatten(2).sum(2) if parts.ndim > 2 else parts
                 rows = parts.unflatten(0, (len(inputs), -1)).sum(1)  # windows of one input follow one another
-                found[gauge] = found.get(gauge, 0) + rows
+                totals[gauge] = totals.get(gauge, 0) + rows
         before = now
-    return found
+    return totals
 
 
 def _at(context: Context, gauges: set[Gauge], inputs: Tensor, labels: Any) -> dict:

@@ -92,12 +92,12 @@ def by_producer(
 
     `missing` is the reason of groups without such a producer.
     """
-    found: dict[str, np.ndarray | str] = {}
+    by_group: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         scored = [m for m in group.of_role("producer") if m.tensor in scores]
         parts = [unit_sums(to_numpy(sums(scores[m.tensor], m.axis)), m, group.units) for m in scored]
-        found[name] = combine(parts, members) if parts else missing
-    return found
+        by_group[name] = combine(parts, members) if parts else missing
+    return by_group
 
 
 def _hessian_product(
@@ -109,14 +109,14 @@ def _hessian_product(
     for inputs, labels in context.batches(0.4, 1.0):
 
         def work(size: int, inputs: Tensor = inputs, labels: Any = labels) -> list[Tensor]:
-            found = [torch.zeros_like(weight) for weight in used]
+            products = [torch.zeros_like(weight) for weight in used]
             for chunk, targets in context.chunks(size, inputs, labels):
                 loss = context.loss(chunk, targets) * (len(chunk) / len(context.data))
                 gradients = torch.autograd.grad(loss, used, create_graph=True, allow_unused=True)
                 along = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True) if g is not None)
                 seconds = torch.autograd.grad(along, used, allow_unused=True)
-                found = [f if s is None else f + s for f, s in zip(found, seconds, strict=True)]
-            return found
+                products = [f if s is None else f + s for f, s in zip(products, seconds, strict=True)]
+            return products
 
         with requiring(used), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _TwiceDifferentiable():
             totals = [total + part for total, part in zip(totals, context.batch.retry(work), strict=True)]

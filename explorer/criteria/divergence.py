@@ -63,12 +63,12 @@ def divergence(context: Context, *, members: str = "mean") -> dict[str, np.ndarr
         return {**measure(activation), **whole}
 
     seen = observe(context, all_gauges(context), see)
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in structure.groups.items():
         score = _head_part if group.kind == "heads" else _channel_part
         parts = [score(group, member, seen[place], tensors) for place, member in at[name] if place in seen]
-        found[name] = combine(parts, members) if parts else UNSEEN
-    return found
+        scores[name] = combine(parts, members) if parts else UNSEEN
+    return scores
 
 
 def _channel_part(group: Group, member: Member, seen: Sums, tensors: Mapping[str, Tensor]) -> Part:

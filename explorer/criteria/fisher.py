@@ -45,10 +45,10 @@ def obd(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | st
     for inputs, labels in context.batches() if weights else ():
 
         def work(size: int, inputs: Tensor = inputs, labels: Any = labels) -> dict[str, Tensor]:
-            found: dict[str, Tensor] = {}
+            batch_squares: dict[str, Tensor] = {}
             for chunk, targets in context.sample_chunks(size, inputs, labels):
-                add(found, _squared_gradients(context, weights, chunk, targets))
-            return found
+                add(batch_squares, _squared_gradients(context, weights, chunk, targets))
+            return batch_squares
 
         add(squares, context.batch.retry(work))
     scale = 0.5 / max(1, len(context.data or ()))
@@ -69,13 +69,13 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         output = function(*args, **(kwargs or {}))
-        found = product(function, args, kwargs or {})
-        name = self._names.get(id(found.weight)) if found is not None else None
+        call = product(function, args, kwargs or {})
+        name = self._names.get(id(call.weight)) if call is not None else None
         if name is None:
             return output
         if not output.requires_grad:
             output.requires_grad_()
-        self.products[name].append((found, output))
+        self.products[name].append((call, output))
         return output.clone()
 
 

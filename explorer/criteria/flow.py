@@ -44,15 +44,15 @@ def flow(context: Context, *, scale: str = "none", members: str = "mean") -> dic
     at = {name: list(places(group, context.module)) for name, group in context.structure.groups.items()}
     readings = observe(context, all_gauges(context), lambda _gauge, activation, _inputs: measure(activation))
     tensors = context.module.state_dict()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         parts = [
             unit_means(_scaled(readings[gauge], scale) * to_numpy(norms(tensors[m.tensor], m.axis)), m, group.units)
             for gauge, m in at[name]
             if gauge in readings
         ]
-        found[name] = combine(parts, members) if parts else UNSEEN
-    return found
+        scores[name] = combine(parts, members) if parts else UNSEEN
+    return scores
 
 
 def measure(activation: Tensor) -> Sums:

@@ -56,7 +56,7 @@ def fvrcp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | 
             mine = {key: value for (of, key), value in sums.items() if of == tensor}
             for name, reader in read:
                 parts[name].append(_part(mine, mine[name], weights, reader.member, context.structure.full[name]))
-    return {name: combine(found, members) if found else UNREAD for name, found in parts.items()}
+    return {name: combine(known, members) if known else UNREAD for name, known in parts.items()}
 
 
 def _layer_sums(seen: Tensor, weights: Tensor) -> Sums:
@@ -92,8 +92,8 @@ def _part(sums: Sums, squares: Tensor, weights: Tensor, member: Member, units: i
     without = total - 2 * shared + alone
     lost = (total * alone - shared.square()).clamp(min=0) / (total * without.where(without > NOISE * total, 1))
     lost = lost.where(without > NOISE * total, 1).where(alone > NOISE * total, 0)
-    found = (lost * varies).sum((0, 2)) / varies.sum((0, 2)).clamp(min=1)
+    score = (lost * varies).sum((0, 2)) / varies.sum((0, 2)).clamp(min=1)
     values, holds = np.zeros(units), np.zeros(units, dtype=bool)
     held = member.units[entries[:, 0]]
-    values[held], holds[held] = to_numpy(found), True
+    values[held], holds[held] = to_numpy(score), True
     return Part(values, holds)

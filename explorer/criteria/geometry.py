@@ -24,15 +24,15 @@ from explorer.structure.types import Group
 def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``Σ_c' ‖W_c − W_c'‖₂`` between the weights of a producer's filters, then `members` over the producers."""
     tensors = context.module.state_dict()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.groups():
         rows = [unit_rows(tensors[m.tensor], m, group) for m in distinct(group.of_role("producer"))]
         if not rows or any(row is None for row in rows):
-            found[name] = UNEVEN if rows else "no layer's weights produce its channels"
+            scores[name] = UNEVEN if rows else "no layer's weights produce its channels"
             continue
         totals = [to_numpy(squared_distances(row).sqrt().sum(1)) for row in rows]
-        found[name] = combine([Part(total, np.ones(group.units, bool)) for total in totals], members)
-    return found
+        scores[name] = combine([Part(total, np.ones(group.units, bool)) for total in totals], members)
+    return scores
 
 
 @criterion(
@@ -53,11 +53,11 @@ def merging(context: Context) -> dict[str, np.ndarray | str]:
     puts a merged unit between the two; here the one that stays keeps its place.
     """
     tensors = context.module.state_dict()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.groups():
         distances = _distances(group, tensors)
-        found[name] = distances if isinstance(distances, str) else leaving_distances(to_numpy(distances))
-    return found
+        scores[name] = distances if isinstance(distances, str) else leaving_distances(to_numpy(distances))
+    return scores
 
 
 def _distances(group: Group, tensors: dict[str, Tensor]) -> Tensor | str:

@@ -21,14 +21,14 @@ def lamp(context: Context) -> dict[str, np.ndarray | str]:
     The paper scores single weights, I = w² within a layer. Here the formula is applied to units, whose I comes from
     all layers of the group; adding up the scores of single weights would give wide filters more than 1.
     """
-    found = group_norm(context)
-    return {name: scores if isinstance(scores, str) else lamp_scores(scores) for name, scores in found.items()}
+    norms = group_norm(context)
+    return {name: scores if isinstance(scores, str) else lamp_scores(scores) for name, scores in norms.items()}
 
 
 def lamp_scores(scores: np.ndarray) -> np.ndarray:
     """``x_u / Σ_{v ≥ u} x_v`` with u in ascending order, of equal ones the first first; (units,), no entry negative."""
     order = np.argsort(scores, kind="stable")
     rest = np.cumsum(scores[order][::-1])[::-1]
-    found = np.zeros(len(scores))
-    found[order] = np.divide(scores[order], rest, out=np.zeros(len(scores)), where=rest > 0)
-    return found
+    shares = np.zeros(len(scores))
+    shares[order] = np.divide(scores[order], rest, out=np.zeros(len(scores)), where=rest > 0)
+    return shares

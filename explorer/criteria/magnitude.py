@@ -64,11 +64,11 @@ def group_norm(context: Context, *, power: str = "2", members: str = "mean") -> 
     divides by the group's mean, which here is the normaliser `mean`.
     """
     tensors = context.module.state_dict()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.groups():
         parts = [_powers(m, tensors, group, int(power)) for m in distinct([m for m in group.members if _counts(m)])]
-        found[name] = combine(parts, members) if parts else "no layer's weights hold its channels"
-    return found
+        scores[name] = combine(parts, members) if parts else "no layer's weights hold its channels"
+    return scores
 
 
 def _counts(member: Member) -> bool:
@@ -82,10 +82,10 @@ def _powers(member: Member, tensors: dict[str, Tensor], group: Group, power: int
 
 def _producers(context: Context, members: str, before: Callable, after: Callable) -> dict[str, np.ndarray | str]:
     tensors = context.module.state_dict()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.groups():
-        found[name] = _group(group, tensors, members, before, after)
-    return found
+        scores[name] = _group(group, tensors, members, before, after)
+    return scores
 
 
 def _group(

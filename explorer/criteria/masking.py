@@ -161,7 +161,7 @@ def masking(
         parts[each.layer.group].append(each.part(context.structure.groups[each.layer.group], per))
     if coupling == "stages":
         return in_step(context.structure, parts, int(size))
-    return {name: combine(found, members) if found else UNSEEN for name, found in parts.items()}
+    return {name: combine(known, members) if known else UNSEEN for name, known in parts.items()}
 
 
 def rank(
@@ -184,13 +184,13 @@ def rank(
     for images, _ in context.batches(_GROUPING, 1.0):
 
         def work(size: int, images: Tensor = images, done: int = count) -> list[np.ndarray]:
-            found = [np.zeros_like(total) for total in totals]
+            changes = [np.zeros_like(total) for total in totals]
             for (inputs,) in context.chunks(min(size, context.batch.size), images):
                 before, passed = _probabilities(context.module(inputs.clone())), 0
                 together = min(masks, size // len(inputs))
                 outputs = passes(inputs, together) if reuse else _plain(context.module, inputs, tasks)
                 for task, which, logits in outputs:
-                    found[task][which] += _changes(before, logits, len(which))
+                    changes[task][which] += _changes(before, logits, len(which))
                     passed += len(which)
                     done_here = done + len(inputs) * passed / number
                     slow = f", each by a whole pass: {passes.refused}" if passes.refused else ""
@@ -199,7 +199,7 @@ def rank(
                         f"masked {passed} of {number} sets{slow}",
                     )
                 done += len(inputs)
-            return found
+            return changes
 
         with torch.inference_mode():
             for total, more in zip(totals, rows.retry(work), strict=True):
@@ -219,7 +219,7 @@ def in_step(structure: Structure, parts: Mapping[str, Sequence[Part]], size: int
     Args:
         parts: what each layer says of its group's units.
     """
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for stage in stages(structure):
         layers = [np.sort(part.values[part.holds]) for name in stage for part in parts[name]]
         base = min(structure.groups[name].units for name in stage)
@@ -227,12 +227,12 @@ def in_step(structure: Structure, parts: Mapping[str, Sequence[Part]], size: int
         least = [min(values[ceil(share * len(values))] for values in layers) for share in shares] if layers else []
         for name in stage:
             own = combine(parts[name], "first") if parts[name] else UNSEEN
-            found[name] = own
+            scores[name] = own
             if not isinstance(own, str):
                 step = np.arange(len(own)) * base // (len(own) * size)
-                found[name] = np.empty(len(own))
-                found[name][np.argsort(own, kind="stable")] = np.array(least)[step]
-    return found
+                scores[name] = np.empty(len(own))
+                scores[name][np.argsort(own, kind="stable")] = np.array(least)[step]
+    return scores
 
 
 def stages(structure: Structure) -> list[tuple[str, ...]]:
@@ -265,12 +265,12 @@ def _names_of(structure: Structure, role: str) -> dict[str, set[str]]:
 
 def _reached(name: str, neighbours: Mapping[str, set[str]], ends: Collection[str]) -> set[str]:
     """The groups on the ways from one, each way up to the first of the ends."""
-    found, ahead = set(), [name]
+    reached, ahead = set(), [name]
     while ahead:
-        new = neighbours[ahead.pop()] - found
-        found |= new
+        new = neighbours[ahead.pop()] - reached
+        reached |= new
         ahead += new.difference(ends)
-    return found
+    return reached
 
 
 def _layers(context: Context) -> list[Layer]:
@@ -290,15 +290,15 @@ def _sets(context: Context, layers: Sequence[Layer], size: int) -> dict[Layer, l
 
     start = replace(context, report=part(context.report, 0.0, _GROUPING))
     seen = observe(start, {layer.gauge for layer in layers}, see)
-    found = {}
+    sets = {}
     for layer in layers:
         if layer.gauge in seen:
             sums = seen[layer.gauge]
             owns = (layer.member.units == layer.units[:, None]).astype(np.float64)  # (units, channels)
             products = owns @ to_numpy(sums["products"]) @ owns.T
             correlation = correlations(sums["count"], owns @ to_numpy(sums["sums"]), products)
-            found[layer] = [layer.units[places] for places in similar_sets(correlation, size)]
-    return found
+            sets[layer] = [layer.units[places] for places in similar_sets(correlation, size)]
+    return sets
 
 
 def _task(context: Context, layer: Layer, sets: Sequence[np.ndarray], masked: str) -> Task:

@@ -52,12 +52,12 @@ def taylor_activation(
             means = (values.abs() if absolute == "sample" else values).cpu().double().sum(0) / positions
             totals[gate] = totals.get(gate, 0) + means
         samples += len(next(iter(slopes.values())).values) if slopes else 0
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         seen = [(gate, m) for gate, m in gates[name] if gate in totals]
         parts = [unit_means(to_numpy(on_axis(totals[gate].abs(), m)) / samples, m, group.units) for gate, m in seen]
-        found[name] = combine(parts, members) if parts else UNSEEN
-    return found
+        scores[name] = combine(parts, members) if parts else UNSEEN
+    return scores
 
 
 @criterion(
@@ -86,15 +86,15 @@ def group_fisher(context: Context, *, per: str = "none") -> dict[str, np.ndarray
         for name, total in totals.items():
             if gates[name] and seen.issuperset(gate for gate, _ in gates[name]):
                 total += _unit_slopes(slopes, gates[name], len(total)).square().sum(0).numpy()
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, total in totals.items():
         if not gates[name]:
-            found[name] = "no weights read its channels"
+            scores[name] = "no weights read its channels"
         elif not seen.issuperset(gate for gate, _ in gates[name]):
-            found[name] = UNSEEN
+            scores[name] = UNSEEN
         else:
-            found[name] = total / samples / _saving(context, name, per)
-    return found
+            scores[name] = total / samples / _saving(context, name, per)
+    return scores
 
 
 def _all(gates: dict) -> list[Gate]:

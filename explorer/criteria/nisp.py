@@ -76,15 +76,15 @@ def _last_features(context: Context) -> tuple[Gauge, np.ndarray]:
         for images, _ in context.batches():
 
             def work(size: int, images: Tensor = images) -> list[Tensor]:
-                found = []
+                means = []
                 with torch.no_grad():
                     for (inputs,) in context.chunks(size, images):
                         seen.clear()
                         context.module(inputs)
                         if not seen:
                             raise ExplorerError("nisp starts at the last layer and this network has none: use flow")
-                        found.append(_means(*seen[-1], layers))
-                return found
+                        means.append(_means(*seen[-1], layers))
+                return means
 
             rows += [to_numpy(part) for part in context.batch.retry(work)]
     finally:

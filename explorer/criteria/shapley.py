@@ -95,8 +95,8 @@ class _Game:
         inputs = torch.ones(1, self._group.units)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._context.seed + zlib.crc32(self._group.name.encode()))
-            found = ShapleyValueSampling(self._join).attribute(inputs, baselines=0, n_samples=permutations)
-        return found[0].double().numpy()
+            shares = ShapleyValueSampling(self._join).attribute(inputs, baselines=0, n_samples=permutations)
+        return shares[0].double().numpy()
 
     def _join(self, present: Tensor) -> Tensor:
         """v of a coalition, which captum enlarges unit by unit: past the truncation it is the whole group's."""

@@ -101,16 +101,14 @@ def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.nda
     gates = {name: scales(group, modules) for name, group in context.structure.groups.items()}
     if not any(gates.values()):
         raise ExplorerError("taylor-gates needs batch normalisation and no group of this model has it: use taylor")
-    used = {
-        tensor: weights[tensor] for found in gates.values() for m in found for tensor in _pair(m) if tensor in weights
-    }
-    totals = {name: [np.zeros(context.structure.full[name]) for _ in found] for name, found in gates.items()}
+    used = {tensor: weights[tensor] for own in gates.values() for m in own for tensor in _pair(m) if tensor in weights}
+    totals = {name: [np.zeros(context.structure.full[name]) for _ in own] for name, own in gates.items()}
     batches = 0
     for images, labels in context.batches():
         gradients = batch_gradients(context, images, labels, used)
         slopes = {tensor: to_numpy(weights[tensor] * gradient) for tensor, gradient in gradients.items()}
-        for name, found in gates.items():
-            for total, member in zip(totals[name], found, strict=True):
+        for name, own in gates.items():
+            for total, member in zip(totals[name], own, strict=True):
                 channels = sum(slopes[tensor] for tensor in _pair(member) if tensor in slopes)
                 total += unit_sums(channels, member, len(total)).values ** 2
         batches += 1

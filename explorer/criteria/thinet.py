@@ -46,7 +46,7 @@ def thinet(context: Context) -> dict[str, np.ndarray | str]:
     for sums in observe(context, list(reading), measure).values():
         for (name, _), gram in sums.items():
             grams[name].append(to_numpy(gram))
-    return {name: _score(found) if found else UNREAD for name, found in grams.items()}
+    return {name: _score(known) if known else UNREAD for name, known in grams.items()}
 
 
 def contributions(context: Context, reader: Reader, units: int, activation: Tensor, first: int) -> Tensor:

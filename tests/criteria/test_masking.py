@@ -131,10 +131,10 @@ def test_literally_only_the_weights_are_zero():
     before = module(inputs).softmax(1)
     for each in rank(context(module, structure, data), 3, "weights"):
         for units, importance in zip(each.sets, each.importance, strict=True):
-            twin = copy.deepcopy(module)
+            masked = copy.deepcopy(module)
             with torch.no_grad():
-                twin.get_parameter(each.layer.member.tensor)[units] = 0.0
-                after = twin(inputs).softmax(1)
+                masked.get_parameter(each.layer.member.tensor)[units] = 0.0
+                after = masked(inputs).softmax(1)
             assert importance == pytest.approx(softmax_change(before, after).mean().item(), abs=1e-5)
 
 

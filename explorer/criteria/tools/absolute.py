@@ -89,9 +89,9 @@ def _along(values: Tensor, like: Tensor, axis: int) -> Tensor:
 
 def absolute_weights(module: nn.Module) -> dict[str, Tensor]:
     """All parameters without their signs and all other floating-point numbers as they are, in float64."""
-    found = {name: p.detach().double().abs() for name, p in module.named_parameters()}
+    parameters = {name: p.detach().double().abs() for name, p in module.named_parameters()}
     buffers = {name: b.double() if b.is_floating_point() else b for name, b in module.named_buffers()}
-    return found | buffers
+    return parameters | buffers
 
 
 def ones(context: Context, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:

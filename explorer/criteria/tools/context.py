@@ -43,7 +43,7 @@ class Context:
     def batches(self, start: float = 0.0, stop: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches of (images, labels) in the data's order, on the CPU, of sizes that differ by one at most.
 
-        A criterion that takes several passes says which stretch of its work, from `start` to `stop`, this one is.
+        A criterion that takes several passes says which part of its work, from `start` to `stop`, this one is.
         """
         total, asked = len(self.data), self.batch.size
         splits = np.array_split(np.arange(total), ceil(total / asked))

@@ -21,9 +21,9 @@ def feature_maps(module: nn.Module, group: Group, image: Tensor) -> np.ndarray |
     tap = next((tap for tap in group.taps if tap.axis == 1), None)
     if tap is None:
         return None
-    found: list[Tensor] = []
+    outputs: list[Tensor] = []
     handle = module.get_submodule(tap.module).register_forward_hook(
-        lambda _module, _inputs, output: found.append(output) if isinstance(output, Tensor) else None
+        lambda _module, _inputs, output: outputs.append(output) if isinstance(output, Tensor) else None
     )
     try:
         with borrowed(module, next(module.parameters()).device), torch.inference_mode():
@@ -31,8 +31,8 @@ def feature_maps(module: nn.Module, group: Group, image: Tensor) -> np.ndarray |
     finally:
         handle.remove()
     owners = next(member.units for member in group.of_role("producer") if member.tensor == tap.producer)
-    if not found or found[0].ndim != 4 or found[0].shape[1] != len(owners):
+    if not outputs or outputs[0].ndim != 4 or outputs[0].shape[1] != len(owners):
         return None
-    maps = getattr(F, tap.activation)(found[0]) if tap.activation else found[0]
+    maps = getattr(F, tap.activation)(outputs[0]) if tap.activation else outputs[0]
     _, firsts = np.unique(owners, return_index=True)
     return maps[0].float().cpu().numpy()[firsts[-group.units :]]  # -1, not of this group, sorts before the units

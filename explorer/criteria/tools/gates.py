@@ -71,11 +71,11 @@ class Gates(TorchFunctionMode):
         if not self._masks:
             return {}
         gradients = torch.autograd.grad(loss, list(self._masks.values()), allow_unused=True)
-        found: dict[Gate, Slopes] = {}
+        slopes: dict[Gate, Slopes] = {}
         for (gate, late), mask, gradient in zip(self._masks, self._masks.values(), gradients, strict=True):
             if late or (gate, True) not in self._masks:
-                found[gate] = Slopes(torch.zeros_like(mask) if gradient is None else gradient, self._positions[gate])
-        return found
+                slopes[gate] = Slopes(torch.zeros_like(mask) if gradient is None else gradient, self._positions[gate])
+        return slopes
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

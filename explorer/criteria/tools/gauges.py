@@ -122,15 +122,15 @@ def observe(
     nothing was measured, is missing.
     """
     watch, totals, first = Watch(context.module, gauges), {}, 0
-    found: dict[Gauge, Sums] = {}
+    slice_sums: dict[Gauge, Sums] = {}
     behind = Inputs(0, None)
 
     def see(gauge: Gauge, activation: Tensor) -> None:
-        add(found.setdefault(gauge, {}), measure(gauge, activation, behind))
+        add(slice_sums.setdefault(gauge, {}), measure(gauge, activation, behind))
 
     def work(size: int, images: Tensor, labels: Any) -> None:
         nonlocal behind
-        found.clear()
+        slice_sums.clear()
         for start in range(0, len(images), size):
             behind = Inputs(first + start, labels[start : start + size])
             context.module(images[start : start + size].to(context.device))
@@ -138,7 +138,7 @@ def observe(
     with torch.no_grad(), watch.open(see):
         for images, labels in context.batches() if gauges else ():
             context.batch.retry(partial(work, images=images, labels=labels))
-            for place, sums in found.items():
+            for place, sums in slice_sums.items():
                 add(totals.setdefault(place, {}), sums)
             first += len(images)
     return {place: sums for place, sums in totals.items() if sums}
@@ -177,12 +177,12 @@ def joined(
 
     Groups of which no gauge has values get the reason.
     """
-    found: dict[str, np.ndarray | str] = {}
+    scores: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
         at = [(gauge, member) for gauge, member in places(group, context.module) if gauge in values]
         parts = [unit_means(values[gauge], member, group.units) for gauge, member in at]
-        found[name] = combine(parts, members) if parts else reason
-    return found
+        scores[name] = combine(parts, members) if parts else reason
+    return scores
 
 
 def all_gauges(context: Context) -> set[Gauge]:

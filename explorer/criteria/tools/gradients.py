@@ -16,12 +16,12 @@ def batch_gradients(
     """The gradients of a mini-batch's mean loss; zero for weights that it doesn't depend on."""
 
     def work(size: int) -> list[Tensor]:
-        found = [torch.zeros_like(weight) for weight in weights.values()]
+        totals = [torch.zeros_like(weight) for weight in weights.values()]
         for chunk, targets in context.chunks(size, inputs, labels):
             loss = context.loss(chunk, targets) * (len(chunk) / len(inputs))
             gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
-            found = [f if g is None else f + g for f, g in zip(found, gradients, strict=True)]
-        return found
+            totals = [f if g is None else f + g for f, g in zip(totals, gradients, strict=True)]
+        return totals
 
     with requiring(weights.values()), torch.enable_grad():
         return dict(zip(weights, context.batch.retry(work), strict=True))

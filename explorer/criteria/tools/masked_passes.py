@@ -108,10 +108,10 @@ class MaskedPasses:
         if inputs.shape not in self._stacked:
             other = inputs[:1].expand_as(inputs)
             try:
-                tape, found = self._record(torch.cat([inputs, other]))
+                tape, outputs = self._record(torch.cat([inputs, other]))
                 alone = [self._module(part.clone()) for part in (inputs, inputs[:1])]
                 expected = torch.cat([alone[0], alone[1].expand_as(alone[0])])
-                self._stacked[inputs.shape] = Stacks(run.tape, tape, len(inputs)) if _agree(found, expected) else None
+                self._stacked[inputs.shape] = Stacks(run.tape, tape, len(inputs)) if _agree(outputs, expected) else None
             except (UnrepeatableError, DivergedError):
                 self._stacked[inputs.shape] = None
         return self._stacked[inputs.shape]
@@ -213,8 +213,8 @@ def _runs(total: int, most: int) -> list[range]:
     return [range(start, min(start + most, total)) for start in range(0, total, most)]
 
 
-def _agree(found: Tensor, expected: Tensor) -> bool:
-    return torch.allclose(expected, found, rtol=0.0, atol=_AGREEMENT * float(expected.abs().max()))
+def _agree(outputs: Tensor, expected: Tensor) -> bool:
+    return torch.allclose(expected, outputs, rtol=0.0, atol=_AGREEMENT * float(expected.abs().max()))
 
 
 def _steps(network: nn.Module, places: Sequence[Place]) -> set[str]:

@@ -46,11 +46,11 @@ class Read(NamedTuple):
 
 def by_gauge(context: Context) -> dict[Gauge, dict[str, list[Read]]]:
     """All readers of all groups, by the gauge that sees their inputs and the tensor that reads them."""
-    found: dict[Gauge, dict[str, list[Read]]] = {}
+    readings: dict[Gauge, dict[str, list[Read]]] = {}
     for name, group in context.structure.groups.items():
         for reader in readers(group, context.module):
-            found.setdefault(reader.gauge, {}).setdefault(reader.member.tensor, []).append(Read(name, reader))
-    return found
+            readings.setdefault(reader.gauge, {}).setdefault(reader.member.tensor, []).append(Read(name, reader))
+    return readings
 
 
 class Sample(NamedTuple):

@@ -71,8 +71,8 @@ def score(
     with opened(
         module, structure, data, device, batch_size=batch_size, samples=samples, seed=seed, report=report
     ) as context:
-        found = criterion.function(context, **settings)
-    return _sorted_out(criterion, structure, found, time.perf_counter() - started)
+        answers = criterion.function(context, **settings)
+    return _sorted_out(criterion, structure, answers, time.perf_counter() - started)
 
 
 def usable(name: str, data: Dataset | None) -> Criterion:
@@ -87,10 +87,10 @@ def usable(name: str, data: Dataset | None) -> Criterion:
     return criterion
 
 
-def _sorted_out(criterion: Criterion, structure: Structure, found: dict, seconds: float) -> Scores:
+def _sorted_out(criterion: Criterion, structure: Structure, answers: dict, seconds: float) -> Scores:
     """Splits scores from reasons, in the structure's order."""
-    skipped = {name: found[name] for name in structure.groups if isinstance(found[name], str)}
-    groups = {name: np.asarray(found[name], np.float64) for name in structure.groups if name not in skipped}
+    skipped = {name: answers[name] for name in structure.groups if isinstance(answers[name], str)}
+    groups = {name: np.asarray(answers[name], np.float64) for name in structure.groups if name not in skipped}
     if not groups:
         reason = next(iter(skipped.values()))
         raise ExplorerError(f"criterion {criterion.name} can score no group of this model ({reason}): use another one")

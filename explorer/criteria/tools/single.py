@@ -36,8 +36,8 @@ def _grasp(context: Context, weights: Weights, options: Mapping[str, str]) -> di
 def _synflow(context: Context, weights: Weights, options: Mapping[str, str]) -> dict[str, Tensor]:
     if reads_tokens(context):
         raise ExplorerError(f"criterion synflow can't score this model ({TOKENS}): use --criterion l1")
-    found = flow_shares(context, weights)
-    return {name: found.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}
+    shares = flow_shares(context, weights)
+    return {name: shares.get(name, torch.zeros_like(weight)) for name, weight in weights.items()}
 
 
 def _random(context: Context, weights: Weights, options: Mapping[str, str]) -> dict[str, Tensor]:
@@ -78,8 +78,8 @@ def score_weights(
         raise ExplorerError(f"criterion {criterion!r} scores channels, not single weights: use {', '.join(SINGLE)}")
     settings = CRITERIA[criterion].read(options)
     with opened(module, structure, data, device, samples=samples, seed=seed, report=report) as context:
-        found = SINGLE[criterion](context, weights, settings)
-    return {name: scores.detach().cpu() for name, scores in found.items()}
+        scored = SINGLE[criterion](context, weights, settings)
+    return {name: scores.detach().cpu() for name, scores in scored.items()}
 
 
 def dense_gradients(

@@ -24,7 +24,7 @@ def traced(module: nn.Module, gauges: Collection[Gauge]) -> Iterator[Traces]:
 
     The copy is what modules that write into their input write into.
     """
-    found: Traces = {}
+    traces: Traces = {}
     at = defaultdict(list)
     for gauge in gauges:
         at[gauge.module, gauge.at_input].append(gauge)
@@ -32,7 +32,7 @@ def traced(module: nn.Module, gauges: Collection[Gauge]) -> Iterator[Traces]:
     def keep(seen: Tensor, here: list[Gauge]) -> Tensor:
         seen = seen if seen.requires_grad else seen.detach().requires_grad_()  # of tokens, embeddings are the first
         for gauge in here:
-            found.setdefault(gauge, []).append(seen)
+            traces.setdefault(gauge, []).append(seen)
         return seen.clone()
 
     def attach(part: nn.Module, at_input: bool, here: list[Gauge]) -> Any:
@@ -47,7 +47,7 @@ def traced(module: nn.Module, gauges: Collection[Gauge]) -> Iterator[Traces]:
     with ExitStack() as hooks:
         for (name, at_input), here in at.items():
             hooks.callback(attach(module.get_submodule(name), at_input, here).remove)
-        yield found
+        yield traces
 
 
 def slopes(of: Tensor, traces: Traces) -> dict[Gauge, list[tuple[Tensor, Tensor]]]:
@@ -56,12 +56,12 @@ def slopes(of: Tensor, traces: Traces) -> dict[Gauge, list[tuple[Tensor, Tensor]
     if not flat or not of.requires_grad:
         return {}
     gradients = torch.autograd.grad(of, [tensor for _, tensor in flat], allow_unused=True)
-    found: dict[Gauge, list[tuple[Tensor, Tensor]]] = {}
+    pairs: dict[Gauge, list[tuple[Tensor, Tensor]]] = {}
     for (gauge, tensor), gradient in zip(flat, gradients, strict=True):
         if gradient is not None:
             pair = tensor.detach().movedim(gauge.axis, 1), gradient.movedim(gauge.axis, 1)
-            found.setdefault(gauge, []).append(pair)
-    return found
+            pairs.setdefault(gauge, []).append(pair)
+    return pairs
 
 
 def input_means(
@@ -75,11 +75,11 @@ def input_means(
     for images, labels in context.batches() if gauges else ():
 
         def work(size: int, images: Tensor = images, labels: Any = labels) -> dict[Gauge, Tensor]:
-            found: dict[Gauge, Tensor] = {}
+            sums: dict[Gauge, Tensor] = {}
             for chunk in context.chunks(size, images, labels):
                 for gauge, values in of_chunk(*chunk):
-                    add(found, {gauge: values})
-            return found
+                    add(sums, {gauge: values})
+            return sums
 
         add(totals, context.batch.retry(work))
     return {gauge: to_numpy(values) / len(context.data) for gauge, values in totals.items()}
