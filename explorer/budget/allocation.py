@@ -176,7 +176,15 @@ def feasible(
     """What of each target is in reach, before anything is scored: all of them together, or none, can be met.
 
     Together, since less of a group never costs more params, MACs or bytes; latency is taken at the widths at which
-    each group is fastest. Locked groups stay whole, or at the units lost that a mapping says.
+    each group is fastest.
+
+    Args:
+        structure: of the model.
+        targets: what is to be kept.
+        minimum: what every group keeps: below 1 a fraction of its units and at least one, else a number of units.
+        locked: the groups that stay whole; of a mapping, those that lose so many units.
+        meter: knows size and latency, where a target is about them.
+        round_to: the channels that stay of a group which loses any are a multiple of this.
 
     Raises:
         ExplorerError: an unknown group, an impossible minimum, or a meter that does not know a target's quantity.
@@ -218,6 +226,13 @@ def removal_order(
     most: np.ndarray,
 ) -> np.ndarray:
     """The index of the group that loses a unit, for every removal from the first to the last possible one.
+
+    Args:
+        allocator: that has an order of its own.
+        normaliser: by which scores of different groups are compared.
+        structure: of the model.
+        scores: of the units of every group that may lose some, (units,).
+        most: how many units each of these groups may lose, (groups,).
 
     Raises:
         ExplorerError: the allocator has no order of its own, since it needs a target, or needs shapes.

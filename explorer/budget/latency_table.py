@@ -18,10 +18,15 @@ JUMP = 0.03  # of the whole network's time, between neighbouring widths, beyond 
 
 @dataclass(frozen=True)
 class Timing:
-    """The time of the network whose group keeps `kept` units, minus that of the whole one, in ms.
+    """The time of the network with one narrower group minus that of the whole one, in ms.
 
-    `low` and `high` bound its 95 % interval. The two were timed in turns, so that a machine that slows down
-    slows both.
+    The two were timed in turns, so that a machine that slows down slows both.
+
+    Args:
+        kept: units of the group that stay.
+        ms: the difference.
+        low: the lower bound of its 95 % interval.
+        high: the upper one.
     """
 
     kept: int
@@ -32,9 +37,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class Check:
-    """A plan that was really cut and timed: units kept, predicted and measured time as shares of the whole network's.
+    """A plan that was really cut and timed; times are shares of the whole network's.
 
-    `additive` is the plain sum of what the groups change alone.
+    Args:
+        kept: units of every group that stay.
+        predicted: by the table.
+        additive: by the plain sum of what the groups change alone.
+        measured: on the device.
+        low: the lower bound of the measurement's 95 % interval.
+        high: the upper one.
     """
 
     kept: dict[str, int]
@@ -54,8 +65,15 @@ class Check:
 class LatencyTable:
     """Times of one network on one device with one runtime.
 
-    `groups` has each group's timings in ascending width; the last is the whole group, 0 by definition. `scale` and
-    `overlap` are the two numbers of `LatencyModel`, fitted to plans that are not among the `checks`.
+    Args:
+        runtime: what ran it.
+        batch: inputs at once.
+        device: on which it ran, for a person.
+        base_ms: the time of the whole network.
+        groups: each group's timings in ascending width; the last is the whole group, 0 by definition.
+        scale: of `LatencyModel`, fitted to plans that are not among the `checks`.
+        overlap: the same.
+        checks: plans that were cut and timed.
     """
 
     runtime: str
@@ -196,6 +214,12 @@ def fitted(changes: np.ndarray, twice: np.ndarray, measured: np.ndarray, base: f
 
     Both are kept to what can be: what is saved twice gives back at most the whole time and takes nothing, and the sum
     is off by a factor of `LARGEST_SCALE` at most. A ridge pulls towards the plain sum, since plans are few and noisy.
+
+    Args:
+        changes: of every plan, the sum of what its groups change alone, in ms, (plans,).
+        twice: of every plan, what its groups save twice, (plans,).
+        measured: what every plan takes more than the whole, in ms, (plans,).
+        base: the time of the whole network, in ms.
     """
     if not len(measured):
         return 1.0, 0.0

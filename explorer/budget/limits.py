@@ -18,8 +18,10 @@ KNOTS = 9  # widths of one group at which its cost is evaluated; straight lines 
 class Meter:
     """Everything that a target can be about, of a model whose groups keep so many units.
 
-    `size` gives the bytes of the weights file, `latency` the predicted milliseconds; they may be missing where no
-    target is about them.
+    Args:
+        structure: of the model, which params and MACs follow from.
+        size: gives the bytes of the weights file; None where no target is about them.
+        latency: gives the predicted milliseconds; None where no target is about them.
     """
 
     structure: Structure
@@ -42,9 +44,13 @@ class Meter:
 
 
 class Limits:
-    """Targets for the groups `free`, while others are held at so many units lost.
+    """Targets for some groups of a model, while others are held where they are.
 
     Args:
+        meter: of the model.
+        targets: that are to be met.
+        free: the groups that may lose units.
+        held: how many units each of the others has lost.
         margin: of every limit, that is aimed below it.
     """
 

@@ -14,9 +14,18 @@ BINS = 1000  # in which a knapsack tells savings apart
 def nearest_prefix(owners: np.ndarray, groups: int, cost: Cost, goal: float) -> np.ndarray:
     """How many units each group loses when units leave in the order `owners` until the cost is nearest to `goal`.
 
-    `owners` holds the group index of each unit; removing a unit never raises the cost, so that bisection takes
-    log₂(units) evaluations. The result moves monotonically with the goal. Of a cost that sometimes rises, as latency
-    does, some place is found where it passes the goal. Shape (groups,).
+    Where removing a unit never raises the cost, bisection takes log₂(units) evaluations, and the result moves
+    monotonically with the goal. Of a cost that sometimes rises, as latency does, some place is found where it passes
+    the goal.
+
+    Args:
+        owners: the index of each unit's group, (units,).
+        groups: how many there are.
+        cost: of what is left.
+        goal: for the cost.
+
+    Returns:
+        units that each group loses, (groups,).
     """
 
     def removed(count: int) -> np.ndarray:
@@ -45,9 +54,14 @@ def refine(
     """`removed` with a few single units moved, so that the cost comes within ``tolerance · goal`` of the goal.
 
     Each round changes at most two groups by one unit: it evaluates every single change and the most promising
-    pairs. It ends when near enough, or when no change brings the cost nearer. No group loses more than `most`.
+    pairs. It ends when near enough, or when no change brings the cost nearer.
 
     Args:
+        removed: units that each group loses, (groups,).
+        most: that each may lose, (groups,).
+        cost: of what is left.
+        goal: for the cost.
+        tolerance: how far from the goal is near enough, relative to it.
         step: of every group, what the number of units that stay must be a multiple of, where any leave; `removed`
             must be so, and a change is by as much.
         full: units of every group, with `step`.

@@ -126,6 +126,14 @@ def block_divergence(
     """What every residual block does, from the calibration data; the least is the first to go.
 
     Args:
+        module: that has the blocks.
+        structure: of the module.
+        data: pairs of an input and its label.
+        device: on which it computes.
+        batch_size: inputs that go through the module at once, fewer where memory is short.
+        samples: how many examples are taken from the data, seeded; None: all.
+        seed: of that draw.
+        report: hears how far it is.
         by: "divergence": the mean over inputs of ``‖F(T)‖₂ / (‖T‖₂ + ε)``, T the block's input and F(T) its output
             less its input; "loss": by how much the mean loss grows when the block is bypassed, which takes
             one pass for every block.

@@ -96,7 +96,14 @@ def similar_sets(correlation: np.ndarray, size: int) -> list[np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer that makes units of a group, or the place where heads show; `units` are those it holds, ascending."""
+    """One layer that makes units of a group, or the place where heads show.
+
+    Args:
+        group: by name.
+        gauge: sees the layer's channels.
+        member: says which unit a channel belongs to.
+        units: that it holds, ascending.
+    """
 
     group: str
     gauge: Gauge
@@ -170,6 +177,9 @@ def rank(
     """The sets of all layers and their importance, means over the calibration samples.
 
     Args:
+        context: with module, structure and data.
+        size: how many similar units are masked at once.
+        masked: what a mask sets to zero: "activation" or "weights".
         reuse: without it every mask takes a whole pass, which gives the same but for rounding.
         masks: the most that go through one pass; fewer where the device runs out of memory.
     """

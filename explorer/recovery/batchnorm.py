@@ -44,10 +44,18 @@ def recalibrate(
 ) -> History:
     """Re-estimates running means and variances as averages over batches of `data`, in place.
 
-    Every batch weighs the same (cumulative average, as in EagleEye, Li et al. 2020, arXiv:2007.02491); `data` is
-    shuffled by `seed`. Only batch norms run in training mode, so dropout stays off. Modes and momenta are put
-    back; if the work is cancelled or fails, the statistics too. A batch norm that sees no data (in an auxiliary
-    head) keeps its statistics.
+    Every batch weighs the same (cumulative average, as in EagleEye, Li et al. 2020, arXiv:2007.02491). Only batch norms
+    run in training mode, so dropout stays off. Modes and momenta are put back; if the work is cancelled or fails, the
+    statistics too. A batch norm that sees no data (in an auxiliary head) keeps its statistics.
+
+    Args:
+        module: with the batch norms.
+        data: whose inputs go through it.
+        device: on which it computes.
+        batch_size: inputs at once, fewer where memory is short.
+        passes: how often it goes through the data.
+        seed: of the order in which it does.
+        report: hears how far it is.
 
     Raises:
         ExplorerError: fewer than two samples, or not even the smallest batch fits in memory.

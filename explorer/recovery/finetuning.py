@@ -83,8 +83,14 @@ def finetune(
     share by the share's own statistics, and the running ones are averaged after every epoch.
 
     Args:
-        patience: by default a third of the epochs, at least 4.
+        module: the network.
+        task: with the data to train on and to judge by.
+        device: on which it computes.
+        epochs: at most.
+        seed: of all that is drawn.
         learning_rate: the peak; by default see `default_learning_rate`.
+        batch_size: samples in a step.
+        patience: by default a third of the epochs, at least 4.
         objective: what is made small; by default the task's loss.
         regime: how it is made small; by default as above.
         name: of the recovery, for the history.

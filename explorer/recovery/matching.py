@@ -63,6 +63,15 @@ def match_variances(
     statistics of the same batch in the whole network, and what is written are averages over the batches. Where the
     cut changed nothing, nothing changes, even if running statistics are not those of `data`.
 
+    Args:
+        module: the cut network.
+        data: whose inputs go through both networks.
+        origin: what the module was cut from.
+        device: on which it computes.
+        batch_size: inputs at once, fewer where memory is short.
+        seed: of the order of the data.
+        report: hears how far it is.
+
     Raises:
         ExplorerError: fewer than two samples, or not even the smallest batch fits in memory.
     """
@@ -86,9 +95,13 @@ def match_variances(
 
 @dataclass(frozen=True)
 class Place:
-    """Where channels are matched: the input of a batch norm, or the output of another layer, on `axis`.
+    """Where channels are matched: the input of a batch norm, or the output of another layer.
 
-    `stays` says which of the whole network's channels the cut one has there.
+    Args:
+        name: of the layer.
+        at_input: whether it is the layer's input.
+        axis: of the channels.
+        stays: which of the whole network's channels the cut one has there.
     """
 
     name: str
@@ -134,7 +147,15 @@ def _stays(origin: Origin, removed: dict[str, dict[int, np.ndarray]], tensor: st
 
 @dataclass
 class Statistics:
-    """Means and variances of a place's channels, summed over calls: in the cut network and in the whole one."""
+    """Means and variances of a place's channels, (channels,), summed over calls.
+
+    Args:
+        mean: in the cut network.
+        variance: in the cut network.
+        mean_before: in the whole one.
+        variance_before: in the whole one.
+        calls: how many there were.
+    """
 
     mean: Any = 0.0
     variance: Any = 0.0

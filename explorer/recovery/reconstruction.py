@@ -64,10 +64,19 @@ def reconstruct(
     repaired up to there, so that each layer also makes up for what is left wrong before it; solved on the whole
     network alone, errors add up from layer to layer until only new batch-norm statistics help.
 
-    T is drawn by `ridge`, relative to the mean variance of y, towards passing on what stays, so that on `data`
+    T is drawn by a ridge towards passing on what stays, so that on `data`
     ``Σ‖x − T·y − c‖²`` is never larger than as cut. Where x depends linearly on y the result is exact up to
     the ridge; with a constant in it only where the layer pads with no zeros. A layer without a bias has its c taken up
     by the batch norm behind it; if there is none either, c is zero. Weights are restored if the work is cancelled.
+
+    Args:
+        module: the cut network.
+        data: whose inputs go through both networks.
+        origin: what the module was cut from.
+        device: on which it computes.
+        batch_size: inputs at once, fewer where memory is short.
+        ridge: relative to the mean variance of y.
+        report: hears how far it is.
 
     Raises:
         ExplorerError: there is no data, or not even a batch of one fits in memory.
@@ -94,11 +103,15 @@ def reconstruct(
 
 @dataclass(frozen=True)
 class Reading:
-    """A layer that lost inputs: `stays` says which of its input channels are left, (channels,).
+    """A layer that lost inputs.
 
-    `axis` is where the inputs lie in its weight, the tensor `tensor`. Of a linear layer behind a flattening
-    `positions` entries in a row belong to one channel. Of the groups of a convolution `stays` holds for each. `calls`
-    counts how often one forward pass calls it.
+    Args:
+        layer: its name.
+        tensor: the name of its weight.
+        axis: of the weight, on which the inputs lie.
+        stays: which of its input channels are left, (channels,); of a grouped convolution those of every group.
+        positions: how many entries in a row belong to one channel; more than one behind a flattening.
+        calls: how often one forward pass calls it.
     """
 
     layer: str
@@ -193,8 +206,13 @@ def _in_order(module: nn.Module, readings: list[Reading], inputs: Tensor) -> lis
 class Moments:
     """Sums over all that a layer reads: of its inputs as they are, and of what they lack of the whole ones.
 
-    `places` is how many places were seen, `count` how often they were read. The sums are float64, of shapes
-    (blocks, channels left), (blocks, channels), (blocks, left, left) and (blocks, left, channels).
+    Args:
+        places: how many were seen.
+        count: how often they were read.
+        inputs: their sum, float64 (blocks, channels left).
+        lacking: the sum of what they lack, float64 (blocks, channels).
+        gram: the sum of products of inputs, float64 (blocks, left, left).
+        cross: the sum of products of inputs and what is lacking, float64 (blocks, left, channels).
     """
 
     places: int = 0

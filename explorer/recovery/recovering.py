@@ -25,7 +25,7 @@ def recover(
     architecture: dict[str, Any] | None = None,
     report: Report = silent,
 ) -> History:
-    """Applies the recovery called `name` to the module, in place; what it may use is described by `Work`.
+    """Applies the recovery called `name` to the module, in place; the other arguments are those of `Work`.
 
     Raises:
         ExplorerError: see `suitable`.

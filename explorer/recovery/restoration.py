@@ -50,6 +50,13 @@ def restore(
 
     See `coefficients` for t. Groups made by several layers, or with more than a batch norm between the layer and its
     ReLU, stay as cut, and so does what the cut made of a channel whose batch norm multiplies by zero.
+
+    Args:
+        module: the cut network.
+        origin: what it was cut from.
+        shift_error: λ₁ of `coefficients`.
+        size_error: λ₂ of `coefficients`.
+        report: hears how far it is.
     """
     start = perf_counter()
     if not origin.losses:
@@ -72,8 +79,11 @@ def restore(
 class Filters(NamedTuple):
     """What makes channels: ``relu(gain·(weights·z − threshold))``; float64.
 
-    weights (channels, inputs of a filter), gain γ/σ (channels,), threshold a = μ − σβ/γ (channels,). A channel with a
-    gain of zero has the threshold zero. Without batch norm (`normed`) the threshold is −bias.
+    Args:
+        weights: (channels, inputs of a filter).
+        gain: γ/σ, (channels,).
+        threshold: a = μ − σβ/γ, (channels,); without batch norm −bias, and zero for a channel with a gain of zero.
+        normed: whether there is a batch norm.
     """
 
     weights: Tensor
@@ -133,7 +143,12 @@ def coefficients(
     of K. The paper's code gives the next layers s without K, takes the variance for σ, and puts a number on the
     diagonal in place of the outer product a·aᵀ.
 
-    λ₁ is `shift_error`, without batch norm 1 (weights and bias are one vector then); λ₂ is `size_error`, above zero.
+    Args:
+        filters: of all channels.
+        kept: the channels that stay.
+        removed: those that left.
+        shift_error: λ₁; without batch norm it is 1, since weights and bias are one vector then.
+        size_error: λ₂, above zero.
     """
     weights, gain, threshold, normed = filters
     kept, removed = on(weights, kept), on(weights, removed)

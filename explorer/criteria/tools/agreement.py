@@ -11,7 +11,16 @@ Groups = Mapping[str, np.ndarray]
 
 
 class Dispute(NamedTuple):
-    """A unit on which two criteria differ: its rank among its group's, from 0 (leaves first) to 1 (stays longest)."""
+    """A unit on which two criteria differ; ranks are among its group's units, from 0 (leaves first) to 1 (last).
+
+    Args:
+        group: of the unit.
+        unit: its number.
+        first: the criterion that ranks it lower.
+        second: the one that ranks it higher.
+        first_rank: by the first.
+        second_rank: by the second.
+    """
 
     group: str
     unit: int

@@ -20,9 +20,17 @@ from explorer.structure.types import Group, Structure
 
 @dataclass(frozen=True)
 class Context:
-    """One scoring: `module` is in eval mode on `device` and no parameter of it requires a gradient.
+    """One scoring.
 
-    A criterion may set `requires_grad` and add hooks; hooks it must remove.
+    Args:
+        module: in eval mode on `device`; no parameter of it requires a gradient. A criterion may set `requires_grad`
+            and add hooks; hooks it must remove.
+        structure: whose groups are scored.
+        data: pairs of an input and its label; None for a criterion that looks at weights alone.
+        device: where the module computes.
+        batch: how many inputs go through the module at once.
+        seed: of all that is drawn.
+        report: hears how far it is.
     """
 
     module: nn.Module

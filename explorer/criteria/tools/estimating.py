@@ -35,6 +35,16 @@ def estimate(
     The criterion's own arithmetic is not in it, so that criteria which run no network get 0; so do those that need an
     input of ones where the network reads tokens. The module comes back as it was.
 
+    Args:
+        criterion: whose passes are counted.
+        module: that would be scored.
+        structure: of the module.
+        data: that would be looked at.
+        samples: how many examples would be taken from the data; None: all.
+        device: on which it computes.
+        batch_size: inputs that go through the module at once.
+        report: hears how far it is.
+
     Raises:
         ExplorerError: the criterion needs data and there is none, or the device is not present.
     """

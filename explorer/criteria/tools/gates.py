@@ -16,10 +16,14 @@ _ALIASES = {"relu6": "hardtanh"}  # what PyTorch's module calls
 
 
 class Gate(NamedTuple):
-    """A place for a mask: `module`'s output after `activation`, channels on `axis`; or the product with `weight`.
+    """A place for a mask: a module's output, or a product with a weight.
 
-    The activation is masked where the network hands the output straight to it, else the output itself is. Of a
-    product the input is masked, or, where `made` says so, what it gives.
+    Args:
+        module: whose output it is.
+        activation: that is masked in its place where the network hands the output straight to it.
+        axis: of the channels.
+        weight: of the product, by name; its input is masked.
+        made: whether what the product gives is masked instead.
     """
 
     module: str = ""

@@ -20,7 +20,14 @@ from explorer.structure.types import Group, Member
 
 @dataclass(frozen=True)
 class Gauge:
-    """A place where channels pass, on `axis`: `module`'s output after `activation`, or its input."""
+    """A place where channels pass.
+
+    Args:
+        module: whose output is looked at.
+        activation: through which it is seen, a name in `torch.nn.functional`; empty: none.
+        axis: of the channels.
+        at_input: whether the module's input is looked at instead.
+    """
 
     module: str
     activation: str

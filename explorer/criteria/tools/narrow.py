@@ -23,7 +23,15 @@ LAYERS = (*CONVOLUTIONS, *NORMS, nn.Linear)
 
 @dataclass(frozen=True)
 class Narrow:
-    """An activation that has changed in the channels `index` of its `axis`, of `size` channels: from `old` to `new`."""
+    """An activation that has changed in a few channels.
+
+    Args:
+        axis: of the channels.
+        size: how many there are.
+        index: those that have changed.
+        old: what these were.
+        new: what they are.
+    """
 
     axis: int
     size: int

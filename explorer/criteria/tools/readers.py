@@ -68,7 +68,12 @@ def sample(context: Context, reader: Reader, activation: Tensor, first: int) -> 
     """A sample of a layer's work on an activation (inputs, channels, …) that enters it.
 
     Every input has places of its own, from one seeded permutation: input after input they run through all of them.
-    What is drawn depends on the number `first` of the first input, not on how many are looked at together.
+
+    Args:
+        context: with module and seed.
+        reader: the layer.
+        activation: what enters it.
+        first: the number of the first input, on which it depends what is drawn, however many are looked at together.
     """
     layer = context.module.get_submodule(reader.gauge.module)
     windows = _windows(layer, activation) if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) else activation
@@ -91,7 +96,17 @@ def oriented(context: Context, reader: Reader) -> Tensor:
 
 
 def draw(context: Context, reader: Reader, what: str, total: int, first: int, inputs: int, size: int) -> np.ndarray:
-    """`size` of `total` places for each of the inputs number `first` and following; int64 (inputs, size)."""
+    """Places that are drawn for some inputs, int64 (inputs, size).
+
+    Args:
+        context: with the seed.
+        reader: the layer, of which each has its own draw.
+        what: is drawn, of which each has its own draw, too.
+        total: how many places there are.
+        first: the number of the first input.
+        inputs: how many there are.
+        size: how many places each of them gets.
+    """
     stream = np.random.default_rng([context.seed, zlib.crc32(f"{reader.gauge.module} {what}".encode())])
     numbers = (first + np.arange(inputs))[:, None] * size + np.arange(size)
     return stream.permutation(total)[numbers % total]

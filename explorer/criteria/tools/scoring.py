@@ -21,10 +21,15 @@ from explorer.structure.types import Structure
 
 @dataclass(frozen=True)
 class Scores:
-    """What every unit of every group is worth to one criterion: float64 of shape (units,), higher = keep.
+    """What every unit of every group is worth to one criterion.
 
-    Scores of different groups are not on one scale: see `explorer.budget.NORMALISERS`. `skipped` names the groups
-    that the criterion can't score, with the reason; they stay whole.
+    Scores of different groups are not on one scale: see `explorer.budget.NORMALISERS`.
+
+    Args:
+        criterion: its name.
+        seconds: that it took.
+        groups: the scores of every group's units, float64 of shape (units,), higher = keep.
+        skipped: the groups that the criterion can't score, with the reason; they stay whole.
     """
 
     criterion: str
@@ -52,8 +57,19 @@ def score(
 ) -> Scores:
     """Scores every group of `structure` with the criterion `name`, in float32 and eval mode.
 
-    `data` holds (image, label) pairs; criteria that need no inputs ignore it. `samples` takes a seeded slice of it.
     The module comes back as it was: device, weights, modes, gradients, hooks.
+
+    Args:
+        name: of the criterion.
+        module: whose units are scored.
+        structure: of the module.
+        data: (image, label) pairs; criteria that need no inputs ignore it.
+        options: settings of the criterion that differ from their defaults.
+        device: on which it computes; criteria that need no inputs stay on the module's.
+        batch_size: inputs that go through the module at once, fewer where memory is short.
+        samples: how many examples are taken from the data, seeded; None: all.
+        seed: of all that is drawn.
+        report: hears how far it is.
 
     Raises:
         ExplorerError: an unknown criterion or option, missing data, a score that isn't finite, or no group that the

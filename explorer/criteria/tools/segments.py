@@ -17,7 +17,14 @@ Changes = dict[int, Narrow | Delta]  # by slot
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where channels are masked: on `axis` of what `module` gives, or of its input; `fill` takes their place."""
+    """Where channels are masked.
+
+    Args:
+        module: whose output it is.
+        axis: of the channels.
+        fill: what takes the place of masked ones: a number, or one for every channel.
+        at_input: whether the module's input is masked instead.
+    """
 
     module: str
     axis: int

@@ -71,6 +71,18 @@ def score_weights(
 
     l1 is ``|θ|``; snip, grasp and synflow are as in their papers, in evaluation mode.
 
+    Args:
+        criterion: its name.
+        module: that has the weights.
+        structure: of the module.
+        data: pairs of an input and its label.
+        weights: that are scored, by name.
+        options: settings of the criterion that differ from their defaults.
+        device: on which it computes.
+        samples: how many examples are taken from the data, seeded; None: all.
+        seed: of all that is drawn.
+        report: hears how far it is.
+
     Raises:
         ExplorerError: the criterion scores channels alone, or can't score this model.
     """
@@ -93,6 +105,9 @@ def dense_gradients(
     seed: int = 0,
     report: Report = silent,
 ) -> dict[str, Tensor]:
-    """``∂L/∂θ`` of the mean loss over a slice of the data, also of weights that are zero, on the CPU."""
+    """``∂L/∂θ`` of the mean loss over a slice of the data, also of weights that are zero, on the CPU.
+
+    Its arguments are those of `score_weights`.
+    """
     with opened(module, structure, data, device, samples=samples, seed=seed, report=report) as context:
         return {name: gradient.cpu() for name, gradient in set_gradients(context, weights).items()}
