@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from explorer.criteria.masking import Ranked, rank
 from explorer.criteria.tools.context import Context, calibration_slice
 from explorer.criteria.tools.masked_passes import MOST
-from explorer.criteria.tools.scoring import borrowed
+from explorer.criteria.tools.scoring import prepared
 from explorer.device import BatchSize, choose_device
 from explorer.progress import silent
 from explorer.sources import load_model, load_pair
@@ -59,7 +59,7 @@ def compare(
         found[title] = rank(context, size, **_WAYS[title])
 
     titles = [title for title in _WAYS if whole or title != WHOLE]
-    with borrowed(module, device):
+    with prepared(module, device):
         _warm(module, data, batch, device)
         seconds = fastest(*[lambda title=title: way(title) for title in titles], repeats=repeats)
     taken = dict(zip(titles, seconds, strict=True))

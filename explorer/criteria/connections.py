@@ -1,7 +1,7 @@
 """Criteria for single weights before training, added up over the filters of a unit."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from explorer.criteria.tools.gradients import producer_weights, requiring, set_g
 from explorer.criteria.tools.members import MEMBERS, combine, sums, unit_sums
 from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
+from explorer.modules import watching
 from explorer.registry import Choice
 
 TEMPERATURE = Choice("200", ("200", "1"), "what the logits are divided by before the loss; the paper's code has 200")
@@ -132,15 +133,10 @@ class _TwiceDifferentiable(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-@contextmanager
-def _cooled(module: nn.Module, temperature: float) -> Iterator[None]:
+def _cooled(module: nn.Module, temperature: float) -> AbstractContextManager[None]:
     """The module's logits are divided by a temperature; single outputs are scores and stay."""
 
     def divide(_: nn.Module, __: Any, output: Any) -> Any:
         return output / temperature if isinstance(output, Tensor) and output.shape[1] > 1 else output
 
-    handle = module.register_forward_hook(divide)
-    try:
-        yield
-    finally:
-        handle.remove()
+    return watching(module, {"": divide})

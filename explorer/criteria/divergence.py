@@ -1,8 +1,9 @@
 """The criterion of IDAP++, information flow divergence: of single units, and of whole residual blocks."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 
 import numpy as np
@@ -19,6 +20,7 @@ from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.scoring import opened
 from explorer.errors import unknown
+from explorer.modules import watching
 from explorer.progress import Report, part, silent
 from explorer.structure import Structure, mask_module
 from explorer.structure.types import Group, Member
@@ -171,18 +173,15 @@ def _watched(module: nn.Module, blocks: Collection[str]) -> Iterator[list[tuple[
     seen: list[tuple[str, Tensor]] = []
     given: dict[str, Tensor] = {}
 
-    def enter(name: str, args: tuple) -> None:
+    def enter(name: str, _: nn.Module, args: tuple) -> None:
         given[name] = args[0].clone()  # a block may write into its input
 
-    def leave(name: str, out: Tensor | tuple) -> None:
+    def leave(name: str, _: nn.Module, __: tuple, out: Tensor | tuple) -> None:
         x, y = given.pop(name).flatten(1), (out[0] if isinstance(out, tuple) else out).flatten(1)
         seen.append((name, ((y - x).norm(dim=1) / (x.norm(dim=1) + _EPSILON)).cpu()))
 
-    with ExitStack() as hooks:
-        for name in blocks:
-            block = module.get_submodule(name)
-            hooks.callback(block.register_forward_pre_hook(lambda _, args, name=name: enter(name, args)).remove)
-            hooks.callback(block.register_forward_hook(lambda _, __, out, name=name: leave(name, out)).remove)
+    entered, left = ({name: partial(hook, name) for name in blocks} for hook in (enter, leave))
+    with watching(module, left, before=entered):
         yield seen
 
 

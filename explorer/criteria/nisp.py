@@ -13,6 +13,7 @@ from explorer.criteria.tools.numbers import to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.traces import slopes, traced
 from explorer.errors import ExplorerError
+from explorer.modules import watching
 from explorer.structure.products import parameter_names
 
 SPREAD = 0.5  # how much of an edge is spread, the rest being independence
@@ -67,12 +68,9 @@ def _last_features(context: Context) -> tuple[Gauge, np.ndarray]:
         if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
     }
     seen: list[tuple[str, Tensor]] = []
-    handles = [
-        part.register_forward_pre_hook(lambda _, inputs, name=name: seen.append((name, inputs[0])))
-        for name, part in layers.items()
-    ]
+    hooks = {name: lambda _, inputs, name=name: seen.append((name, inputs[0])) for name in layers}
     rows = []
-    try:
+    with watching(context.module, before=hooks):
         for images, _ in context.batches():
 
             def work(size: int, images: Tensor = images) -> list[Tensor]:
@@ -87,9 +85,6 @@ def _last_features(context: Context) -> tuple[Gauge, np.ndarray]:
                 return means
 
             rows += [to_numpy(part) for part in context.batch.retry(work)]
-    finally:
-        for handle in handles:
-            handle.remove()
     axis = -1 if isinstance(layers[seen[-1][0]], nn.Linear) else 1
     return Gauge(seen[-1][0], "", axis, at_input=True), np.concatenate(rows)
 

@@ -1,7 +1,7 @@
 """Distillation: training the cut network to do what a larger one does, in its outputs and on the way there."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating
 from explorer.evaluation.losses import model_loss
+from explorer.modules import watching
 from explorer.recovery.before import Teacher
 from explorer.recovery.finetuning import EPOCHS, finetune
 from explorer.recovery.registry import History, recovery
@@ -91,7 +92,7 @@ class Imitation(Objective):
     def __call__(self, module: nn.Module, inputs: Tensor, labels: Any) -> Tensor:
         with torch.no_grad():
             wanted = _look(self._teacher, inputs, self._taps)
-        with _watching(module, self._taps) as seen:
+        with _showing(module, self._taps) as seen:
             loss = (1 - OUTPUTS) * model_loss(module, inputs, labels)
         loss = loss + OUTPUTS * output_distance(seen.outputs, wanted.outputs, self._kind)
         distances = [
@@ -147,17 +148,14 @@ class _Seen:
 
 
 @contextmanager
-def _watching(module: nn.Module, taps: tuple[Tap, ...]) -> Iterator[_Seen]:
+def _showing(module: nn.Module, taps: tuple[Tap, ...]) -> Iterator[_Seen]:
     """What a forward pass inside it shows; no hook outlives it."""
     seen = _Seen()
-    with ExitStack() as hooks:
-        for tap in taps:
-            hooks.callback(module.get_submodule(tap.module).register_forward_hook(partial(seen.take, tap)).remove)
-        hooks.callback(module.register_forward_hook(seen.finish).remove)
+    with watching(module, [*((tap.module, partial(seen.take, tap)) for tap in taps), ("", seen.finish)]):
         yield seen
 
 
 def _look(module: nn.Module, inputs: Tensor, taps: tuple[Tap, ...]) -> _Seen:
-    with _watching(module, taps) as seen:
+    with _showing(module, taps) as seen:
         module(inputs)
     return seen

@@ -1,8 +1,8 @@
 """Variance matching: every channel that layers give gets back the mean and the variance that it had."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -18,6 +18,7 @@ from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
+from explorer.modules import watching
 from explorer.progress import Report, silent
 from explorer.pruning.unstructured import input_axis
 from explorer.recovery.batchnorm import even_batches
@@ -212,18 +213,13 @@ def _observe(
     return dict(statistics)
 
 
-@contextmanager
-def _looking(module: nn.Module, places: list[Place], see: Callable[[Place, Tensor], Tensor | None]) -> Iterator[None]:
+def _looking(
+    module: nn.Module, places: list[Place], see: Callable[[Place, Tensor], Tensor | None]
+) -> AbstractContextManager[None]:
     """Shows what passes at the places; what `see` gives takes its place."""
-    with ExitStack() as hooks:
-        for place in places:
-            layer = module.get_submodule(place.name)
-            if place.at_input:
-                hook = layer.register_forward_pre_hook(lambda _, inputs, place=place: see(place, inputs[0]))
-            else:
-                hook = layer.register_forward_hook(lambda _, inputs, output, place=place: see(place, output))
-            hooks.callback(hook.remove)
-        yield
+    at_inputs = {p.name: lambda _, inputs, p=p: see(p, inputs[0]) for p in places if p.at_input}
+    at_outputs = {p.name: lambda _, __, output, p=p: see(p, output) for p in places if not p.at_input}
+    return watching(module, at_outputs, before=at_inputs)
 
 
 def _statistics(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -18,6 +18,7 @@ from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating, fetch
+from explorer.modules import watching
 from explorer.progress import Report, silent
 from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut, norms_behind, on, restoring
 from explorer.recovery.registry import History, recovery
@@ -181,23 +182,16 @@ def _ending(module: nn.Module, reading: Reading, seen: list[Tensor]) -> Iterator
         if len(seen) == reading.calls:
             raise _Reached
 
-    hook = module.get_submodule(reading.layer).register_forward_pre_hook(look)
-    try:
+    with suppress(_Reached), watching(module, before={reading.layer: look}):
         yield
-    except _Reached:
-        pass
-    finally:
-        hook.remove()
 
 
 @torch.no_grad()
 def _in_order(module: nn.Module, readings: list[Reading], inputs: Tensor) -> list[Reading]:
     """The layers that a forward pass calls, in the order of their first calls."""
     calls: list[int] = []
-    with ExitStack() as hooks:
-        for number, reading in enumerate(readings):
-            layer = module.get_submodule(reading.layer)
-            hooks.callback(layer.register_forward_pre_hook(lambda *_, number=number: calls.append(number)).remove)
+    hooks = [(reading.layer, lambda *_, number=number: calls.append(number)) for number, reading in enumerate(readings)]
+    with watching(module, before=hooks):
         module(inputs)
     return [replace(readings[number], calls=count) for number, count in Counter(calls).items()]
 

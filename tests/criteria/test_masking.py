@@ -15,7 +15,7 @@ from explorer.criteria import score
 from explorer.criteria.masking import correlations, rank, similar_sets, softmax_change, stages
 from explorer.criteria.tools import masked_passes, segments
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.scoring import borrowed
+from explorer.criteria.tools.scoring import prepared
 from explorer.device import BatchSize
 from explorer.errors import Cancelled, ExplorerError
 from explorer.progress import silent
@@ -143,7 +143,7 @@ def test_literally_only_the_weights_are_zero():
 def test_fast_passes_give_what_whole_passes_give(name, masked):
     module, structure, data = made(name)
     size = 64 if name.startswith("demo:") else 3
-    with borrowed(module, CPU):
+    with prepared(module, CPU):
         fast, plain = (rank(context(module, structure, data, 4), size, masked, reuse=reuse) for reuse in (True, False))
     assert len(fast) == len(plain) > 0
     for one, other in zip(fast, plain, strict=True):
@@ -263,7 +263,7 @@ def test_little_is_computed(monkeypatch):
     structure = analyse(module.eval(), data[0][0][None], trial=False)
 
     def operations(*, reuse: bool) -> int:
-        with borrowed(module, CPU), FlopCounterMode(display=False) as counter:
+        with prepared(module, CPU), FlopCounterMode(display=False) as counter:
             rank(context(module, structure, data), 8, reuse=reuse, masks=1)
         return counter.get_total_flops()
 
@@ -303,7 +303,7 @@ def test_units_of_a_set_share_its_importance_and_layers_are_joined():
     module, structure, data = made("residual")
     options = {"size": "4", "members": "max"}
     found = score("masking", module, structure, data, options=options, device="cpu").groups
-    with borrowed(module, CPU):
+    with prepared(module, CPU):
         ranked = rank(context(module, structure, data), 4)
     stream = [each for each in ranked if each.layer.group == "stem"]
     assert len(stream) == 2
@@ -325,7 +325,7 @@ def test_all_layers_of_a_stage_shrink_in_step():
     data = TensorDataset(torch.randn(4, *model.input_shape), torch.zeros(4))
     options = {"size": "16", "coupling": "stages"}
     found = score("masking", module, structure, data, options=options, device="cpu").groups
-    with borrowed(module, CPU):
+    with prepared(module, CPU):
         ranked = rank(context(module, structure, data), 16)
     for stage, steps in ((second, 2), (third, 4)):
         left = [np.sort(each.importance).tolist() for each in ranked if each.layer.group in stage]

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from explorer.criteria.tools.scoring import borrowed
+from explorer.criteria.tools.scoring import prepared
+from explorer.modules import watching
 from explorer.structure.types import Group
 
 
@@ -22,14 +23,14 @@ def feature_maps(module: nn.Module, group: Group, image: Tensor) -> np.ndarray |
     if tap is None:
         return None
     outputs: list[Tensor] = []
-    handle = module.get_submodule(tap.module).register_forward_hook(
-        lambda _module, _inputs, output: outputs.append(output) if isinstance(output, Tensor) else None
-    )
-    try:
-        with borrowed(module, next(module.parameters()).device), torch.inference_mode():
-            module(image[None].to(next(module.parameters()).device))
-    finally:
-        handle.remove()
+    device = next(module.parameters()).device
+
+    def keep(_: nn.Module, __: tuple, output: object) -> None:
+        if isinstance(output, Tensor):
+            outputs.append(output)
+
+    with prepared(module, device), watching(module, {tap.module: keep}), torch.inference_mode():
+        module(image[None].to(device))
     owners = next(member.units for member in group.of_role("producer") if member.tensor == tap.producer)
     if not outputs or outputs[0].ndim != 4 or outputs[0].shape[1] != len(owners):
         return None

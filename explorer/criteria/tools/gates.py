@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from explorer.criteria.tools.context import Context
+from explorer.modules import watching
 from explorer.structure.products import parameter_names, product
 from explorer.structure.types import Group, Member
 
@@ -59,10 +60,8 @@ class Gates(TorchFunctionMode):
         self._hooks = ExitStack()
 
     def __enter__(self) -> "Gates":
-        for gate in self._gates:
-            if not gate.weight:
-                part = self._module.get_submodule(gate.module)
-                self._hooks.callback(part.register_forward_hook(self._at_output(gate)).remove)
+        hooks = [(gate.module, self._at_output(gate)) for gate in self._gates if not gate.weight]
+        self._hooks.enter_context(watching(self._module, hooks))
         return super().__enter__()
 
     def __exit__(self, *error: object) -> None:

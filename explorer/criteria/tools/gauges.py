@@ -3,7 +3,7 @@
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.members import combine, unit_means
+from explorer.modules import watching
 from explorer.structure.types import Group, Member
 
 
@@ -61,20 +62,19 @@ class Watch:
         at = defaultdict(list)
         for gauge in self.gauges:
             at[gauge.module, gauge.at_input].append(gauge)
-        with ExitStack() as hooks:
-            for (name, at_input), gauges in at.items():
-                hooks.callback(self._attach(self.module.get_submodule(name), at_input, gauges))
-            for part in self.module.modules():
-                if _activation(part) in names:
-                    hooks.callback(part.register_forward_pre_hook(self._before).remove)
-                    hooks.callback(part.register_forward_hook(self._after).remove)
-            hooks.callback(self.module.register_forward_hook(self._finish).remove)
+        entered = [(name, partial(self._enter, gauges)) for (name, at_input), gauges in at.items() if at_input]
+        left = [(name, partial(self._leave, gauges)) for (name, at_input), gauges in at.items() if not at_input]
+        activations = [path for path, part in self.module.named_modules() if _activation(part) in names]
+        entered += [(path, self._before) for path in activations]
+        left += [(path, self._after) for path in activations]
+        with watching(self.module, [*left, ("", self._finish)], before=entered):
             yield
 
-    def _attach(self, part: nn.Module, at_input: bool, gauges: list[Gauge]) -> Callable[[], None]:
-        if at_input:
-            return part.register_forward_pre_hook(lambda _, inputs: self._see(inputs[0], gauges)).remove
-        return part.register_forward_hook(lambda _, inputs, output: self._see(output, gauges)).remove
+    def _enter(self, gauges: list[Gauge], _: nn.Module, inputs: tuple) -> None:
+        self._see(inputs[0], gauges)
+
+    def _leave(self, gauges: list[Gauge], _: nn.Module, __: tuple, output: Any) -> None:
+        self._see(output, gauges)
 
     def _see(self, seen: Tensor | tuple[Tensor, ...], gauges: list[Gauge]) -> None:
         seen = seen[0] if isinstance(seen, tuple) else seen  # attention gives its weights too

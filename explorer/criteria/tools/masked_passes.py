@@ -21,6 +21,7 @@ from explorer.criteria.tools.stacking import Stacks, held
 from explorer.errors import ExplorerError
 from explorer.evaluation.live.recording import UnrepeatableError, record
 from explorer.evaluation.live.tape import DivergedError, Step, Tape, Values
+from explorer.modules import watching
 from explorer.structure.types import inside
 
 MOST = 32
@@ -39,12 +40,12 @@ class Task(NamedTuple):
 
 def straightforward(module: nn.Module, inputs: Tensor, place: Place, channels: Tensor) -> Tensor:
     """The outputs with the channels masked, by a whole pass."""
-    layer = module.get_submodule(place.module)
+    before, after = {}, {}
     if place.at_input:
-        handle = layer.register_forward_pre_hook(lambda _, given: (place.masked(given[0], channels), *given[1:]))
+        before[place.module] = lambda _, given: (place.masked(given[0], channels), *given[1:])
     else:
-        handle = layer.register_forward_hook(lambda _, __, out: place.masked(out, channels))
-    with handle:
+        after[place.module] = lambda _, __, output: place.masked(output, channels)
+    with watching(module, after, before=before):
         return module(inputs.clone())  # it may write into its inputs
 
 

@@ -15,6 +15,7 @@ from explorer.criteria.tools.context import Context, calibration_slice
 from explorer.criteria.tools.registry import CRITERIA, Criterion
 from explorer.device import BatchSize, choose_device
 from explorer.errors import ExplorerError
+from explorer.modules import borrowed
 from explorer.progress import Report, silent
 from explorer.structure.types import Structure
 
@@ -131,28 +132,22 @@ def opened(
     seed: int = 0,
     report: Report = silent,
 ) -> Iterator[Context]:
-    """What a criterion works with: the module, `borrowed`, and a slice of the data, see `calibration_slice`."""
+    """What a criterion works with: the module, `prepared`, and a slice of the data, see `calibration_slice`."""
     chosen = None if data is None else calibration_slice(data, samples, seed)
-    with borrowed(module, device):
+    with prepared(module, device):
         yield Context(module, structure, chosen, device, BatchSize(batch_size), seed, report)
 
 
 @contextmanager
-def borrowed(module: nn.Module, device: torch.device) -> Iterator[None]:
+def prepared(module: nn.Module, device: torch.device) -> Iterator[None]:
     """The module in eval mode on `device`, no gradient required, no reduced precision; afterwards as it was."""
-    home = next(module.parameters()).device
-    modes = [(part, part.training) for part in module.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
     fastpath = torch.backends.mha.get_fastpath_enabled()
     try:
         torch.backends.mha.set_fastpath_enabled(False)  # it computes without calling the modules that hooks watch
-        module.eval().requires_grad_(False).to(device)
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with (
+            borrowed(module, device=device, training=False, gradients=False),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
-        module.to(home)
-        for part, training in modes:
-            part.training = training
-        for parameter, required in flags:
-            parameter.requires_grad_(required)

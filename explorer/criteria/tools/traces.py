@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from explorer.criteria.tools.gauges import Gauge, add
 from explorer.criteria.tools.numbers import to_numpy
 from explorer.errors import ExplorerError
 from explorer.evaluation.losses import IGNORED, check_labels, resized
+from explorer.modules import watching
 
 Traces = dict[Gauge, list[Tensor]]  # one tensor for each time that the gauge's module runs
 
@@ -35,18 +37,15 @@ def traced(module: nn.Module, gauges: Collection[Gauge]) -> Iterator[Traces]:
             traces.setdefault(gauge, []).append(seen)
         return seen.clone()
 
-    def attach(part: nn.Module, at_input: bool, here: list[Gauge]) -> Any:
-        def before(_: nn.Module, inputs: tuple) -> tuple:
-            return keep(inputs[0], here), *inputs[1:]
+    def before(here: list[Gauge], _: nn.Module, inputs: tuple) -> tuple:
+        return keep(inputs[0], here), *inputs[1:]
 
-        def after(_: nn.Module, __: tuple, output: Any) -> Any:
-            return (keep(output[0], here), *output[1:]) if isinstance(output, tuple) else keep(output, here)
+    def after(here: list[Gauge], _: nn.Module, __: tuple, output: Any) -> Any:
+        return (keep(output[0], here), *output[1:]) if isinstance(output, tuple) else keep(output, here)
 
-        return part.register_forward_pre_hook(before) if at_input else part.register_forward_hook(after)
-
-    with ExitStack() as hooks:
-        for (name, at_input), here in at.items():
-            hooks.callback(attach(module.get_submodule(name), at_input, here).remove)
+    entering = {name: partial(before, here) for (name, at_input), here in at.items() if at_input}
+    leaving = {name: partial(after, here) for (name, at_input), here in at.items() if not at_input}
+    with watching(module, leaving, before=entering):
         yield traces
 
 
