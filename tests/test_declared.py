@@ -3,7 +3,12 @@
 import subprocess
 import sys
 
-REGISTRIES = ("explorer.criteria:CRITERIA", "explorer.budget:NORMALISERS", "explorer.recovery:RECOVERIES")
+REGISTRIES = (
+    "explorer.criteria:CRITERIA",
+    "explorer.budget:NORMALISERS",
+    "explorer.budget:ALLOCATORS",
+    "explorer.recovery:RECOVERIES",
+)
 SCRIPT = """
 import sys
 from dataclasses import fields

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.budget.curves import Curves
-from explorer.budget.limits import Limits
 from explorer.budget.search import nearest_prefix
 from explorer.errors import ExplorerError
 from explorer.registry import Entry, Registry
-from explorer.structure.types import Structure
+
+if TYPE_CHECKING:  # the names of allocators are read without torch
+    from explorer.budget.curves import Curves
+    from explorer.budget.limits import Limits
+    from explorer.structure.types import Structure
 
 Ranked = Mapping[str, np.ndarray]
 
@@ -30,12 +33,12 @@ class Case:
         limits: that are to be met.
     """
 
-    structure: Structure
+    structure: "Structure"
     ranked: Ranked
     most: np.ndarray
     shapes: Mapping[str, tuple[int, ...]] | None = None
-    curves: Curves | None = None
-    limits: Limits | None = None
+    curves: "Curves | None" = None
+    limits: "Limits | None" = None
 
 
 Times = dict[str, np.ndarray]
