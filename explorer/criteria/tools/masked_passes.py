@@ -21,7 +21,7 @@ from explorer.criteria.tools.stacking import Stacks, held
 from explorer.errors import ExplorerError
 from explorer.evaluation.live.recording import UnrepeatableError, record
 from explorer.evaluation.live.tape import INPUTS, DivergedError, Slot, Step, Tape, Values, replay
-from explorer.structure.rules import operator_name
+from explorer.structure.operators import operator_name
 from explorer.structure.types import inside
 
 MOST = 32

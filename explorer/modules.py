@@ -1,0 +1,76 @@
+"""Modules that are borrowed for a while and given back as they were, and hooks that are surely removed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+Hook = Callable[..., Any]  # as `register_forward_hook` takes it: (module, inputs, output)
+PreHook = Callable[..., Any]  # as `register_forward_pre_hook` takes it: (module, inputs)
+
+
+@contextmanager
+def borrowed(
+    module: nn.Module,
+    *,
+    device: torch.device | None = None,
+    training: bool | None = None,
+    gradients: bool | None = None,
+) -> Iterator[nn.Module]:
+    """The module on a device and in a mode; afterwards it is back where, and as, it was.
+
+    Put back are the device, the mode of every submodule, and of every parameter whether it requires a gradient; mode
+    and gradients also where only what ran inside changed them.
+
+    Args:
+        device: where it computes; None: where it is.
+        training: training or evaluation mode; None: that which it is in.
+        gradients: whether its parameters require gradients; None: as they do.
+    """
+    home = next((tensor.device for tensor in module.state_dict().values()), device)
+    modes = [(part, part.training) for part in module.modules()]
+    required = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    try:
+        if device is not None:
+            module.to(device)
+        if training is not None:
+            module.train(training)
+        if gradients is not None:
+            module.requires_grad_(gradients)
+        yield module
+    finally:
+        if device is not None:
+            module.to(home)
+        for part, mode in modes:
+            part.training = mode
+        for parameter, flag in required:
+            if parameter.requires_grad != flag:
+                parameter.requires_grad_(flag)
+
+
+@contextmanager
+def watching(
+    module: nn.Module,
+    after: Mapping[str, Hook] | None = None,
+    *,
+    before: Mapping[str, PreHook] | None = None,
+    named: bool = False,
+) -> Iterator[None]:
+    """Inside it the hooks hear of every call of the submodules at these paths, "" being the module itself.
+
+    What a hook returns takes the place of the output, or of the inputs, unless it is None.
+
+    Args:
+        after: hooks of calls that are done, ``hook(module, inputs, output)``, by path.
+        before: hooks of calls that begin, ``hook(module, inputs)``, by path.
+        named: whether `after` gets arguments that were given by name, too: ``hook(module, inputs, named, output)``.
+    """
+    with ExitStack() as handles:
+        for path, hook in (before or {}).items():
+            handles.callback(module.get_submodule(path).register_forward_pre_hook(hook).remove)
+        for path, hook in (after or {}).items():
+            layer = module.get_submodule(path)
+            handles.callback(layer.register_forward_hook(hook, with_kwargs=named).remove)
+        yield
