@@ -1,14 +1,14 @@
 """Modules that are borrowed for a while and given back as they were, and hooks that are surely removed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
-Hook = Callable[..., Any]  # as `register_forward_hook` takes it: (module, inputs, output)
-PreHook = Callable[..., Any]  # as `register_forward_pre_hook` takes it: (module, inputs)
+Hook = Callable[..., Any]
+Hooks = Mapping[str, Hook] | Iterable[tuple[str, Hook]]  # by path; pairs where a module may have several
 
 
 @contextmanager
@@ -51,26 +51,23 @@ def borrowed(
 
 
 @contextmanager
-def watching(
-    module: nn.Module,
-    after: Mapping[str, Hook] | None = None,
-    *,
-    before: Mapping[str, PreHook] | None = None,
-    named: bool = False,
-) -> Iterator[None]:
+def watching(module: nn.Module, after: Hooks = (), *, before: Hooks = (), named: bool = False) -> Iterator[None]:
     """Inside it the hooks hear of every call of the submodules at these paths, "" being the module itself.
 
     What a hook returns takes the place of the output, or of the inputs, unless it is None.
 
     Args:
-        after: hooks of calls that are done, ``hook(module, inputs, output)``, by path.
-        before: hooks of calls that begin, ``hook(module, inputs)``, by path.
-        named: whether `after` gets arguments that were given by name, too: ``hook(module, inputs, named, output)``.
+        after: hooks of calls that are done, ``hook(module, inputs, output)``.
+        before: hooks of calls that begin, ``hook(module, inputs)``.
+        named: whether those of `after` get arguments given by name, too: ``hook(module, inputs, named, output)``.
     """
     with ExitStack() as handles:
-        for path, hook in (before or {}).items():
+        for path, hook in _pairs(before):
             handles.callback(module.get_submodule(path).register_forward_pre_hook(hook).remove)
-        for path, hook in (after or {}).items():
-            layer = module.get_submodule(path)
-            handles.callback(layer.register_forward_hook(hook, with_kwargs=named).remove)
+        for path, hook in _pairs(after):
+            handles.callback(module.get_submodule(path).register_forward_hook(hook, with_kwargs=named).remove)
         yield
+
+
+def _pairs(hooks: Hooks) -> Iterable[tuple[str, Hook]]:
+    return hooks.items() if isinstance(hooks, Mapping) else hooks

@@ -170,7 +170,7 @@ _declare(Kind.ATTENTION, ATTENTION, multiplied=_attention)
 _declare(Kind.HARMLESS, "_local_scalar_dense as_strided is_pinned new_empty new_full new_ones new_zeros sym_size")
 _declare(Kind.LOOK, "resolve_conj resolve_neg")
 
-ADD = OPERATORS["add"]
+ADD, LIFT_FRESH, TRANSPOSE = (OPERATORS[name] for name in ("add", "lift_fresh", "t"))
 ACTIVATIONS = frozenset(name for name, operator in OPERATORS.items() if operator.activation)
 
 

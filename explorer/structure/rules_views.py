@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, restrict, varying
-from explorer.structure.operators import OPERATORS, Kind, Operator
+from explorer.structure.operators import TRANSPOSE, Kind, Operator
 from explorer.structure.tracing import Tracing, View
 
 FIXED = "joined with a tensor of fixed width"
@@ -33,7 +33,7 @@ def move(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: A
 def transpose(tracing: Tracing, matrix: Tensor) -> Tensor:
     """A matrix turned, with what is known of it."""
     turned = matrix.t()
-    move(tracing, OPERATORS["t"], (matrix,), {}, turned)
+    move(tracing, TRANSPOSE, (matrix,), {}, turned)
     return turned
 
 
