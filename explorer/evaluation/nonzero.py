@@ -61,14 +61,14 @@ def semi_structured(module: nn.Module, example: Tensor, device: torch.device) ->
     if not layers:
         return {"measured": False, "reason": "no linear layer has the 2:4 pattern at a width that the kernels take"}
     inputs = example.half() if example.is_floating_point() else example
-    found = {"dense": [asdict(time) for time in latency(half, inputs, device=device)]}
+    times = {"dense": [asdict(time) for time in latency(half, inputs, device=device)]}
     half.to(device)
     for part in layers.values():
         part.weight = nn.Parameter(torch.sparse.to_sparse_semi_structured(part.weight.detach()), requires_grad=False)
     return {
         "measured": True,
         "layers": list(layers),
-        **found,
+        **times,
         "sparse": [asdict(time) for time in latency(half, inputs.to(device), device=device)],
     }
 

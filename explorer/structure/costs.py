@@ -47,7 +47,7 @@ class Costs:
         macs: dict[tuple[Width, ...], int] = defaultdict(int)
         for contraction in contractions:
             _add(macs, contraction.coefficient, [self._width(side) for side in contraction.sides])
-        return CostModel(*(tuple(Product(c, w) for w, c in products.items()) for products in (params, macs)))
+        return CostModel(*(tuple(Product(c, w) for w, c in terms.items()) for terms in (params, macs)))
 
     def _width(self, owners: Ids) -> Width:
         key = owners.tobytes()
@@ -56,15 +56,15 @@ class Costs:
         return self._widths[key]
 
 
-def _add(products: dict[tuple[Width, ...], int], coefficient: int, widths: list[Width]) -> None:
-    """Add a product, constant widths drawn into the coefficient."""
+def _add(terms: dict[tuple[Width, ...], int], coefficient: int, widths: list[Width]) -> None:
+    """Add a term, constant widths drawn into the coefficient."""
     varying = []
     for w in widths:
         if len(w) == 1 and not w[0][1]:
             coefficient *= w[0][0]
         else:
             varying.append(w)
-    products[tuple(varying)] += coefficient
+    terms[tuple(varying)] += coefficient
 
 
 def _width(owners: Ids, units: Units, names: list[str], dims: HeadDims) -> Width:

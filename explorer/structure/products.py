@@ -68,10 +68,10 @@ def _convolve(
 
 def names_by_identity(tensors: Iterable[tuple[str, Tensor]]) -> dict[int, list[str]]:
     """The names of every tensor, by the `id` under which calls show it; tied ones have several."""
-    found: dict[int, list[str]] = {}
+    names: dict[int, list[str]] = {}
     for name, tensor in tensors:
-        found.setdefault(id(tensor), []).append(name)
-    return found
+        names.setdefault(id(tensor), []).append(name)
+    return names
 
 
 def parameter_names(module: nn.Module) -> dict[int, list[str]]:
