@@ -50,25 +50,21 @@ class _Convolution:
 def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """The input's channels are read, rows of the weight are produced; depthwise, both are the same."""
     x, weight, bias = args[:3]
-    view = tracing.views.get(weight)
-    transposed, groups = (args[6], args[8]) if operator.name in ("convolution", "_convolution") else (False, args[-1])
-    call = _Convolution(x, weight, transposed, groups)
-    label = tracing.label(x)
+    view, label = tracing.views.get(weight), tracing.label(x)
     if weight in tracing.labels or view is None or not view.in_order:
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
         return
+    shared = (args[6], args[8]) if operator.multiplied else (False, args[-1])  # the others have no `transposed`
+    call = _Convolution(x, weight, *shared)
     axis = 1 if call.turned else 0
     rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
     read = _read_by_convolution(tracing, call, label, rows)
-    sides, made = (rows,), np.tile(rows, call.copies)
-    if call.sums and not transposed:
-        tracing.unite_rows(rows.reshape(groups, -1), "grouped convolution")
     if call.depthwise:
         tracing.ledger.unite(np.repeat(read, len(rows) // len(read)), rows, "depthwise convolution", tracing.here)
-        made = np.repeat(rows, out.shape[1] // len(rows))
+        made, sides = np.repeat(rows, out.shape[1] // len(rows)), (rows,)
     else:
-        sides = (rows, _consume(tracing, call, view, read))
+        made, sides = np.tile(rows, call.copies), (rows, _consume(tracing, call, view, read, rows))
     if bias is not None:
         tracing.attach(bias, made)
     if len(made) == len(rows):
@@ -88,10 +84,11 @@ def _read_by_convolution(tracing: Tracing, call: _Convolution, label: Tensor | N
     return tracing.ledger.constant(call.x.shape[1], INPUT)
 
 
-def _consume(tracing: Tracing, call: _Convolution, view: View, read: Ids) -> Ids:
-    """Write down that the weight reads these channels: each group its own, with the same part of the weight."""
+def _consume(tracing: Tracing, call: _Convolution, view: View, read: Ids, rows: Ids) -> Ids:
+    """The channels that the weight reads: of groups, which stay equally wide, the first one's stand for all."""
     if call.sums:
-        tracing.unite_rows(read.reshape(call.groups, -1), "grouped convolution")
+        for ids in (read,) if call.transposed else (rows, read):
+            tracing.unite_rows(ids.reshape(call.groups, -1), "grouped convolution")
     inner = read if call.transposed else read[: call.weight.shape[1]]
     axis = 0 if call.turned else 1
     tracing.ledger.record(view.name, axis, np.arange(len(inner)), inner, size=len(inner), role="consumer")

@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from explorer.structure.adapt import SKIPPED, Skip, adapt
 from explorer.structure.blocks import without
+from explorer.structure.products import names_by_identity
 from explorer.structure.types import Structure, inside, outermost
 
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
@@ -50,9 +51,7 @@ def cut_module(
     tensors = dict(module.state_dict())
     owned = dict(module.state_dict(keep_vars=True))
     replaced: dict[int, object] = {}  # not worth copying
-    aliases: dict[int, list[str]] = {}  # a shared weight has several names
-    for name, tensor in owned.items():
-        aliases.setdefault(id(tensor), []).append(name)
+    aliases = names_by_identity(owned.items())
     for name, axes in leaving(structure, removal).items():
         narrow = _without(tensors[name], axes)
         tensors.update(dict.fromkeys(aliases[id(owned[name])], narrow))
