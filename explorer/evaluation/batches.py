@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset, default_collate
 
+from explorer.modules import borrowed
+
 
 def fetch(data: Dataset, indices: Tensor) -> tuple[Tensor, Any]:
     """The inputs (batch, …) and labels, as `collate` makes them, at `indices`."""
@@ -54,14 +56,10 @@ def evaluating(module: nn.Module, device: torch.device) -> Iterator[nn.Module]:
 
     CUDA convolutions otherwise round their inputs to TF32, which moves accuracies between devices.
     """
-    home = next((tensor.device for tensor in module.state_dict().values()), device)
-    modes = [(part, part.training) for part in module.modules()]
     tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-        yield module.to(device).eval()
+        with borrowed(module, device=device, training=False):
+            yield module
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32
-        module.to(home)
-        for part, training in modes:
-            part.training = training

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict
-from math import prod
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.evaluation.latency import latency
 from explorer.structure import count
+from explorer.structure.operators import operator_of
 from explorer.structure.running import undisturbed
 
 _AMPERE = (8, 0)  # the first CUDA capability with 2:4 sparse matrix units
@@ -40,24 +40,11 @@ class _Skipped(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if (found := _PRODUCTS.get(func.overloadpacket.__name__)) is not None:
-            weight, times = found(out, *args)
-            if weight.untyped_storage().data_ptr() in self._storages:
-                self.macs += times * int((weight == 0).sum())
+        if (multiplied := operator_of(func).multiplied) is not None:
+            macs, weight = multiplied(out, *args)
+            if weight is not None and weight.untyped_storage().data_ptr() in self._storages:
+                self.macs += macs // weight.numel() * int((weight == 0).sum())
         return out
-
-
-def _convolution(out: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, int]:
-    grid = x if rest[4] else out  # transposed: where the kernel is applied
-    return weight, grid.shape[0] * prod(grid.shape[2:])
-
-
-_PRODUCTS = {  # the weight, and how often each of its entries is multiplied
-    "convolution": _convolution,
-    "mm": lambda out, a, b, *rest: (b, a.shape[0]),
-    "addmm": lambda out, bias, a, b, *rest: (b, a.shape[0]),
-    "linear": lambda out, x, weight, *rest: (weight, x.numel() // weight.shape[1]),
-}
 
 
 def semi_structured(module: nn.Module, example: Tensor, device: torch.device) -> dict[str, Any]:
@@ -74,14 +61,14 @@ def semi_structured(module: nn.Module, example: Tensor, device: torch.device) ->
     if not layers:
         return {"measured": False, "reason": "no linear layer has the 2:4 pattern at a width that the kernels take"}
     inputs = example.half() if example.is_floating_point() else example
-    found = {"dense": [asdict(time) for time in latency(half, inputs, device=device)]}
+    times = {"dense": [asdict(time) for time in latency(half, inputs, device=device)]}
     half.to(device)
     for part in layers.values():
         part.weight = nn.Parameter(torch.sparse.to_sparse_semi_structured(part.weight.detach()), requires_grad=False)
     return {
         "measured": True,
         "layers": list(layers),
-        **found,
+        **times,
         "sparse": [asdict(time) for time in latency(half, inputs.to(device), device=device)],
     }
 

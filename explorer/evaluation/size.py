@@ -54,8 +54,8 @@ def size_model(module: nn.Module, structure: Structure) -> SizeModel:
     tensors = []
     for name, dtype in _order(owned):
         shape = enumerate(owned[name].shape)
-        found = [_width(length, members.get((name, axis), []), structure) for axis, length in shape]
-        axes = tuple(places.setdefault(width, len(places)) for width in found)
+        widths = [_width(length, members.get((name, axis), []), structure) for axis, length in shape]
+        axes = tuple(places.setdefault(width, len(places)) for width in widths)
         tensors.append((name, dtype, owned[name].element_size(), axes))
     return SizeModel(structure.full, tuple(places), tuple(tensors))
 

@@ -37,7 +37,7 @@ class Margins:
         count = round(share * len(ordered))
         return float(ordered[count - 1]) if count else None
 
-    def gone(self, share: float, scope: str = "global") -> dict[str, int]:
+    def removed(self, share: float, scope: str = "global") -> dict[str, int]:
         """How many weights of each layer would leave."""
         return {name: self._below(name, self.margin(share, scope, name)) for name in self._sizes}
 
@@ -59,20 +59,20 @@ class Margins:
 
         `margin` is the one of all layers together, None where each has its own.
         """
-        gone = self.gone(share, scope)
+        removed = self.removed(share, scope)
         return {
             "sparsity": share,
             "scope": scope,
             "weights": len(self._together),
-            "zeros": sum(gone.values()),
+            "zeros": sum(removed.values()),
             "margin": self.margin(share) if scope == "global" else None,
             "layers": [
                 {
                     "name": name,
                     "shape": list(weight.shape),
                     "weights": weight.numel(),
-                    "zeros": gone[name],
-                    "sparsity": gone[name] / weight.numel(),
+                    "zeros": removed[name],
+                    "sparsity": removed[name] / weight.numel(),
                     "margin": self.margin(share, scope, name),
                 }
                 for name, weight in self.weights.items()

@@ -21,7 +21,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
     """
     plan.check(structure)
     structure = without(structure, plan.blocks)
-    gone = leaving(structure, {name: units for name, units in plan.remove.items() if name in structure.groups})
+    removed = leaving(structure, {name: units for name, units in plan.remove.items() if name in structure.groups})
     numbers = {name: _numbers(group, plan.remove.get(name, ())) for name, group in structure.groups.items()}
     norms = _leaving_places(
         [(norm.module, name, norm) for name, g in structure.groups.items() for norm in g.norms], numbers
@@ -34,7 +34,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
         number = numbers[name]
         members = []
         for member in group.members:
-            out = gone.get(member.tensor, {}).get(member.axis)
+            out = removed.get(member.tensor, {}).get(member.axis)
             units = member.units if out is None else member.units[~out]
             members.append(replace(member, units=number[units]))
         read = next((place for place, member in enumerate(group.members) if member.role == "consumer"), 0)

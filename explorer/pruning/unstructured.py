@@ -27,16 +27,16 @@ def prunable(module: nn.Module, locked: Iterable[str] = ()) -> dict[str, nn.Para
         ExplorerError: `locked` names no such layer, or nothing is left.
     """
     unsuitable = {id(p) for part in module.modules() if isinstance(part, _UNSUITABLE) for p in part.parameters()}
-    found = {
+    weights = {
         name: parameter
         for name, parameter in module.named_parameters()
         if parameter.ndim > 1 and name.endswith("weight") and id(parameter) not in unsuitable
     }
-    layers = {name.rpartition(".")[0] for name in found}
+    layers = {name.rpartition(".")[0] for name in weights}
     for layer in locked:
         if layer not in layers:
             raise unknown("layer", layer, layers)
-    left = {name: weight for name, weight in found.items() if name.rpartition(".")[0] not in set(locked)}
+    left = {name: weight for name, weight in weights.items() if name.rpartition(".")[0] not in set(locked)}
     if not left:
         raise ExplorerError("no layer is left whose weights could be set to zero: lock fewer")
     return left

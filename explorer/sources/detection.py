@@ -20,6 +20,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import box_convert, roi_align
 
 from explorer.errors import ExplorerError, unknown
+from explorer.modules import borrowed
 
 Boxes = dict[str, Tensor]  # boxes (n, 4) as x1, y1, x2, y2 in pixels, labels (n,) int64; detections: scores (n,)
 
@@ -51,13 +52,8 @@ class Detector(nn.Module):
         Args:
             pixels: float (batch, 3, height, width), normalised.
         """
-        modes = [(layer, layer.training) for layer in self.modules()]
-        self.eval()
-        try:
+        with borrowed(self, training=False):
             return self._detect(pixels)
-        finally:
-            for layer, mode in modes:
-                layer.training = mode
 
     def _detect(self, pixels: Tensor) -> list[Boxes]:
         return self.model(list(pixels))
@@ -248,14 +244,10 @@ def _extent(pixels: Tensor) -> Tensor:
 def _asked_for_losses(model: nn.Module) -> Iterator[None]:
     """torchvision's detectors give losses in training mode only; their layers stay in the mode they are in."""
     asked = [model, *(getattr(model, name) for name in ("rpn", "roi_heads") if hasattr(model, name))]
-    modes = [layer.training for layer in asked]
-    try:
+    with borrowed(model):
         for layer in asked:
             layer.training = True
         yield
-    finally:
-        for layer, mode in zip(asked, modes, strict=True):
-            layer.training = mode
 
 
 class _AsTheyCome(GeneralizedRCNNTransform):

@@ -23,7 +23,7 @@ TOLERANCE = 1e-3  # of the largest logit; float32 noise is a hundred times small
 def analyse(module: nn.Module, example: Inputs, *, trial: bool = True) -> Structure:
     """The coupled groups, blocked parts and cost polynomials of a model.
 
-    The model runs once on `example` while channel identities are propagated through every operator. Then,
+    The model runs once on `example` while channel ids are carried through every operator. Then,
     unless `trial` is False, a few units of every group are cut and masked: groups for which the cut model
     does not run, or gives other logits than the masked one, are reported as blocked instead of offered.
 
@@ -42,25 +42,25 @@ def analyse(module: nn.Module, example: Inputs, *, trial: bool = True) -> Struct
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
         size = " and ".join("×".join(map(str, tensor.shape[1:])) for tensor in as_tuple(example))
         raise ExplorerError(f"the model does not run on an input of {size}: {_first_line(error)}") from error
-    found = resolve(ledger, module)
+    resolution = resolve(ledger, module)
     refused: dict[str, str] = {}
-    while trial and (failed := _failures(module, example, _structure(found, example, 0.0))):
-        refused.update({birth: reason for name, reason in failed.items() for birth in _producers(found, name)})
-        found = resolve(ledger, module, refused)
-    structure = _structure(found, example, 0.0)
+    while trial and (failed := _failures(module, example, _structure(resolution, example, 0.0))):
+        refused.update({part: reason for name, reason in failed.items() for part in _producers(resolution, name)})
+        resolution = resolve(ledger, module, refused)
+    structure = _structure(resolution, example, 0.0)
     blocks = _skippable(module, example, structure) if trial else structure.blocks
     return replace(structure, blocks=blocks, seconds=time.perf_counter() - start)
 
 
-def _structure(found: Resolution, example: Inputs, seconds: float) -> Structure:
+def _structure(resolution: Resolution, example: Inputs, seconds: float) -> Structure:
     shapes = [tuple(tensor.shape[1:]) for tensor in as_tuple(example)]
     shape = shapes[0] if isinstance(example, Tensor) else tuple(shapes)
-    return Structure(found.groups, found.blocked, found.cost_model, shape, seconds, found.blocks)
+    return Structure(resolution.groups, resolution.blocked, resolution.cost_model, shape, seconds, resolution.blocks)
 
 
-def _producers(found: Resolution, name: str) -> list[str]:
+def _producers(resolution: Resolution, name: str) -> list[str]:
     """What `resolve` should refuse so that a group is not offered."""
-    group = found.groups[name]
+    group = resolution.groups[name]
     return [name] if group.kind == "head-dims" else [member.tensor for member in group.of_role("producer")]
 
 
@@ -139,7 +139,7 @@ def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, .
 
 
 def _awake(module: nn.Module) -> nn.Module:
-    """A twin whose all-zero parameters are random: a head that starts at zero would hide every difference."""
+    """A copy whose all-zero parameters are random: a head that starts at zero would hide every difference."""
     asleep = [parameter for parameter in module.parameters() if not parameter.any()]
     generator = torch.Generator().manual_seed(0)
     memo: dict[int, object] = {id(t): t for t in [*module.parameters(), *module.buffers()]}

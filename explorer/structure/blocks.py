@@ -10,22 +10,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from explorer.structure.ledger import Span
-from explorer.structure.rules import ACTIVATIONS, operator_name
+from explorer.structure.operators import ADD, NORMS, Operator, operator_of
 from explorer.structure.types import Group, Structure, inside, outermost
 
 # What a value is to a module that is running: computed from its first input; that input itself; the input plus
 # branches that blocks inside the module added; the input plus a branch of the module's own.
 DERIVED, CARRIED, ADDED, OWN = range(4)
-
-UNCHANGED = {"clone", "detach", "alias", "contiguous", "_to_copy", "view", "_unsafe_view", "reshape", "expand"}
-AFTER_ADDITION = {  # post-activation and post-norm blocks end with these
-    *ACTIVATIONS,
-    "native_layer_norm",
-    "native_batch_norm",
-    "_native_batch_norm_legit_no_training",
-    "cudnn_batch_norm",
-    "native_group_norm",
-}
 
 
 @dataclass(frozen=True)
@@ -49,12 +39,12 @@ class Shortcuts:
         self._states = WeakTensorKeyDictionary()  # tensor → {number of a call: what it is to that call}
         self._calls: Counter[str] = Counter()
         self._numbers = 0
-        self._found: dict[str, Span] = {}
+        self._spans: dict[str, Span] = {}
 
     @property
-    def found(self) -> dict[str, Span]:
+    def blocks(self) -> dict[str, Span]:
         """The blocks so far, by module path."""
-        return {path: span for path, span in self._found.items() if self._calls[path] == 1}
+        return {path: span for path, span in self._spans.items() if self._calls[path] == 1}
 
     def enter(self, path: str, args: tuple, contractions: int) -> None:
         """A module starts; `contractions` were made so far."""
@@ -74,10 +64,10 @@ class Shortcuts:
         outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         if not outputs or not met:
             return
-        name = operator_name(func)
-        found = {number: self._state(name, number, args, kwargs, outputs[0]) for number in met}
+        known = operator_of(func)
+        state = {number: self._state(known, number, args, kwargs, outputs[0]) for number in met}
         for output in outputs:
-            self._states[output] = found
+            self._states[output] = state
 
     def leave(self, path: str, out: Any, contractions: int) -> None:
         """The module that started last is done."""
@@ -88,21 +78,21 @@ class Shortcuts:
         states = self._states.get(first, {})
         if states.get(call.number) != OWN or any(isinstance(leaf, Tensor) for leaf in tree_leaves(rest)):
             return
-        self._found[path] = Span(len(rest) + 1 if isinstance(out, tuple) else 0, call.start, contractions)
+        self._spans[path] = Span(len(rest) + 1 if isinstance(out, tuple) else 0, call.start, contractions)
         through = {number: max(state, ADDED) for number, state in call.before.items() if state >= CARRIED}
         self._states[first] = {**states, **through}
 
-    def _state(self, name: str, number: int, args: tuple, kwargs: dict, out: Tensor) -> int:
+    def _state(self, operator: Operator, number: int, args: tuple, kwargs: dict, out: Tensor) -> int:
         """What an operator's output is to one call."""
         of = [self._states.get(arg, {}).get(number, -1) if isinstance(arg, Tensor) else -1 for arg in args[:2]]
-        if name == "add" and kwargs.get("alpha", 1) == 1:
+        if operator is ADD and kwargs.get("alpha", 1) == 1:
             carrier, other = (0, 1) if of[0] >= of[1] else (1, 0)
             if of[carrier] >= CARRIED > of[other] and args[carrier].shape == out.shape:
                 return OWN if of[other] == DERIVED else of[carrier]
-        if name in UNCHANGED and of[0] >= CARRIED and args[0].shape == out.shape:
+        if operator.keeps_values and of[0] >= CARRIED and args[0].shape == out.shape:
             return of[0]
-        if name in AFTER_ADDITION and of[0] >= ADDED:
-            return of[0]
+        if (operator.activation or operator.kind in NORMS) and of[0] >= ADDED:
+            return of[0]  # post-activation and post-norm blocks end with these
         return DERIVED
 
 
@@ -121,25 +111,28 @@ def without(structure: Structure, blocks: Sequence[str]) -> Structure:
     """
     if not blocks:
         return structure
-    gone = outermost(blocks)
+    removed = outermost(blocks)
+
+    def stays(name: str) -> bool:
+        return not inside(name, removed)
 
     def standing(group: Group) -> Group:
         return replace(
             group,
-            members=tuple(member for member in group.members if not inside(member.tensor, gone)),
-            taps=tuple(tap for tap in group.taps if not inside(tap.producer, gone) and not inside(tap.module, gone)),
-            norms=tuple(norm for norm in group.norms if not inside(norm.module, gone)),
-            lookups=tuple(lookup for lookup in group.lookups if not inside(lookup.tensor, gone)),
-            counters=tuple(counter for counter in group.counters if not inside(counter[0], gone)),
+            members=tuple(member for member in group.members if stays(member.tensor)),
+            taps=tuple(tap for tap in group.taps if stays(tap.producer) and stays(tap.module)),
+            norms=tuple(norm for norm in group.norms if stays(norm.module)),
+            lookups=tuple(lookup for lookup in group.lookups if stays(lookup.tensor)),
+            counters=tuple(counter for counter in group.counters if stays(counter[0])),
         )
 
     left = {name: standing(group) for name, group in structure.groups.items()}
-    costs = {name: structure.blocks[name].cost_model for name in gone}
+    costs = {name: structure.blocks[name].cost_model for name in removed}
     cost_model, blocks_left = structure.cost_model, {}
     for cost in costs.values():
         cost_model -= cost
     for name, block in structure.blocks.items():
-        if not inside(name, gone):
+        if stays(name):
             own = block.cost_model
             for lost in (cost for other, cost in costs.items() if inside(other, [name])):
                 own -= lost
@@ -147,7 +140,7 @@ def without(structure: Structure, blocks: Sequence[str]) -> Structure:
     return replace(
         structure,
         groups={name: group for name, group in left.items() if group.members},
-        blocked=tuple(blocked for blocked in structure.blocked if not inside(blocked.name, gone)),
+        blocked=tuple(blocked for blocked in structure.blocked if stays(blocked.name)),
         blocks=blocks_left,
         cost_model=cost_model,
     )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 from torch import nn
 
-from explorer.structure.ledger import Atoms, Ledger
+from explorer.structure.labels import Ids
+from explorer.structure.ledger import Ledger
 from explorer.structure.types import Blocked, Group, Member
 
 OUTSIDE = -1
@@ -29,17 +30,17 @@ def counter(module: nn.Module, tensor: str, places: int) -> tuple[str, str] | No
     return None
 
 
-def _met(found: list[tuple[Atoms, str]], grids: list[np.ndarray]) -> str:
-    """The first reason that concerns an atom of these rectangles."""
+def _first_reason(reasons: list[tuple[Ids, str]], grids: list[np.ndarray]) -> str:
+    """The first reason that concerns a channel of these rectangles."""
     mine = np.concatenate([grid.ravel() for grid in grids])
-    return next((reason for atoms, reason in found if np.isin(atoms, mine).any()), "")
+    return next((reason for ids, reason in reasons if np.isin(ids, mine).any()), "")
 
 
 class HeadDims:
     """The groups of places inside heads: `names`, and `widths` (how many places).
 
     Args:
-        unit_of, group_of: the unit of every atom, and the group of every unit (−1: it can't leave).
+        unit_of, group_of: the unit of every channel id, and the group of every unit (−1: it can't leave).
         group_names: names of these groups.
         refused: names of groups that turned out not to be cuttable, with the reason.
     """
@@ -47,15 +48,15 @@ class HeadDims:
     def __init__(
         self,
         ledger: Ledger,
-        unit_of: Atoms,
+        unit_of: Ids,
         group_of: np.ndarray,
         group_names: list[str],
         module: nn.Module,
         refused: Mapping[str, str],
     ) -> None:
         self._ledger, self._module = ledger, module
-        self._dims = np.full(ledger.atoms, OUTSIDE)
-        self._places = np.full(ledger.atoms, OUTSIDE)
+        self._dims = np.full(ledger.count, OUTSIDE)
+        self._places = np.full(ledger.count, OUTSIDE)
         self.names: list[str] = []
         self.widths: list[int] = []
         self.blocked: list[Blocked] = []
@@ -67,28 +68,27 @@ class HeadDims:
             groups = {int(g) for grid in grids for g in np.unique(group_of[unit_of[grid]])}
             if len(groups) != 1 or OUTSIDE in groups:
                 continue
-            if reason := refused.get(name) or _met(ledger.fixed_places, grids):
+            if reason := refused.get(name) or _first_reason(ledger.fixed_places, grids):
                 self.blocked.append(Blocked(name, grids[0].size, reason))
             elif self._number(grids):
                 self.names.append(name)
                 self.widths.append(grids[0].shape[1])
                 self._owners.append(owner)
                 self._heads.append(group_names[groups.pop()])
-                self._blurred.append(_met(ledger.blurred_places, grids))
+                self._blurred.append(_first_reason(ledger.blurred_places, grids))
 
     def _by_owner(self) -> dict[tuple[str, str], list[np.ndarray]]:
-        """Rectangles (heads, places) of atoms by the module and attribute that keep the number of places."""
-        starts = np.array([birth.start for birth in self._ledger.births])
-        found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+        """Rectangles (heads, places) of channels by the module and attribute that keep the number of places."""
+        rectangles: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
         for grid in self._ledger.heads:
-            births = np.unique(np.searchsorted(starts, grid.ravel(), side="right") - 1)
-            owners = {counter(self._module, self._ledger.births[b].tensor, grid.shape[1]) for b in births.tolist()}
+            tensors = self._ledger.tensors_of(grid.ravel())
+            owners = {counter(self._module, tensor, grid.shape[1]) for tensor in tensors}
             if len(owners) == 1 and (owner := owners.pop()) and grid.shape[1] > 1:
-                found[owner].append(grid)
-        return found
+                rectangles[owner].append(grid)
+        return rectangles
 
     def _number(self, grids: list[np.ndarray]) -> bool:
-        """Write down the place of every atom; False, and nothing written, if one atom has two."""
+        """Write down the place of every channel; False, and nothing written, if one channel has two."""
         places = np.full(len(self._places), OUTSIDE)
         for grid in grids:
             columns = np.broadcast_to(np.arange(grid.shape[1]), grid.shape)
@@ -100,7 +100,7 @@ class HeadDims:
         self._places[owned], self._dims[owned] = places[owned], len(self.names)
         return True
 
-    def of(self, owners: Atoms) -> np.ndarray:
+    def of(self, owners: Ids) -> np.ndarray:
         """For every entry of an axis the number of its group of places, −1 where the axis holds only whole heads."""
         inner = np.where(owners >= 0, self._dims[owners], OUTSIDE)
         for d in np.unique(inner[inner != OUTSIDE]).tolist():

@@ -34,18 +34,18 @@ def links(structure: Structure) -> tuple[Link, ...]:
             for member in members:
                 kind[_layer(member.tensor)][name] = None
                 order[_layer(member.tensor)] = None
-    found = []
+    result: list[Link] = []
     for layer in order:
         sources = list(readers[layer]) or [None]
         targets = list(makers[layer]) or [None]
-        found += [
+        result += [
             Link(source, target, layer)
             for source in sources
             for target in targets
             # Only a group's first maker can read the input: a later one without a source is depthwise.
             if source is not None or (target, layer) in roots
         ]
-    return tuple(found)
+    return tuple(result)
 
 
 def _layer(tensor: str) -> str:

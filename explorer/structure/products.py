@@ -19,10 +19,16 @@ _CONVOLUTIONS = {
 
 @dataclass(frozen=True)
 class Product:
-    """One call: `run(input, weight)` repeats it without its bias.
+    """One call, of a convolution or of matrices.
 
-    `axis` is where channels lie in its input and output; of convolutions `groups` says into how many they fall, and
-    `run` takes another number of them. Of matrices `inputs_first` says that the weight is (inputs, outputs).
+    Args:
+        input: the activation.
+        weight: the other factor, which may be an activation, too.
+        run: ``run(input, weight)`` repeats the call without its bias; of a convolution it takes another number of
+            groups, too.
+        axis: where channels lie in its input and output.
+        groups: of a convolution, into how many its channels fall.
+        inputs_first: of matrices, whether the weight is (inputs, outputs).
     """
 
     input: Tensor
@@ -39,6 +45,7 @@ class Product:
 
     @property
     def convolution(self) -> bool:
+        """Whether it is a convolution, not a product of matrices."""
         return self.axis == 1
 
 
@@ -68,10 +75,10 @@ def _convolve(
 
 def names_by_identity(tensors: Iterable[tuple[str, Tensor]]) -> dict[int, list[str]]:
     """The names of every tensor, by the `id` under which calls show it; tied ones have several."""
-    found: dict[int, list[str]] = {}
+    names: dict[int, list[str]] = {}
     for name, tensor in tensors:
-        found.setdefault(id(tensor), []).append(name)
-    return found
+        names.setdefault(id(tensor), []).append(name)
+    return names
 
 
 def parameter_names(module: nn.Module) -> dict[int, list[str]]:

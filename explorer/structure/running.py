@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from explorer.modules import borrowed
+
 Inputs = Tensor | tuple[Tensor, ...]  # what a model is called with
 
 
@@ -18,21 +20,17 @@ def undisturbed(module: nn.Module, *, training: bool = False) -> Iterator[None]:
 
     Put back are the mode of every submodule, the buffers that training mode updates, and the random state.
     """
-    modes = [(layer, layer.training) for layer in module.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()] if training else []
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
-    module.train(training)
     try:
-        with torch.no_grad(), torch.random.fork_rng():
+        with borrowed(module, training=training), torch.no_grad(), torch.random.fork_rng():
             yield
     finally:
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
         torch.backends.mha.set_fastpath_enabled(fused)
-        for layer, mode in modes:
-            layer.training = mode
 
 
 def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
@@ -42,12 +40,12 @@ def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
 
 def tensors_in(out: Any) -> list[Tensor]:
     """All tensors in what a model returns, also in mappings and data classes that are nested in it."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     for leaf in tree_leaves(out):
         if isinstance(leaf, Tensor):
-            found.append(leaf)
+            tensors.append(leaf)
         elif isinstance(leaf, Mapping):
-            found += tensors_in(list(leaf.values()))
+            tensors += tensors_in(list(leaf.values()))
         elif is_dataclass(leaf) and not isinstance(leaf, type):
-            found += tensors_in([getattr(leaf, field.name) for field in fields(leaf)])
-    return found
+            tensors += tensors_in([getattr(leaf, field.name) for field in fields(leaf)])
+    return tensors

@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from explorer.structure.adapt import SKIPPED, Skip, adapt
 from explorer.structure.blocks import without
+from explorer.structure.products import names_by_identity
 from explorer.structure.types import Structure, inside, outermost
 
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
@@ -30,15 +31,15 @@ WIDTH_ATTRIBUTES = {
 
 def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -> dict[str, dict[int, np.ndarray]]:
     """For every tensor that loses entries: per axis, which of them leave (boolean)."""
-    gone: dict[str, dict[int, np.ndarray]] = {}
+    leaves: dict[str, dict[int, np.ndarray]] = {}
     for name, units in removal.items():
         lost = _lost(removal, structure, name)
         for member in structure.groups[name].members:
             if units and (not roles or member.role in roles):
-                axes = gone.setdefault(member.tensor, {})
+                axes = leaves.setdefault(member.tensor, {})
                 out = lost[member.units]
                 axes[member.axis] = axes[member.axis] | out if member.axis in axes else out
-    return gone
+    return leaves
 
 
 def cut_module(
@@ -50,9 +51,7 @@ def cut_module(
     tensors = dict(module.state_dict())
     owned = dict(module.state_dict(keep_vars=True))
     replaced: dict[int, object] = {}  # not worth copying
-    aliases: dict[int, list[str]] = {}  # a shared weight has several names
-    for name, tensor in owned.items():
-        aliases.setdefault(id(tensor), []).append(name)
+    aliases = names_by_identity(owned.items())
     for name, axes in leaving(structure, removal).items():
         narrow = _without(tensors[name], axes)
         tensors.update(dict.fromkeys(aliases[id(owned[name])], narrow))
@@ -107,15 +106,15 @@ def _class_name(layer: nn.Module) -> str:
 
 
 def mask_module(module: nn.Module, structure: Structure, removal: Removal, blocks: Sequence[str] = ()) -> nn.Module:
-    """A twin that computes what the cut model computes; all untouched tensors are shared with `module`.
+    """A masked copy, which computes what the cut model computes; all untouched tensors are shared with `module`.
 
     A removed channel is zero where it is consumed, which is the same as zero weights there, so nothing is
-    hooked and nothing is written into `module`; normalising modules see only the channels that stay. The twin has no
+    hooked and nothing is written into `module`; normalising modules see only the channels that stay. The copy has no
     residual blocks that are removed.
     """
     skipped = _skipped(structure, blocks)
     structure, removal = _beside(structure, removal, blocks)
-    gone = leaving(structure, removal)
+    removed = leaving(structure, removal)
     inner = {name for name in removal if structure.groups[name].contracted}  # no weights consume queries
     zeroed = leaving(structure, removal, roles=("consumer",))
     for name, axes in leaving(structure, {n: removal[n] for n in inner}, roles=("producer", "affine")).items():
@@ -131,16 +130,16 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
                 index = torch.from_numpy(np.flatnonzero(out)).to(tensor.device)
                 replaced.index_fill_(axis, index, 0.0)
             shared[id(tensor)] = nn.Parameter(replaced, requires_grad=tensor.requires_grad)
-    twin = copy.deepcopy(module, shared)
+    masked = copy.deepcopy(module, shared)
     for path, (axis, out) in _narrowed(structure, removal).items():
-        _normalise_kept(twin.get_submodule(path), path, axis, out, gone)
-    return twin
+        _normalise_kept(masked.get_submodule(path), path, axis, out, removed)
+    return masked
 
 
 def _skipped(structure: Structure, blocks: Sequence[str]) -> dict[str, Skip]:
     """What stands where the residual blocks were that are taken out."""
-    found = (structure.blocks[name] for name in outermost(blocks))
-    return {block.name: Skip(block.returns, block.stride) for block in found}
+    removed = (structure.blocks[name] for name in outermost(blocks))
+    return {block.name: Skip(block.returns, block.stride) for block in removed}
 
 
 def _beside(structure: Structure, removal: Removal, blocks: Sequence[str]) -> tuple[Structure, Removal]:
@@ -180,12 +179,12 @@ def _narrowed(structure: Structure, removal: Removal) -> dict[str, tuple[int, np
     return narrowed
 
 
-def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, gone: dict) -> None:
+def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, removed: dict) -> None:
     """Let a module see only the channels that stay; the others come out as zero."""
     narrow = copy.copy(layer)
     narrow._parameters, narrow._buffers = dict(layer._parameters), dict(layer._buffers)
     prefix = f"{path}." if path else ""
-    narrowed = {k: gone[prefix + k] for k in layer.state_dict() if prefix + k in gone}
+    narrowed = {k: removed[prefix + k] for k in layer.state_dict() if prefix + k in removed}
     adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
     kept = torch.from_numpy(np.flatnonzero(~out))
     for attribute, width in _bare_widths(layer, len(kept)).items():

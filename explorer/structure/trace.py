@@ -1,155 +1,103 @@
-"""Runs a model once and propagates channel identities beside its values.
+"""Runs a model once and carries along, beside its values, which channels they belong to.
 
-For every activation an integer tensor of the same shape is carried along (expanded with stride 0 where the
-identity does not vary, so it costs little); for every view of a parameter, one such tensor per axis of the
-parameter. `explorer.structure.rules` says what each operator does to them.
+For every activation that is an integer tensor of the same shape, see `explorer.structure.labels`; for every view of a
+parameter, one such tensor per axis of the parameter. `explorer.structure.rules` says what each operator does to them.
 """
 
 import contextlib
 import copy
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from explorer.errors import ExplorerError
+from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
+from explorer.structure.labels import Ids, along, ids_in, varying
 from explorer.structure.ledger import Ledger
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
+from explorer.structure.tracing import Tracing, View
 
 # By class: square weights whose module reshapes the output to the width of the input.
 EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
 TIME_LIMIT = 120.0  # seconds for one traced pass
 
 
-@dataclass
-class Source:
-    """A view of a parameter or buffer: for every original axis, the index that each entry comes from."""
-
-    name: str
-    shape: tuple[int, ...]
-    indices: tuple[Tensor, ...]
-    moved: bool = True  # not the tensor itself
-    computed: bool = False  # no view, but computed entry by entry
-
-    @property
-    def in_order(self) -> bool:
-        """Whether it is the whole tensor, rows and columns in their order."""
-        if self.computed or not self.moved:
-            return not self.computed
-        return all(
-            tuple(index.shape) == self.shape
-            and set(rules.varying(index)) <= {axis}
-            and (axis > 1 or np.array_equal(rules.along(index, axis), np.arange(self.shape[axis])))
-            for axis, index in enumerate(self.indices)
-        )
-
-    @classmethod
-    def whole(cls, name: str, tensor: Tensor) -> "Source":
-        shape = tuple(tensor.shape)
-        indices = (
-            torch.arange(size).view([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape)
-            for axis, size in enumerate(shape)
-        )
-        return cls(name, shape, tuple(indices), moved=False)
-
-
 class Tracer(TorchDispatchMode):
-    """Watches every operator of a forward pass and keeps the ledger."""
+    """Watches every operator of a forward pass, applies its rule, and follows residual blocks.
+
+    Args:
+        module: what runs.
+        ledger: is written into.
+        costs: whether contractions are written down, too.
+    """
 
     def __init__(self, module: nn.Module, ledger: Ledger, *, costs: bool) -> None:
         super().__init__()
-        self.module = module
-        self.ledger = ledger
-        self.costs = costs
-        self.path: list[str] = [""]
+        self.tracing = Tracing(module, ledger, costs=costs)
         self.shortcuts = Shortcuts()
-        self.labels = WeakTensorKeyDictionary()
-        self.sources = WeakTensorKeyDictionary()
         self._names: dict[int, str] = {}
         self._deadline = time.monotonic() + TIME_LIMIT
         saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
         for name, tensor in [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if n in saved)]:
-            self.sources[tensor] = Source.whole(name, tensor)
+            self.tracing.views[tensor] = View.whole(name, tensor)
             self._names[id(tensor)] = name  # they outlive the tracer
 
-    @property
-    def here(self) -> str:
-        """The innermost module that is running, for a person."""
-        return self.path[-1] or "the model"
-
-    def label(self, tensor: Any, like: Tensor | None = None) -> Tensor | None:
-        """Channel identities of a tensor's entries.
-
-        A parameter used as it is counts as born along its last axis, or where the label `like`, which it meets, varies.
-        """
-        if not isinstance(tensor, Tensor):
-            return None
-        if tensor in self.labels:
-            return self.labels[tensor]
-        source = self.sources.get(tensor)
-        return None if source is None else rules.born_from(self, source, like)
-
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+        kwargs, tracing = kwargs or {}, self.tracing
+        out = func(*args, **kwargs)
         if time.monotonic() > self._deadline:
             raise ExplorerError(
-                f"tracing took longer than {TIME_LIMIT:.0f} s at {self.here}: try a smaller --input for this model"
+                f"tracing took longer than {TIME_LIMIT:.0f} s at {tracing.here}: try a smaller --input for this model"
             )
-        tensors = [a for a in (*tree_leaves(args), *(kwargs or {}).values()) if isinstance(a, Tensor)]
-        self.ledger.used.update(self._names[id(a)] for a in tensors if id(a) in self._names)
-        if any(a in self.labels or a in self.sources for a in tensors):
-            rules.apply(self, func, args, kwargs or {}, out)
-        self.shortcuts.operator(func, args, kwargs or {}, out)
+        tensors = [arg for arg in (*tree_leaves(args), *kwargs.values()) if isinstance(arg, Tensor)]
+        tracing.ledger.used.update(self._names[id(tensor)] for tensor in tensors if id(tensor) in self._names)
+        if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
+            rules.apply(tracing, func, args, kwargs, out)
+        self.shortcuts.operator(func, args, kwargs, out)
         return out
 
 
-@contextmanager
-def _module_path(module: nn.Module, tracer: Tracer) -> Iterator[None]:
-    """Keep in the tracer's `path` the names of the modules that are running, and write down what passes leaves."""
+class _Calls:
+    """Follows the calls of modules: whose turn it is, what they show, and what passes the innermost ones."""
 
-    def enter(name: str, leaf: bool) -> Any:
-        def hook(_: nn.Module, args: tuple) -> None:
-            tracer.path.append(name)
-            tracer.shortcuts.enter(name, args, len(tracer.ledger.contractions))
-            label = tracer.label(args[0]) if leaf and args else None
-            axes = [] if label is None else rules.varying(label)
-            seen[name] = (args[0].shape, axes[0], rules.along(label, axes[0])) if len(axes) == 1 else None
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracing, self._shortcuts = tracer.tracing, tracer.shortcuts
+        self._given: dict[str, tuple[torch.Size, int, Ids] | None] = {}
 
-        return hook
+    def watching(self, module: nn.Module) -> AbstractContextManager:
+        layers = dict(module.named_modules())
+        before = {
+            name: partial(self._enter, name, leaf=next(layer.children(), None) is None)
+            for name, layer in layers.items()
+        }
+        return watching(module, {name: partial(self._leave, name) for name in layers}, before=before)
 
-    def leave(name: str) -> Any:
-        def hook(_: nn.Module, __: tuple, out: Any) -> None:
-            tracer.path.pop()
-            tracer.shortcuts.leave(name, out, len(tracer.ledger.contractions))
-            shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
-            label = tracer.labels.get(shown) if isinstance(shown, Tensor) else None
-            if label is not None and len(rules.varying(label)) == 1:
-                tracer.ledger.shown[name] = label
-            if seen[name] and isinstance(out, Tensor) and out.shape == seen[name][0]:
-                tracer.ledger.pass_through(name, *seen[name][1:])
+    def _enter(self, name: str, layer: nn.Module, args: tuple, *, leaf: bool) -> None:
+        tracing = self._tracing
+        tracing.path.append(name)
+        self._shortcuts.enter(name, args, len(tracing.ledger.contractions))
+        label = tracing.label(args[0]) if leaf and args else None
+        axes = varying(label)
+        self._given[name] = (args[0].shape, axes[0], along(label, axes[0])) if len(axes) == 1 else None
 
-        return hook
-
-    seen: dict[str, Any] = {}
-    handles = []
-    for name, layer in module.named_modules():
-        leaf = next(layer.children(), None) is None
-        handles += [layer.register_forward_pre_hook(enter(name, leaf)), layer.register_forward_hook(leave(name))]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    def _leave(self, name: str, layer: nn.Module, args: tuple, out: Any) -> None:
+        tracing = self._tracing
+        tracing.path.pop()
+        self._shortcuts.leave(name, out, len(tracing.ledger.contractions))
+        shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
+        label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
+        if len(varying(label)) == 1:
+            tracing.ledger.shown[name] = label
+        if (given := self._given[name]) and isinstance(out, Tensor) and out.shape == given[0]:
+            tracing.ledger.pass_through(name, *given[1:])
 
 
 def trace(module: nn.Module, example: Inputs) -> Ledger:
@@ -195,10 +143,10 @@ def _equal_widths(module: nn.Module, ledger: Ledger) -> None:
 
 def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, training: bool) -> None:
     tracer = Tracer(module, ledger, costs=not training)
-    with undisturbed(module, training=training), _module_path(module, tracer), tracer:
+    with undisturbed(module, training=training), _Calls(tracer).watching(module), tracer:
         out = module(*inputs)
     if not training:
-        ledger.blocks = tracer.shortcuts.found
+        ledger.blocks = tracer.shortcuts.blocks
     outputs = tensors_in(out)
     if not outputs:
         raise ExplorerError(
@@ -206,6 +154,6 @@ def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, train
             "channels: let it return tensors, in tuples, dicts or data classes"
         )
     for tensor in outputs:
-        label = tracer.label(tensor)
+        label = tracer.tracing.label(tensor)
         if label is not None:
-            ledger.freeze(rules.entries(label), "these are the model's outputs")
+            ledger.freeze(ids_in(label), "these are the model's outputs")

@@ -118,7 +118,7 @@ Width = tuple[tuple[int, tuple[str, ...]], ...]
 
 @dataclass(frozen=True)
 class Product:
-    """``coefficient · Π widths``: one tensor's size, or one contraction's multiply-accumulates."""
+    """``coefficient · Π widths``, a term of a polynomial: one tensor's size, or one contraction's work."""
 
     coefficient: int
     widths: tuple[Width, ...]
@@ -149,14 +149,14 @@ class CostModel:
     def to_json(self) -> dict:
         """The polynomials for a browser: ``{"params": [[coefficient, [width, …]], …], "macs": …}``."""
         return {
-            name: [[p.coefficient, [[[c, list(names)] for c, names in w] for w in p.widths]] for p in products]
-            for name, products in (("params", self.params), ("macs", self.macs))
+            name: [[t.coefficient, [[[c, list(names)] for c, names in w] for w in t.widths]] for t in terms]
+            for name, terms in (("params", self.params), ("macs", self.macs))
         }
 
 
-def _difference(products: Sequence[Product], part: Sequence[Product]) -> tuple[Product, ...]:
-    left = Counter({product.widths: product.coefficient for product in products})
-    left.subtract({product.widths: product.coefficient for product in part})
+def _difference(terms: Sequence[Product], part: Sequence[Product]) -> tuple[Product, ...]:
+    left = Counter({term.widths: term.coefficient for term in terms})
+    left.subtract({term.widths: term.coefficient for term in part})
     return tuple(Product(coefficient, widths) for widths, coefficient in left.items() if coefficient)
 
 

@@ -16,9 +16,9 @@ WEIGHTS = {"a.weight": torch.tensor([[1.0, -2.0], [3.0, 0.5]]), "b.weight": torc
 def test_margins_by_hand():
     found = Margins(WEIGHTS)
     assert found.margin(0.5) == 2.0  # 0.5, 1 and 2 of six
-    assert found.gone(0.5) == {"a.weight": 3, "b.weight": 0}
+    assert found.removed(0.5) == {"a.weight": 3, "b.weight": 0}
     assert found.margin(0.5, "layer", "b.weight") == 4.0
-    assert found.gone(0.5, "layer") == {"a.weight": 2, "b.weight": 1}
+    assert found.removed(0.5, "layer") == {"a.weight": 2, "b.weight": 1}
     layer = found.layer("a.weight", 0.5)
     assert (layer["margins"], layer["removed"], layer["kept"]) == ([-2.0, 2.0], 3, 1)
     assert sum(layer["histogram"]["removed"]) == 3
@@ -33,7 +33,7 @@ def test_margins_are_where_pruning_cuts(share, scope):
     weights = {name: torch.randn(shape, generator=generator) * len(shape) for name, shape in shapes.items()}
     masks = drop_lowest({name: weight.abs() for name, weight in weights.items()}, dense(weights), share, scope)
     found = Margins(weights)
-    assert found.gone(share, scope) == {name: int((~mask).sum()) for name, mask in masks.items()}
+    assert found.removed(share, scope) == {name: int((~mask).sum()) for name, mask in masks.items()}
     for name, weight in weights.items():
         margin = found.margin(share, scope, name)
         assert torch.equal(weight.abs() > (-1 if margin is None else margin), masks[name])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from explorer.structure.rules import ACTIVATIONS
+from explorer.structure.operators import ACTIVATIONS
 
 _ENTRYWISE = {*ACTIVATIONS, "clone", "alias", "detach", "neg", "abs", "exp", "clamp"}
 _OF_TWO = {"add", "sub", "mul", "div"}

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.criteria.tools.narrow import LAYERS, Delta, Narrow, through_layer, through_operator
 from explorer.evaluation.live.tape import INPUTS, Slot, Step, Tape, Values, replay
-from explorer.structure.rules import operator_name
+from explorer.structure.operators import operator_name
 
 Changes = dict[int, Narrow | Delta]  # by slot
 

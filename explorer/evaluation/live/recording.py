@@ -1,6 +1,7 @@
 """Writes down the operators that a network calls."""
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +12,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from explorer.evaluation.live.tape import Slot, Step, Tape, Tick, Values, several
-
-_LOOKS = {"resolve_conj", "resolve_neg"}  # what `numpy` and `tolist` do before they read unseen
+from explorer.modules import watching
+from explorer.structure.operators import LIFT_FRESH, Kind, operator_of
 
 
 class UnrepeatableError(Exception):
@@ -29,19 +30,9 @@ def record(module: nn.Module, inputs: Tensor, *, whole: Collection[str], tick: T
         UnrepeatableError: the pass writes into weights or inputs, reads values unseen, or gives no single tensor.
     """
     recorder = _Recorder(module, inputs, tick)
-    handles = []
-    for path in whole:
-        layer = module.get_submodule(path)
-        handles += [
-            layer.register_forward_pre_hook(recorder.enter),
-            layer.register_forward_hook(recorder.leave(path), with_kwargs=True),
-        ]
-    try:
-        with recorder:
-            out = module(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    leave, enter = ({path: partial(hook, path) for path in whole} for hook in (recorder.leave, recorder.enter))
+    with watching(module, leave, before=enter, named=True), recorder:
+        out = module(inputs)
     return recorder.tape(out), out
 
 
@@ -78,9 +69,9 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if self._inside:
             return func(*args, **kwargs)
-        if func.overloadpacket.__name__ in _LOOKS:
+        if operator_of(func).kind is Kind.LOOK:
             raise UnrepeatableError("its code reads values of tensors while it runs")
-        if func.overloadpacket.__name__ == "lift_fresh":  # a constant, which the pass may write into
+        if operator_of(func) is LIFT_FRESH:  # a constant, which the pass may write into
             func = torch.ops.aten.clone.default
         self._write(func, args, kwargs)
         self._step(func, args, kwargs)
@@ -91,20 +82,19 @@ class _Recorder(TorchDispatchMode):
         self._tick(0.0)
         return out
 
-    def enter(self, layer: nn.Module, args: tuple) -> None:
+    def enter(self, path: str, layer: nn.Module, args: tuple) -> None:
+        """The module at a path, of which only the call is written down, begins."""
         self._inside += 1
 
-    def leave(self, path: str) -> Callable:
-        def hook(layer: nn.Module, args: tuple, kwargs: dict, out: Any) -> None:
-            self._inside -= 1
-            if not self._inside:
-                self._step(path, args, kwargs)
-                self._finish(out, out.numel())
-                names = (self._names[self._slots[tensor]] for tensor in [*layer.parameters(), *layer.buffers()])
-                for name in (path, *names):
-                    self._first.setdefault(name, len(self._steps) - 1)
-
-        return hook
+    def leave(self, path: str, layer: nn.Module, args: tuple, kwargs: dict, out: Any) -> None:
+        """It is done."""
+        self._inside -= 1
+        if not self._inside:
+            self._step(path, args, kwargs)
+            self._finish(out, out.numel())
+            names = (self._names[self._slots[tensor]] for tensor in [*layer.parameters(), *layer.buffers()])
+            for name in (path, *names):
+                self._first.setdefault(name, len(self._steps) - 1)
 
     def tape(self, out: Any) -> Tape:
         if not isinstance(out, Tensor) or self._slots.get(out) not in self._life:

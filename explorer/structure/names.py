@@ -1,0 +1,168 @@
+"""Numbered groups as named, described ones."""
+
+from collections import defaultdict
+
+import numpy as np
+from torch import nn
+
+from explorer.structure.heads import OUTSIDE
+from explorer.structure.ledger import Ledger, Producer
+from explorer.structure.types import Group, Lookup, Member, Norm, Tap
+from explorer.structure.units import Units
+
+
+class Names:
+    """Turns numbered groups into named, described ones."""
+
+    def __init__(self, ledger: Ledger, units: Units, module: nn.Module) -> None:
+        self.ledger, self.units, self.module = ledger, units, module
+        self.members = self._members()
+        self.norms, self.lookups = self._norms(), self._lookups()
+        self.makers = self._makers()
+        self.contracted = self.units.groups_of(ledger.contracted)
+        self.names, self.first = self._name_all()
+
+    def _members(self) -> list[list[Member]]:
+        members: list[list[Member]] = [[] for _ in self.units.sizes]
+        parts_of: dict[bytes, list[tuple[int, np.ndarray]]] = {}
+        for (tensor, axis), owners in self.ledger.axes.items():
+            key = owners.tobytes()
+            if key not in parts_of:
+                parts_of[key] = self.units.parts(owners)
+            for role in self.ledger.roles[tensor, axis]:
+                for group, ranks in parts_of[key]:
+                    members[group].append(Member(tensor, axis, role, ranks))
+        return members
+
+    def _makers(self) -> list[list[Producer]]:
+        """The producers of every group, in network order."""
+        makers: list[list[Producer]] = [[] for _ in self.units.sizes]
+        for producer in self.ledger.makers():
+            group = self.units.group[self.units.of[producer.run]]
+            for g in np.unique(group[group != OUTSIDE]):
+                makers[g].append(producer)
+        return makers
+
+    def _name_all(self) -> tuple[list[str], dict[str, int]]:
+        heads = self.units.groups_of(self.ledger.heads)
+        names: list[str] = []
+        first: dict[str, int] = {}
+        for g, makers in enumerate(self.makers):
+            root = owner(makers[0].tensor)
+            if g in heads:
+                root = _common_parent([owner(maker.tensor) for maker in makers]) or root
+            name, number = root, 2
+            while name in first:
+                name, number = f"{root}#{number}", number + 1
+            names.append(name)
+            first[name] = makers[0].start
+        return names, first
+
+    def groups(self) -> list[Group]:
+        heads = self.units.groups_of(self.ledger.heads)
+        ties = self._ties()
+        blurred = self._blurred()
+        return [self._describe(g, g in heads, ties[g], blurred.get(g, "")) for g in range(len(self.names))]
+
+    def _ties(self) -> dict[int, dict[str, list[str]]]:
+        """For every group: what ties it, and in which modules."""
+        ties: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for tie in self.ledger.ties:
+            group = int(self.units.group[self.units.of[tie.channel]])
+            if group != OUTSIDE and tie.module not in ties[group][tie.what]:
+                ties[group][tie.what].append(tie.module)
+        return ties
+
+    def _blurred(self) -> dict[int, str]:
+        """Groups for which masking differs from cutting; a module of its own that normalises can be masked exactly."""
+        blurred: dict[int, str] = {}
+        for blur in self.ledger.blurred:
+            if blur.path not in self.ledger.normalised:
+                for group in self.units.groups_of([blur.ids]):
+                    blurred.setdefault(group, blur.reason)
+        for ids, reason in self.ledger.blurred_places:  # those in heads: see HeadDims
+            for group in self.units.groups_of([ids]) & self.contracted:
+                blurred.setdefault(group, reason)
+        return blurred
+
+    def _lookups(self) -> list[list[Lookup]]:
+        """For every group: the buffers that number its channels."""
+        lookups: list[list[Lookup]] = [[] for _ in self.units.sizes]
+        for tensor, ids in self.ledger.lookups.items():
+            for group, units in self.units.parts(ids):
+                lookups[group].append(Lookup(tensor, units))
+        return lookups
+
+    def _norms(self) -> list[list[Norm]]:
+        """For every group: the modules that take statistics over its channels."""
+        norms: list[list[Norm]] = [[] for _ in self.units.sizes]
+        for path in dict.fromkeys(blur.path for blur in self.ledger.blurred if blur.path in self.ledger.normalised):
+            axis, ids = self.ledger.normalised[path]
+            for group, units in self.units.parts(ids):
+                norms[group].append(Norm(path, axis, units))
+        return norms
+
+    def _describe(self, g: int, heads: bool, ties: dict[str, list[str]], reason: str) -> Group:
+        members, makers, units = self.members[g], self.makers[g], self.units.sizes[g]
+        rows = next(m.units for m in members if (m.tensor, m.axis) == (makers[0].tensor, makers[0].axis))
+        size = int((rows >= 0).sum()) * makers[0].copies
+        if heads:
+            reading = [m for m in members if m.role == "consumer"] or members
+            size = int((reading[0].units >= 0).sum())
+        producers = list(dict.fromkeys(maker.tensor for maker in makers))
+        return Group(
+            name=self.names[g],
+            kind=self._kind(makers[0], heads, "addition" in ties and len(producers) > 1),
+            size=size,
+            unit=size // units,
+            exact=not reason,
+            reason=reason,
+            why=_why([owner(producer) for producer in producers], ties),
+            members=tuple(members),
+            taps=self._taps(producers),
+            norms=tuple(self.norms[g]),
+            lookups=tuple(self.lookups[g]),
+            contracted=g in self.contracted,
+        )
+
+    def _kind(self, root: Producer, heads: bool, added: bool) -> str:
+        if heads:
+            return "heads"
+        if added:
+            return "stream"
+        path, _, tensor = root.tensor.rpartition(".")
+        layer = self.module.get_submodule(path)
+        if isinstance(layer, nn.Embedding):
+            return "embedding"
+        if getattr(layer, tensor).dim() > 2:
+            return "conv"
+        return "ffn" if root.tokens else "linear"
+
+    def _taps(self, producers: list[str]) -> tuple[Tap, ...]:
+        seen = [(p, self.ledger.observations[p]) for p in producers if p in self.ledger.observations]
+        return tuple(Tap(p, o.module, o.activation, o.axis) for p, o in seen if self.ledger.sees(p, o))
+
+
+def owner(tensor: str) -> str:
+    """The module that a tensor belongs to; a tensor of the model itself stands for itself."""
+    return tensor.rpartition(".")[0] or tensor
+
+
+def _common_parent(paths: list[str]) -> str:
+    split = [p.split(".") for p in paths]
+    common = [parts[0] for parts in zip(*split, strict=False) if len(set(parts)) == 1]
+    return ".".join(common[: min(map(len, split))])
+
+
+def _why(producers: list[str], ties: dict[str, list[str]]) -> str:
+    """One sentence: what makes these channels, and what makes them inseparable."""
+    makers = _listed(list(dict.fromkeys(producers)))
+    if not ties:
+        return f"Only {makers} makes these channels."
+    causes = [f"the {what} in {_listed(modules)}" for what, modules in ties.items()]
+    return f"Made by {makers}; tied by {' and '.join(causes)}."
+
+
+def _listed(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,170 @@
+"""The rule of operators that compute entry by entry: channels that meet leave together."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from explorer.structure.labels import along, flat, ids_in, restrict, varying
+from explorer.structure.operators import ADD, Operator
+from explorer.structure.tracing import Tracing
+
+_TIES = {"mul": "product", "add": "addition"}  # how a person calls what ties channels; else the operator's name
+
+
+class _Operand(NamedTuple):
+    """A tensor, and its label in the shape of the output."""
+
+    tensor: Tensor
+    label: Tensor
+
+
+def entrywise(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """Operands with channels are tied to one another; what has none must be the same for all channels."""
+    if operator is ADD and _is_bias(tracing, *args[:2]):
+        _add_bias(tracing, *args[:2], out)
+        return
+    outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    if not any(tensor in tracing.labels for tensor in tensors) and _computed(tracing, tensors, outs):
+        return
+    shape = outs[0].shape
+    operands, others = _labelled(tracing, tensors, shape)
+    if not operands:
+        return
+    label = _united(tracing, operator, operands)
+    _observe(tracing, label)
+    for tensor in others:
+        _meet_constant(tracing, operator, tensor, label)
+    if operator.activation and len(axes := varying(label)) == 1:
+        tracing.ledger.activate(along(label, *axes), operator.name)
+    for each in outs:
+        if each.shape == shape:
+            tracing.assign(each, label)
+
+
+# The bias of a layer -------------------------------------------------------------------------------------
+
+
+def _is_bias(tracing: Tracing, x: Any, vector: Any) -> bool:
+    """Whether a layer adds its own vector to its rows, as `linear` does where its input does not lie in one piece."""
+    view = tracing.views.get(vector) if isinstance(vector, Tensor) and vector.dim() == 1 else None
+    label = tracing.labels.get(x) if isinstance(x, Tensor) else None
+    if view is None or label is None or varying(label) != [label.dim() - 1]:
+        return False
+    owners = {tracing.path[-1], view.name.rpartition(".")[0]}
+    producers = tracing.ledger.producers_of(along(label, label.dim() - 1))
+    return any(owners == {producer.tensor.rpartition(".")[0]} for producer in producers)
+
+
+def _add_bias(tracing: Tracing, x: Tensor, vector: Tensor, out: Tensor) -> None:
+    label = tracing.label(x)
+    tracing.attach(vector, along(label, x.dim() - 1))
+    tracing.assign(out, label)
+
+
+# Operands without channels -------------------------------------------------------------------------------
+
+
+def _computed(tracing: Tracing, tensors: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
+    """Let what is computed entry by entry from one parameter, and from single numbers, still stand for its entries."""
+    large = [tensor for tensor in tensors if tensor.numel() > 1] or tensors[:1]
+    view = tracing.views.get(large[0])
+    if len(large) > 1 or view is None:
+        return False
+    for out in outs:
+        indices = tuple(index.expand(out.shape) for index in view.indices)
+        tracing.views[out] = replace(view, indices=indices, moved=True, computed=True)
+    return True
+
+
+def _meet_constant(tracing: Tracing, operator: Operator, tensor: Tensor, label: Tensor) -> None:
+    """Channels stay where a tensor without a label has a number of its own for each."""
+    if any(_differs_along(tensor, d - label.dim()) for d in varying(label)):
+        tracing.freeze(label, f"{operator.name} with a tensor of fixed width")
+    elif tensor not in tracing.views:
+        adopt(tracing, tensor, label)
+
+
+def _differs_along(tensor: Tensor, axis: int) -> bool:
+    """Whether a constant has entries of its own for every channel; equal ones may be as many as there are channels."""
+    if -axis > tensor.dim() or tensor.shape[axis] == 1 or tensor.stride(axis) == 0:
+        return False
+    return not torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor))
+
+
+def adopt(tracing: Tracing, tensor: Tensor, label: Tensor) -> None:
+    """Let a constant with an entry per channel, all equal, stand for the channels it first meets."""
+    skipped = label.dim() - tensor.dim()
+    axes = [d for d in varying(label) if d >= skipped and tensor.shape[d - skipped] > 1]
+    if axes:
+        own = restrict(label, axes)
+        for _ in range(skipped):
+            own = own.squeeze(0)
+        tracing.labels[tensor] = own.expand(tensor.shape)
+
+
+# Operands with channels ----------------------------------------------------------------------------------
+
+
+def _labelled(tracing: Tracing, tensors: Sequence[Tensor], shape: torch.Size) -> tuple[list[_Operand], list[Tensor]]:
+    """The operands with channels, and the tensors without; parameters have some where the widest label varies."""
+    known = [tracing.labels[tensor].expand(shape) for tensor in tensors if tensor in tracing.labels]
+    like = max(known, key=lambda label: len(varying(label)), default=None)
+    labels = [(tensor, tracing.label(tensor, like)) for tensor in tensors]
+    operands = [_Operand(tensor, label.expand(shape)) for tensor, label in labels if label is not None]
+    return operands, [tensor for tensor, label in labels if label is None]
+
+
+def _united(tracing: Tracing, operator: Operator, operands: Sequence[_Operand]) -> Tensor:
+    """Tie every operand to the one whose channels vary along the most axes, whose label is the output's."""
+    frozen_norm = _in_frozen_norm(tracing)
+    what = "" if frozen_norm else _TIES.get(operator.name, operator.name)
+    widest, *others = operands
+    for other in others:
+        fewer = len(varying(widest.label)) < len(varying(other.label))
+        narrower, wider = (widest, other) if fewer else (other, widest)
+        meet(tracing, narrower.tensor, narrower.label, wider.label, what)
+        if operator is ADD and not frozen_norm:
+            _add_up(tracing, widest.label, other.label)
+        widest = wider
+    return widest.label
+
+
+def _add_up(tracing: Tracing, a: Tensor, b: Tensor) -> None:
+    axes = varying(a)
+    if len(axes) == 1 and axes == varying(b):
+        tracing.ledger.add_up(along(a, *axes), along(b, *axes))
+
+
+def _in_frozen_norm(tracing: Tracing) -> bool:
+    """Whether the module that is running is a batch norm written as a product and an addition."""
+    return (f"{tracing.path[-1]}.running_var", 0) in tracing.ledger.axes
+
+
+def _observe(tracing: Tracing, label: Tensor) -> None:
+    if varying(label) == [1] and _in_frozen_norm(tracing):
+        tracing.ledger.observe_behind(tracing.path[-1], along(label, 1))
+
+
+def meet(tracing: Tracing, tensor: Tensor, label: Tensor, other: Tensor, what: str) -> None:
+    """Tie the label of a tensor, expanded, to another one that varies along at least as many axes.
+
+    What is the same for all channels (a gate of one channel) is not tied to them. What is the same for all heads
+    but has an entry for every place in them leaves with these, or stays, where heads leave as a whole.
+    """
+    own, axes = set(varying(label)), set(varying(other))
+    skipped = label.dim() - tensor.dim()
+    shared = {d for d in axes - own if d < skipped or tensor.shape[d - skipped] == 1 or tensor.stride(d - skipped) == 0}
+    if not own and axes and shared == axes:
+        tracing.ledger.keep(int(ids_in(label)[0]), f"one channel meets all others in {tracing.here}")
+    elif own < axes and shared and min(shared) < min(own):
+        rows = sorted(axes - own)
+        grid = restrict(other, axes).permute([*rows, *(d for d in range(other.dim()) if d not in rows)])
+        places = flat(label, own)
+        tracing.ledger.share(places, grid.reshape(-1, len(places)).numpy(), what, tracing.here)
+    else:
+        tracing.unite(label, other, what)

@@ -1,0 +1,188 @@
+"""Rules of matrix products: with a weight, see `explorer.structure.rules_weights`, and of two activations.
+
+Products of two activations are those of an attention: ``queries @ keysᵀ`` sums over channels, which ties them in pairs;
+``weights @ values`` carries the values' channels on. A batch index that has channels of its own is a head.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from explorer.structure.heads import counter
+from explorer.structure.labels import Ids, flat, ids_in, restrict, varying
+from explorer.structure.ledger import Contraction
+from explorer.structure.operators import ADD, Operator
+from explorer.structure.rules_entrywise import adopt, entrywise
+from explorer.structure.rules_views import transpose
+from explorer.structure.rules_weights import as_weight, observe_rows, weigh
+from explorer.structure.tracing import Tracing
+
+
+def matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """``a @ b``"""
+    tracing.assign(out, _multiplied(tracing, args[0], args[1]))
+
+
+def added_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """``bias + a @ b``, the bias of a layer."""
+    bias, a, b = args[:3]
+    tracing.assign(out, _multiplied(tracing, a, b, bias))
+
+
+def batched_added_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """``c + a @ b``, where c is anything."""
+    added, a, b = args[:3]
+    tracing.assign(out, _multiplied(tracing, a, b))
+    entrywise(tracing, ADD, (added, out), {}, out)
+
+
+def linear(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """``x @ weightᵀ + bias``"""
+    x, weight = args[:2]
+    bias = args[2] if len(args) > 2 else kwargs.get("bias")
+    tracing.assign(out, _multiplied(tracing, x, transpose(tracing, weight), bias))
+
+
+def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    """The label of ``a @ b (+ bias)``: a parameter on either side reads channels and produces others."""
+    if weight := as_weight(tracing, b, b.dim() - 1, b.dim() - 2):
+        made = weigh(tracing, weight, tracing.label(a), tuple(a.shape), bias)
+        observe_rows(tracing, weight.view)
+        return made
+    if bias is None and (weight := as_weight(tracing, a, a.dim() - 2, a.dim() - 1)):
+        label = tracing.label(b)
+        return weigh(tracing, weight, None if label is None else label.mT, tuple(b.mT.shape)).mT
+    return _of_activations(tracing, tracing.label(a), tracing.label(b), (*a.shape, b.shape[-1]))
+
+
+# Products of activations ---------------------------------------------------------------------------------
+
+
+def attention(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """``softmax(scale · queries @ keysᵀ + bias) @ values``"""
+    queries, keys, values = args[:3]
+    lq, lk, lv = (tracing.label(tensor) for tensor in (queries, keys, values))
+    shape = (*queries.shape[:-1], keys.shape[-2])
+    if lq is not None and kwargs.get("scale") is None:
+        reason = f"the scale of the attention in {tracing.here} follows the number of these channels"
+        tracing.ledger.blur_places(ids_in(lq), reason)
+    weights = _of_activations(tracing, lq, None if lk is None else lk.mT, (*queries.shape, keys.shape[-2]))
+    for bias in tree_leaves((args[3:], kwargs)):  # a mask, or a relative position bias with a row per head
+        _bias_attention(tracing, bias, weights, shape)
+    tracing.assign(tree_leaves(out)[0], _of_activations(tracing, weights, lv, (*shape, values.shape[-1])))
+
+
+def _bias_attention(tracing: Tracing, bias: Any, weights: Tensor | None, shape: tuple[int, ...]) -> None:
+    """What is added to the attention's weights: a row of it for a head leaves with the head."""
+    label = tracing.label(bias, weights)
+    if label is not None and weights is not None:
+        tracing.unite(weights, label.expand(shape), "position bias of the attention")
+    elif label is not None:
+        tracing.freeze(label.expand(shape), "added to attention without heads")
+    elif weights is not None and isinstance(bias, Tensor):
+        adopt(tracing, bias, weights)
+
+
+def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, sizes: tuple[int, ...]) -> Tensor | None:
+    """The label of ``a @ b``, of two activations with the labels `la` and `lb`.
+
+    Channels that are summed over are tied pair by pair, and all those of one batch index (a head) to each other; what
+    has the same batch index on the other side is tied to it too.
+
+    Args:
+        sizes: (*batch, rows, inner, columns) of a, (*batch, rows, inner), and b, (*batch, inner, columns).
+    """
+    *batch, rows, inner, columns = sizes
+    first = len(batch)  # of a matrix's two axes
+    if _carries_rows(la, lb, first):
+        turned = _of_activations(tracing, None if lb is None else lb.mT, la.mT, (*batch, columns, inner, rows))
+        return None if turned is None else turned.mT
+    la, lb = _followed(tracing, la, lb, first)
+    heads = {d for d in (*varying(la), *varying(lb)) if d < first}
+    if first + 1 in varying(la):
+        made, counted = _summed(tracing, la, lb, heads, first)
+    elif lb is not None:
+        made = counted = _carried(tracing, la, lb, heads, first)
+    else:
+        made = counted = None if la is None else restrict(la, heads)
+    if tracing.costs:
+        sides = () if counted is None else (counted.reshape(-1).numpy(),)
+        tracing.ledger.contractions.append(Contraction(prod(sizes) // prod(map(len, sides)), sides))
+    return None if made is None else made.expand(*batch, rows, columns)
+
+
+def _carries_rows(la: Tensor | None, lb: Tensor | None, first: int) -> bool:
+    """Whether channels lie along the rows of a, and along neither axis of b: the turned product carries them."""
+    return first in varying(la) and not {first + 1, first} & {*varying(lb)} and first + 1 not in varying(la)
+
+
+def _followed(
+    tracing: Tracing, la: Tensor | None, lb: Tensor | None, first: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Both labels, or None for what can't be followed, whose channels then can't leave.
+
+    Followed are sums over channels on both sides, and columns of b that are carried on.
+    """
+    rows, summed = (axis in varying(la) for axis in (first, first + 1))
+    inner, columns = (axis in varying(lb) for axis in (first, first + 1))
+    reason = "a product of activations along channels"
+    if rows and not summed:
+        tracing.freeze(la, reason)
+        return _followed(tracing, None, lb, first)
+    if rows or summed != inner or (summed and columns):
+        tracing.freeze(la, reason)
+        tracing.freeze(lb, reason)
+        return None, None
+    return la, lb
+
+
+def _summed(
+    tracing: Tracing, queries: Tensor, keys: Tensor, heads: set[int], first: int
+) -> tuple[Tensor | None, Tensor]:
+    """Sum over channels: the label of the product, which has one channel for a head, and the channels summed over."""
+    counted = restrict(queries, heads | {first + 1})
+    others = restrict(keys, heads | {first}).mT
+    tracing.unite(counted, others, "attention")
+    if not heads and not _keeps_width(tracing, counted):
+        tracing.ledger.contracted.append(np.union1d(counted, others))
+        return None, counted
+    made = counted.narrow(-1, 0, 1)
+    _tie_head(tracing, made, counted)
+    tracing.ledger.heads.append(_by_head(others))
+    return made, counted
+
+
+def _carried(tracing: Tracing, weights: Tensor | None, values: Tensor, heads: set[int], first: int) -> Tensor:
+    """Carry the channels of b on: what multiplies them, one number for a head, leaves with the head."""
+    made = restrict(values, heads | ({first + 1} & {*varying(values)}))
+    if weights is None:
+        return made
+    head = restrict(weights, heads)
+    if varying(weights) or int(head.flatten()[0]) in tracing.ledger.lone_heads:
+        _tie_head(tracing, head, made)
+    else:
+        tracing.ledger.keep(int(head.flatten()[0]), f"one channel meets all others in {tracing.here}")
+    return made
+
+
+def _keeps_width(tracing: Tracing, channels: Tensor) -> bool:
+    """Whether an attribute has the width of this single head, which queries, keys and values then share."""
+    ids = flat(channels, range(channels.dim()))
+    if any(counter(tracing.module, tensor, len(ids)) for tensor in tracing.ledger.tensors_of(ids)):
+        tracing.ledger.lone_heads.add(int(ids[0]))
+        return True
+    return False
+
+
+def _tie_head(tracing: Tracing, head: Tensor, channels: Tensor) -> None:
+    """All channels of one batch index leave with that index."""
+    tracing.unite(head.expand(channels.shape), channels, "attention head")
+    tracing.ledger.heads.append(_by_head(channels))
+
+
+def _by_head(channels: Tensor) -> Ids:
+    """Channels of shape (heads, channels of one head)."""
+    return channels.reshape(-1, channels.shape[-1]).numpy()

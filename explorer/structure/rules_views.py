@@ -1,0 +1,198 @@
+"""Rules of operators that only move entries, so that their channels move along."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, restrict, varying
+from explorer.structure.operators import TRANSPOSE, Kind, Operator
+from explorer.structure.tracing import Tracing, View
+
+FIXED = "joined with a tensor of fixed width"
+
+
+def move(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """A view of a parameter stays one, and channels move as the entries do."""
+    tensor = args[0]
+    if isinstance(tensor, Tensor) and tensor.numel() > LARGEST and not operator.strided:
+        tracing.freeze_all((args, kwargs), f"the operator {operator.name}")
+    elif tensor not in tracing.labels and (view := tracing.views.get(tensor)) is not None:
+        _move_view(tracing, view, operator, args, kwargs, out)
+    elif (label := tracing.label(tensor)) is not None:
+        _move_channels(tracing, label, operator, args, kwargs, out)
+    else:
+        tracing.freeze_all(args[1:], f"used as an index by {operator.name}")
+
+
+def transpose(tracing: Tracing, matrix: Tensor) -> Tensor:
+    """A matrix turned, with what is known of it."""
+    turned = matrix.t()
+    move(tracing, TRANSPOSE, (matrix,), {}, turned)
+    return turned
+
+
+def _move_view(tracing: Tracing, view: View, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    moved = [_moved(operator, index, args, kwargs, out) for index in view.indices]
+    for position, made in enumerate(tree_leaves(out)):
+        if made is not args[0]:
+            tracing.views[made] = replace(view, indices=tuple(each[position] for each in moved), moved=True)
+
+
+def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    if operator.kind is Kind.CHOOSE:
+        _look_up(tracing, label, _chosen(operator, args))
+    if operator.name == "slice" and len(args) > 4 and args[4] > 1 and args[1] % label.dim() in varying(label):
+        tracing.freeze(label, "sliced with a step")  # which channels it takes would change with those before
+    moved = _moved(operator, label, args, kwargs, out)
+    for made, moved_label in zip(tree_leaves(out), moved, strict=True):
+        tracing.assign(made, moved_label)
+    if operator.kind is Kind.SPLIT:
+        _tie_parts(tracing, moved)
+
+
+def _moved(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:
+    """What the operator makes of a label: one label per output."""
+    if operator.kind is Kind.SAME:
+        return [label]
+    if operator.kind is Kind.RESHAPE:
+        return [collapse(label.reshape(out.shape))]
+    moved = tree_leaves(getattr(torch.ops.aten, operator.name)(label, *args[1:], **kwargs))
+    return moved if operator.strided else [collapse(each) for each in moved]
+
+
+def _chosen(operator: Operator, args: tuple) -> dict[int, Tensor]:
+    """The numbers (or marks) by which an operator chooses entries, by axis."""
+    if operator.name == "index_select":
+        return {args[1] % args[0].dim(): args[2]}
+    chosen: dict[int, Tensor] = {}
+    axis = 0
+    for numbers in args[1]:
+        spanned = numbers.dim() if numbers is not None and numbers.dtype is torch.bool else 1
+        if numbers is not None:
+            chosen.update(dict.fromkeys(range(axis, axis + spanned), numbers))
+        axis += spanned
+    return chosen
+
+
+def _look_up(tracing: Tracing, label: Tensor, chosen: dict[int, Tensor]) -> None:
+    """Channels may be chosen by the numbers in a buffer, which the cut writes anew; other numbers can't follow."""
+    axes = varying(label)
+    if not chosen.keys() & set(axes):
+        return
+    (numbers, *others) = chosen.values()
+    view = tracing.views.get(numbers)
+    numbered = numbers.dim() == 1 and numbers.dtype is not torch.bool and view is not None and view.in_order
+    if numbered and not others and len(axes) == 1:
+        ids = along(label, axes[0])
+        tracing.ledger.look_up(view.name, numbers.numpy() % len(ids), ids)
+    else:
+        tracing.freeze(label, "chosen by fixed numbers")
+
+
+def _tie_parts(tracing: Tracing, parts: Sequence[Tensor]) -> None:
+    """Equal parts of a labelled axis must stay equal: the same places of all parts leave together."""
+    if len({part.shape for part in parts}) == 1:
+        for part in parts[1:]:
+            tracing.unite(parts[0], part, "split into equal parts")
+
+
+def glu(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """One half of the channels gates the other."""
+    label = tracing.label(args[0])
+    if label is not None:
+        halves = [collapse(half) for half in label.chunk(2, args[1] if len(args) > 1 else -1)]
+        _tie_parts(tracing, halves)
+        tracing.assign(out, halves[0])
+
+
+def roi_align(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """Boxes cut out of images have the images' channels."""
+    label = tracing.label(args[0])
+    tracing.freeze(tracing.label(args[1]), "used as boxes")
+    if set(varying(label)) - {1}:
+        tracing.freeze(label, "boxes cut out of mixed axes")
+    elif label is not None:
+        tracing.assign(out, restrict(label, {1})[:1].expand(out.shape))
+
+
+def cat(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """Along the axis of the channels they are joined, along any other those that meet leave together."""
+    tensors = [tensor for tensor in args[0] if tensor.numel()]
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
+    like = next((tracing.labels[tensor] for tensor in tensors if tensor in tracing.labels), None)
+    labels = [tracing.label(tensor, like) for tensor in tensors]
+    known = [label for label in labels if label is not None]
+    axes = {d for label in known for d in varying(label)}
+    if not known:
+        return
+    if axes - {dim} and dim in axes:
+        tracing.assign(out, _joined_along_two(tracing, tensors, labels, axes, dim, out))
+    elif dim in axes or not axes:
+        parts = [_ids_along(tracing, *pair, dim) for pair in zip(tensors, labels, strict=True)]
+        tracing.assign(out, on_axis(np.concatenate(parts), dim, out.shape))
+    else:
+        tracing.assign(out, _side_by_side(tracing, known, axes, whole=len(known) == len(labels)).expand(out.shape))
+
+
+def _ids_along(tracing: Tracing, tensor: Tensor, label: Tensor | None, dim: int) -> Ids:
+    """The channels of a part along one axis; those of a part without a label can't leave."""
+    if label is None:
+        return tracing.ledger.constant(tensor.shape[dim], f"{FIXED} in {tracing.here}")
+    return along(label, dim)
+
+
+def _side_by_side(tracing: Tracing, known: Sequence[Tensor], axes: set[int], *, whole: bool) -> Tensor:
+    """The label of parts that are joined along another axis than that of the channels; `whole`: all have a label."""
+    first = restrict(known[0], axes)
+    for label in known[1:]:
+        tracing.unite(first, restrict(label, axes), "concatenation")
+    for label in () if whole else known:
+        tracing.freeze(label, FIXED)
+    return first
+
+
+def _joined_along_two(
+    tracing: Tracing, tensors: Sequence[Tensor], labels: Sequence[Tensor | None], axes: set[int], dim: int, out: Tensor
+) -> Tensor | None:
+    """The label of parts that vary along `dim` and along other axes, joined entry by entry; None if it is too large."""
+    if prod(out.shape[d] for d in axes) > LARGEST:
+        for label in labels:
+            tracing.freeze(label, "concatenation along two axes")
+        return None
+    parts = []
+    for tensor, label in zip(tensors, labels, strict=True):
+        if label is None:
+            fixed = tracing.ledger.constant(1, f"{FIXED} in {tracing.here}")
+            label = torch.from_numpy(fixed).expand(tensor.shape)
+        parts.append(restrict(label, axes))
+    return collapse(torch.cat(parts, dim).expand(out.shape))
+
+
+def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """What lies at the same place of all tensors leaves together."""
+    tensors = args[0]
+    like = next((tracing.labels[tensor] for tensor in tensors if tensor in tracing.labels), None)
+    labels = [label for tensor in tensors if (label := tracing.label(tensor, like)) is not None]
+    dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
+    for label in labels[1:]:
+        tracing.unite(labels[0], label, "stack")
+    if labels:
+        if len(labels) < len(tensors):
+            tracing.freeze(labels[0], "stacked with a tensor of fixed width")
+        tracing.assign(out, labels[0].unsqueeze(dim).expand(out.shape))
+
+
+def overwrite(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """A whole tensor that is written into takes over the channels; a part of another can't."""
+    label = tracing.label(args[1] if operator.name == "copy" else None)
+    whole = isinstance(out, Tensor) and out._base is None
+    if label is not None and whole and label.shape == out.shape:
+        tracing.assign(out, label)
+    else:
+        tracing.freeze(label, "written into a part of another tensor")

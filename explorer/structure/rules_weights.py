@@ -1,0 +1,180 @@
+"""Rules of products with weights: they read channels and produce others."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from explorer.structure.labels import Ids, along, on_axis, restrict, varying
+from explorer.structure.ledger import Contraction, Observation
+from explorer.structure.operators import Operator
+from explorer.structure.tracing import Axis, Tracing, View
+
+INPUT = "it reads the model's input"
+
+
+# Convolutions --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Convolution:
+    """One call: its tensors, and how its weight (outputs, inputs, …) is shared by groups of channels."""
+
+    x: Tensor
+    weight: Tensor
+    transposed: bool
+    groups: int
+
+    @property
+    def depthwise(self) -> bool:
+        return self.groups > 1 and self.groups == self.x.shape[1]
+
+    @property
+    def turned(self) -> bool:
+        """Whether the weight is (inputs, outputs, …); that of a depthwise one has its channels first anyway."""
+        return self.transposed and not self.depthwise
+
+    @property
+    def copies(self) -> int:
+        """How many channels each row of the weight produces."""
+        return self.groups if self.turned else 1
+
+    @property
+    def sums(self) -> bool:
+        """Whether it adds up channels in more than one group."""
+        return self.groups > 1 and not self.depthwise
+
+
+def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """The input's channels are read, rows of the weight are produced; depthwise, both are the same."""
+    x, weight, bias = args[:3]
+    view, label = tracing.views.get(weight), tracing.label(x)
+    if weight in tracing.labels or view is None or not view.in_order:
+        for tensor in (x, weight):
+            tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
+        return
+    shared = (args[6], args[8]) if operator.multiplied else (False, args[-1])  # the others have no `transposed`
+    call = _Convolution(x, weight, *shared)
+    axis = 1 if call.turned else 0
+    rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
+    read = _read_by_convolution(tracing, call, label, rows)
+    if call.depthwise:
+        tracing.ledger.unite(np.repeat(read, len(rows) // len(read)), rows, "depthwise convolution", tracing.here)
+        made, sides = np.repeat(rows, out.shape[1] // len(rows)), (rows,)
+    else:
+        made, sides = np.tile(rows, call.copies), (rows, _consume(tracing, call, view, read, rows))
+    if bias is not None:
+        tracing.attach(bias, made)
+    if len(made) == len(rows):
+        _observe(tracing, view, 1)
+    if tracing.costs:
+        tracing.ledger.contractions.append(Contraction(_applications(call, out), sides))
+    tracing.assign(out, on_axis(made, 1, out.shape))
+
+
+def _read_by_convolution(tracing: Tracing, call: _Convolution, label: Tensor | None, rows: Ids) -> Ids:
+    """The channels of its input; where they lie along other axes, too, `rows` can't leave."""
+    if label is not None:
+        unmixed = tracing.unmix(label, set(range(label.dim())) - {1}, "convolution over mixed axes")
+        if unmixed is not None:
+            return along(unmixed, 1)
+        tracing.ledger.freeze(rows, f"convolution over mixed axes in {tracing.here}")
+    return tracing.ledger.constant(call.x.shape[1], INPUT)
+
+
+def _consume(tracing: Tracing, call: _Convolution, view: View, read: Ids, rows: Ids) -> Ids:
+    """The channels that the weight reads: of groups, which stay equally wide, the first one's stand for all."""
+    if call.sums:
+        for ids in (read,) if call.transposed else (rows, read):
+            tracing.unite_rows(ids.reshape(call.groups, -1), "grouped convolution")
+    inner = read if call.transposed else read[: call.weight.shape[1]]
+    axis = 0 if call.turned else 1
+    tracing.ledger.record(view.name, axis, np.arange(len(inner)), inner, size=len(inner), role="consumer")
+    return inner
+
+
+def _applications(call: _Convolution, out: Tensor) -> int:
+    """How often each pair of an output and an input channel is multiplied."""
+    grid = call.x if call.transposed else out
+    taps = len(grid) * prod(grid.shape[2:]) * prod(call.weight.shape[2:])  # boxes of one image make a batch, too
+    return taps * (call.weight.shape[1] if call.depthwise else 1)
+
+
+# Matrices ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter in a matrix product: the axes that produce and that read channels."""
+
+    view: View
+    outer: Axis
+    inner: Axis
+
+
+def as_weight(tracing: Tracing, tensor: Tensor, outer: int, inner: int) -> Weight | None:
+    """A tensor as a parameter with rows along `outer` and inputs along `inner`, the same for the whole batch."""
+    view = tracing.views.get(tensor) if tensor not in tracing.labels else None
+    if view is None or view.computed or any(set(varying(index)) - {outer, inner} for index in view.indices):
+        return None
+    rows, inputs = view.axis_along(outer), view.axis_along(inner)
+    return None if rows is None or inputs is None or rows.number == inputs.number else Weight(view, rows, inputs)
+
+
+def weigh(
+    tracing: Tracing, weight: Weight, label: Tensor | None, shape: tuple[int, ...], bias: Tensor | None = None
+) -> Tensor:
+    """The label of ``x @ weight (+ bias)``, x of this label and shape: its last axis is read, rows are produced."""
+    view, outer, inner = weight.view, weight.outer, weight.inner
+    last = len(shape) - 1
+    positions = set(varying(label)) - {last}
+    tokens = prod(shape[:-1]) > 2
+    size = view.shape[outer.number]
+    rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", tokens=tokens)[outer.index]
+    read = _read_by_matrix(tracing, label, positions, last, len(inner.index))
+    if positions:
+        tracing.ledger.freeze(rows, f"{tracing.here} mixes positions, not channels")
+    size = view.shape[inner.number]
+    tracing.ledger.record(view.name, inner.number, inner.index, read, size=size, role="consumer")
+    if bias is not None:
+        tracing.attach(bias, rows)
+    if tracing.costs:
+        each = Contraction(prod(shape[:-1]), (rows, read))
+        if positions:
+            each = Contraction(1, (rows, read, label.select(-1, 0).reshape(-1).numpy()))
+        tracing.ledger.contractions.append(each)
+    made = (*shape[:-1], len(rows))
+    return restrict(label, positions).expand(made) if positions else on_axis(rows, last, made)
+
+
+def _read_by_matrix(tracing: Tracing, label: Tensor | None, positions: set[int], last: int, size: int) -> Ids:
+    """The channels along the last axis of an input; those of one whose channels lie elsewhere can't leave."""
+    if label is not None and not positions:
+        return along(label, last)
+    read = tracing.ledger.constant(size, INPUT)
+    if last in varying(label):
+        tracing.freeze(label, "a matrix product over mixed axes")
+    return read
+
+
+def observe_rows(tracing: Tracing, view: View) -> None:
+    """The channels that a matrix produces are seen behind the module that is running, along the last axis."""
+    _observe(tracing, view, -1)
+
+
+def _observe(tracing: Tracing, view: View, axis: int) -> None:
+    tracing.ledger.observations.setdefault(view.name, Observation(tracing.path[-1], axis))
+
+
+def embedding(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """A table's columns are produced along the last axis."""
+    view = tracing.views.get(args[0])
+    axis = None if view is None else view.axis_along(1)
+    if axis is None:
+        tracing.freeze_all((args, kwargs), f"the operator {operator.name}")
+        return
+    ids = tracing.ledger.produce(view.name, axis.number, view.shape[axis.number], role="producer")[axis.index]
+    observe_rows(tracing, view)
+    tracing.assign(out, on_axis(ids, out.dim() - 1, out.shape))

@@ -1,0 +1,177 @@
+"""What is known while a network runs: which channels activations have, which entries of parameters views show."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from explorer.structure.labels import Ids, along, flat, ids_in, restrict, varying
+from explorer.structure.ledger import Ledger
+
+
+class Axis(NamedTuple):
+    """An axis of a parameter, and the index along it of every entry that is met."""
+
+    number: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of a parameter or buffer.
+
+    Args:
+        name: of the tensor.
+        shape: of the whole tensor.
+        indices: for every axis of the tensor, the index that each entry of the view comes from.
+        moved: whether it is not the tensor itself.
+        computed: whether it is no view, but computed from the tensor entry by entry.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    indices: tuple[Tensor, ...]
+    moved: bool = True
+    computed: bool = False
+
+    @classmethod
+    def whole(cls, name: str, tensor: Tensor) -> "View":
+        shape = tuple(tensor.shape)
+        indices = (
+            torch.arange(size).view([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape)
+            for axis, size in enumerate(shape)
+        )
+        return cls(name, shape, tuple(indices), moved=False)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is the whole tensor, rows and columns in their order."""
+        if self.computed or not self.moved:
+            return not self.computed
+        return all(
+            tuple(index.shape) == self.shape
+            and set(varying(index)) <= {axis}
+            and (axis > 1 or np.array_equal(along(index, axis), np.arange(self.shape[axis])))
+            for axis, index in enumerate(self.indices)
+        )
+
+    def axis_along(self, dim: int) -> Axis | None:
+        """The axis of the tensor that runs along `dim` of the view, and no other along it."""
+        running = [axis for axis, index in enumerate(self.indices) if dim in varying(index)]
+        if len(running) == 1 and varying(self.indices[running[0]]) == [dim]:
+            return Axis(running[0], along(self.indices[running[0]], dim))
+        single = [axis for axis, size in enumerate(self.shape) if size == 1]
+        if not running and single and self.indices[0].shape[dim] == 1:
+            return Axis(single[0], np.zeros(1, dtype=np.int64))
+        return None
+
+    def met_by(self, like: Tensor | None) -> Axis | None:
+        """The last axis with several entries; where it meets the label `like`, the last that runs where that varies."""
+        axes = [axis for axis, size in enumerate(self.shape) if size > 1]
+        if like is not None:
+            skipped = like.dim() - self.indices[0].dim() if self.indices else 0
+            met = {d - skipped for d in varying(like)}
+            axes = [axis for axis in axes if met & set(varying(self.indices[axis]))]
+        return Axis(axes[-1], self.indices[axes[-1]]) if axes else None
+
+
+class Tracing:
+    """Labels of activations and views of parameters while a module runs, and the ledger that rules write into.
+
+    Args:
+        module: what runs.
+        ledger: is written into.
+        costs: whether contractions are written down, too.
+    """
+
+    def __init__(self, module: nn.Module, ledger: Ledger, *, costs: bool) -> None:
+        self.module = module
+        self.ledger = ledger
+        self.costs = costs
+        self.path: list[str] = [""]  # of the modules that are running, the innermost last
+        self.labels = WeakTensorKeyDictionary()
+        self.views = WeakTensorKeyDictionary()
+
+    @property
+    def here(self) -> str:
+        """The innermost module that is running, for a person."""
+        return self.path[-1] or "the model"
+
+    def label(self, tensor: Any, like: Tensor | None = None) -> Tensor | None:
+        """Channels of a tensor's entries; None where none are known.
+
+        A parameter that is used as an activation (positions, class token, layer scale, a gate) produces channels along
+        its last axis, or, where it meets the label `like`, along the last that runs where that one varies: it has none
+        if all channels meet the same entries.
+        """
+        if not isinstance(tensor, Tensor):
+            return None
+        if tensor in self.labels:
+            return self.labels[tensor]
+        view = self.views.get(tensor)
+        axis = None if view is None else view.met_by(like)
+        if axis is None:
+            return None
+        ids = self.ledger.produce(view.name, axis.number, view.shape[axis.number], role="affine")
+        index = view.indices[axis.number]
+        return torch.from_numpy(ids)[restrict(index, varying(index))].expand(index.shape)
+
+    def assign(self, tensor: Any, label: Tensor | None) -> None:
+        """The tensor has these channels."""
+        if isinstance(tensor, Tensor) and label is not None:
+            self.labels[tensor] = label
+            self.views.pop(tensor, None)
+
+    def freeze(self, label: Tensor | None, reason: str) -> None:
+        """The channels can't leave, for what happens in the module that is running."""
+        if label is not None:
+            self.ledger.freeze(ids_in(label), f"{reason} in {self.here}")
+
+    def freeze_all(self, values: Iterable[Any], reason: str) -> None:
+        """See `freeze`: all channels of tensors among the values, however nested."""
+        for tensor in tree_leaves(values):
+            self.freeze(self.label(tensor), reason)
+
+    def unite(self, a: Tensor, b: Tensor, what: str) -> None:
+        """Two labels of one shape leave together, entry by entry."""
+        axes = {*varying(a), *varying(b)}
+        self.ledger.unite(flat(a, axes), flat(b, axes), what=what, module=self.here)
+
+    def unite_rows(self, rows: Ids, what: str) -> None:
+        """The same places of all rows leave together."""
+        for row in rows[1:]:
+            self.ledger.unite(rows[0], row, what, self.here)
+
+    def unmix(self, label: Tensor, mixed: set[int], reason: str) -> Tensor | None:
+        """A label without the axes whose entries an operator mixes: those of one channel are tied.
+
+        None, and all frozen, where the channels lie along these axes only.
+        """
+        axes = set(varying(label))
+        if not axes & mixed:
+            return label
+        if axes <= mixed:
+            self.freeze(label, reason)
+            return None
+        channels, spread = restrict(label, axes - mixed), restrict(label, axes)
+        self.unite(channels.expand(spread.shape), spread, "spread over positions")
+        return channels.expand(label.shape)
+
+    def attach(self, vector: Any, ids: Ids) -> None:
+        """A vector with an entry per channel (bias, scale, statistics) belongs to these channels."""
+        if not isinstance(vector, Tensor):
+            return
+        view = self.views.get(vector)
+        axis = None if view is None else view.axis_along(0)
+        if axis is not None:
+            size = view.shape[axis.number]
+            self.ledger.record(view.name, axis.number, axis.index, ids, size=size, role="affine")
+        elif (label := self.label(vector)) is not None:
+            self.ledger.unite(along(label, 0), ids)
+        else:
+            self.ledger.freeze(ids, f"a computed vector is added per channel in {self.here}")
