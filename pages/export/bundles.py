@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.export.layout import STEPS
+from explorer.export.registry import FORMATS, Format
 from explorer.runs.queue.job import BUNDLE, Job
 
 ONNX_EXAMPLE = """\
@@ -27,6 +28,12 @@ logits = load()(torch.{values}(8, {shape}, dtype=torch.{dtype}))
 
 def folder(job: Job) -> Path:
     return Path(job.directory) / BUNDLE
+
+
+def offered() -> list[Format]:
+    """The formats whose files are offered one by one, in that order."""
+    formats = [entry for entry in FORMATS.declared().values() if entry.offered is not None]
+    return sorted(formats, key=lambda entry: entry.offered)
 
 
 def files(bundle: Path) -> dict[str, Path]:
