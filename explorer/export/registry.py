@@ -29,6 +29,8 @@ class Format(Entry):
         file: its name in the bundle; that of a folder ends in a slash.
         icon: of its download on the pages, as Streamlit calls it.
         offered: its place among the downloads of single files; None: it is in the archive only.
+        usage: Python code that loads the file, with places for the inputs' `name`, `shape`, `dtype`, the function that
+            makes some `values`, and how real ones are `made`.
         alone: whether it says everything by itself, so that it is also written without a bundle.
         applies: whether a network has one.
         check: compares what the file computes with the network, and gives an entry of the report's `checks`; raises an
@@ -38,6 +40,7 @@ class Format(Entry):
     file: str
     icon: str = ":material/description:"
     offered: int | None = None
+    usage: str = ""
     alone: bool = False
     applies: Callable[["Exportable"], bool] = always
     check: Callable[["Draft", Path, Report], dict[str, Any]] | None = None

@@ -53,9 +53,9 @@ def checks(result: dict) -> None:
     st.caption("A bundle that fails one of these is not kept.")
 
 
-def how_to_load(result: dict) -> None:
+def how_to_load(result: dict, bundle: Path) -> None:
     st.subheader("How to load it", anchor=False)
-    examples = bundles.examples(result)
+    examples = bundles.examples(result, bundles.files(bundle))
     for tab, code in zip(st.tabs(list(examples)), examples.values(), strict=True):
         tab.code(code, language="python")
 
@@ -75,4 +75,4 @@ st.markdown(
 )
 downloads(bundle)
 checks(result)
-how_to_load(result)
+how_to_load(result, bundle)

@@ -60,7 +60,12 @@ def test_a_format_more_is_written_checked_told_and_offered(counted, subject, tmp
 def test_the_pages_offer_the_files_of_a_whole_bundle_first_what_runs(bundle):
     offered = [entry.file for entry in bundles.offered()]
     assert offered == ["model.onnx", "weights.safetensors", "load.py", "plan.json", "report.json", "README.md"]
-    assert set(offered) == set(bundles.files(bundle.folder))
+    files = bundles.files(bundle.folder)
+    assert set(offered) == set(files)
+    examples = bundles.examples(bundle.report, files)
+    assert list(examples) == ["ONNX", "PyTorch"]
+    for code in examples.values():
+        compile(code, "example", "exec")
 
 
 def test_a_file_alone_is_checked_and_placed(counted, subject, tmp_path, monkeypatch):

@@ -9,6 +9,14 @@ from explorer.export.onnx_file import check_onnx, export_onnx
 from explorer.export.registry import export_format
 from explorer.progress import Report
 
+USAGE = """\
+import numpy as np
+import onnxruntime
+
+{name} = np.{values}((8, {shape}), dtype=np.{dtype})  # any batch size; {made}
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
+"""
+
 
 def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
     """The differences to the network in onnxruntime, see `check_onnx`."""
@@ -25,6 +33,7 @@ def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
     file="model.onnx",
     icon=":material/deployed_code:",
     offered=1,
+    usage=USAGE,
     rank=30,
     alone=True,
     check=check,

@@ -12,6 +12,14 @@ from explorer.export.script import loader_script
 from explorer.export.verify import check_script
 from explorer.progress import Report
 
+USAGE = """\
+# In the unpacked bundle; needs torch, safetensors, and torchvision or transformers where the base network is from.
+import torch
+from load import load
+
+logits = load()(torch.{values}(8, {shape}, dtype=torch.{dtype}))
+"""
+
 
 def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
     """The differences to the network in a process that can't import this program."""
@@ -25,6 +33,7 @@ def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
     file="load.py",
     icon=":material/code:",
     offered=3,
+    usage=USAGE,
     rank=40,
     check=check,
 )
