@@ -57,21 +57,20 @@ def write_alone(
         if entry.check:
             entry.check(draft, trial, part(report, 0.5, 1.0))
         place(trial, path)
-    return draft.document[name]
+    return draft.document.get(name, {})
 
 
 def _fill(draft: Draft, report: Report) -> None:
     """Writes the formats that apply into the draft's folder, checks them, and writes those that tell of the checks."""
     formats = [entry for entry in FORMATS.values() if entry.applies(draft.exported)]
-    first, last = ([entry for entry in formats if entry.last is told] for told in (False, True))
-    for entry, share in _shared(first, part(report, 0.0, 0.4)):
+    for entry, share in _shared([entry for entry in formats if not entry.last], part(report, 0.0, 0.4)):
         entry.function(draft, draft.folder / entry.file, share)
     checks = [
         entry.check(draft, draft.folder / entry.file, share)
         for entry, share in _shared([entry for entry in formats if entry.check], part(report, 0.4, 1.0))
     ]
     draft.document["checks"] = checks
-    for entry in last:
+    for entry in [entry for entry in formats if entry.last]:
         entry.function(draft, draft.folder / entry.file, silent)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from explorer.errors import ExplorerError
+from explorer.export.registry import FORMATS
 from explorer.files import replacing_folder
 
 REPORT = "report.json"
@@ -19,7 +20,7 @@ PRUNED_AT = "pruned_at.safetensors"
 def replacing(directory: Path) -> Iterator[Path]:
     """A new folder that takes the place of `directory` when the block ends well, and vanishes when it doesn't.
 
-    An earlier bundle there is replaced, its kept steps with it; files beside it that no bundle has are taken over.
+    An earlier bundle there is replaced, with all that it has in any format; files that no bundle has are taken over.
     Until the very end the earlier one stays as it was.
 
     Raises:
@@ -27,7 +28,8 @@ def replacing(directory: Path) -> Iterator[Path]:
     """
     try:
         _refuse(directory.absolute())
-        with replacing_folder(directory, dropped=(STEPS, SPARSE, PRUNED_AT)) as partial:
+        files = [entry.file.rstrip("/") for entry in FORMATS.declared().values()]
+        with replacing_folder(directory, dropped=files) as partial:
             yield partial
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
