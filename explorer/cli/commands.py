@@ -80,9 +80,9 @@ def criteria(options: Options, report: Report) -> Answer:
 
 
 def inspect(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import inspect_model
+    from explorer.runs.inspection import inspect_model
 
-    document = inspect_model(options.model, options.input, report)
+    document = inspect_model(options.model, options.input, report).to_json()
     keys = ["name", "kind", "size", "unit", "exact", "members", "params", "macs"]
     rows = [[group[key] for key in keys] for group in document["groups"]]
     heads = ["group", "kind", "channels", "unit", "exact", "members", "params", "MACs"]
@@ -102,14 +102,14 @@ def inspect(options: Options, report: Report) -> Answer:
 
 
 def score(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import estimate_scoring, score_model
+    from explorer.runs.verbs import estimate_scoring, score_model
 
     spec = _spec(options)
     spec.check(removes=False)
     if options.estimate:
         seconds = estimate_scoring(spec, report)
         return Answer({"criterion": spec.criterion, "seconds": seconds}, f"{spec.criterion}: about {seconds:.1f} s")
-    document = score_model(spec, report)
+    document = score_model(spec, report).to_json()
     rows = [
         [name, len(values), f"{min(values):.4g}", f"{sorted(values)[len(values) // 2]:.4g}", f"{max(values):.4g}"]
         for name, values in document["groups"].items()
@@ -131,7 +131,7 @@ def agreement(options: Options, report: Report) -> Answer:
 
 def sensitivity(options: Options, report: Report) -> Answer:
     from explorer.evaluation import metric_of
-    from explorer.runs.execute import sensitivity_of
+    from explorer.runs.verbs import sensitivity_of
 
     spec = _spec(options)
     spec.check(removes=False)
@@ -166,7 +166,7 @@ def latency(options: Options, report: Report) -> Answer:
 
 
 def ladder(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import ladder_of
+    from explorer.runs.verbs import ladder_of
 
     spec = _spec(options)
     spec.check()
@@ -181,14 +181,18 @@ def prune(options: Options, report: Report) -> Answer:
     spec = _spec(options)
     spec.check()
     tracker = None if options.no_track else default_tracker()
-    document = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
-    return Answer(document, prune_text(document)) if document else Answer({}, "")
+    result = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
+    if result is None:
+        return Answer({}, "")
+    document = result.to_json()
+    return Answer(document, prune_text(document))
 
 
 def compare(options: Options, report: Report) -> Answer:
-    from explorer.runs.history.comparison import compare, read_finished
+    from explorer.runs.history.comparison import compare
+    from explorer.runs.history.finished import read_finished
 
-    document = compare([read_finished(Path(folder)) for folder in dict.fromkeys(options.folders)])
+    document = compare([read_finished(Path(folder)) for folder in dict.fromkeys(options.folders)]).to_json()
     return Answer(document, comparison_text(document))
 
 
@@ -228,7 +232,7 @@ def weights(options: Options, report: Report) -> Answer:
 
 
 def evaluate(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import evaluate_model
+    from explorer.runs.verbs import evaluate_model
 
     spec = _spec(options)
     spec.check(removes=False)
@@ -237,7 +241,7 @@ def evaluate(options: Options, report: Report) -> Answer:
 
 
 def export(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import export_run
+    from explorer.runs.verbs import export_run
 
     document = export_run(options.model, Path(options.out), report)
     text = f"{document['out']}: {document['size_bytes']:,} bytes, differs from torch by {document['max_abs_diff']:.1e}"

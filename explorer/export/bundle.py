@@ -1,199 +1,80 @@
 """A folder with everything that a pruned model needs to be used, checked before it appears."""
 
-import math
-import shutil
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-import torch
-from torch import Tensor, nn
-from torch.utils.data import Dataset
-
-from explorer.errors import ExplorerError
-from explorer.evaluation import METADATA, evaluating, fetch, weights
-from explorer.export.card import model_card
-from explorer.export.layout import PRUNED_AT, REPORT, SPARSE, STEPS, replacing
-from explorer.export.onnx_file import check_onnx, export_onnx
-from explorer.export.script import loader_script
-from explorer.export.verify import verify_bundle
+from explorer.export.draft import Draft, Exportable
+from explorer.export.layout import replacing
+from explorer.export.registry import FORMATS, Format
+from explorer.files import place
 from explorer.progress import Report, part, silent
-from explorer.pruning.packing import packed, unpacked
-from explorer.sources.models import TOKENIZER
-from explorer.sources.text import Tokenizer
-from explorer.strict_json import dumps
-
-FILES = {
-    "plan.json": "the channels that were removed, in the coordinates of the base model",
-    "weights.safetensors": "the weights of the pruned model",
-    "model.onnx": "the same model for any ONNX runtime, batch size free",
-    "load.py": "rebuilds the model in PyTorch from the weights, without Pruning Explorer",
-    REPORT: "all measurements, the settings of the run, versions, and the checks of this folder",
-    "README.md": "this card",
-}
-FOLDERS = {
-    TOKENIZER: "for AutoTokenizer of transformers",
-    STEPS: "the models on the way: `run:DIR/steps/NN` is the one after step NN",
-}
-FURTHER = {
-    SPARSE: "the same weights, packed: a bit for each, and those that aren't zero",
-    PRUNED_AT: "for each weight the number of the step that set it to zero, 0 where it stays",
-}
-CLASSIFICATION = ("image-classification", "text-classification")  # kinds whose outputs are (batch, classes)
-LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation images that the ONNX file is compared on
 
 
 def write_bundle(
-    directory: Path | str,
-    module: nn.Module,
-    *,
-    architecture: dict[str, Any],
-    attributes: dict[str, dict[str, Any]],
-    plan: dict[str, Any],
-    result: Mapping[str, Any],
-    data: Dataset,
-    input_shape: Sequence[int],
-    classes: int | Sequence[str],
-    title: str,
-    model: str,
-    data_ref: str | None,
-    measured: bool = True,
-    trained: bool = True,
-    normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
-    kind: str = "image-classification",
-    example: Tensor | None = None,
-    tokenizer: Tokenizer | None = None,
-    pruned_at: Mapping[str, Tensor] | None = None,
-    further: Callable[[Path, Mapping[str, Any]], None] | None = None,
-    report: Report = silent,
+    directory: Path | str, exported: Exportable, result: Mapping[str, Any], *, report: Report = silent
 ) -> dict[str, Any]:
-    """Writes `plan.json`, `weights.safetensors`, `model.onnx`, `load.py`, `report.json` and `README.md`.
+    """Writes the network in every format that applies to it, see `FORMATS`.
 
-    Everything is written to a folder beside `directory`, checked there, and renamed at the end: the ONNX file against
-    onnxruntime, load.py in a clean process, ``run:`` by reloading. An earlier bundle in `directory` stays until then.
+    Everything is written to a folder beside `directory`, checked there, and renamed at the end. An earlier bundle in
+    `directory` stays until then.
 
     Args:
-        module: the cut, recovered model.
-        architecture: what `explorer.sources.build` makes the uncut network from.
-        attributes: ``{layer: {attribute: value}}`` that `adapt` needs besides the tensors.
-        plan: the plan as JSON.
-        result: the object of the command `prune` (`base`, `pruned`, `target`, `achieved`, `groups`, …) with the run's
-            `spec` and `versions`; all of it goes into the report.
-        data: (input, label) pairs of the evaluation set.
-        classes: how many outputs the model has, or their names.
-        model: the ref of the base model, `data_ref` that of the data (None: unknown).
-        measured: whether the labels of `data` mean anything.
-        trained: whether the base model's weights were more than random.
-        normalisation: mean and standard deviation per channel that inputs were normalised by, of pixels from 0 to 1.
-        kind: what the model is for, see `Task.kind`.
-        example: a batch of inputs, where they are not images.
-        tokenizer: what makes inputs of texts; its files go into `tokenizer/`.
-        pruned_at: of weights of which single entries were set to zero, see `Outcome`; then `sparse.safetensors` and
-            `pruned_at.safetensors` are written, too, and `sparse` of the report gets the bytes of the ONNX file, plain
-            and deflated.
-        further: writes more into the folder, given it and the report so far.
+        result: what the run that made the network tells (`base`, `pruned`, `target`, `achieved`, `groups`, `spec`,
+            `versions`, …); all of it goes into the report.
 
     Returns:
-        The report: `result` with `onnx`, `checks`, `out`, and what ``run:`` refs read (`architecture`, `attributes`,
-        `classes`, `input_shape`, `data`, `model`, `title`, `trained`).
+        The report: `result` with what ``run:`` refs read (see `Exportable.told`), `out`, what formats tell of their
+        files (`onnx`; the bytes of the ONNX file in `sparse`) and `checks`.
 
     Raises:
         ExplorerError: the folder can't be written or holds something else, or a check fails; nothing is left behind.
         Cancelled: the report asked to stop; nothing is left behind either.
     """
-    directory, input_shape = Path(directory), tuple(input_shape)
-    names = [str(index) for index in range(classes)] if isinstance(classes, int) else list(classes)
-    whole = dict(result) | {
-        "title": title,
-        "trained": trained,
-        "model": model,
-        "data": data_ref,
-        "architecture": architecture,
-        "attributes": attributes,
-        "input_shape": list(input_shape),
-        "classes": classes if isinstance(classes, int) else names,
-        "kind": kind,
-        "tokenizer": tokenizer is not None,
-        "normalisation": dict(zip(("mean", "std"), map(list, normalisation), strict=True)) if normalisation else None,
-        "out": str(directory),
-    }
-    images, labels = _evaluation_set(data, input_shape)
+    directory = Path(directory)
     with replacing(directory) as folder:
-        report(0.0, "writing the weights")
-        _write_json(folder / "plan.json", plan)
-        safetensors.torch.save_file(weights(module), folder / "weights.safetensors", METADATA)
-        shutil.copymode(folder / "plan.json", folder / "weights.safetensors")  # safetensors lets only the owner read
-        if pruned_at:
-            _write_packed(folder / SPARSE, weights(module), {name: at == 0 for name, at in pruned_at.items()})
-            (folder / PRUNED_AT).write_bytes(safetensors.torch.save(dict(pruned_at), METADATA))
-        script = loader_script(
-            module,
-            architecture=architecture,
-            attributes=attributes,
-            input_shape=input_shape,
-            classes=len(names),
-            title=title,
-            outputs="" if kind in CLASSIFICATION else _outputs(module, images),
-        )
-        (folder / "load.py").write_text(script, encoding="utf-8")
-        if tokenizer is not None:
-            tokenizer.save(folder / TOKENIZER)
-        if further is not None:
-            further(folder, whole)
-        report(0.1, "writing the ONNX file")
-        exported = export_onnx(module, input_shape if example is None else example, folder / "model.onnx")
-        judged = labels if measured and kind in CLASSIFICATION else None
-        compared = check_onnx(folder / "model.onnx", module, images, judged, report=part(report, 0.4, 0.6))
-        whole["onnx"] = exported | compared | {"top1": compared["top1_onnx"]}
-        if pruned_at:
-            whole["sparse"] = dict(whole["sparse"]) | _onnx_bytes(folder / "model.onnx")
-        _write_json(folder / REPORT, whole)
-        checks = verify_bundle(folder, module, images, report=part(report, 0.6, 1.0))
-        whole["checks"] = [{"name": "model.onnx in onnxruntime"} | compared, *checks]
-        _write_json(folder / REPORT, whole)
-        files = FILES | {name: what for name, what in FURTHER.items() if (folder / name).is_file()}
-        files |= {f"{name}/": what for name, what in FOLDERS.items() if (folder / name).is_dir()}
-        (folder / "README.md").write_text(model_card(whole, files), encoding="utf-8")
-    return whole
+        draft = Draft.of(folder, exported, {**result, **exported.told(), "out": str(directory)})
+        _fill(draft, report)
+    return draft.document
 
 
-def _write_packed(path: Path, tensors: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
-    """Writes the packed weights, and reads them again.
+def write_alone(
+    name: str, exported: Exportable, path: Path, *, samples: int = 256, report: Report = silent
+) -> dict[str, Any]:
+    """Writes one file of the format `name`, checked on as many inputs before it appears.
+
+    Returns:
+        What the format tells of its file.
 
     Raises:
-        ExplorerError: a weight that a mask calls zero is none.
+        ExplorerError: the path can't be written, or the file computes something else.
     """
-    path.write_bytes(packed(tensors, masks))
-    again, _ = unpacked(path)
-    for name, tensor in tensors.items():
-        if not torch.equal(again[name], tensor):
-            raise ExplorerError(f"{name} has weights where its mask says that there are none: the bundle is not kept")
+    entry = FORMATS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        draft, trial = Draft.of(Path(folder), exported, {}, samples), Path(folder) / path.name
+        entry.function(draft, trial, part(report, 0.0, 0.5))
+        if entry.check:
+            entry.check(draft, trial, part(report, 0.5, 1.0))
+        place(trial, path)
+    return draft.document.get(name, {})
 
 
-def _onnx_bytes(path: Path) -> dict[str, int]:
-    content = path.read_bytes()
-    return {"onnx_bytes": len(content), "onnx_deflated_bytes": len(zlib.compress(content))}
+def _fill(draft: Draft, report: Report) -> None:
+    """Writes the formats that apply into the draft's folder, checks them, and writes those that tell of the checks."""
+    formats = [entry for entry in FORMATS.values() if entry.applies(draft.exported)]
+    for entry, share in _shared([entry for entry in formats if not entry.last], part(report, 0.0, 0.4)):
+        entry.function(draft, draft.folder / entry.file, share)
+    checks = [
+        entry.check(draft, draft.folder / entry.file, share)
+        for entry, share in _shared([entry for entry in formats if entry.check], part(report, 0.4, 1.0))
+    ]
+    draft.document["checks"] = checks
+    for entry in [entry for entry in formats if entry.last]:
+        entry.function(draft, draft.folder / entry.file, silent)
 
 
-def _evaluation_set(data: Dataset, input_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """As many of the evaluation inputs as fit the bound, and their labels.
-
-    Raises:
-        ExplorerError: there are none.
-    """
-    count = min(len(data), max(8, LARGEST_CHECK // math.prod(input_shape)))
-    if count == 0:
-        raise ExplorerError("an export is checked on real inputs and there are none: choose data with a test split")
-    return fetch(data, torch.arange(count))
-
-
-def _outputs(module: nn.Module, inputs: Tensor) -> str:
-    """The shape of the module's outputs, for a person."""
-    with evaluating(module, torch.device("cpu")), torch.inference_mode():
-        return f"(batch, {', '.join(map(str, module(inputs[:2]).shape[1:]))})"
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(dumps(value, indent=1) + "\n", encoding="utf-8")
+def _shared(formats: list[Format], report: Report) -> Iterator[tuple[Format, Report]]:
+    """The formats, each with its share of the report."""
+    for index, entry in enumerate(formats):
+        yield entry, part(report, index / len(formats), (index + 1) / len(formats))

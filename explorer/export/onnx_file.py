@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import secrets
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating
+from explorer.files import replacing_file
 from explorer.progress import Report, silent
 
 CPU = torch.device("cpu")
@@ -46,16 +46,12 @@ def export_onnx(module: nn.Module, inputs: tuple[int, ...] | Tensor, path: Path 
         raise ExplorerError(
             "the model is larger than the 2 GB that one ONNX file can hold: cut more, or keep safetensors"
         )
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     example = inputs if isinstance(inputs, Tensor) else torch.zeros(2, *inputs)
     try:
-        with evaluating(module, CPU), _quiet():
-            exporter, reason = _export(module, example, partial)
-        os.replace(partial, path)
+        with replacing_file(path, private=False) as file, evaluating(module, CPU), _quiet():
+            exporter, reason = _export(module, example, file)
     except OSError as error:
         raise ExplorerError(f"can't write {path}: {error.strerror or error}; choose another place") from None
-    finally:
-        partial.unlink(missing_ok=True)
     opset = onnx.load(path, load_external_data=False).opset_import[0].version
     return {"exporter": exporter, "opset": opset, "size_bytes": path.stat().st_size, "reason": reason}
 

@@ -23,37 +23,37 @@ ALONE = Path(__file__).with_name("alone.py")
 PATIENCE = 600  # seconds
 
 
-def verify_bundle(
-    directory: Path | str, module: nn.Module, images: Tensor, *, report: Report = silent
-) -> list[dict[str, Any]]:
-    """Checks that the bundle gives the module's logits on batches of 1, 2 and 5 images.
-
-    First through load.py in a clean process that can't import this program, then as ``run:DIR`` here.
+def check_script(directory: Path, module: nn.Module, images: Tensor, *, report: Report = silent) -> dict[str, Any]:
+    """Checks that a bundle's load.py gives the module's logits, in a clean process that can't import this program.
 
     Args:
         module: the model that was exported.
-        images: real inputs, (samples, C, H, W), at least one.
+        images: real inputs, (samples, C, H, W), at least one; batches of 1, 2 and 5 are made of them.
 
     Returns:
-        One ``{"name", "batches", "max_abs_diff", "max_rel_diff", "tolerance"}`` for each check.
+        ``{"name", "batches", "max_abs_diff", "max_rel_diff", "tolerance"}``
 
     Raises:
-        ExplorerError: the bundle can't be loaded, or its logits differ.
+        ExplorerError: the script does not run, or its logits differ.
     """
-    directory = Path(directory)
-    inputs = _inputs(images)
-    expected = _logits(module, inputs)
     report(0.0, "loading the bundle in a clean process")
-    alone = _checked("load.py in a clean process", expected, _alone(directory, inputs, report), TOLERANCE)
-    report(0.8, "loading the bundle as run:")
-    reloaded = _logits(load_model(f"run:{directory}").module, inputs)
-    again = _checked("reloaded as run:DIR", expected, reloaded, 0.0)
+    inputs = _inputs(images)
+    answers = _alone(directory, inputs, report)
+    return _checked("load.py in a clean process", _logits(module, inputs), answers, TOLERANCE)
+
+
+def check_reload(directory: Path, module: nn.Module, images: Tensor, *, report: Report = silent) -> dict[str, Any]:
+    """Checks that the bundle gives exactly the module's logits as ``run:DIR``; else like `check_script`."""
+    report(0.0, "loading the bundle as run:")
+    inputs = _inputs(images)
+    answers = _logits(load_model(f"run:{directory}").module, inputs)
+    found = _checked("reloaded as run:DIR", _logits(module, inputs), answers, 0.0)
     report(1.0, "the bundle gives the model's logits")
-    return [alone, again]
+    return found
 
 
 def _inputs(images: Tensor) -> dict[str, Tensor]:
-    """A different stretch of the images for every batch size, repeated where there are too few."""
+    """Images for every batch size, other ones for each, repeated where there are too few."""
     inputs, start = {}, 0
     for size in BATCHES:
         inputs[str(size)] = images[torch.arange(start, start + size) % len(images)].contiguous()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.evaluation import evaluating
-from explorer.export.bundle import CLASSIFICATION
+from explorer.export.draft import CLASSIFICATION
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
 from explorer.methods.settings import Choice, Number, read

@@ -3,7 +3,6 @@
 import contextlib
 import glob
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 from explorer.errors import ExplorerError, ResourceError
-from explorer.files import write_json
+from explorer.files import replacing_file, write_json
 from explorer.methods.spec import Spec
 from explorer.methods.stages import Record
 from explorer.runs.folders import PARTIAL, steps_in
@@ -106,10 +105,12 @@ class Checkpoint:
         self._lock.release()
 
     def _open(self) -> None:
-        """Empties the folder, or takes over what it holds, and removes bundles that were never finished."""
+        """Empties the folder, or takes over the steps it holds, and removes what was never finished."""
         if self._resume and self.finished():
             self._check_spec(self._spec)
             self._taken_over = True
+            for path in self.folder.glob(".*"):
+                path.unlink()
         else:
             for path in self.folder.iterdir():
                 if path.name != _LOCK:
@@ -134,11 +135,10 @@ class Checkpoint:
 
 def _write(path: Path, record: Record) -> None:
     """Whole or not at all, like everything that a run writes."""
-    temporary = path.with_suffix(".partial")
     tensors = {name: tensor.contiguous() for name, tensor in record.tensors.items()}
     try:
-        safetensors.torch.save_file(tensors, temporary, {"values": dumps(record.values)})
-        os.replace(temporary, path)
+        with replacing_file(path) as file:
+            safetensors.torch.save_file(tensors, file, {"values": dumps(record.values)})
     except SafetensorError as error:  # how the library words a full disk
         raise ResourceError(f"can't write {path}: {error}") from None
 

@@ -3,12 +3,12 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.export.layout import REPORT, foreign
 from explorer.methods.spec import Spec
 from explorer.runs.folders import partial
+from explorer.runs.result import RunResult
 
 
 def claim(out: Path) -> Path:
@@ -29,19 +29,19 @@ def claim(out: Path) -> Path:
     return partial(out)
 
 
-def finished_run(out: Path, spec: Spec) -> dict[str, Any] | None:
+def finished_run(out: Path, spec: Spec) -> RunResult | None:
     """The result of a run that had finished in `out`, or None where there is none.
 
     Raises:
         ExplorerError: the run there had another spec.
     """
     try:
-        result = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if spec.differs(result.get("spec")):
+    if spec.differs(report.get("spec")):
         raise ExplorerError(f"{out} holds a finished run with other options: name another --out, or drop --resume")
-    return result
+    return RunResult.from_json(report)
 
 
 def _nearest(folder: Path) -> Path:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import safetensors.torch
 from torch import Tensor
 
 from explorer.errors import ResourceError
-from explorer.evaluation import METADATA
 from explorer.export.layout import PRUNED_AT, REPORT, STEPS
+from explorer.export.tensors import save_tensors
 from explorer.files import write_json
 from explorer.methods.stages import Record
 from explorer.runs.checkpoint import Checkpoint
@@ -80,11 +79,11 @@ class Steps:
                 continue
             folder = bundle / step["folder"]
             folder.mkdir(parents=True)
-            record = self._checkpoint(self._accepted[step["step"]], _gone)
+            record = self._checkpoint(self._accepted[step["step"]], _unreadable)
             parts = _parts(record)
-            safetensors.torch.save_file(parts["weights"], folder / "weights.safetensors", METADATA)
+            save_tensors(folder / "weights.safetensors", parts["weights"])
             if "pruned_at" in parts:
-                (folder / PRUNED_AT).write_bytes(safetensors.torch.save(parts["pruned_at"], METADATA))
+                save_tensors(folder / PRUNED_AT, parts["pruned_at"])
             write_json(folder / "plan.json", record.values["plan"])
             own = {
                 "title": f"{report['title']}, step {step['step']}",
@@ -93,7 +92,6 @@ class Steps:
                 "recovery": record.values["recovery"],
             }
             write_json(folder / REPORT, {**own, **step, **{key: report[key] for key in _SHARED}})
-            shutil.copymode(bundle / "plan.json", folder / "weights.safetensors")
             if report["tokenizer"]:
                 shutil.copytree(bundle / TOKENIZER, folder / TOKENIZER)
 
@@ -115,5 +113,5 @@ def _size(path: Path) -> int:
     return sum(stop - start for start, stop in kept)
 
 
-def _gone() -> NoReturn:
+def _unreadable() -> NoReturn:
     raise ResourceError("a finished step can't be read any more: check the disk, then go on with --resume")

@@ -1,7 +1,6 @@
 """A run carried out by one process, or by all that were launched together."""
 
 from pathlib import Path
-from typing import Any
 
 from explorer.device import choose_device
 from explorer.distributed import assist, is_main, joined, shared
@@ -10,11 +9,12 @@ from explorer.methods.spec import Spec
 from explorer.progress import Report, silent
 from explorer.runs.execute import execute
 from explorer.runs.history.tracking import Tracker
+from explorer.runs.result import RunResult
 
 
 def execute_together(
     spec: Spec, out: Path | None, report: Report = silent, *, resume: bool = False, tracker: Tracker | None = None
-) -> dict[str, Any] | None:
+) -> RunResult | None:
     """See `execute`; of several processes the main one reports, writes and returns, the others give None.
 
     Raises:

@@ -1,11 +1,8 @@
 """Training the bundled checkpoints from nothing: `python -m explorer demo`."""
 
 import json
-import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import torchvision
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from explorer.files import replacing_file
 from explorer.places import ASSETS
 from explorer.progress import Report, part, silent
 from explorer.sources.architectures import build
@@ -168,21 +166,10 @@ def _stacked(images: Images) -> tuple[Tensor, Tensor]:
 def _write(ref: str, module: nn.Module, record: dict[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    with _replacing(out / f"{ref.removeprefix('demo:')}.safetensors") as path:
+    with replacing_file(out / f"{ref.removeprefix('demo:')}.safetensors", private=False) as path:
         path.write_bytes(save(tensors, metadata={"ref": ref}))
     index = out / "demo.json"
     records = json.loads(index.read_text()) if index.exists() else {}
     records[ref] = record
-    with _replacing(index) as path:
+    with replacing_file(index, private=False) as path:
         path.write_text(json.dumps({key: records[key] for key in RECIPES if key in records}, indent=2) + "\n")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary name to write to, which replaces `path` at the end, or is removed when writing failed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -7,7 +7,8 @@ from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS, metric_of
 from explorer.recovery import RECOVERIES
 from explorer.runs.history.baselines import BASELINES
-from explorer.runs.history.comparison import compare, difference, row
+from explorer.runs.history.comparison import Comparison, Row, compare, row
+from explorer.runs.history.overlap import difference
 from explorer.strict_json import dumps
 from explorer.ui.charts import curves
 from explorer.ui.navigation import path_to
@@ -117,39 +118,39 @@ def numbers(chosen: list[Shown]) -> pd.DataFrame:
     rows = []
     for entry in chosen:
         found = row(entry.run)
-        metric = METRICS[found["metric"]]
-        measured = found["value"] is not None
+        metric = METRICS[found.metric]
+        measured = found.value is not None
         rows.append(
             {
                 "Run": entry.name,
-                "MACs kept": f"{entry.origin['macs'] * found['macs_kept']:.1%}",
-                "Parameters kept": f"{entry.origin['params'] * found['params_kept']:.1%}",
+                "MACs kept": f"{entry.origin['macs'] * found.macs_kept:.1%}",
+                "Parameters kept": f"{entry.origin['params'] * found.params_kept:.1%}",
                 **(_zeros(found) if any(other.run.sparse for other in chosen) else {}),
-                "Test metric": f"{metric.short} {metric.text(found['value'])}" if measured else "not measured",
-                "95% interval": metric.interval(found["low"], found["high"]) if found["low"] is not None else "–",
-                "Against its base": metric.difference(found["change"]) if found["change"] is not None else "–",
-                "Latency, batch of 1": f"{found['latency_ms']:.2f} ms",
-                "Size": words.size(found["size_bytes"]),
-                "Took": words.duration(found["seconds"]),
-                "Recovery": RECOVERIES[found["recover"]].title if found["recover"] in RECOVERIES else found["recover"],
-                "Seed": found["seed"],
+                "Test metric": f"{metric.short} {metric.text(found.value)}" if measured else "not measured",
+                "95% interval": metric.interval(found.low, found.high) if found.low is not None else "–",
+                "Against its base": metric.difference(found.change) if found.change is not None else "–",
+                "Latency, batch of 1": f"{found.latency_ms:.2f} ms",
+                "Size": words.size(found.size_bytes),
+                "Took": words.duration(found.seconds),
+                "Recovery": RECOVERIES[found.recover].title if found.recover in RECOVERIES else found.recover,
+                "Seed": found.seed,
             }
         )
     return pd.DataFrame(rows)
 
 
-def _zeros(found: dict) -> dict[str, str]:
+def _zeros(found: Row) -> dict[str, str]:
     """What single zeros come to, beside what was cut; nothing where channels were."""
-    if found["sparsity"] is None:
+    if found.sparsity is None:
         return {"Zeros": "none set", "Not zero": "–", "Packed": "–"}
     return {
-        "Zeros": f"{found['sparsity']:.1%} of weights",
-        "Not zero": f"{words.count(found['nonzero_params'])} parameters",
-        "Packed": words.size(found["compressed_bytes"]),
+        "Zeros": f"{found.sparsity:.1%} of weights",
+        "Not zero": f"{words.count(found.nonzero_params)} parameters",
+        "Packed": words.size(found.compressed_bytes),
     }
 
 
-def side_by_side(chosen: list[Shown], document: dict) -> None:
+def side_by_side(chosen: list[Shown], comparison: Comparison) -> None:
     """Widths of all chosen runs that cut channels, and the units of two of them."""
     if len(cut := compared.cutting(chosen)) < len(chosen):
         st.caption("Runs that set single weights to zero leave all widths as they were: the Weights page shows them.")
@@ -161,7 +162,7 @@ def side_by_side(chosen: list[Shown], document: dict) -> None:
     with left:
         st.subheader("Widths", anchor=False)
         own = {entry.name for entry in chosen if entry.baseline_of is None}
-        table = compared.widths_frame(document["groups"])
+        table = compared.widths_frame(comparison.groups)
         table = table[table.run.isin(own)]
         frame.chart(
             findings.of_spread(table),
@@ -310,8 +311,8 @@ else:
     tradeoff(chosen)
     worth_it([entry for entry in chosen if entry.baseline_of is None], shown)
     st.dataframe(numbers(chosen), hide_index=True, width="stretch")
-    document = compare([entry.run for entry in chosen])
-    downloads(chosen, document)
-    side_by_side(chosen, document)
+    comparison = compare([entry.run for entry in chosen])
+    downloads(chosen, comparison.to_json())
+    side_by_side(chosen, comparison)
 family(forest, shown, chosen)
 go_on(own)

@@ -7,26 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from explorer.export.layout import STEPS
+from explorer.export.registry import FORMATS, Format
 from explorer.runs.queue.job import BUNDLE, Job
-
-ONNX_EXAMPLE = """\
-import numpy as np
-import onnxruntime
-
-{name} = np.{values}((8, {shape}), dtype=np.{dtype})  # any batch size; {made}
-logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
-"""
-TORCH_EXAMPLE = """\
-# In the unpacked bundle; needs torch, safetensors, and torchvision or transformers where the base network is from.
-import torch
-from load import load
-
-logits = load()(torch.{values}(8, {shape}, dtype=torch.{dtype}))
-"""
 
 
 def folder(job: Job) -> Path:
     return Path(job.directory) / BUNDLE
+
+
+def offered() -> list[Format]:
+    """The formats whose files are offered one by one, in that order."""
+    formats = [entry for entry in FORMATS.declared().values() if entry.offered is not None]
+    return sorted(formats, key=lambda entry: entry.offered)
 
 
 def files(bundle: Path) -> dict[str, Path]:
@@ -44,8 +36,8 @@ def zipped(bundle: Path) -> bytes:
     return buffer.getvalue()
 
 
-def examples(result: Mapping[str, Any]) -> dict[str, str]:
-    """How to load the files, by runtime."""
+def examples(result: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, str]:
+    """How to load those of the files that say it, by the title of their format."""
     images = len(result["input_shape"]) == 3
     words = {
         "shape": ", ".join(map(str, result["input_shape"])),
@@ -54,7 +46,8 @@ def examples(result: Mapping[str, Any]) -> dict[str, str]:
         "dtype": "float32" if images else "int64",
         "made": "normalised as for the base model" if images else "made by the tokenizer in the bundle",
     }
-    return {"ONNX": ONNX_EXAMPLE.format(**words), "PyTorch": TORCH_EXAMPLE.format(**words)}
+    formats = [entry for entry in FORMATS.declared().values() if entry.usage and entry.file in files]
+    return {entry.title: entry.usage.format(**words) for entry in formats}
 
 
 def checks(result: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.evaluation import metric_of
-from explorer.export.bundle import FILES
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import frame, jobs
 from explorer.ui.state import session
@@ -14,33 +13,23 @@ from pages.export import bundles
 
 workspace = session.current()
 
-ICONS = {
-    "model.onnx": ":material/deployed_code:",
-    "weights.safetensors": ":material/database:",
-    "load.py": ":material/code:",
-    "plan.json": ":material/list_alt:",
-    "report.json": ":material/analytics:",
-    "README.md": ":material/description:",
-}
-PURPOSES = FILES | {"README.md": "the model card: what was done, what was measured, how to use it"}
-
 
 def downloads(bundle: Path) -> None:
     files = bundles.files(bundle)
     with st.grid(3, min_column_width=260):
-        for name in [name for name in ICONS if name in files]:
+        for entry in [entry for entry in bundles.offered() if entry.file in files]:
             with st.container(border=True, height="stretch"):
                 st.download_button(
-                    f"{name} · {words.size(files[name].stat().st_size)}",
-                    files[name].read_bytes,
-                    file_name=name,
+                    f"{entry.file} · {words.size(files[entry.file].stat().st_size)}",
+                    files[entry.file].read_bytes,
+                    file_name=entry.file,
                     mime="application/octet-stream",
                     on_click="ignore",
-                    icon=ICONS[name],
-                    key=f"download {name}",
+                    icon=entry.icon,
+                    key=f"download {entry.file}",
                     width="stretch",
                 )
-                st.caption(words.sentence(PURPOSES[name]))
+                st.caption(words.sentence(entry.explanation))
     with st.container(horizontal=True):
         st.download_button(
             "Everything as one zip",
@@ -64,9 +53,9 @@ def checks(result: dict) -> None:
     st.caption("A bundle that fails one of these is not kept.")
 
 
-def how_to_load(result: dict) -> None:
+def how_to_load(result: dict, bundle: Path) -> None:
     st.subheader("How to load it", anchor=False)
-    examples = bundles.examples(result)
+    examples = bundles.examples(result, bundles.files(bundle))
     for tab, code in zip(st.tabs(list(examples)), examples.values(), strict=True):
         tab.code(code, language="python")
 
@@ -86,4 +75,4 @@ st.markdown(
 )
 downloads(bundle)
 checks(result)
-how_to_load(result)
+how_to_load(result, bundle)

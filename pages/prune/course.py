@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.evaluation import Metric
-from explorer.runs.history.trajectory import Step, course
+from explorer.runs.history.trajectory import Step, trajectory
 from explorer.runs.queue.job import Job
 from explorer.ui.charts import curves
 from explorer.ui.parts import frame
@@ -18,7 +18,7 @@ NEWEST = 200
 
 def way(job: Job) -> None:
     """The trajectory, the widths over the steps, and the events; nothing before the base model is measured."""
-    metric, steps = course(job)
+    metric, steps = trajectory(job)
     if not steps:
         if not job.final:
             st.caption("The first point appears once the base model is measured; every step adds one.")

@@ -15,7 +15,8 @@ from explorer.export.layout import SPARSE
 from explorer.methods.sparsifying import NO_SPEED
 from explorer.pruning.margins import Margins
 from explorer.pruning.unstructured import SCOPES
-from explorer.runs.history.comparison import read_finished, row
+from explorer.runs.history.comparison import row
+from explorer.runs.history.finished import read_finished
 from explorer.runs.history.single_weights import Snapshot, SparseRun, drawn, margins, saved, snapshot
 from explorer.runs.queue.job import Job
 from explorer.sources import Task
@@ -270,10 +271,10 @@ def sizes(run: SparseRun) -> None:
     if measured["measured"]:
         st.markdown(of_kernels(measured))
     quality = row(read_finished(run.folder))
-    if quality["value"] is not None:
+    if quality.value is not None:
         metric = METRICS[run.metric]
-        change = metric.difference(quality["change"])
-        st.caption(f"Test {metric.short} {metric.text(quality['value'])}, {change} against the base model.")
+        change = metric.difference(quality.change)
+        st.caption(f"Test {metric.short} {metric.text(quality.value)}, {change} against the base model.")
 
 
 def of_noise(times: Mapping[str, float]) -> str:

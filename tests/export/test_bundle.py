@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime
@@ -13,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import size_bytes
-from explorer.export import verify_bundle, write_bundle
+from explorer.export import write_bundle
+from explorer.export.verify import check_script
 from explorer.sources import load_model
 
 FILES = {"plan.json", "weights.safetensors", "model.onnx", "report.json", "README.md", "load.py"}
@@ -29,7 +31,7 @@ def test_it_holds_what_it_should_and_leaves_nothing_beside_it(bundle, subject):
     assert {path.name for path in bundle.folder.iterdir()} == FILES
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["bundle"]
     assert (bundle.folder / "weights.safetensors").stat().st_size == size_bytes(subject.module)
-    assert json.loads((bundle.folder / "plan.json").read_text()) == subject.bundle["plan"]
+    assert json.loads((bundle.folder / "plan.json").read_text()) == subject.exported.plan.to_json()
     assert len({path.stat().st_mode for path in bundle.folder.iterdir()}) == 1
 
 
@@ -80,7 +82,7 @@ def test_no_path_of_this_machine_is_given_away(bundle):
 
 def test_the_card_says_how_inputs_are_made(bundle, subject):
     card = (bundle.folder / "README.md").read_text()
-    mean, std = subject.bundle["normalisation"]
+    mean, std = subject.exported.task.mean, subject.exported.task.std
     assert f"less a mean of ({mean[0]:.4g}), divided by ({std[0]:.4g})" in card
     assert card.count("batches of 1, 2, 5") == 3
 
@@ -90,21 +92,23 @@ def test_other_weights_are_noticed(copy, subject):
     tensors["fc.bias"][0] += 0.01
     save_file(tensors, copy / "weights.safetensors")
     with pytest.raises(ExplorerError, match=r"load\.py in a clean process, gives logits that differ by 0\.01"):
-        verify_bundle(copy, subject.module, subject.images)
+        check_script(copy, subject.module, subject.images)
 
 
 def test_a_script_that_needs_this_program_is_noticed(copy, subject):
     script = (copy / "load.py").read_text()
     (copy / "load.py").write_text(script.replace("from pathlib", "import explorer.errors\nfrom pathlib"))
     with pytest.raises(ExplorerError, match=r"does not run by itself \(ModuleNotFoundError: .*explorer"):
-        verify_bundle(copy, subject.module, subject.images)
+        check_script(copy, subject.module, subject.images)
 
 
 def test_a_bundle_that_fails_its_checks_is_not_kept_and_the_earlier_one_is(copy, subject):
-    wrong = subject.bundle | {"architecture": subject.bundle["architecture"] | {"name": "vgg"}}
+    loaded = subject.exported.loaded
+    other = replace(loaded, architecture=loaded.architecture | {"name": "vgg"})
+    wrong = replace(subject.exported, loaded=other)
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
     with pytest.raises(ExplorerError, match="does not run by itself"):
-        write_bundle(copy, subject.module, **wrong)
+        write_bundle(copy, wrong, subject.result)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
 
@@ -115,12 +119,13 @@ def test_cancelling_leaves_nothing(subject, tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        write_bundle(tmp_path / "new" / "bundle", subject.module, **subject.bundle, report=stop)
+        write_bundle(tmp_path / "new" / "bundle", subject.exported, subject.result, report=stop)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_evaluation_data_is_refused_before_anything_is_written(subject, tmp_path):
     nothing = torch.utils.data.TensorDataset(torch.zeros(0, 1, 32, 32), torch.zeros(0).long())
+    task = replace(subject.exported.task, test=nothing)
     with pytest.raises(ExplorerError, match="there are none"):
-        write_bundle(tmp_path / "bundle", subject.module, **subject.bundle | {"data": nothing})
+        write_bundle(tmp_path / "bundle", replace(subject.exported, task=task), subject.result)
     assert list(tmp_path.iterdir()) == []

@@ -36,7 +36,7 @@ def test_failure_leaves_neither_it_nor_new_parents(tmp_path):
 def test_an_earlier_one_is_replaced_and_other_files_are_taken_over(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    for name in ("report.json", "notes.txt", "plan.json"):
+    for name in ("report.json", "notes.txt", "plan.json", "model.onnx"):
         (out / name).write_text("old")
     with replacing(out) as folder:
         (folder / "report.json").write_text("new")

@@ -23,19 +23,19 @@ MEASURED = {"metric": "top1", "top1": 0.5, "samples": 60, "size_bytes": 9000, "l
 def sparse_run(out, monkeypatch, report=silent, tracker=None):
     """The report of the run `SPEC`, whose bundle lies in `out`."""
     task = stand_in(monkeypatch, learnt(Toy, epochs=2, rate=0.05), MEASURED).subject.task
-    task.classes, task.mean = 3, None
+    task.classes, task.mean = ("one", "two", "three"), None
     monkeypatch.setattr(execute, "write_bundle", _bundle)
-    return execute.execute(SPEC, out, report, tracker=tracker)
+    return execute.execute(SPEC, out, report, tracker=tracker).to_json()
 
 
-def _bundle(out, module, *, plan, result, pruned_at, further, model, title, data_ref, architecture, **further_facts):
-    facts = {key: further_facts[key] for key in ("input_shape", "classes", "kind", "normalisation", "trained")}
-    facts |= {"model": model, "title": title, "data": data_ref, "architecture": architecture, "tokenizer": False}
-    whole = {**result, **facts, "out": str(out)}
+def _bundle(out, exported, result, *, report):
+    told = exported.told()
+    facts = ("input_shape", "classes", "kind", "normalisation", "trained", "model", "title", "data", "architecture")
+    whole = {**result, **{key: told[key] for key in facts}, "tokenizer": False, "out": str(out)}
     out.mkdir(parents=True)
-    (out / "plan.json").write_text(json.dumps(plan))
-    safetensors.torch.save_file(weights(module), out / "weights.safetensors")
-    safetensors.torch.save_file(dict(pruned_at), out / PRUNED_AT)
-    further(out, whole)
+    (out / "plan.json").write_text(json.dumps(exported.plan.to_json()))
+    safetensors.torch.save_file(weights(exported.module), out / "weights.safetensors")
+    safetensors.torch.save_file(dict(exported.pruned_at), out / PRUNED_AT)
+    exported.steps(out, whole)
     (out / REPORT).write_text(dumps(whole))
     return whole

@@ -9,8 +9,10 @@ from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.pruning import Plan
 from explorer.runs.history.baselines import baselines, effort
-from explorer.runs.history.comparison import Finished, compare, curve, difference, origins, read_finished, row, widths
+from explorer.runs.history.comparison import compare, origins, row
+from explorer.runs.history.finished import Finished, read_finished
 from explorer.runs.history.lineage import Branch, RunRecord
+from explorer.runs.history.overlap import difference
 
 MODEL = "demo:resnet20-digits"
 
@@ -47,7 +49,7 @@ def finished(name="run", *, remove=None, groups=(("a", 8, 4), ("b", 12, 12)), st
 
 
 def test_a_row_has_the_run_against_its_own_base():
-    found = row(finished(steps=[step(1, 300, 0.5, 0.7), step(2, 200, 0.4, 0.6, rolled_back=True)]))
+    found = row(finished(steps=[step(1, 300, 0.5, 0.7), step(2, 200, 0.4, 0.6, rolled_back=True)])).to_json()
     assert (found["macs_kept"], found["params_kept"]) == (0.25, 0.75)
     assert found["change"] == pytest.approx(-0.1)
     assert (found["low"], found["high"]) == (pytest.approx(0.78), pytest.approx(0.81))
@@ -55,7 +57,8 @@ def test_a_row_has_the_run_against_its_own_base():
 
 
 def test_a_curve_keeps_validation_apart_from_test():
-    points = curve(finished(steps=[step(1, 300, 0.5, 0.7), step(2, 200, 0.4, 0.6, rolled_back=True)]))
+    run = finished(steps=[step(1, 300, 0.5, 0.7), step(2, 200, 0.4, 0.6, rolled_back=True)])
+    points = compare([run]).to_json()["curves"]["run"]
     assert [(point["split"], point["step"], point["macs"], point["value"]) for point in points] == [
         ("test", 0, 1.0, 0.9),
         ("validation", 1, 0.75, 0.7),
@@ -69,7 +72,7 @@ def test_a_curve_keeps_validation_apart_from_test():
 def test_plans_are_compared_unit_by_unit_and_with_chance():
     first = finished("one", remove={"a": (0, 1, 2, 3)})
     second = finished("two", remove={"a": (2, 3, 4, 5), "b": (0, 1, 2)}, groups=(("a", 8, 4), ("b", 12, 9)))
-    found = difference(first, second)
+    found = difference(first, second).to_json()
     assert (found["both"], found["first"], found["second"]) == (2, 2, 5)
     assert found["overlap"] == pytest.approx(2 / 9)
     # Of a, 4 of 8 units each: 2 are shared on average; 4 + 7 units are removed, so 11 - 2 different ones.
@@ -81,19 +84,19 @@ def test_units_of_several_channels_count_as_units():
     heads = (("h", 64, 32),)
     first = finished("one", remove={"h": (0, 1)}, groups=heads)
     second = finished("two", remove={"h": (1, 2)}, groups=heads)
-    assert difference(first, second)["chance"] == pytest.approx(1 / 3)  # 2 of 4 heads each: 1 shared of 3
+    assert difference(first, second).chance == pytest.approx(1 / 3)  # 2 of 4 heads each: 1 shared of 3
 
 
 def test_plans_of_different_models_are_not_compared():
     other = finished("other", model="demo:vgg-digits")
-    assert compare([finished("one"), other])["plans"] == []
+    assert compare([finished("one"), other]).to_json()["plans"] == []
     with pytest.raises(ExplorerError, match="one model"):
         difference(finished("one"), other)
 
 
 def test_widths_stand_beside_each_other_in_network_order():
-    found = widths([finished("one"), finished("two", groups=(("a", 8, 2), ("b", 12, 6)))])
-    assert found == [
+    found = compare([finished("one"), finished("two", groups=(("a", 8, 2), ("b", 12, 6)))]).to_json()
+    assert found["groups"] == [
         {"name": "a", "size": 8, "kept": {"one": 4, "two": 2}},
         {"name": "b", "size": 12, "kept": {"one": 12, "two": 6}},
     ]
@@ -101,7 +104,8 @@ def test_widths_stand_beside_each_other_in_network_order():
 
 def test_the_widths_of_a_branch_are_shares_of_the_whole_model():
     branch = finished("branch", groups=(("a", 4, 2), ("b", 12, 12)))
-    assert widths([branch, finished("whole")])[0] == {"name": "a", "size": 8, "kept": {"branch": 2, "whole": 4}}
+    found = compare([branch, finished("whole")]).to_json()["groups"]
+    assert found[0] == {"name": "a", "size": 8, "kept": {"branch": 2, "whole": 4}}
 
 
 def test_a_branch_begins_at_its_parents_share(tmp_path):

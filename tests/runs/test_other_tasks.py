@@ -16,7 +16,8 @@ from explorer.evaluation import evaluate
 from explorer.methods.spec import Spec
 from explorer.pruning import Plan, cut, mask
 from explorer.recovery import finetune
-from explorer.runs.execute import evaluate_model, execute, export_run
+from explorer.runs.execute import execute
+from explorer.runs.verbs import evaluate_model, export_run
 from explorer.sources import load_pair
 from explorer.structure import analyse
 from tests.hugging import BERT, SEGFORMER, save, text_folder
@@ -24,7 +25,7 @@ from tests.hugging import BERT, SEGFORMER, save, text_folder
 
 def pruned(folder: Path, data: str, out: Path, **changes: object) -> dict:
     settings = {"criterion": "taylor", "keep": {"macs": 0.6}, "samples": 64, "recover": "finetune", "epochs": 1}
-    return execute(Spec(model=f"hf:{folder}", data=data, **(settings | changes)), out)
+    return execute(Spec(model=f"hf:{folder}", data=data, **(settings | changes)), out).to_json()
 
 
 @pytest.mark.slow
@@ -124,7 +125,7 @@ def test_a_segmentation_network_of_torchvision(tmp_path):
         input_shape=(3, 64, 64),
         recover="bn",
     )
-    result = execute(spec, tmp_path / "out")
+    result = execute(spec, tmp_path / "out").to_json()
     assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]
     assert "Mean IoU" in (tmp_path / "out" / "README.md").read_text()
 
@@ -141,7 +142,7 @@ def test_a_detector_of_torchvision(tmp_path):
         recover="finetune",
         epochs=1,
     )
-    result = execute(spec, tmp_path / "out")
+    result = execute(spec, tmp_path / "out").to_json()
     assert result["pruned"]["metric"] == "map"
     assert 0 <= result["pruned"]["map"] <= result["pruned"]["map_50"] <= 1
     assert [check["max_abs_diff"] for check in result["checks"][1:]] == [0, 0]

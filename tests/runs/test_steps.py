@@ -24,7 +24,7 @@ SPEC = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.7}, steps=3, **GRA
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("steps") / "out"
-    return out, execute(SPEC, out)
+    return out, execute(SPEC, out).to_json()
 
 
 def test_every_accepted_step_is_the_model_that_the_report_tells_of(run):
@@ -54,7 +54,7 @@ def test_a_run_that_is_written_again_leaves_no_steps_of_the_last_one(run, tmp_pa
     out, result = run
     monkeypatch.setattr(kept, "LIMIT", 2.5 * os.stat(out / "steps" / "02" / "weights.safetensors").st_size)
     (out / "notes.txt").write_text("mine")
-    again = execute(SPEC, out)
+    again = execute(SPEC, out).to_json()
     assert sorted(os.listdir(out / "steps")) == ["02", "03"]
     assert [step.get("folder") for step in again["steps"]] == [None, "steps/02", "steps/03"]
     assert any("the models of the last 2 of 3 steps are kept" in warning for warning in again["warnings"])
@@ -67,7 +67,7 @@ def test_a_run_from_a_step_names_its_parent(run, tmp_path):
     out, _ = run
     first = json.loads((out / "report.json").read_text())
     branch = Spec(f"run:{out}/steps/02", "digits", keep={"macs": 0.9}, steps=1, **GRADUAL)
-    second = execute(branch, out.parent / "branch")
+    second = execute(branch, out.parent / "branch").to_json()
     assert second["parent"] == {"ref": f"run:{out}/steps/02", "id": first["id"], "step": 2}
     assert second["base"]["macs"] == first["steps"][1]["macs"]
     [root] = tree(read_runs(out.parent))

@@ -14,6 +14,7 @@ from explorer.progress import silent
 from explorer.runs.execute import execute
 from explorer.runs.history.tracking import ARTIFACTS, DATABASE, MLflow, Tracker, default_tracker
 from explorer.runs.identity import Origin, Parent
+from explorer.runs.result import RunResult
 
 SPEC = Spec("demo:resnet20-digits", "digits", method="ifap", criterion="l2", keep={"macs": 0.8}, steps=2, device="cpu")
 SPEC = Spec.from_json({**SPEC.to_json(), "recover": "none", "max_drop": 1.0})
@@ -50,7 +51,7 @@ def tracked(tmp_path_factory):
     """A run with its history: the store's folder, the bundle, the result."""
     root = tmp_path_factory.mktemp("history")
     result = execute(SPEC, root / "out", tracker=MLflow(root))
-    return root, root / "out", result
+    return root, root / "out", result.to_json()
 
 
 @pytest.mark.slow
@@ -79,13 +80,7 @@ def test_the_store_tells_what_the_report_tells(tracked):
 
 
 EPOCH = {"epoch": 1, "loss": 0.5, "score": 0.9, "validation_loss": 0.4, "learning_rate": 0.1, "seconds": 1.0}
-RESULT = {
-    "base": {"top1": 1.0},
-    "as_cut": {"top1": 0.5},
-    "pruned": {"top1": None},
-    "achieved": {"macs": 0.4},
-    "seconds": 3,
-}
+RESULT = RunResult({"top1": 1.0}, {"top1": 0.5}, {"top1": None}, achieved={"macs": 0.4}, seconds=3)
 
 
 def step(tracker, number, epochs):
@@ -177,10 +172,10 @@ def test_a_store_that_comes_back_gets_everything(tracked, tmp_path, monkeypatch)
 
 
 def test_a_trouble_with_the_history_is_in_the_result_and_the_report(monkeypatch, tmp_path):
-    monkeypatch.setattr("explorer.runs.execute._carry_out", lambda spec, out, *_: {"warnings": []} | RESULT)
+    monkeypatch.setattr("explorer.runs.execute._carry_out", lambda spec, out, *_: RESULT)
     (tmp_path / "out").mkdir()
     (tmp_path / "file").write_text("")
-    result = execute(SPEC, tmp_path / "out", tracker=MLflow(tmp_path / "file"))
+    result = execute(SPEC, tmp_path / "out", tracker=MLflow(tmp_path / "file")).to_json()
     assert "can be written" in result["warnings"][0]
     assert json.loads((tmp_path / "out" / "report.json").read_text())["warnings"] == result["warnings"]
 

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from explorer.cli import main
 from explorer.errors import Cancelled, ExplorerError
 from explorer.runs import kept_steps as kept
-from explorer.runs.history.comparison import compare, curve, read_finished, row
+from explorer.runs.history.comparison import compare, curve, row
+from explorer.runs.history.finished import read_finished
 from explorer.runs.history.lineage import read_runs
 from explorer.runs.history.single_weights import margins, read_sparse, snapshot, weights_of
 from explorer.runs.history.tracking import MLflow
@@ -151,13 +152,13 @@ def test_a_folder_without_zeros_is_refused(tmp_path):
 def test_zeros_stand_beside_what_was_cut_and_not_in_its_place(run, capsys):
     out, report = run
     finished = read_finished(out, "zeros")
-    found, zeros = row(finished), report["sparse"]["zeros"]
+    found, zeros = row(finished).to_json(), report["sparse"]["zeros"]
     assert (found["macs_kept"], found["params_kept"]) == (1.0, 1.0)
     assert found["sparsity"] == pytest.approx(0.8, abs=1e-3)
     assert found["nonzero_params"] == report["base"]["params"] - zeros
-    shares = [point["nonzero"] for point in curve(finished)]
+    shares = [point.nonzero for point in curve(finished)]
     assert shares == pytest.approx([1.0, *[1 - zeros / report["base"]["params"]] * 4])
-    document = compare([finished, replace(finished, name="again")])
+    document = compare([finished, replace(finished, name="again")]).to_json()
     assert (document["groups"], document["plans"]) == ([], [])
     [record] = read_runs(out.parent)
     assert record.sparsity == found["sparsity"]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from explorer.evaluation import METRICS
-from explorer.runs.history.trajectory import course, seconds_left
+from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.job import Job
 from explorer.ui.charts import curves
 from explorer.ui.text import findings
@@ -30,7 +30,7 @@ def job():
 
 
 def test_a_course_is_what_the_points_tell(job):
-    metric, steps = course(job)
+    metric, steps = trajectory(job)
     assert metric is METRIC
     assert [(step.number, step.macs, step.rolled_back) for step in steps] == [
         (0, 400, False),
@@ -41,11 +41,11 @@ def test_a_course_is_what_the_points_tell(job):
     assert steps[1].kept == {"a": 6, "b": 4}
     assert steps[1].before is None
     job.result = {"steps": [{"step": 1, "top1_before": 0.5}]}
-    assert course(job)[1][1].before == 0.5
+    assert trajectory(job)[1][1].before == 0.5
 
 
 def test_the_time_left_follows_the_pace_of_the_steps(job):
-    _, steps = course(job)
+    _, steps = trajectory(job)
     # 6 seconds took the run from 10 to 70 %; the rest takes 3, of which one has passed.
     assert seconds_left(job, steps, now=1008.0) == pytest.approx(2.0)
     assert seconds_left(job, steps, now=2000.0) == 0.0
@@ -58,7 +58,7 @@ def data(spec, column):
 
 
 def test_a_step_that_was_taken_back_is_hollow_and_off_the_way(job):
-    _, steps = course(job)
+    _, steps = trajectory(job)
     places = ["base model", "recovered", "taken back", "recovered"]
     rows = [
         {
@@ -85,7 +85,7 @@ def test_a_step_that_was_taken_back_is_hollow_and_off_the_way(job):
 
 
 def test_the_finding_says_where_a_course_has_come_to(job):
-    _, steps = course(job)
+    _, steps = trajectory(job)
     assert findings.of_course(steps, METRIC, "macs") == (
         "62.5% of the MACs left, validation top-1 97.0%, 2.0 points below the base model; 1 step taken back"
     )

@@ -17,7 +17,7 @@ from explorer.methods.spec import Spec
 from explorer.methods.studies.agreement import compared
 from explorer.progress import silent
 from explorer.runs.queue.job import Job
-from explorer.runs.queue.kinds import KINDS
+from explorer.runs.queue.kinds import JOBS
 from explorer.ui import engine
 from explorer.ui.charts import multiples
 from explorer.ui.parts import measured
@@ -34,7 +34,7 @@ def desk(monkeypatch, tmp_path):
     asked, done = [], {}
 
     def submit(request, owner="", title="", key=""):
-        KINDS[request["kind"]].check(request)
+        JOBS[request["kind"]].check(request)
         asked.append(request)
         return "later"
 
@@ -130,7 +130,7 @@ def test_a_locked_group_counts_at_the_units_that_it_has_lost(tmp_path):
     kept = {name: units - fewest[name] for name, units in structure.full.items()}
     assert reach.lowest == structure.cost(kept).macs
     spec = Spec(MODEL, "digits", criterion="l1", keep={"macs": 0.5})
-    result = KINDS["budget"]({"kind": "budget", "spec": spec.to_json(), "held": held}, tmp_path, silent)
+    result = JOBS["budget"]({"kind": "budget", "spec": spec.to_json(), "held": held}, tmp_path, silent)
     kept = {group["name"]: group["kept"] for group in result["groups"]}
     assert kept["conv1"] == 8
     assert result["costs"]["macs"] == structure.cost(kept).macs

@@ -1,138 +1,182 @@
-"""Finished runs side by side: final numbers, the way there, and which units each of them took."""
+"""Finished runs side by side: final numbers, their trajectories, the widths they leave, and what their plans share."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
-from explorer.errors import ExplorerError
 from explorer.evaluation import headline, metric_of
-from explorer.export.layout import REPORT
-from explorer.pruning import Plan
+from explorer.runs.history.finished import Finished
 from explorer.runs.history.lineage import Branch
-from explorer.runs.queue.job import BUNDLE
+from explorer.runs.history.overlap import Difference, difference
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished run: what it is called here, its `result` as in its report, and the `plan` that it made."""
+class Row:
+    """A run's settings and final numbers; `value` and its interval are of the `metric` on the test split, from 0 to 1.
+
+    Args:
+        base: the metric of the model that the run began with.
+        change: how far `value` is from it.
+        seconds: what the run took.
+        steps: how many cuts it made, None where it cut once.
+        taken_back: how many of them it took back.
+        sparsity: the share of weights that are zero; None where channels were cut, as the next two.
+        nonzero_params: the parameters that are not zero.
+        compressed_bytes: the packed file.
+    """
+
+    run: str
+    model: str
+    data: str
+    method: str
+    criterion: str
+    recover: str
+    epochs: int | None
+    seed: int
+    macs_kept: float
+    params_kept: float
+    sparsity: float | None
+    nonzero_params: int | None
+    compressed_bytes: int | None
+    metric: str
+    base: float | None
+    value: float | None
+    low: float | None
+    high: float | None
+    change: float | None
+    macs: int
+    params: int
+    size_bytes: int
+    latency_ms: float
+    seconds: float
+    steps: int | None
+    taken_back: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by its name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run stood after a step: 0 is the model that it began with, None its end.
+
+    Args:
+        split: what it was judged on. The two ends are measured on the test split; the steps between on the validation
+            split, which also decided about them, so that the two kinds of points don't belong on one line.
+        macs: what is left of the base model's, as `params`.
+        nonzero: the share of the base model's parameters that are there and not zero: the same as `params` where
+            channels were cut.
+        value: the metric, with `low` and `high` of its interval on the test split.
+        as_cut: the metric before the step's recovery.
+        rolled_back: whether the step was taken back.
+    """
+
+    split: str
+    step: int | None
+    macs: float
+    params: float
+    nonzero: float
+    value: float | None
+    low: float | None
+    high: float | None
+    as_cut: float | None
+    rolled_back: bool
+
+
+@dataclass(frozen=True)
+class GroupWidths:
+    """The channels that each of several runs keeps of a group, by the run's name.
+
+    `size` is that of the widest model that one of them began with: a branch of another run begins with less.
+    """
 
     name: str
-    result: Mapping[str, Any]
-    plan: Plan
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        return self.result["spec"]
-
-    @property
-    def steps(self) -> Sequence[Mapping[str, Any]]:
-        """The cuts of a method that makes several, in order."""
-        return self.result.get("steps") or ()
-
-    @property
-    def sparse(self) -> Mapping[str, Any] | None:
-        """What its zeros come to, of a run that set single weights to zero instead of cutting channels."""
-        return self.result.get("sparse")
+    size: int
+    kept: dict[str, int]
 
 
-def read_finished(folder: Path, name: str | None = None) -> Finished:
-    """The run whose bundle lies in `folder`, or in ``folder/bundle`` as the app places it; by default of that name.
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that a comparison of runs shows.
 
-    Raises:
-        ExplorerError: there is no finished run, or its files are not readable.
+    `groups` are of the runs that cut channels, `plans` has every pair of those that cut the same model.
     """
-    bundle = folder if (folder / REPORT).is_file() else folder / BUNDLE
-    try:
-        result = json.loads((bundle / REPORT).read_text(encoding="utf-8"))
-        plan = Plan.from_json((bundle / "plan.json").read_bytes())
-    except OSError:
-        raise ExplorerError(f"{folder} holds no finished run: name the --out folder of a prune command") from None
-    except ValueError:
-        raise ExplorerError(f"{bundle / REPORT} is damaged: run it again") from None
-    if not isinstance(result, dict) or not {"base", "pruned", "spec", "groups"} <= result.keys():
-        raise ExplorerError(f"{bundle / REPORT} is no report of a prune run: name the --out folder of a prune command")
-    return Finished(name or str(folder), result, plan)
+
+    runs: tuple[Row, ...]
+    curves: Mapping[str, Sequence[Point]]
+    groups: tuple[GroupWidths, ...]
+    plans: tuple[Difference, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """``{runs: [Row], curves: {run: [Point]}, groups: [GroupWidths], plans: [Difference]}``, with their fields."""
+        return {
+            "runs": [run.to_json() for run in self.runs],
+            "curves": {name: [asdict(point) for point in points] for name, points in self.curves.items()},
+            "groups": [asdict(group) for group in self.groups],
+            "plans": [plan.to_json() for plan in self.plans],
+        }
 
 
-def compare(runs: Sequence[Finished]) -> dict[str, Any]:
-    """Everything that a comparison shows, as one JSON object.
-
-    Returns:
-        ``{runs: [see row], curves: {name: [see curve]}, groups: [see widths], plans: [see difference]}``; `groups` are
-        of the runs that cut channels, `plans` has every pair of those that cut the same model.
-    """
+def compare(runs: Sequence[Finished]) -> Comparison:
+    """Runs side by side: their numbers, their curves, what they leave of every group, and what plans have in common."""
     cutting = [run for run in runs if not run.sparse]
-    return {
-        "runs": [row(run) for run in runs],
-        "curves": {run.name: curve(run) for run in runs},
-        "groups": widths(cutting),
-        "plans": [difference(a, b) for a, b in combinations(cutting, 2) if a.plan.base == b.plan.base],
-    }
+    return Comparison(
+        runs=tuple(map(row, runs)),
+        curves={run.name: curve(run) for run in runs},
+        groups=tuple(widths(cutting)),
+        plans=tuple(difference(a, b) for a, b in combinations(cutting, 2) if a.plan.base == b.plan.base),
+    )
 
 
-def row(run: Finished) -> dict[str, Any]:
-    """The run's settings and final numbers; METRIC and its interval are of the test split, from 0 to 1.
-
-    `change` is the difference of the metric to the base model's, `seconds` what the run took, `steps` how many cuts
-    it made and `taken_back` how many of them it took back. Zeros stand apart from what was cut: `sparsity` is the share
-    of weights that are zero, `nonzero_params` the parameters that are not, `compressed_bytes` the packed file, all None
-    where channels were cut.
-    """
+def row(run: Finished) -> Row:
+    """The run's settings and final numbers."""
     base, pruned, spec = run.result["base"], run.result["pruned"], run.spec
     before, after = headline(base), headline(pruned)
-    return {
-        "run": run.name,
+    return Row(
+        run=run.name,
         **{key: spec[key] for key in ("model", "data", "method", "criterion", "recover", "epochs", "seed")},
-        "macs_kept": pruned["macs"] / base["macs"],
-        "params_kept": pruned["params"] / base["params"],
-        "sparsity": run.sparse["sparsity"] if run.sparse else None,
-        "nonzero_params": pruned["nonzero_params"] if run.sparse else None,
-        "compressed_bytes": pruned["compressed_bytes"] if run.sparse else None,
-        "metric": metric_of(base).name,
-        "base": before and before.value,
-        "value": after and after.value,
-        "low": after and after.low,
-        "high": after and after.high,
-        "change": after.value - before.value if before and after else None,
-        "macs": pruned["macs"],
-        "params": pruned["params"],
-        "size_bytes": pruned["size_bytes"],
-        "latency_ms": pruned["latency_ms"],
-        "seconds": run.result["seconds"],
-        "steps": len(run.steps) or None,
-        "taken_back": sum(step["rolled_back"] for step in run.steps) if run.steps else None,
-    }
+        macs_kept=pruned["macs"] / base["macs"],
+        params_kept=pruned["params"] / base["params"],
+        sparsity=run.sparse["sparsity"] if run.sparse else None,
+        nonzero_params=pruned["nonzero_params"] if run.sparse else None,
+        compressed_bytes=pruned["compressed_bytes"] if run.sparse else None,
+        metric=metric_of(base).name,
+        base=before and before.value,
+        value=after and after.value,
+        low=after and after.low,
+        high=after and after.high,
+        change=after.value - before.value if before and after else None,
+        macs=pruned["macs"],
+        params=pruned["params"],
+        size_bytes=pruned["size_bytes"],
+        latency_ms=pruned["latency_ms"],
+        seconds=run.result["seconds"],
+        steps=len(run.steps) or None,
+        taken_back=sum(step["rolled_back"] for step in run.steps) if run.steps else None,
+    )
 
 
-def curve(run: Finished) -> list[dict[str, Any]]:
-    """The run's points, each ``{split, step, macs, params, nonzero, value, low, high, as_cut, rolled_back}``.
-
-    `macs` and `params` are shares of the base model's, `nonzero` is the share of its parameters that are there and not
-    zero: the same as `params` where channels were cut. The base model (step 0) and the end (step None) are measured
-    on the test split; the steps between were judged on the validation split, which also decided about them, so the two
-    kinds of points don't belong on one line.
-    """
+def curve(run: Finished) -> list[Point]:
+    """The run's points in order: the base model, the steps, the end."""
     base, pruned = run.result["base"], run.result["pruned"]
     metric = metric_of(base).name
     steps = [
-        {
-            "split": "validation",
-            "step": step["step"],
+        Point(
+            split="validation",
+            step=step["step"],
             **_shares(step, base),
-            "nonzero": (step["params"] - _zeros(step)) / base["params"],
-            "value": step[f"{metric}_after"],
-            "low": None,
-            "high": None,
-            "as_cut": step[f"{metric}_before"],
-            "rolled_back": step["rolled_back"],
-        }
+            nonzero=(step["params"] - _zeros(step)) / base["params"],
+            value=step[f"{metric}_after"],
+            low=None,
+            high=None,
+            as_cut=step[f"{metric}_before"],
+            rolled_back=step["rolled_back"],
+        )
         for step in run.steps
     ]
-    ends = [_measured(found, base, number) for found, number in ((base, 0), (pruned, None))]
-    return [ends[0], *steps, ends[1]]
+    return [_measured(base, base, 0), *steps, _measured(pruned, base, None)]
 
 
 def _shares(found: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, float]:
@@ -144,77 +188,30 @@ def _zeros(step: Mapping[str, Any]) -> int:
     return sum(layer["weights"] - layer["kept"] for layer in step.get("layers", ()))
 
 
-def _measured(found: Mapping[str, Any], base: Mapping[str, Any], step: int | None) -> dict[str, Any]:
+def _measured(found: Mapping[str, Any], base: Mapping[str, Any], step: int | None) -> Point:
     main = headline(found)
-    return {
-        "split": "test",
-        "step": step,
+    return Point(
+        split="test",
+        step=step,
         **_shares(found, base),
-        "nonzero": found.get("nonzero_params", found["params"]) / base["params"],
-        "value": main and main.value,
-        "low": main and main.low,
-        "high": main and main.high,
-        "as_cut": None,
-        "rolled_back": False,
-    }
+        nonzero=found.get("nonzero_params", found["params"]) / base["params"],
+        value=main and main.value,
+        low=main and main.low,
+        high=main and main.high,
+        as_cut=None,
+        rolled_back=False,
+    )
 
 
-def widths(runs: Sequence[Finished]) -> list[dict[str, Any]]:
-    """``{name, size, kept: {run: channels}}`` of every group of any of the runs, in network order.
-
-    `size` is that of the widest model that a run began with: a branch of another run begins with less.
-    """
-    found: dict[str, dict[str, Any]] = {}
+def widths(runs: Sequence[Finished]) -> list[GroupWidths]:
+    """What is left of every group of any of the runs, in network order."""
+    sizes: dict[str, int] = {}
+    kept: dict[str, dict[str, int]] = {}
     for run in runs:
         for group in run.result["groups"]:
-            entry = found.setdefault(group["name"], {"name": group["name"], "size": group["size"], "kept": {}})
-            entry["size"] = max(entry["size"], group["size"])
-            entry["kept"][run.name] = group["kept"]
-    return list(found.values())
-
-
-def difference(first: Finished, second: Finished) -> dict[str, Any]:
-    """Which units two plans for one model remove: both of them, or only one.
-
-    Returns:
-        ``{runs: [name, name], both, first, second, overlap, chance, groups: [{name, both, first, second}]}`` in units;
-        `overlap` is the Jaccard index of the removed units, `chance` what plans of these sizes that choose at random
-        would reach on average (the ratio of the expected counts). None where neither removes anything.
-
-    Raises:
-        ExplorerError: the plans are for different models.
-    """
-    if first.plan.base != second.plan.base:
-        raise ExplorerError(
-            f"{first.name} cuts {first.plan.base} and {second.name} {second.plan.base}: compare plans of one model"
-        )
-    groups, expected = [], 0.0
-    for name, units in _units((first, second)).items():
-        a, b = (set(run.plan.remove.get(name, ())) for run in (first, second))
-        groups.append({"name": name, "both": len(a & b), "first": len(a - b), "second": len(b - a)})
-        expected += len(a) * len(b) / units
-    both, one, other = (sum(group[key] for group in groups) for key in ("both", "first", "second"))
-    removed = both + one + other
-    return {
-        "runs": [first.name, second.name],
-        "both": both,
-        "first": one,
-        "second": other,
-        "overlap": both / removed if removed else None,
-        "chance": expected / (2 * both + one + other - expected) if removed else None,
-        "groups": groups,
-    }
-
-
-def _units(runs: Iterable[Finished]) -> dict[str, int]:
-    """How many units the groups have that any of the runs cut; a result counts channels, a plan units."""
-    found: dict[str, int] = {}
-    for run in runs:
-        for group in run.result["groups"]:
-            removed = len(run.plan.remove.get(group["name"], ()))
-            if removed:
-                found[group["name"]] = group["size"] * removed // (group["size"] - group["kept"])
-    return found
+            sizes[group["name"]] = max(sizes.get(group["name"], 0), group["size"])
+            kept.setdefault(group["name"], {})[run.name] = group["kept"]
+    return [GroupWidths(name, size, kept[name]) for name, size in sizes.items()]
 
 
 def origins(forest: Sequence[Branch], runs: Mapping[str, Finished]) -> dict[str, dict[str, float]]:

@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from explorer.evaluation import METRICS
+from explorer.methods.spec import Spec
 from explorer.methods.stages import Memo, Record
 from explorer.progress import Report
 from explorer.runs.folders import default_root
 from explorer.runs.identity import Origin
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
+from explorer.runs.result import RunResult
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
 EXPERIMENT = "pruning-explorer"
@@ -37,7 +36,7 @@ _SETTINGS = {  # read when mlflow is imported; what a person has set stays
 class Tracker:
     """What is told about a run as it goes; this one keeps nothing. Whatever becomes of a store, none of it raises."""
 
-    def begin(self, spec: "Spec", origin: Origin, tags: Mapping[str, Any], *, resumed: bool) -> None:
+    def begin(self, spec: Spec, origin: Origin, tags: Mapping[str, Any], *, resumed: bool) -> None:
         """The run starts, or goes on where it had been interrupted."""
 
     def watching(self, report: Report) -> Report:
@@ -48,7 +47,7 @@ class Tracker:
         """A memo that passes everything on, and by which recoveries are noticed."""
         return memo
 
-    def finished(self, result: Mapping[str, Any], folder: Path) -> list[str]:
+    def finished(self, result: RunResult, folder: Path) -> list[str]:
         """The run has ended well, its files are in `folder`. Returns what a person should know about its history."""
         return []
 
@@ -88,7 +87,7 @@ class MLflow(Tracker):
         self._trouble: Exception | None = None
         self._thread = ThreadPoolExecutor(1, "history")
 
-    def begin(self, spec: "Spec", origin: Origin, tags: Mapping[str, Any], *, resumed: bool) -> None:
+    def begin(self, spec: Spec, origin: Origin, tags: Mapping[str, Any], *, resumed: bool) -> None:
         found = {RUN_TAG: origin.id, **tags}
         if (parent := origin.parent) is not None:
             found |= {_PARENT_TAG: parent.id, f"{_PARENT_TAG}_ref": parent.ref, f"{_PARENT_TAG}_step": parent.step}
@@ -117,10 +116,10 @@ class MLflow(Tracker):
 
         return remembered
 
-    def finished(self, result: Mapping[str, Any], folder: Path) -> list[str]:
+    def finished(self, result: RunResult, folder: Path) -> list[str]:
         for name in ("base", "as_cut", "pruned", "achieved"):
-            self._add({f"{name}/{key}": value for key, value in result[name].items()}, 0)
-        self._add({"seconds": result["seconds"]}, 0)
+            self._add({f"{name}/{key}": value for key, value in getattr(result, name).items()}, 0)
+        self._add({"seconds": result.seconds}, 0)
         self._thread.submit(self._forgive)  # the last try, with everything that is waiting
         self._try(self._close, "FINISHED", folder).result()
         return [self._complaint(self._trouble)] if self._trouble else []
@@ -262,7 +261,7 @@ class MLflow(Tracker):
         return f"MLflow has no complete history of this run ({reason}): {advice}; all of it is in report.json"
 
 
-def params(spec: "Spec") -> dict[str, str]:
+def params(spec: Spec) -> dict[str, str]:
     """The spec as MLflow takes it: one level, texts, nothing that was not asked; long tables as JSON."""
     found = {}
     for key, value in spec.to_json().items():

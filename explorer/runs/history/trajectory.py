@@ -1,4 +1,4 @@
-"""The way of a run that cuts in steps, while it goes and afterwards."""
+"""The trajectory of a run that cuts in steps, while it goes and afterwards."""
 
 import time
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Step:
     message: str
 
 
-def course(job: Job) -> tuple[Metric | None, list[Step]]:
+def trajectory(job: Job) -> tuple[Metric | None, list[Step]]:
     """The metric by which a run judges its steps, and the steps so far, the base model first."""
     metric = next((METRICS[key] for point in job.points for key in point if key in METRICS), None)
     if metric is None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from explorer.errors import ExplorerError, unknown
+from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
 from explorer.runs.queue.job import FILE, Job
-from explorer.runs.queue.kinds import KINDS
+from explorer.runs.queue.kinds import JOBS
 from explorer.runs.queue.lanes import connect, lane_of, on_cluster
 from explorer.runs.queue.links import Event, Link
 
@@ -91,9 +91,7 @@ class Desk:
         """
         if isinstance(request, Spec):
             request = {"kind": "prune", "spec": request.to_json()}
-        kind = KINDS.get(request.get("kind", ""))
-        if kind is None:
-            raise unknown("kind of job", str(request.get("kind")), KINDS)
+        kind = JOBS.get(str(request.get("kind")))
         spec = kind.check(request, here=not on_cluster())
         device = lane_of(spec.device)
         with self._lock:

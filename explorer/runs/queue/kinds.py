@@ -1,6 +1,6 @@
 """The kinds of jobs that a worker can do, each a thin call of the engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,19 @@ from explorer.errors import ExplorerError, unknown
 from explorer.files import write_json
 from explorer.methods.spec import Spec
 from explorer.progress import Report
+from explorer.registry import Entry, Registry
 from explorer.runs.queue.job import BUNDLE
 
-Work = Callable[[Spec, Mapping[str, Any], Path, Report], dict[str, Any]]
 
+@dataclass(frozen=True, kw_only=True)
+class JobKind(Entry):
+    """A kind of job: ``{"kind": name, "spec": {…}, **extra}``; `function(spec, request, folder, report)` does it.
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of job: ``{"kind": name, "spec": {…}, **extra}``.
-
-    `extra` names the request's further keys; `removes` says whether the spec must say what goes.
+    Args:
+        removes: whether the spec must say what goes.
+        extra: the request's further keys.
     """
 
-    name: str
-    title: str
-    work: Work
     removes: bool = False
     extra: tuple[str, ...] = ()
 
@@ -41,32 +39,47 @@ class Kind:
         return spec
 
     def __call__(self, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-        return self.work(self.check(request), request, folder, report)
+        """Does the job that a request asks for; its files go into the folder, its small result is given back."""
+        return self.function(self.check(request), request, folder, report)
 
 
-def _prune(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+JOBS: Registry[JobKind] = Registry("kind of job", JobKind)
+
+
+@JOBS.register(
+    "prune", title="Prune", explanation="Cuts the network as the spec says and writes its bundle.", removes=True
+)
+def prune_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.execute import execute
     from explorer.runs.history.tracking import default_tracker
 
-    return execute(spec, folder / BUNDLE, report, resume=True, tracker=default_tracker(folder.parent))
+    return execute(spec, folder / BUNDLE, report, resume=True, tracker=default_tracker(folder.parent)).to_json()
 
 
-def _score(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.runs.execute import score_model
+@JOBS.register("score", title="Score the channels", explanation="Gives every channel a score by the spec's criterion.")
+def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.verbs import score_model
 
-    document = score_model(spec, report)
+    document = score_model(spec, report).to_json()
     write_json(folder / "scores.json", document)
     summary = {key: document[key] for key in ("criterion", "seconds", "skipped")}
     return {**summary, "file": str(folder / "scores.json")}
 
 
-def _evaluate(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.runs.execute import evaluate_model
+@JOBS.register("evaluate", title="Evaluate", explanation="Measures the model on test data.")
+def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.verbs import evaluate_model
 
     return evaluate_model(spec, report)
 
 
-def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+@JOBS.register(
+    "ladder",
+    title="Try the plan",
+    explanation="Cuts as the spec says and recovers, without keeping the model.",
+    removes=True,
+)
+def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     """The one rung that takes long; a page finds those below it by itself."""
     from explorer.methods import HEIGHTS
     from explorer.methods.studies.ladder import ladder
@@ -76,44 +89,49 @@ def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report
     return ladder(spec, (spec.recover,), report)
 
 
-def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.runs.execute import sensitivity_of
+@JOBS.register(
+    "sensitivity",
+    title="Measure the sensitivity",
+    explanation="Measures what cutting one group after the other costs.",
+    extra=("ratios",),
+)
+def sensitivity_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.runs.verbs import sensitivity_of
 
     return sensitivity_of(spec, request.get("ratios"), report)
 
 
-def _budget(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+@JOBS.register(
+    "budget",
+    title="Share out a target",
+    explanation="Shares what has to go out among the groups.",
+    removes=True,
+    extra=("held",),
+)
+def budget_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.budgeting import budget_of
 
     return budget_of(spec, report, request.get("held") or {})
 
 
-def _latency(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+@JOBS.register("latency", title="Time the groups", explanation="Times every group at several widths.")
+def latency_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.latency_profile import latency_of
 
     settings = {"runtime": spec.runtime, "batch": spec.batch, "device": spec.device}
     return latency_of(spec.model, spec.input_shape, **settings, report=report)
 
 
-def _agreement(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+@JOBS.register(
+    "agreement",
+    title="Compare criteria",
+    explanation="Compares the rankings of several criteria.",
+    extra=("criteria", "oracle"),
+)
+def agreement_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.agreement import agreement
 
     document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False))
     write_json(folder / "agreement.json", document)
     summary = {key: document[key] for key in ("criteria", "seconds", "overall")}
     return {**summary, "file": str(folder / "agreement.json")}
-
-
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("prune", "Prune", _prune, removes=True),
-        Kind("score", "Score the channels", _score),
-        Kind("evaluate", "Evaluate", _evaluate),
-        Kind("ladder", "Try the plan", _ladder, removes=True),
-        Kind("sensitivity", "Measure the sensitivity", _sensitivity, extra=("ratios",)),
-        Kind("budget", "Share out a target", _budget, removes=True, extra=("held",)),
-        Kind("latency", "Time the groups", _latency),
-        Kind("agreement", "Compare criteria", _agreement, extra=("criteria", "oracle")),
-    )
-}

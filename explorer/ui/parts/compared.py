@@ -15,8 +15,10 @@ from explorer.evaluation import metric_of
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.runs.history.baselines import BASELINES, baselines
-from explorer.runs.history.comparison import Finished, curve, origins, read_finished
+from explorer.runs.history.comparison import GroupWidths, curve, origins
+from explorer.runs.history.finished import Finished, read_finished
 from explorer.runs.history.lineage import Branch, RunRecord, read_runs, tree
+from explorer.runs.history.overlap import Difference
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.ui.charts.colours import BEFORE, MUTED, RUNS
@@ -163,17 +165,17 @@ def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
     for entry in chosen:
         owner = entry.baseline_of or entry.name
         for point in curve(entry.run):
-            at = {kind: entry.origin[kind] * point[kind] for kind in WHOLE}
-            at["nonzero"] = entry.origin["params"] * point["nonzero"]
-            if point["value"] is None:
+            at = {kind: entry.origin[kind] * getattr(point, kind) for kind in WHOLE}
+            at["nonzero"] = entry.origin["params"] * point.nonzero
+            if point.value is None:
                 continue
-            if point["split"] == "validation":
-                if not point["rolled_back"]:
-                    ways.append({"run": owner, "step": point["step"], **at, "value": point["value"]})
+            if point.split == "validation":
+                if not point.rolled_back:
+                    ways.append({"run": owner, "step": point.step, **at, "value": point.value})
                 continue
-            low, high = ((point["value"] if point[side] is None else point[side]) for side in ("low", "high"))
-            end = {**at, "value": point["value"], "low": low, "high": high}
-            if point["step"] is None:
+            low, high = (point.value if side is None else side for side in (point.low, point.high))
+            end = {**at, "value": point.value, "low": low, "high": high}
+            if point.step is None:
                 finals[entry.name, "end"] = {"run": owner, "what": entry.what, **end}
             elif entry.origin == WHOLE:
                 finals[BASE, entry.run.spec["model"]] = {"run": BASE, "what": "base model", **end}
@@ -194,22 +196,22 @@ def of_one_metric(chosen: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
     return same, [entry for entry in chosen if entry not in same]
 
 
-def widths_frame(groups: Sequence[dict]) -> pd.DataFrame:
+def widths_frame(groups: Sequence[GroupWidths]) -> pd.DataFrame:
     """The groups of a comparison, a row per run, as `curves.widths` takes them."""
     return pd.DataFrame(
-        {"group": group["name"], "run": run, "kept": kept, "size": group["size"], "share": kept / group["size"]}
+        {"group": group.name, "run": run, "kept": kept, "size": group.size, "share": kept / group.size}
         for group in groups
-        for run, kept in group["kept"].items()
+        for run, kept in group.kept.items()
     )
 
 
-def units_frame(difference: dict, colours: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
+def units_frame(difference: Difference, colours: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
     """The units of two plans, and the colours of who removes them, as `curves.shared_units` takes them."""
-    first, second = difference["runs"]
+    first, second = difference.runs
     names = {"first": f"only {first}", "both": "both", "second": f"only {second}"}
     rows = [
-        {"group": group["name"], "who": name, "units": group[key]}
-        for group in difference["groups"]
+        {"group": group.name, "who": name, "units": getattr(group, key)}
+        for group in difference.groups
         for key, name in names.items()
     ]
     one, other = colours.get(first, RUNS[0]), colours.get(second, RUNS[1])
@@ -236,16 +238,16 @@ def tree_frames(forest: Sequence[Branch], shown: Sequence[Shown]) -> tuple[pd.Da
         if entry is None:
             return
         row = len({node["row"] for node in nodes})
-        points = [point for point in curve(entry.run) if not point["rolled_back"]]
+        points = [point for point in curve(entry.run) if not point.rolled_back]
         for point in points:
-            step = -1 if point["step"] is None else point["step"]
+            step = -1 if point.step is None else point.step
             said = {0: "where it began", -1: "the end"}.get(step, f"step {step}")
             nodes.append(
                 {
                     "row": row,
                     "run": entry.name,
                     "step": step,
-                    "macs": entry.origin["macs"] * point["macs"],
+                    "macs": entry.origin["macs"] * point.macs,
                     "said": said,
                 }
             )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.evaluation.metrics import METRICS
-from explorer.runs.history.trajectory import course, seconds_left
+from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.ui.charts.pictures import progress
@@ -120,7 +120,7 @@ def _line(job: Job) -> str:
         return f"Waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead of yours on {job.device}"
     if job.stopping:
         return "Stopping within one batch"
-    left = seconds_left(job, course(job)[1])
+    left = seconds_left(job, trajectory(job)[1])
     said = job.message[:1].upper() + job.message[1:]
     return said if left is None else f"{said} · about {words.duration(left)} left"
 

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from explorer.evaluation.metrics import Metric
+from explorer.runs.history.comparison import Row
+from explorer.runs.history.overlap import Difference
 from explorer.runs.history.trajectory import Step
 from explorer.ui.text import words
 
@@ -104,38 +106,38 @@ def of_spread(table: pd.DataFrame) -> str:
     return f"They differ most at {spread.idxmax()}, by {spread.max():.0%} of its channels"
 
 
-def of_tradeoff(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
+def of_tradeoff(rows: Sequence[Row], metric: Metric) -> str:
     """Which run is smallest, and whether its interval tells it from its base model; `rows` as in a comparison."""
-    judged = [row for row in rows if row["value"] is not None]
+    judged = [row for row in rows if row.value is not None]
     if not judged:
         return "Nothing was measured on test data"
-    smallest = min(judged, key=lambda row: row["macs_kept"])
+    smallest = min(judged, key=lambda row: row.macs_kept)
     return (
-        f"The smallest keeps {smallest['macs_kept']:.0%} of the MACs at test {metric.short} "
-        f"{_against(smallest['value'], smallest['base'], metric)}"
+        f"The smallest keeps {smallest.macs_kept:.0%} of the MACs at test {metric.short} "
+        f"{_against(smallest.value, smallest.base, metric)}"
     )
 
 
-def of_zeros(rows: Sequence[Mapping[str, Any]], metric: Metric) -> str:
+def of_zeros(rows: Sequence[Row], metric: Metric) -> str:
     """How the sparsest run ends; `rows` as in a comparison."""
-    judged = [row for row in rows if row["value"] is not None and row["sparsity"] is not None]
+    judged = [row for row in rows if row.value is not None and row.sparsity is not None]
     if not judged:
         return "No run that sets weights to zero was measured on test data"
-    most = max(judged, key=lambda row: row["sparsity"])
-    against = f"{metric.difference(most['change'])} against its base"
+    most = max(judged, key=lambda row: row.sparsity)
+    against = f"{metric.difference(most.change)} against its base"
     return (
-        f"The sparsest has {most['sparsity']:.1%} of its weights at zero and all of its MACs, at test "
-        f"{metric.short} {metric.text(most['value'])}, {against}"
+        f"The sparsest has {most.sparsity:.1%} of its weights at zero and all of its MACs, at test "
+        f"{metric.short} {metric.text(most.value)}, {against}"
     )
 
 
-def of_overlap(difference: Mapping[str, Any]) -> str:
+def of_overlap(difference: Difference) -> str:
     """How much two plans have in common, against what chance would give."""
-    if difference["overlap"] is None:
+    if difference.overlap is None:
         return "Neither run removes a unit"
     return (
-        f"{difference['overlap']:.0%} of the removed units are the same in both; "
-        f"by chance it would be {difference['chance']:.0%}"
+        f"{difference.overlap:.0%} of the removed units are the same in both; "
+        f"by chance it would be {difference.chance:.0%}"
     )
 
 

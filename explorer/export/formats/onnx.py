@@ -1,0 +1,47 @@
+"""One ONNX file, which onnxruntime runs beside the network."""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+from explorer.export.draft import Draft
+from explorer.export.onnx_file import check_onnx, export_onnx
+from explorer.export.registry import export_format
+from explorer.progress import Report
+
+USAGE = """\
+import numpy as np
+import onnxruntime
+
+{name} = np.{values}((8, {shape}), dtype=np.{dtype})  # any batch size; {made}
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
+"""
+
+
+def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
+    """The differences to the network in onnxruntime, see `check_onnx`."""
+    compared = check_onnx(path, draft.exported.module, draft.inputs, draft.labels, report=report)
+    draft.document["onnx"] |= compared | {"top1": compared["top1_onnx"]}
+    return {"name": "model.onnx in onnxruntime"} | compared
+
+
+@export_format(
+    "onnx",
+    title="ONNX",
+    explanation="the same model for any ONNX runtime, batch size free",
+    reference="https://onnx.ai",
+    file="model.onnx",
+    icon=":material/deployed_code:",
+    offered=1,
+    usage=USAGE,
+    rank=30,
+    alone=True,
+    check=check,
+)
+def write_onnx(draft: Draft, path: Path, report: Report) -> None:
+    report(0.0, "writing the ONNX file")
+    draft.document["onnx"] = export_onnx(draft.exported.module, draft.exported.example(), path)
+    if draft.exported.pruned_at:
+        content = path.read_bytes()
+        sizes = {"onnx_bytes": len(content), "onnx_deflated_bytes": len(zlib.compress(content))}
+        draft.document["sparse"] = {**draft.document["sparse"], **sizes}
