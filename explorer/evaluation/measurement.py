@@ -7,11 +7,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from explorer.evaluation.batches import sample_inputs
-from explorer.evaluation.latency import latency
-from explorer.evaluation.quality import evaluate
+from explorer.batches import sample_inputs
+from explorer.evaluation.timing import latency
 from explorer.progress import Report, part, silent
 from explorer.structure import count
+from explorer.tasks import evaluate
 
 METADATA = {"format": "pt"}  # what every safetensors file written here carries
 

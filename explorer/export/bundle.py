@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from explorer.batches import evaluating, fetch
 from explorer.errors import ExplorerError
-from explorer.evaluation import METADATA, evaluating, fetch, weights
+from explorer.evaluation import METADATA, weights
 from explorer.export.card import model_card
 from explorer.export.layout import PRUNED_AT, REPORT, SPARSE, STEPS, replacing
 from explorer.export.onnx_file import check_onnx, export_onnx
@@ -21,9 +22,10 @@ from explorer.export.script import loader_script
 from explorer.export.verify import verify_bundle
 from explorer.progress import Report, part, silent
 from explorer.pruning.packing import packed, unpacked
-from explorer.sources.models import TOKENIZER
-from explorer.sources.text import Tokenizer
+from explorer.sources.models.saved_runs import TOKENIZER
+from explorer.sources.reading.texts import Tokenizer
 from explorer.strict_json import dumps
+from explorer.tasks import DEFAULT_KIND, TASK_KINDS
 
 FILES = {
     "plan.json": "the channels that were removed, in the coordinates of the base model",
@@ -41,7 +43,6 @@ FURTHER = {
     SPARSE: "the same weights, packed: a bit for each, and those that aren't zero",
     PRUNED_AT: "for each weight the number of the step that set it to zero, 0 where it stays",
 }
-CLASSIFICATION = ("image-classification", "text-classification")  # kinds whose outputs are (batch, classes)
 LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation images that the ONNX file is compared on
 
 
@@ -62,7 +63,7 @@ def write_bundle(
     measured: bool = True,
     trained: bool = True,
     normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
-    kind: str = "image-classification",
+    kind: str = DEFAULT_KIND,
     example: Tensor | None = None,
     tokenizer: Tokenizer | None = None,
     pruned_at: Mapping[str, Tensor] | None = None,
@@ -87,7 +88,7 @@ def write_bundle(
         measured: whether the labels of `data` mean anything.
         trained: whether the base model's weights were more than random.
         normalisation: mean and standard deviation per channel that inputs were normalised by, of pixels from 0 to 1.
-        kind: what the model is for, see `Task.kind`.
+        kind: what the model is for, a key of `TASK_KINDS`.
         example: a batch of inputs, where they are not images.
         tokenizer: what makes inputs of texts; its files go into `tokenizer/`.
         pruned_at: of weights of which single entries were set to zero, see `Outcome`; then `sparse.safetensors` and
@@ -135,7 +136,7 @@ def write_bundle(
             input_shape=input_shape,
             classes=len(names),
             title=title,
-            outputs="" if kind in CLASSIFICATION else _outputs(module, images),
+            outputs="" if TASK_KINDS[kind].classifies else _outputs(module, images),
         )
         (folder / "load.py").write_text(script, encoding="utf-8")
         if tokenizer is not None:
@@ -144,7 +145,7 @@ def write_bundle(
             further(folder, whole)
         report(0.1, "writing the ONNX file")
         exported = export_onnx(module, input_shape if example is None else example, folder / "model.onnx")
-        judged = labels if measured and kind in CLASSIFICATION else None
+        judged = labels if measured and TASK_KINDS[kind].classifies else None
         compared = check_onnx(folder / "model.onnx", module, images, judged, report=part(report, 0.4, 0.6))
         whole["onnx"] = exported | compared | {"top1": compared["top1_onnx"]}
         if pruned_at:

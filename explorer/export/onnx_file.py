@@ -15,8 +15,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating
 from explorer.progress import Report, silent
 
 CPU = torch.device("cpu")

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from explorer.batches import fetch
 from explorer.criteria import CRITERIA, estimate
 from explorer.device import choose_device, describe_device
 from explorer.distributed import shared
 from explorer.errors import Cancelled, ExplorerError, ResourceError, unknown
-from explorer.evaluation import fetch, measure
+from explorer.evaluation import measure
 from explorer.export import check_onnx, export_onnx, write_bundle
-from explorer.export.bundle import CLASSIFICATION
 from explorer.export.layout import REPORT
 from explorer.files import place, write_json
 from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, steps
@@ -33,6 +33,7 @@ from explorer.runs.kept_steps import Steps
 from explorer.runs.versions import versions
 from explorer.sources import load_model, load_pair
 from explorer.structure import Structure, analyse
+from explorer.tasks import TASK_KINDS
 
 
 def execute(
@@ -264,7 +265,7 @@ def export_run(ref: str, path: Path, report: Report = silent) -> dict[str, Any]:
         report(0.2, "writing the ONNX file")
         trial = Path(folder) / path.name
         written = export_onnx(loaded.module, loaded.example(2), trial)
-        judged = labels if task.measured and task.kind in CLASSIFICATION else None
+        judged = labels if task.measured and TASK_KINDS[task.kind].classifies else None
         checked = check_onnx(trial, loaded.module, images, judged, report=part(report, 0.6, 1.0))
         place(trial, path)
     return {"out": str(path), **written, **checked, "top1": checked["top1_onnx"]}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.registry import Number
 
 
 def split_query(ref: str, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
@@ -40,19 +41,32 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def fraction(text: str) -> float:
-    """A number from 0 to 1.
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A parser of numbers from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ValueError(f"give a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def read_options(ref: str, settings: Mapping[str, Number]) -> dict[str, Any]:
+    """The values of a ref's options; those that it leaves out at their defaults.
 
     Raises:
-        ValueError: it is none.
+        ExplorerError: see `split_query`.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ValueError("give a number from 0 to 1")
-    return value
+    parsers = {
+        name: integer(int(setting.low), int(setting.high)) if setting.whole else number(setting.low, setting.high)
+        for name, setting in settings.items()
+    }
+    return {name: setting.default for name, setting in settings.items()} | split_query(ref, parsers)[1]
 
 
 def one_line(error: BaseException) -> str:

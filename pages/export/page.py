@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.evaluation import metric_of
 from explorer.export.bundle import FILES
+from explorer.tasks import metric_of
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import frame, jobs
 from explorer.ui.state import session

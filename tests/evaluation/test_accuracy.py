@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import accuracy, wilson
+from explorer.tasks import accuracy, wilson
 
 CPU = torch.device("cpu")
 

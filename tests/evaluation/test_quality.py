@@ -10,8 +10,10 @@ from torch.utils.data import TensorDataset
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS, evaluate, headline, measure, task_loss
-from explorer.evaluation.quality import fisher, mean_iou
+from explorer.evaluation import measure
+from explorer.tasks import METRICS, evaluate, headline, task_loss
+from explorer.tasks.segmentation import mean_iou
+from explorer.tasks.text_regression import fisher
 
 CPU = torch.device("cpu")
 

@@ -36,7 +36,7 @@ class _Batch:
 
 
 class Resident:
-    """Computes the outputs of masked twins of one model for inputs on the device, batch by batch.
+    """Computes the outputs of masked copies of one model for inputs on the device, batch by batch.
 
     `refused` says in a sentence why nothing can be reused; empty as long as it can.
 
@@ -65,36 +65,36 @@ class Resident:
             batch.kept.clear()
 
     @torch.inference_mode()
-    def outputs(self, number: int, twin: nn.Module, removed: Removed, tick: Tick) -> tuple[Tensor, float]:
+    def outputs(self, number: int, masked: nn.Module, removed: Removed, tick: Tick) -> tuple[Tensor, float]:
         """The outputs for one batch, and the fraction of its operations that were not done again.
 
         Args:
-            twin: the model, masked for the plan that removes `removed`.
+            masked: the model, masked for the plan that removes `removed`.
             tick: hears between operators which fraction is done, and may raise to stop.
         """
         batch = self._batches[number]
         if batch.way is None:
             batch.way = self._ways.get(batch.inputs.shape)
         if self.refused:
-            return _plainly(twin, batch), 0.0
+            return _plainly(masked, batch), 0.0
         if batch.way is None:
-            return self._learn(batch, twin, removed, tick), 0.0
+            return self._learn(batch, masked, removed, tick), 0.0
         try:
-            return self._resumed(batch, twin, removed, tick)
+            return self._resumed(batch, masked, removed, tick)
         except DivergedError:
             batch.kept.clear()
         if batch.diverged:  # not only with other data, but also with other weights
             self._refuse("values that its weights change decide what it computes")
-            return _plainly(twin, batch), 0.0
-        out = self._learn(batch, twin, removed, tick)
+            return _plainly(masked, batch), 0.0
+        out = self._learn(batch, masked, removed, tick)
         batch.diverged = True
         return out, 0.0
 
-    def _learn(self, batch: _Batch, twin: nn.Module, removed: Removed, tick: Tick) -> Tensor:
+    def _learn(self, batch: _Batch, masked: nn.Module, removed: Removed, tick: Tick) -> Tensor:
         """The outputs of a pass that is recorded, and then repeated to see whether it can be."""
         try:
-            batch.way, out = self._recorded(batch, twin, tick)
-            again, _ = self._resumed(batch, twin, removed, tick)
+            batch.way, out = self._recorded(batch, masked, tick)
+            again, _ = self._resumed(batch, masked, removed, tick)
             if torch.allclose(out, again, rtol=0.0, atol=AGREEMENT * float(out.abs().max()), equal_nan=True):
                 self._ways.setdefault(batch.inputs.shape, batch.way)
                 return out
@@ -108,19 +108,19 @@ class Resident:
             self._refuse(str(error))
         except Exception as error:  # the plain pass shows whether the model itself is at fault
             self._refuse(f"recording it fails: {error}")
-        return _plainly(twin, batch)
+        return _plainly(masked, batch)
 
     def _refuse(self, reason: str) -> None:
         self.refused = reason
         self.forget()
 
-    def _recorded(self, batch: _Batch, twin: nn.Module, tick: Tick) -> tuple[_Way, Tensor]:
-        tape, out = record(twin, batch.inputs, whole=self._whole, tick=tick)
+    def _recorded(self, batch: _Batch, masked: nn.Module, tick: Tick) -> tuple[_Way, Tensor]:
+        tape, out = record(masked, batch.inputs, whole=self._whole, tick=tick)
         changes = [first_change(tape, group) for group in self._groups.values()]
         share = self._memory * len(batch.inputs) // len(self.inputs)
         return _Way(tape, choose(tape, changes, share)), out
 
-    def _resumed(self, batch: _Batch, twin: nn.Module, removed: Removed, tick: Tick) -> tuple[Tensor, float]:
+    def _resumed(self, batch: _Batch, masked: nn.Module, removed: Removed, tick: Tick) -> tuple[Tensor, float]:
         tape = batch.way.tape
         changed = (g for name, g in self._groups.items() if batch.removed.get(name) != removed.get(name))
         change = min((first_change(tape, group) for group in changed), default=len(tape.steps))
@@ -128,13 +128,13 @@ class Resident:
         batch.kept = {step: values for step, values in batch.kept.items() if step <= start}
         batch.removed = removed  # what is left is right for both
         later = {step for step in batch.way.keep if step > start}
-        out, fresh = replay(tape, twin, batch.inputs, start=start, known=batch.kept.get(start), keep=later, tick=tick)
+        out, fresh = replay(tape, masked, batch.inputs, start=start, known=batch.kept.get(start), keep=later, tick=tick)
         batch.kept.update(fresh)
         return out, tape.done(start)
 
 
-def _plainly(twin: nn.Module, batch: _Batch) -> Tensor:
-    return twin(batch.inputs.clone())  # it may write into its inputs
+def _plainly(masked: nn.Module, batch: _Batch) -> Tensor:
+    return masked(batch.inputs.clone())  # it may write into its inputs
 
 
 def first_change(tape: Tape, group: Group) -> int:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import headline, metric_of
 from explorer.export.layout import REPORT
 from explorer.pruning import Plan
 from explorer.runs.history.lineage import Branch
 from explorer.runs.queue.job import BUNDLE
+from explorer.tasks import headline, metric_of
 
 
 @dataclass(frozen=True)

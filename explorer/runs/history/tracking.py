@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.evaluation import METRICS
 from explorer.methods.stages import Memo, Record
 from explorer.progress import Report
 from explorer.runs.folders import default_root
 from explorer.runs.identity import Origin
+from explorer.tasks import METRICS
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from explorer.errors import ExplorerError
-from explorer.sources.hub import local_folder
+from explorer.sources.networks.hub_models import local_folder
 
 PATH_SCHEMES = ("folder", "file", "run")
 UPLOAD_SUFFIXES = (".safetensors", ".pth", ".pt")
