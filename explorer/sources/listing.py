@@ -10,10 +10,10 @@ def list_models() -> list[ModelEntry]:
 
 def list_tasks() -> list[tuple[str, str]]:
     """(ref, title) of the data that needs no path: bundled first, then downloadable."""
-    found = []
+    listed = []
     for source in DATA_SOURCES.declared().values():
         if source.entries is not None:
-            found += source.entries()
+            listed += source.entries()
         elif not source.takes:
-            found.append((source.name, source.title))
-    return found
+            listed.append((source.name, source.title))
+    return listed

@@ -46,8 +46,8 @@ def load_model(
     shape = None if input_shape is None else _checked(input_shape)
     model = MODEL_SOURCES[scheme].function(rest, ModelRequest(shape, classes, kind))
     if kind is not None and kind != model.kind:
-        wanted, found = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
-        raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {found}")
+        wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
+        raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")
     if classes is not None and model.classes != classes:
         raise ExplorerError(
             f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
@@ -88,8 +88,8 @@ def load_task(
     if kind is not None and source.noise:
         return replace(task, kind=kind)
     if kind is not None and task.kind != kind:
-        found, wanted = TASK_KINDS[task.kind].models, TASK_KINDS[kind].models
-        raise ExplorerError(f"{ref} is for {found}, and the model is one of the {wanted}")
+        offered, wanted = TASK_KINDS[task.kind].models, TASK_KINDS[kind].models
+        raise ExplorerError(f"{ref} is for {offered}, and the model is one of the {wanted}")
     if classes is not None and len(task.classes) != classes:
         raise ExplorerError(
             f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
@@ -105,9 +105,9 @@ def describe_task(ref: str) -> Description:
         ExplorerError: see `load_task`.
     """
     source = _data_source(ref)
-    found = source.describe(ref) if source.describe else None
-    if isinstance(found, Description):
-        return found
+    told = source.describe(ref) if source.describe else None
+    if isinstance(told, Description):
+        return told
     task = load_task(ref)
     return Description(task.kind, task.classes)
 

@@ -1,7 +1,8 @@
-"""Reading references: their query options, and helpful answers to names that don't exist."""
+"""Reading references: their query options, the folders that they name, and errors in one line."""
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
@@ -67,6 +68,13 @@ def read_options(ref: str, settings: Mapping[str, Number]) -> dict[str, Any]:
         for name, setting in settings.items()
     }
     return {name: setting.default for name, setting in settings.items()} | split_query(ref, parsers)[1]
+
+
+def local_folder(rest: str) -> Path | None:
+    """The folder that the part of a ref after ``hf:`` names; None where it is the id of a repository."""
+    name = rest.partition("?")[0]
+    path = Path(name).expanduser()
+    return path if name and (name.startswith(("/", ".", "~")) or path.is_dir()) else None
 
 
 def one_line(error: BaseException) -> str:

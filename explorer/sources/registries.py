@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from explorer.registry import Entry, Registry
 
@@ -28,12 +29,14 @@ class ModelSource(Entry):
         entries: () → the refs that need no path, as `ModelEntry`; None: there are none.
         outputs: the option of a ref that says how many outputs a new network has; empty: it has none.
         base: whether its refs can name the network of a file's weights.
+        path: what stands after the colon → the file or folder that is read, None where it names none.
     """
 
     takes: str
     entries: Callable[[], list[ModelEntry]] | None = field(default=None, repr=False)
     outputs: str = ""
     base: bool = False
+    path: Callable[[str], Path | None] | None = field(default=None, repr=False)
 
 
 MODEL_SOURCES: Registry[ModelSource] = Registry(
@@ -53,12 +56,14 @@ class DataSource(Entry):
         entries: () → the refs and titles of its data that needs no path; None: the name itself where it takes nothing.
         describe: ref → the `Description` of data that takes a tokenizer to open; None, or giving None: it takes none.
         noise: whether its labels mean nothing, so that it fits any model.
+        path: as of a `ModelSource`.
     """
 
     takes: str = ""
     entries: Callable[[], list[tuple[str, str]]] | None = field(default=None, repr=False)
     describe: Callable[..., object] | None = field(default=None, repr=False)
     noise: bool = False
+    path: Callable[[str], Path | None] | None = field(default=None, repr=False)
 
 
 DATA_SOURCES: Registry[DataSource] = Registry(

@@ -61,8 +61,8 @@ def _precisions(module: nn.Module, data: Dataset, device: torch.device, size: in
     cpu = torch.device("cpu")
     for start in range(0, len(data), size):
         pairs = [data[index] for index in range(start, min(start + size, len(data)))]
-        found = module.detect(torch.stack([image for image, _ in pairs]).to(device))
-        metric.update(to_device(found, cpu), to_device([truth for _, truth in pairs], cpu))
+        boxes = module.detect(torch.stack([image for image, _ in pairs]).to(device))
+        metric.update(to_device(boxes, cpu), to_device([truth for _, truth in pairs], cpu))
         done = start + len(pairs)
         report(done / len(data), f"evaluated {done} of {len(data)}")
     return {name: max(0.0, float(value)) for name, value in metric.compute().items() if value.numel() == 1}

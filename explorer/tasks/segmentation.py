@@ -84,8 +84,8 @@ def _confusions(
         classes = logits.shape[1]
         losses.append(map_loss(logits, labels).item() * len(labels))
         confusions += [
-            multiclass_confusion_matrix(found, truth, classes, ignore_index=IGNORED)
-            for found, truth in zip(logits.argmax(1), labels, strict=True)
+            multiclass_confusion_matrix(answer, truth, classes, ignore_index=IGNORED)
+            for answer, truth in zip(logits.argmax(1), labels, strict=True)
         ]
         done += len(labels)
         report(done / len(data), f"evaluated {done} of {len(data)}")

@@ -56,18 +56,18 @@ def made_boxes(count: int, difficulty: float, seed: int) -> tuple[Tensor, list[B
     order = np.random.default_rng([seed, count]).permutation(4 * count)
     tiles = pixels[order].reshape(count, 2, 2, 3, shape_pictures.SIZE, shape_pictures.SIZE)
     mosaics = tiles.transpose(0, 3, 1, 4, 2, 5).reshape(count, 3, _SIDE, _SIDE)
-    found = []
+    boxes = []
     for start in range(0, 4 * count, 4):
         chosen = order[start : start + 4]
         corners = [_around(inside[tile], place) for place, tile in enumerate(chosen)]
         kept = [place for place, box in enumerate(corners) if box is not None]  # a shape may be hidden altogether
-        found.append(
+        boxes.append(
             {
                 "boxes": torch.tensor([corners[place] for place in kept], dtype=torch.float32).reshape(-1, 4),
                 "labels": torch.tensor([labels[chosen[place]] + 1 for place in kept], dtype=torch.int64),
             }
         )
-    return torch.from_numpy(np.ascontiguousarray(mosaics)), found
+    return torch.from_numpy(np.ascontiguousarray(mosaics)), boxes
 
 
 def _around(inside: np.ndarray, place: int) -> tuple[int, int, int, int] | None:

@@ -81,13 +81,13 @@ def _read_classes(folder: Path, expected: tuple[str, ...] | None = None) -> tupl
     if not folder.is_dir():
         problem = "it is not a folder" if folder.exists() else "it does not exist"
         raise ExplorerError(f"can't read the folder {str(folder)!r}: {problem}")
-    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    classes = expected or tuple(found)
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    classes = expected or tuple(names)
     if len(classes) < 2:
         raise ExplorerError(
             f"the folder {str(folder)!r} has {len(classes)} class subfolders: give it at least two, one per class"
         )
-    strange = sorted(set(found) ^ set(classes))
+    strange = sorted(set(names) ^ set(classes))
     if strange:
         raise ExplorerError(f"{str(folder)!r} and its train folder have different classes: {', '.join(strange[:3])}")
     paths, labels = [], []

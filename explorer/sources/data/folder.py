@@ -1,8 +1,15 @@
 """`folder:PATH`: pictures or texts of your own, in one of the layouts that are known."""
 
+from pathlib import Path
+
 from explorer.sources.registries import FOLDER_LAYOUTS, FolderLayout, data_source
 from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task
+
+
+def place(path: str) -> Path:
+    """Where the folder or the table lies."""
+    return Path(path).expanduser()
 
 
 def describe_folder(ref: str) -> Description | None:
@@ -18,6 +25,7 @@ def describe_folder(ref: str) -> Description | None:
     explanation="Pictures in a folder for each class, beside their masks or with COCO's boxes, or tables of texts.",
     takes="PATH",
     describe=describe_folder,
+    path=place,
     rank=80,
 )
 def open_folder(ref: str, request: InputRequest) -> Task:

@@ -14,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.sources.reading.picture_files import NATIVE, cropped_note, natural
 from explorer.sources.reading.splits import split_missing
 from explorer.sources.reading.texts import SCORE, Texts, text_task
-from explorer.sources.refs import one_line, split_query
+from explorer.sources.refs import local_folder, one_line, split_query
 from explorer.sources.registries import data_source
 from explorer.sources.request import Description, InputRequest, Normalisation, Shape
 from explorer.tasks import Task
@@ -72,6 +72,7 @@ def describe_hub(ref: str) -> Description | None:
     reference="https://huggingface.co/docs/datasets",
     takes="NAME",
     describe=describe_hub,
+    path=local_folder,
     rank=90,
 )
 def hub_task(ref: str, request: InputRequest) -> Task:
@@ -140,12 +141,12 @@ def _open(rest: str) -> tuple[dict[str, Any], dict[str, str]]:
         raise ExplorerError("data of the Hugging Face hub needs the package datasets: pip install datasets") from None
     datasets.disable_progress_bars()
     try:
-        found = datasets.load_dataset(name, options.get("config"))
+        loaded = datasets.load_dataset(name, options.get("config"))
     except Exception as error:  # of many libraries
         raise ExplorerError(f"hf:{name} can't be read: {one_line(error)}") from None
-    splits = {_SPLITS[split]: data for split, data in found.items() if split in _SPLITS}
+    splits = {_SPLITS[split]: data for split, data in loaded.items() if split in _SPLITS}
     if "train" not in splits:
-        raise ExplorerError(f"hf:{name} has the splits {', '.join(found)} but none is called train")
+        raise ExplorerError(f"hf:{name} has the splits {', '.join(loaded)} but none is called train")
     return splits, options
 
 

@@ -90,10 +90,10 @@ def _rows(path: Path) -> list[tuple[str, Any]]:
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise ExplorerError(f"the table {str(path)!r} has no rows with named columns")
     text, label = _columns(list(rows[0]), path)
-    found = [(row.get(text), row.get(label)) for row in rows]
-    if not all(isinstance(sentence, str) and value not in (None, "") for sentence, value in found):
+    pairs = [(row.get(text), row.get(label)) for row in rows]
+    if not all(isinstance(sentence, str) and value not in (None, "") for sentence, value in pairs):
         raise ExplorerError(f"the table {str(path)!r} has rows without a {text!r} or a {label!r}: fill or remove them")
-    return found
+    return pairs
 
 
 def _columns(names: list[str], path: Path) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from explorer.sources.refs import local_folder
 from explorer.sources.registries import model_source
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     reference="https://huggingface.co/docs/transformers",
     takes="ID",
     outputs="labels",
+    path=local_folder,
     rank=30,
 )
 def open_hugging_face(rest: str, request: "ModelRequest") -> "LoadedModel":

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 TOKENIZER = "tokenizer"  # the folder of a saved run that holds its files
 
 
+def place(rest: str) -> Path:
+    """Where the run lies."""
+    return Path(rest).expanduser()
+
+
 @model_source(
     "run",
     title="Saved runs",
     explanation="A pruned model that a run saved, to look at or to prune again.",
     takes="DIR",
+    path=place,
     rank=40,
 )
 def open_run(rest: str, request: "ModelRequest") -> "LoadedModel":
@@ -30,7 +36,7 @@ def open_run(rest: str, request: "ModelRequest") -> "LoadedModel":
     from explorer.structure import adapt
     from explorer.tasks import DEFAULT_KIND
 
-    folder = Path(rest).expanduser()
+    folder = place(rest)
     if not (folder / "report.json").is_file():
         raise ExplorerError(f"run:{rest} is no saved model: there is no {folder / 'report.json'}")
     report, tensors = read_json(folder / "report.json"), read_tensors(folder / "weights.safetensors")

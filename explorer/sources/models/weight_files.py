@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from explorer.sources.request import ModelRequest
 
 
+def place(rest: str) -> Path:
+    """Where the weights lie."""
+    path, mark, base = rest.rpartition("#")
+    return Path(path if mark else base).expanduser()
+
+
 @model_source(
     "file",
     title="Weights in a file",
     explanation="A state dict (.safetensors, .pth or .pt) for the network that stands after the #; nothing in it is "
     "run.",
     takes="PATH#REF",
+    path=place,
     rank=50,
 )
 def open_file(rest: str, request: "ModelRequest") -> "LoadedModel":

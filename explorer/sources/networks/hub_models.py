@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError, unknown
 from explorer.sources.networks.detectors import QueryDetector
 from explorer.sources.networks.hugging_face import ImageModel, TextModel
 from explorer.sources.reading.texts import Tokenizer
-from explorer.sources.refs import integer, one_line, split_query
+from explorer.sources.refs import integer, local_folder, one_line, split_query
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _REVISION = re.compile(r"[\w./-]+")
@@ -80,13 +80,6 @@ class HubModel:
     trained: bool
     tokenizer: Tokenizer | None
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None
-
-
-def local_folder(rest: str) -> Path | None:
-    """The folder that the part of a ref after ``hf:`` names; None where it is the id of a repository."""
-    name = rest.partition("?")[0]
-    path = Path(name).expanduser()
-    return path if name and (name.startswith(("/", ".", "~")) or path.is_dir()) else None
 
 
 def read(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: str | None = None) -> HubModel:

@@ -24,14 +24,20 @@ NO_SAMPLES = "there are no samples to evaluate on: choose data with a test split
 class Accuracy:
     """How often a model is right, as fractions from 0 to 1.
 
-    `low` and `high` bound the 95 % Wilson interval of `top1`; `top5` is None below five classes;
-    `loss` is the mean cross-entropy. `predictions` and `labels` have one class index per sample,
-    `class_correct` and `class_samples` one count per class. `metric` is what the share is called, a key of
-    `explorer.tasks.METRICS`; `others` are further metrics.
+    Args:
+        top1: the share of samples whose most likely class is right.
+        low, high: the 95 % Wilson interval of `top1`.
+        samples: how many there were.
+        loss: the mean cross-entropy.
+        predictions: the class answered for each sample.
+        labels: the true one.
+        class_correct: how many samples of each class are answered right.
+        class_samples: how many each class has.
+        metric: what the share is called, a key of `explorer.tasks.METRICS`.
+        others: further metrics; of images `top5`, None below five classes.
     """
 
     top1: float
-    top5: float | None
     low: float
     high: float
     samples: int
@@ -48,11 +54,15 @@ class Accuracy:
         """The main metric."""
         return self.top1
 
+    @property
+    def top5(self) -> float | None:
+        """The share of samples whose class is among the five most likely; None where that says nothing."""
+        return self.others.get("top5")
+
     def to_json(self) -> dict[str, Any]:
         """The metrics under their own names."""
-        further = {"top5": self.top5} if self.metric == "top1" else self.others
         interval = {f"{self.metric}_low": self.low, f"{self.metric}_high": self.high}
-        return {self.metric: self.top1, **further, **interval, "samples": self.samples}
+        return {self.metric: self.top1, **self.others, **interval, "samples": self.samples}
 
 
 def wilson(correct: float, samples: int, z: float = Z_95) -> tuple[float, float]:
@@ -115,7 +125,6 @@ def _summary(logits: Tensor, labels: Tensor) -> Accuracy:
     top5 = (logits.topk(5, dim=1).indices == labels[:, None]).any(1) if classes >= 5 else None
     return Accuracy(
         top1=hits.double().mean().item(),
-        top5=None if top5 is None else top5.double().mean().item(),
         low=low,
         high=high,
         samples=samples,
@@ -124,4 +133,5 @@ def _summary(logits: Tensor, labels: Tensor) -> Accuracy:
         labels=labels.numpy(),
         class_correct=torch.bincount(labels[hits], minlength=classes).numpy(),
         class_samples=torch.bincount(labels, minlength=classes).numpy(),
+        others={"top5": None if top5 is None else top5.double().mean().item()},
     )

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
@@ -54,6 +55,12 @@ def test_wilson_interval_against_published_values():
     assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
+
+
+def test_wilson_interval_against_scipy():
+    for correct, samples in ((0, 20), (1, 29), (81, 263), (263, 263)):
+        expected = binomtest(correct, samples).proportion_ci(method="wilson")
+        assert wilson(correct, samples) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_the_interval_is_symmetric_and_never_leaves_the_unit():
