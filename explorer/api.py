@@ -21,17 +21,19 @@ from explorer.budget import Curves, Meter, Target, allocate
 from explorer.criteria import Scores, score
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import METADATA, evaluate, weights
+from explorer.evaluation import METADATA, weights
 from explorer.evaluation.size import size_model
 from explorer.export.layout import REPORT, replacing
 from explorer.files import write_json
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, mask, plan_from_budget
 from explorer.recovery import Origin, recover
-from explorer.sources import LoadedModel, Task, build, load_pair
+from explorer.sources import LoadedModel, build, load_pair
+from explorer.sources.json_files import read_json
+from explorer.sources.networks.state_dicts import read_tensors
 from explorer.sources.own import Own, OwnData, Ports, adapted, plain
-from explorer.sources.state_dicts import read_json, read_tensors
 from explorer.structure import Cost, Structure, adapt, analyse, count
+from explorer.tasks import Task, evaluate
 
 OWN = "own"  # the kind of task whose loss and metric are a person's functions
 VALIDATION_EVERY = 10  # training samples: one of so many validates, where no validation data is given

@@ -22,7 +22,12 @@ def objects(label: dict[str, Tensor], classes: tuple[str, ...]) -> str:
 
 def are_boxes(labels: Any) -> bool:
     """Whether labels are a dictionary of boxes for each sample."""
-    return isinstance(labels, list)
+    return isinstance(labels, list) and all({"boxes", "labels"} <= label.keys() for label in labels)
+
+
+def detector_loss(module: nn.Module, inputs: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
+    """The loss that a detector computes itself, of all that it finds on the way to its boxes."""
+    return module.loss(inputs, labels)
 
 
 @task_kind(
@@ -41,6 +46,7 @@ def are_boxes(labels: Any) -> bool:
     answer=objects,
     draw=picture,
     owns=are_boxes,
+    whole_loss=detector_loss,
     unrepeatable="code that depends on the data finds its boxes",
     rank=50,
 )

@@ -15,12 +15,11 @@ def model_loss(module: nn.Module, inputs: Tensor, labels: Any) -> Tensor:
     """The mean training loss of the module on a batch, with its auxiliary heads where it gives their outputs too.
 
     Auxiliary heads weigh 0.3 each where there are two (GoogLeNet, Szegedy et al. 2015, section 5) and 0.4 where
-    there is one (Inception v3, as in torchvision's references). A detector has a loss of its own: its labels are a
-    list of one dictionary of boxes an image.
+    there is one (Inception v3, as in torchvision's references).
     """
     kind = _owner(labels)
-    if kind is not None and kind.loss is None:
-        return module.loss(inputs, labels)
+    if kind is not None and kind.whole_loss is not None:
+        return kind.whole_loss(module, inputs, labels)
     outputs = module(inputs)
     if isinstance(outputs, Tensor):
         return task_loss(outputs, labels)

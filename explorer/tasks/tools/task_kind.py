@@ -26,7 +26,8 @@ class TaskKind(Entry):
         answer: (label, names of the classes) → the label in words.
         draw: (task, index, part) → one sample for the eye: a picture, uint8 (H, W, 3), or its text.
         owns: (labels of a batch) → whether they are labels of such a task.
-        loss: (outputs, labels) → the mean training loss; None: the network has its own, `module.loss(inputs, labels)`.
+        loss: (outputs, labels) → the mean training loss; None: outputs alone have none.
+        whole_loss: (module, inputs, labels) → the mean training loss, where outputs alone have none.
         augment: (inputs, generator, whole, start) → inputs of a training step, where they are changed a little: those
             from `start` on of a batch of `whole`, drawn as they would be in it.
         classifies: whether outputs are (batch, classes) and the answer to a sample is one class.
@@ -41,6 +42,7 @@ class TaskKind(Entry):
     draw: Callable[..., Any] = field(repr=False)
     owns: Callable[[Any], bool] = field(repr=False)
     loss: Callable[..., Any] | None = field(default=None, repr=False)
+    whole_loss: Callable[..., Any] | None = field(default=None, repr=False)
     augment: Callable[..., Any] | None = field(default=None, repr=False)
     classifies: bool = False
     logits: bool = True
