@@ -275,7 +275,7 @@ def base_quality(ref: str, data: str, report: Report = silent) -> Found:
     """The task's metric of the whole model on the test split.
 
     Raises:
-        ExplorerError: see `explorer.evaluation.evaluate`.
+        ExplorerError: see `explorer.tasks.evaluate`.
     """
 
     def work() -> Found:
@@ -306,7 +306,7 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
     What a change does not touch is not computed again, see `explorer.evaluation.live`.
 
     Raises:
-        ExplorerError: see `explorer.evaluation.evaluate` and `explorer.pruning`.
+        ExplorerError: see `explorer.tasks.evaluate` and `explorer.pruning`.
     """
 
     def work() -> Simulated:

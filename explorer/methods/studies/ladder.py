@@ -67,7 +67,7 @@ def rung(
     Without recovery the network is masked where that equals the cut, and else cut.
 
     Raises:
-        ExplorerError: see `explorer.pruning`, `explorer.recovery.recover` and `explorer.evaluation.evaluate`.
+        ExplorerError: see `explorer.pruning`, `explorer.recovery.recover` and `explorer.tasks.evaluate`.
     """
     start = time.perf_counter()
     if recovery == "none" and exact(structure, plan):
