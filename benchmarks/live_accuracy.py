@@ -17,10 +17,11 @@ import torch
 from sidebyside import fastest, options, present
 from torch.utils.data import Dataset, TensorDataset
 
-from explorer.evaluation import Live, evaluate
+from explorer.evaluation import Live
 from explorer.pruning import Plan, mask
 from explorer.sources import LoadedModel, load_model, task_for
 from explorer.structure import Structure, analyse
+from explorer.tasks import evaluate
 
 MODELS = "demo:resnet20-digits,torchvision:resnet50"
 

@@ -5,14 +5,14 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError
 from explorer.files import replacing_file
 from explorer.strict_json import dumps
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def folder() -> Path:
@@ -63,7 +63,7 @@ class Entry:
         self.path.unlink(missing_ok=True)
 
 
-def weights_digest(module: nn.Module) -> str:
+def weights_digest(module: "nn.Module") -> str:
     """Changes when any parameter or buffer does."""
     found = hashlib.blake2b(digest_size=16)
     for name, tensor in module.state_dict().items():
@@ -72,7 +72,7 @@ def weights_digest(module: nn.Module) -> str:
     return found.hexdigest()
 
 
-def tensor_digest(*tensors: Tensor) -> str:
+def tensor_digest(*tensors: "Tensor") -> str:
     """Changes when any value does."""
     found = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
@@ -80,5 +80,7 @@ def tensor_digest(*tensors: Tensor) -> str:
     return found.hexdigest()
 
 
-def _bytes(tensor: Tensor) -> memoryview:
+def _bytes(tensor: "Tensor") -> memoryview:
+    import torch  # most of the cache is read without it
+
     return memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())

@@ -133,10 +133,19 @@ class Registry(Generic[Record]):
         record: the class of its records.
         decorator: the name under which modules call `register`.
         package: whose modules register themselves; None: whoever is imported.
+        parts: classes that a declaration may call besides those of settings; they stand for nothing but their values.
     """
 
-    def __init__(self, what: str, record: type[Record], *, decorator: str = "", package: str | None = None) -> None:
-        self.what, self.record = what, record
+    def __init__(
+        self,
+        what: str,
+        record: type[Record],
+        *,
+        decorator: str = "",
+        package: str | None = None,
+        parts: tuple[type, ...] = (),
+    ) -> None:
+        self.what, self.record, self.parts = what, record, parts
         self._decorator, self._package = decorator, package
         self._entries: dict[str, Record] = {}
         self._loaded = package is None
@@ -314,7 +323,7 @@ def _declarations(module: str, path: Path, registry: Registry[Record]) -> list[R
             if isinstance(call, ast.Call) and getattr(call.func, "id", None) == registry._decorator:
                 line = min(entry.lineno for entry in node.decorator_list)
                 try:
-                    facts = _facts(call, source, registry.record)
+                    facts = _facts(call, source, registry)
                 except _NotPlainError:
                     importlib.import_module(module)
                     return [entry for entry in registry._entries.values() if entry.function.__module__ == module]
@@ -359,9 +368,9 @@ def _source_of(module: str) -> _Source:
     return _Source(module, ast.parse(Path(path).read_text(encoding="utf-8")))
 
 
-def _facts(call: ast.Call, source: _Source, record: type[Entry]) -> dict[str, Any]:
+def _facts(call: ast.Call, source: _Source, registry: Registry[Record]) -> dict[str, Any]:
     """The arguments of a decorator's call."""
-    functions = {entry.name for entry in fields(record) if "Callable" in str(entry.type)}
+    functions = {entry.name for entry in fields(registry.record) if "Callable" in str(entry.type)}
     facts = {"name": _plain(call.args[0], source)} if call.args else {}
     for keyword in call.keywords:
         if keyword.arg is None or len(call.args) > 1:
@@ -369,16 +378,16 @@ def _facts(call: ast.Call, source: _Source, record: type[Entry]) -> dict[str, An
         if keyword.arg in functions and isinstance(keyword.value, ast.Name):
             facts[keyword.arg] = Deferred(source.module, keyword.value.id)
         else:
-            facts[keyword.arg] = _plain(keyword.value, source)
+            facts[keyword.arg] = _plain(keyword.value, source, registry.parts)
     return facts
 
 
-def _plain(node: ast.expr, source: _Source) -> Any:
-    """The value of an expression of constants, of names of such, and of settings."""
-    names: dict[str, Any] = {"Choice": Choice, "Number": Number, "frozenset": frozenset, "dict": dict, "tuple": tuple}
+def _plain(node: ast.expr, source: _Source, parts: tuple[type, ...] = ()) -> Any:
+    """The value of an expression of constants, of names of such, of settings, and of a registry's parts."""
+    names: dict[str, Any] = {kind.__name__: kind for kind in (Choice, Number, frozenset, dict, tuple, *parts)}
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id not in names:
-            names[part.id] = _plain(*source.assigned(part.id))
+            names[part.id] = _plain(*source.assigned(part.id), parts)
     code = compile(ast.Expression(node), "<declaration>", "eval")
     try:
         return eval(code, {"__builtins__": {}}, names)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from explorer.sources import sentences
+from explorer.sources.reading import reviews
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
@@ -14,7 +14,7 @@ def text_folder(folder: Path, family: str = "Bert", head: str = "ForSequenceClas
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-    words = [*SPECIAL, *sentences.vocabulary()]
+    words = [*SPECIAL, *reviews.vocabulary()]
     inner = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     inner.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))

@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -143,3 +144,12 @@ def test_the_table_has_a_line_for_each_and_no_empty_column():
     assert lines[0] == "| name | title | what it does | settings |"
     assert "A \\| B" in lines[2]
     assert "`shade` (0 to 1; default by itself): how dark" in lines[2]
+
+
+def test_a_declaration_may_call_the_parts_of_its_registry(package):
+    toys = package(ant=toy("ant").replace('"What it does."', 'Decimal("1.5")').replace(
+        "from toys_registry import toy", "from decimal import Decimal\nfrom toys_registry import toy"
+    ))  # fmt: skip
+    toys.parts = (Decimal,)
+    assert toys.declared()["ant"].explanation == Decimal("1.5")
+    assert "toys.ant" not in sys.modules

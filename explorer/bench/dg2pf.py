@@ -9,10 +9,10 @@ from typing import Any
 from explorer.bench.kept import Row, data_of, made, pipes
 from explorer.bench.seeds import over_seeds
 from explorer.errors import ExplorerError, unknown
-from explorer.evaluation import METRICS
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.progress import Report, silent
+from explorer.tasks import METRICS
 
 STEPS = "steps"
 ABLATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # the title, what varies, and the paper's values

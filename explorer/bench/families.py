@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import unknown
-from explorer.sources.architectures import build, segmenter_names, torchvision_names
-from explorer.sources.detection import DETECTORS, build_detector
-from explorer.sources.huggingface import ImageModel, TextModel
+from explorer.sources.networks.architectures import build, segmenter_names, torchvision_names
+from explorer.sources.networks.detectors import DETECTORS, build_detector
+from explorer.sources.networks.hugging_face import ImageModel, TextModel
 
 PIXELS = {"inception_v3": 299, "googlenet": 224, "maxvit_t": 224}  # others: 64, or what the names below say
 _BY_PREFIX = {"swin": 96, "vit_": 0}

@@ -10,8 +10,8 @@ import pandas as pd
 from explorer.bench.kept import Row
 from explorer.bench.methods import player
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS
 from explorer.recovery import RECOVERIES
+from explorer.tasks import METRICS
 
 FORMATS = (".svg", ".png")
 _INK, _GREY, _OURS = "#37474f", "#87929a", "#1d8aa3"

@@ -14,13 +14,13 @@ from explorer.bench.seeds import over_seeds
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
-from explorer.evaluation import METRICS, evaluate
 from explorer.methods import METHODS, steps
 from explorer.methods.spec import Spec
 from explorer.methods.stages import Memo, Record, forgetful, seed_everything
 from explorer.progress import Report, silent
 from explorer.recovery import RECOVERIES, Origin
 from explorer.strict_json import dumps
+from explorer.tasks import METRICS, evaluate
 
 UNLIMITED = 1.0  # a gradual method is to reach the target, whatever it costs
 

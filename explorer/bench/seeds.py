@@ -6,7 +6,7 @@ from math import hypot, sqrt
 from typing import Any
 
 from explorer.bench.kept import Row
-from explorer.evaluation.accuracy import wilson
+from explorer.tasks import wilson
 
 COUNTED = ("top1", "accuracy")  # shares of the test inputs
 

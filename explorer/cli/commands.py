@@ -130,8 +130,8 @@ def agreement(options: Options, report: Report) -> Answer:
 
 
 def sensitivity(options: Options, report: Report) -> Answer:
-    from explorer.evaluation import metric_of
     from explorer.runs.verbs import sensitivity_of
+    from explorer.tasks import metric_of
 
     spec = _spec(options)
     spec.check(removes=False)
@@ -311,7 +311,8 @@ def _way(options: Options) -> dict[str, Any]:
 
 
 def demo(options: Options, report: Report) -> Answer:
-    from explorer.sources.demo import ASSETS, RECIPES, train_all, train_demo
+    from explorer.places import ASSETS
+    from explorer.sources.demo_training import RECIPES, train_all, train_demo
 
     out = Path(options.out) if options.out else ASSETS
     if options.model is None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from explorer.budget import amount
 from explorer.cli.console import table
-from explorer.evaluation import METRICS, headline, metric_of
 from explorer.methods import RUNGS
 from explorer.runs.history.lineage import Branch
+from explorer.tasks import METRICS, headline, metric_of
 
 _FURTHER = {
     "top5": "top-5",

@@ -12,9 +12,9 @@ from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.members import maskable
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
-from explorer.evaluation.losses import model_loss
 from explorer.registry import Choice
 from explorer.structure.types import Group, Member
+from explorer.tasks import model_loss
 
 PERMUTATIONS = Choice("1", ("1", "2", "4", "8", "16", "32"), "orders in which the units of a group join")
 TRUNCATION = Choice(

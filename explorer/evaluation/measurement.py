@@ -7,18 +7,18 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from explorer.evaluation.batches import sample_inputs
-from explorer.evaluation.latency import latency
-from explorer.evaluation.quality import evaluate
+from explorer.batches import sample_inputs
+from explorer.evaluation.timing import latency
 from explorer.progress import Report, part, silent
 from explorer.structure import count
+from explorer.tasks import Task, evaluate
 
 METADATA = {"format": "pt"}  # what every safetensors file written here carries
 
 
 def measure(
     module: nn.Module,
-    task: Any,
+    task: Task,
     inputs: tuple[int, ...] | Tensor,
     *,
     device: torch.device,
@@ -44,10 +44,10 @@ def measure(
     """
     scores = dict.fromkeys(("top1", "top5", "top1_low", "top1_high")) | {"samples": 0}
     if task.measured:
-        found = evaluate(
+        quality = evaluate(
             module, task.test, kind=task.kind, device=device, batch_size=batch_size, report=part(report, 0.0, 0.7)
         )
-        scores = found.to_json()
+        scores = quality.to_json()
     times = latency(module, inputs, device=device, batches=batches, seconds=seconds, report=part(report, 0.7, 1.0))
     cost = count(module, sample_inputs(inputs, 1).to(next(module.parameters()).device))
     return scores | {

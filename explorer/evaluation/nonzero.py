@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from explorer.evaluation.latency import latency
+from explorer.evaluation.timing import latency
 from explorer.structure import count
 from explorer.structure.operators import operator_of
 from explorer.structure.running import undisturbed

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from explorer.evaluation.metrics import headline, metric_of
 from explorer.structure import SKIPPED
+from explorer.tasks import headline, metric_of
 
 CARD = """# {title}
 

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explorer.batches import fetch
 from explorer.errors import ExplorerError
-from explorer.evaluation import fetch
 from explorer.pruning import Plan
 from explorer.sources import LoadedModel, Task
 
-CLASSIFICATION = ("image-classification", "text-classification")  # kinds whose outputs are (batch, classes)
 LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation inputs that the files are compared on
 
 
@@ -57,7 +56,7 @@ class Exportable:
     @property
     def classifies(self) -> bool:
         """Whether its outputs are (batch, classes), of which the largest counts."""
-        return self.loaded.kind in CLASSIFICATION
+        return TASK_KINDS[self.loaded.kind].classifies
 
     def example(self) -> Tensor:
         """A batch of two inputs."""

@@ -14,8 +14,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating
 from explorer.files import replacing_file
 from explorer.progress import Report, silent
 

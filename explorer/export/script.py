@@ -10,10 +10,10 @@ from typing import Any
 from torch import nn
 
 from explorer import __version__
-from explorer.sources import attention, shuffle, windows, zoo
-from explorer.sources.detection import Detector
-from explorer.sources.hub import HEADS
-from explorer.sources.segmenters import MainOutput
+from explorer.sources.networks import attention, shuffle, windows, zoo
+from explorer.sources.networks.detectors import Detector
+from explorer.sources.networks.hub_models import HEADS
+from explorer.sources.networks.segmenters import MainOutput
 from explorer.structure import adapt
 
 adapting = sys.modules[adapt.__module__]

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating
 from explorer.export.onnx_file import CPU
 from explorer.progress import Report, silent
 from explorer.sources import load_model

@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating
-from explorer.export.draft import CLASSIFICATION
 from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
 from explorer.methods.settings import Choice, Number, read
@@ -22,6 +21,7 @@ from explorer.methods.stages import Memo, forgetful
 from explorer.progress import Report, silent
 from explorer.pruning.unstructured import SCOPES
 from explorer.recovery.training import Objective
+from explorer.tasks import TASK_KINDS
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec
@@ -103,7 +103,7 @@ def dg2pf(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outc
     """
     chosen, epochs = _asked(spec)
     run = Sparsifying(spec, report, memo, Rule("l1", chosen["scope"], chosen["margins"]))
-    if run.subject.task.kind not in CLASSIFICATION:
+    if not TASK_KINDS[run.subject.task.kind].classifies:
         raise ExplorerError(f"dg2pf's loss is about classes, this is {run.subject.task.kind}: use --method sparse")
     terms = Terms(**{name: chosen[name] for name in Terms.__dataclass_fields__})
     teacher = run.subject.module

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from explorer.criteria import Scores
-from explorer.evaluation import Headline, headline
 from explorer.methods import steps
 from explorer.methods.outcome import Outcome
 from explorer.methods.stages import Record, Stages
 from explorer.pruning import CutModel, Plan
+from explorer.tasks import Headline, headline
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec

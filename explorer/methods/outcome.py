@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from explorer.pruning import Plan
 
 if TYPE_CHECKING:
-    from explorer.sources import LoadedModel, Task
+    from explorer.sources import LoadedModel
     from explorer.structure.types import Structure
+    from explorer.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from explorer.criteria.tools.single import SINGLE, dense_gradients, score_weights
 from explorer.errors import ExplorerError
-from explorer.evaluation import METADATA, METRICS, evaluate, weights
+from explorer.evaluation import METADATA, weights
 from explorer.evaluation.nonzero import nonzero, semi_structured
 from explorer.methods import steps
 from explorer.methods.outcome import Outcome
@@ -38,6 +38,7 @@ from explorer.pruning.unstructured import (
 )
 from explorer.recovery import History, finetune, initialise, recalibrate
 from explorer.recovery.training import Regime, schedule
+from explorer.tasks import METRICS, evaluate
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec

@@ -18,8 +18,9 @@ from explorer.methods.vanishing import Vanishing
 from explorer.progress import Report, silent
 from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
 from explorer.recovery import Origin, Teacher, recover, suitable
-from explorer.sources import LoadedModel, Task, load_pair
+from explorer.sources import LoadedModel, load_pair
 from explorer.structure import Cost, Structure, analyse, count
+from explorer.tasks import Task
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec

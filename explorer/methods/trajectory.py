@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS, evaluate
 from explorer.methods import steps
 from explorer.methods.ending import ending
 from explorer.methods.outcome import Outcome
@@ -16,6 +15,7 @@ from explorer.progress import Report, part
 from explorer.pruning import Plan, cut
 from explorer.pruning.remaining import in_original, remaining
 from explorer.recovery import Origin
+from explorer.tasks import METRICS, evaluate
 
 if TYPE_CHECKING:
     from explorer.criteria import Scores

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import Dataset
 
+from explorer.batches import evaluating, fetch
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating, fetch
 from explorer.progress import Report, silent
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.work import Work

@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.batches import evaluating
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating
-from explorer.evaluation.losses import model_loss
 from explorer.modules import watching
 from explorer.recovery.before import Teacher
 from explorer.recovery.finetuning import EPOCHS, finetune
@@ -21,6 +20,7 @@ from explorer.recovery.registry import History, recovery
 from explorer.recovery.training import Objective
 from explorer.recovery.work import Work
 from explorer.structure.types import Tap
+from explorer.tasks import TASK_KINDS, model_loss
 
 TEMPERATURE = 4.0
 OUTPUTS = 0.5  # of the loss: the teacher's outputs; what is left to 1: the labels
@@ -109,7 +109,7 @@ class Imitation(Objective):
 
 def output_distance(outputs: Tensor, wanted: Tensor, kind: str) -> Tensor:
     """How far a student's outputs are from the teacher's: (batch, classes), (batch, classes, h, w) or (batch, 1)."""
-    if kind == "text-regression":
+    if not TASK_KINDS[kind].logits:
         return F.mse_loss(outputs.float(), wanted.float())
     student, teacher = (F.log_softmax(logits.float() / TEMPERATURE, dim=1) for logits in (outputs, wanted))
     divergence = F.kl_div(student, teacher, reduction="none", log_target=True).sum(1)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from explorer.batches import fetch, to_device
 from explorer.device import BatchSize
 from explorer.distributed import by_main
 from explorer.errors import ExplorerError, ResourceError
-from explorer.evaluation import Accuracy, Quality, evaluate, fetch
-from explorer.evaluation.batches import to_device
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import even_batches, recalibrate
 from explorer.recovery.registry import Epoch, History, recovery
@@ -26,10 +25,10 @@ from explorer.recovery.training import (
     default_learning_rate,
     layout,
     seeded,
-    shifted,
     synchronised,
 )
 from explorer.recovery.work import Work
+from explorer.tasks import TASK_KINDS, Accuracy, Quality, evaluate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -211,8 +210,8 @@ class _Trainer:
             shares = [len(share) for share in indices.tensor_split(self.accelerator.num_processes)]
             first = sum(shares[: self.accelerator.process_index])
             inputs, labels = fetch(self.task.train, indices[first:][: shares[self.accelerator.process_index]])
-            if self.task.kind == "image-classification":
-                inputs = shifted(inputs, self.generator, len(indices), first)
+            if augment := TASK_KINDS[self.task.kind].augment:
+                inputs = augment(inputs, self.generator, len(indices), first)
             loss = self._step(inputs, labels, len(indices))
             total += loss
             done = (step + 1) / (self.epochs * self.steps_per_epoch)

@@ -14,10 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
+from explorer.batches import evaluating, fetch
 from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating, fetch
 from explorer.modules import watching
 from explorer.progress import Report, silent
 from explorer.pruning.unstructured import input_axis

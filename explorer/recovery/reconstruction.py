@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils.data import Dataset
 
+from explorer.batches import evaluating, fetch
 from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluating, fetch
 from explorer.modules import watching
 from explorer.progress import Report, silent
 from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut, norms_behind, on, restoring
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.work import Work
-from explorer.sources.attention import SelfAttention
+from explorer.sources.networks.attention import SelfAttention
 from explorer.structure.products import shared_names
 
 RIDGE = 1e-3  # of the mean variance of the inputs

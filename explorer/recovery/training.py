@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.device import training_precision
 from explorer.distributed import placed
 from explorer.errors import ExplorerError
-from explorer.evaluation.losses import model_loss
+from explorer.tasks import model_loss
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-SHIFT_UP_TO = 64  # pixels: the largest input on which a shift of two matters little to the content
 
 
 class Objective:
@@ -158,24 +155,6 @@ def schedule(step: int, steps: int, warmup: float = 0.1) -> float:
     if step < rise:
         return (step + 1) / rise
     return 0.5 * (1 + cos(pi * (step - rise) / max(1, steps - rise)))
-
-
-def shifted(
-    images: Tensor, generator: torch.Generator, whole: int | None = None, start: int = 0, pixels: int = 2
-) -> Tensor:
-    """Each image moved by up to `pixels` along both axes, the border repeated; inputs above 64 px as they are.
-
-    Of a batch of `whole` images these are those from `start` on, and they move as they would in it.
-    """
-    count, _, height, width = images.shape
-    if max(height, width) > SHIFT_UP_TO:
-        return images
-    offsets = torch.randint(0, 2 * pixels + 1, (2, whole or count, 1), generator=generator)[:, start : start + count]
-    rows = offsets[0] + torch.arange(height)
-    columns = offsets[1] + torch.arange(width)
-    padded = F.pad(images, (pixels,) * 4, mode="replicate")
-    index = torch.arange(count)[:, None, None]
-    return padded[index, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from explorer.files import write_json
 from explorer.methods.stages import Record
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.identity import Origin
-from explorer.sources.models import TOKENIZER
+from explorer.sources.models.saved_runs import TOKENIZER
 
 LIMIT = 2 * 2**30  # bytes of weights that the steps of one run may take
 _STEP = re.compile(r"(?:step|sparse)-(\d+)")

@@ -1,22 +1,5 @@
-"""References in text → models, data, and the images that feed them."""
+"""References in text → networks, and the data that feeds them."""
 
-from explorer.sources.architectures import build
-from explorer.sources.data import list_tasks, load_task
-from explorer.sources.models import LoadedModel, ModelEntry, list_models, load_model, load_pair, ref_for, task_for
-from explorer.sources.task import PARTS, Images, Task
+import lazy_loader as lazy
 
-__all__ = [
-    "PARTS",
-    "Images",
-    "LoadedModel",
-    "ModelEntry",
-    "Task",
-    "build",
-    "list_models",
-    "list_tasks",
-    "load_model",
-    "load_pair",
-    "load_task",
-    "ref_for",
-    "task_for",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

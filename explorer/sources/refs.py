@@ -1,10 +1,12 @@
-"""Reading references: their query options, and helpful answers to names that don't exist."""
+"""Reading references: their query options, the folders that they name, and errors in one line."""
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.registry import Number
 
 
 def split_query(ref: str, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
@@ -40,19 +42,39 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def fraction(text: str) -> float:
-    """A number from 0 to 1.
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A parser of numbers from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ValueError(f"give a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def read_options(ref: str, settings: Mapping[str, Number]) -> dict[str, Any]:
+    """The values of a ref's options; those that it leaves out at their defaults.
 
     Raises:
-        ValueError: it is none.
+        ExplorerError: see `split_query`.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ValueError("give a number from 0 to 1")
-    return value
+    parsers = {
+        name: integer(int(setting.low), int(setting.high)) if setting.whole else number(setting.low, setting.high)
+        for name, setting in settings.items()
+    }
+    return {name: setting.default for name, setting in settings.items()} | split_query(ref, parsers)[1]
+
+
+def local_folder(rest: str) -> Path | None:
+    """The folder that the part of a ref after ``hf:`` names; None where it is the id of a repository."""
+    name = rest.partition("?")[0]
+    path = Path(name).expanduser()
+    return path if name and (name.startswith(("/", ".", "~")) or path.is_dir()) else None
 
 
 def one_line(error: BaseException) -> str:

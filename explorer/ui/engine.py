@@ -21,14 +21,15 @@ from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
-from explorer.evaluation import Accuracy, Live, Quality, evaluate, latency, size_bytes
+from explorer.evaluation import Live, latency, size_bytes
 from explorer.evaluation.size import size_model
 from explorer.methods import Rung, rung
 from explorer.methods.studies.latency_profile import cached_latency
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
-from explorer.sources import LoadedModel, Task, load_model, task_for
+from explorer.sources import LoadedModel, load_model, task_for
 from explorer.structure import Structure, analyse
+from explorer.tasks import Accuracy, Quality, Task, evaluate
 from explorer.ui.state.access import path_of
 from explorer.ui.text import tables
 
@@ -274,7 +275,7 @@ def base_quality(ref: str, data: str, report: Report = silent) -> Found:
     """The task's metric of the whole model on the test split.
 
     Raises:
-        ExplorerError: see `explorer.evaluation.evaluate`.
+        ExplorerError: see `explorer.tasks.evaluate`.
     """
 
     def work() -> Found:
@@ -305,7 +306,7 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
     What a change does not touch is not computed again, see `explorer.evaluation.live`.
 
     Raises:
-        ExplorerError: see `explorer.evaluation.evaluate` and `explorer.pruning`.
+        ExplorerError: see `explorer.tasks.evaluate` and `explorer.pruning`.
     """
 
     def work() -> Simulated:

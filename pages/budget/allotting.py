@@ -8,10 +8,10 @@ import streamlit as st
 from explorer.budget import ALLOCATORS, NORMALISERS, Target
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS
 from explorer.methods.budgeting import account_of
 from explorer.methods.spec import Spec
 from explorer.structure import Structure
+from explorer.tasks import METRICS
 from explorer.ui import engine
 from explorer.ui.parts import jobs
 from explorer.ui.parts.measured import runtime_and_batch

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.evaluation import who_pays
-from explorer.sources import Task
+from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import pictures as charts
 from explorer.ui.parts import frame
@@ -45,6 +45,6 @@ def _pictures(task: Task, before: np.ndarray, after: np.ndarray, samples: np.nda
         for index in samples[:SHOWN].tolist():
             was, is_now = task.classes[before[index]], task.classes[after[index]]
             with st.container(width=78, gap="xsmall"):
-                picture = task.picture(index, "validation")
+                picture = task.show(index, "validation")
                 st.image(picture, width=72, alt=f"An image that was taken for {was}, now for {is_now}")
                 st.caption(f"{was} → {is_now}")

@@ -8,9 +8,8 @@ from typing import Any
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS, Metric, headline
 from explorer.pruning import Plan
-from explorer.sources import Task
+from explorer.tasks import METRICS, Metric, Task, headline
 from explorer.ui import engine
 from explorer.ui.parts import frame, jobs
 from explorer.ui.state.workspace import Point, Workspace

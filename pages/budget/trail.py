@@ -5,9 +5,8 @@ from collections.abc import Hashable
 import pandas as pd
 import streamlit as st
 
-from explorer.evaluation import METRICS
 from explorer.methods import RUNGS
-from explorer.sources import Task
+from explorer.tasks import METRICS, Task
 from explorer.ui.charts import pictures as charts
 from explorer.ui.parts import frame
 from explorer.ui.state import session

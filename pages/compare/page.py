@@ -4,12 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS, metric_of
 from explorer.recovery import RECOVERIES
 from explorer.runs.history.baselines import BASELINES
 from explorer.runs.history.comparison import Comparison, Row, compare, row
 from explorer.runs.history.overlap import difference
 from explorer.strict_json import dumps
+from explorer.tasks import METRICS, metric_of
 from explorer.ui.charts import curves
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import compared, frame, jobs, sharing

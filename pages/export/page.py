@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.evaluation import metric_of
+from explorer.tasks import metric_of
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import frame, jobs
 from explorer.ui.state import session

@@ -6,8 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS, headline
 from explorer.sources import list_models, list_tasks, ref_for
+from explorer.tasks import METRICS, headline
 from explorer.ui import engine
 from explorer.ui.charts import pictures as charts
 from explorer.ui.parts import frame, jobs

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from explorer.evaluation import Metric
 from explorer.runs.history.trajectory import Step, trajectory
 from explorer.runs.queue.job import Job
+from explorer.tasks import Metric
 from explorer.ui.charts import curves
 from explorer.ui.parts import frame
 from explorer.ui.text import findings, words

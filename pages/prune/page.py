@@ -3,10 +3,9 @@
 import streamlit as st
 
 from explorer.criteria import CRITERIA
-from explorer.evaluation import metric_of
 from explorer.methods import METHODS, Method
 from explorer.runs.queue.job import Job
-from explorer.sources import Task
+from explorer.tasks import Task, metric_of
 from explorer.ui import engine
 from explorer.ui.charts import pictures as charts
 from explorer.ui.navigation import path_to

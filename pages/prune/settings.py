@@ -7,11 +7,10 @@ import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.criteria.divergence import BLOCK_ORDERS
-from explorer.evaluation import METRICS, Metric
 from explorer.methods import METHODS, Method
 from explorer.methods.spec import TEACHERS, Spec
 from explorer.recovery import EPOCHS, RECOVERIES
-from explorer.sources import Task
+from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
 from explorer.ui.state.workspace import Workspace
 

@@ -10,10 +10,10 @@ import streamlit as st
 from explorer.bench.literature import CAVEATS, SOURCES, literature
 from explorer.bench.methods import player, summary
 from explorer.budget import ALLOCATORS
-from explorer.evaluation import METRICS
 from explorer.methods import METHODS
 from explorer.places import ROOT
 from explorer.recovery import RECOVERIES
+from explorer.tasks import METRICS
 from explorer.ui.parts import frame
 from explorer.ui.state import session
 from explorer.ui.text import findings

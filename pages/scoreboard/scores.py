@@ -3,8 +3,8 @@
 import altair as alt
 import pandas as pd
 
-from explorer.evaluation.metrics import Metric
 from explorer.recovery import RECOVERIES
+from explorer.tasks import Metric
 from explorer.ui.charts.colours import MUTED, RUNS
 from explorer.ui.charts.pictures import finish
 

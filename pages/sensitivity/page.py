@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA
-from explorer.evaluation import METRICS
+from explorer.tasks import METRICS
 from explorer.ui.charts import multiples
 from explorer.ui.parts import frame, measured
 from explorer.ui.state import session

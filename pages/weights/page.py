@@ -10,7 +10,6 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS
 from explorer.export.layout import SPARSE
 from explorer.methods.sparsifying import NO_SPEED
 from explorer.pruning.margins import Margins
@@ -19,7 +18,7 @@ from explorer.runs.history.comparison import row
 from explorer.runs.history.finished import read_finished
 from explorer.runs.history.single_weights import Snapshot, SparseRun, drawn, margins, saved, snapshot
 from explorer.runs.queue.job import Job
-from explorer.sources import Task
+from explorer.tasks import METRICS, Task
 from explorer.ui.parts import compared, frame, jobs, weights
 from explorer.ui.state import session
 from explorer.ui.text import words

@@ -9,7 +9,7 @@ from explorer.errors import ExplorerError
 from explorer.methods import METHODS, Method
 from explorer.methods.settings import Choice, Setting
 from explorer.methods.spec import Spec
-from explorer.sources import Task
+from explorer.tasks import Task
 from explorer.ui.parts import estimate, jobs
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words

@@ -9,7 +9,7 @@ from explorer.bench.coverage import cells, is_green, isolated, markdown, row
 from explorer.bench.families import make, names
 from explorer.cli import main
 from explorer.errors import ExplorerError
-from explorer.sources.architectures import every_torchvision_name
+from explorer.sources.networks.architectures import every_torchvision_name
 
 GREEN = {
     "model": "toy", "params": 100, "groups": 3, "kinds": {"conv": 3}, "blocked": {}, "forward": 0.1, "analysis": 0.2,

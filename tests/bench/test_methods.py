@@ -11,8 +11,8 @@ from explorer.bench.methods import Grid, cells, markdown, play, scoreboard, summ
 from explorer.bench.seeds import interval
 from explorer.cli import main
 from explorer.errors import ExplorerError
-from explorer.evaluation.accuracy import wilson
 from explorer.methods import METHODS
+from explorer.tasks import wilson
 
 FILE = Path(__file__).parents[2] / "docs" / "scoreboard.jsonl"
 SMALL = Grid(

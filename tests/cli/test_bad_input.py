@@ -96,7 +96,7 @@ def test_folders_without_a_task(tmp_path, capsys):
 
 
 def test_truncated_safetensors(tmp_path, capsys):
-    from explorer.sources.demo import ASSETS
+    from explorer.places import ASSETS
 
     path = tmp_path / "weights.safetensors"
     path.write_bytes((ASSETS / "resnet20-digits.safetensors").read_bytes()[:5000])

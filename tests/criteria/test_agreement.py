@@ -5,10 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from explorer.batches import fetch
 from explorer.criteria import Scores
 from explorer.criteria.tools.agreement import disputes, group_correlations, rank_correlation, weighted_mean
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import Live, fetch
+from explorer.evaluation import Live
 from explorer.methods import steps
 from explorer.methods.spec import Spec
 from explorer.methods.studies.agreement import agreement, chosen_units, compared

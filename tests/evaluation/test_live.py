@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import Live, evaluate, who_pays
+from explorer.evaluation import Live, who_pays
 from explorer.evaluation.live import evaluator
 from explorer.evaluation.live.recording import record
 from explorer.evaluation.live.resident import Resident, first_change
 from explorer.pruning import Plan, cut, exact, mask
 from explorer.sources import load_pair
 from explorer.structure import Structure, analyse
+from explorer.tasks import evaluate
 from tests import nets
 from tests.hugging import BERT, text_folder
 

@@ -45,7 +45,7 @@ def test_predicted_and_measured_effect_stand_side_by_side(opened):
     assert found.achieved == pytest.approx(0.6, rel=0.01)
     effect = account["effect"]
     assert 0 <= effect["predicted"] <= effect["base"]
-    from explorer.evaluation import accuracy
+    from explorer.tasks import accuracy
 
     real = accuracy(cut_by(subject, found), subject.task.validation, device=subject.device).top1
     assert effect["measured"] == pytest.approx(real, abs=1 / len(subject.task.validation))

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from explorer.cli import main
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluate
 from explorer.methods import METHODS, ifap, steps
 from explorer.methods import trajectory as course
 from explorer.methods.schedule import first_fraction, fraction
@@ -22,6 +21,7 @@ from explorer.pruning import cut
 from explorer.recovery import Teacher
 from explorer.runs.checkpoint import Checkpoint
 from explorer.structure import count
+from explorer.tasks import evaluate
 from tests.methods.toys import ends_the_same, gradual, learnt, stand_in
 from tests.recovery.test_finetuning import CPU, task
 

@@ -7,7 +7,6 @@ import torch
 
 from explorer.cli import main
 from explorer.errors import ExplorerError
-from explorer.evaluation import evaluate
 from explorer.methods import HEIGHTS, rung
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import ladder
@@ -15,6 +14,7 @@ from explorer.pruning import Plan, cut
 from explorer.recovery import recalibrate
 from explorer.sources import load_pair
 from explorer.structure import analyse
+from explorer.tasks import evaluate
 
 CPU = torch.device("cpu")
 

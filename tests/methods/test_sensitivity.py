@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import Live, accuracy
+from explorer.evaluation import Live
 from explorer.methods.spec import Spec
 from explorer.methods.studies.sensitivity import sensitivity, sparklines
 from explorer.pruning import Plan, cut
 from explorer.sources import load_model, load_task
 from explorer.structure import analyse
+from explorer.tasks import accuracy
 
 SPEC = Spec(model="demo:resnet20-digits", data="digits", criterion="l2", device="cpu")
 

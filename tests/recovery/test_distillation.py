@@ -10,12 +10,12 @@ from torch.utils.data import TensorDataset
 from torchvision import models
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import accuracy
 from explorer.pruning import Plan, cut
 from explorer.recovery import Teacher, finetune, recover
 from explorer.recovery.distillation import Imitation, least_squares, output_distance, relative_square
 from explorer.structure import analyse
 from explorer.structure.types import Tap
+from explorer.tasks import accuracy
 from tests import nets
 from tests.recovery.test_finetuning import CPU, net, task, weights_of
 

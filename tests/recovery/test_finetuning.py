@@ -10,13 +10,13 @@ from torch.utils.data import TensorDataset
 from torchvision import models
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import accuracy
-from explorer.evaluation.losses import model_loss
 from explorer.pruning import Plan, cut
 from explorer.recovery import RECOVERIES, Origin, finetune, recover
-from explorer.recovery.training import default_learning_rate, layout, schedule, shifted
+from explorer.recovery.training import default_learning_rate, layout, schedule
 from explorer.sources import load_model, load_task
 from explorer.structure import adapt, analyse
+from explorer.tasks import accuracy, model_loss
+from explorer.tasks.image_classification import shifted
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import accuracy
 from explorer.pruning import Plan, cut
 from explorer.recovery import initialise, recover
 from explorer.sources import build, load_model
 from explorer.structure import adapt, analyse
+from explorer.tasks import accuracy
 from tests.recovery.test_finetuning import CPU, Net, net, task
 
 GPT2 = {"model_type": "gpt2", "vocab_size": 30, "n_positions": 16, "n_embd": 32, "n_layer": 2, "n_head": 4}

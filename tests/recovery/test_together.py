@@ -16,7 +16,8 @@ from explorer.device import choose_device
 from explorer.distributed import by_main, is_main, joined, processes, shared
 from explorer.errors import ExplorerError
 from explorer.recovery import finetune
-from explorer.recovery.training import Learner, Objective, accelerated, shifted, synchronised
+from explorer.recovery.training import Learner, Objective, accelerated, synchronised
+from explorer.tasks.image_classification import shifted
 from tests.recovery.test_finetuning import CPU, Net, net, task, weights_of
 from tests.recovery.together import trained
 

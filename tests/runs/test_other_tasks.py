@@ -12,7 +12,6 @@ import torch
 
 from explorer.budget import Target, allocate
 from explorer.criteria import score
-from explorer.evaluation import evaluate
 from explorer.methods.spec import Spec
 from explorer.pruning import Plan, cut, mask
 from explorer.recovery import finetune
@@ -20,6 +19,7 @@ from explorer.runs.execute import execute
 from explorer.runs.verbs import evaluate_model, export_run
 from explorer.sources import load_pair
 from explorer.structure import analyse
+from explorer.tasks import evaluate
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 
 

@@ -6,7 +6,6 @@ import os
 import pytest
 import torch
 
-from explorer.evaluation import evaluate
 from explorer.methods.spec import Spec
 from explorer.runs import kept_steps as kept
 from explorer.runs.execute import execute
@@ -14,6 +13,7 @@ from explorer.runs.history.lineage import read_runs, tree
 from explorer.runs.identity import Parent, parent_of
 from explorer.sources import load_pair
 from explorer.structure import count
+from explorer.tasks import evaluate
 from pages.export.bundles import files
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torchvision import models
 
-from explorer.sources.architectures import build
-from explorer.sources.attention import SelfAttention, replace_attention
+from explorer.sources.networks.architectures import build
+from explorer.sources.networks.attention import SelfAttention, replace_attention
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
 

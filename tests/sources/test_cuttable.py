@@ -8,7 +8,7 @@ from torchvision import models
 
 from explorer.bench.families import stir
 from explorer.pruning import Plan, cut, mask
-from explorer.sources.architectures import build, cuttable
+from explorer.sources.networks.architectures import build, cuttable
 from explorer.structure import analyse, count
 
 

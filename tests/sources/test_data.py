@@ -10,9 +10,12 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from explorer.errors import ExplorerError
-from explorer.sources import PARTS, load_task, shapes
-from explorer.sources.task import fit, stratified_split
-from explorer.sources.vision import read_cifar_records
+from explorer.sources import load_task
+from explorer.sources.reading import shape_pictures
+from explorer.sources.reading.downloads import read_cifar_records
+from explorer.sources.reading.pictures import fit
+from explorer.sources.reading.splits import stratified_split
+from explorer.tasks import PARTS
 
 SMALL = "shapes?n=400&classes=4&difficulty=0.5"
 
@@ -79,23 +82,23 @@ def test_digits_are_enlarged_from_8_by_8():
 
 
 def test_shapes_depend_on_nothing_but_their_arguments():
-    first, again = shapes.generate(1200, 6, 0.5, 7), shapes.generate(1200, 6, 0.5, 7)
+    first, again = shape_pictures.generate(1200, 6, 0.5, 7), shape_pictures.generate(1200, 6, 0.5, 7)
     assert np.array_equal(first[0], again[0])
-    assert not np.array_equal(first[0], shapes.generate(1200, 6, 0.5, 8)[0])
+    assert not np.array_equal(first[0], shape_pictures.generate(1200, 6, 0.5, 8)[0])
     assert np.bincount(first[1]).tolist() == [200] * 6
     assert len(np.unique(first[0].reshape(1200, -1), axis=0)) == 1200
 
 
 def test_every_class_looks_different_when_it_is_easy():
     """Without clutter and noise, the mean picture's contrast to the ground follows the shape's texture."""
-    pixels, targets = shapes.generate(600, 12, 0.0, 0)
+    pixels, targets = shape_pictures.generate(600, 12, 0.0, 0)
     middle = pixels[:, :, 12:20, 12:20].astype(float)
     roughness = np.array([middle[targets == label].std(axis=(2, 3)).mean() for label in range(12)])
     assert roughness[:4].max() < 0.5 * roughness[4:].min()  # plain against striped and checked
 
 
 def test_difficulty_adds_noise():
-    rough = [np.abs(np.diff(shapes.generate(60, 4, level, 0)[0].astype(float))).mean() for level in (0, 0.5, 1)]
+    rough = [np.abs(np.diff(shape_pictures.generate(60, 4, level, 0)[0].astype(float))).mean() for level in (0, 0.5, 1)]
     assert rough[0] < rough[1] < rough[2]
 
 
@@ -137,16 +140,16 @@ def test_luma_weights():
 @pytest.mark.parametrize("ref", ["digits", SMALL, "random"])
 def test_pictures_for_the_eye(ref):
     task = load_task(ref, input_shape=(3, 40, 40))
-    picture = task.picture(3, split="validation")
+    picture = task.show(3, part="validation")
     assert picture.shape == (40, 40, 3)
     assert picture.dtype == np.uint8
     assert picture.std() > 5
 
 
 def test_picture_undoes_the_normalisation():
-    pixels, targets = shapes.generate(400, 4, 0.5, 0)
+    pixels, targets = shape_pictures.generate(400, 4, 0.5, 0)
     index = stratified_split(targets, (0.6, 0.1, 0.15, 0.15), seed=0)[3][2]
-    assert np.array_equal(load_task(SMALL).picture(2), pixels[index].transpose(1, 2, 0))
+    assert np.array_equal(load_task(SMALL).show(2), pixels[index].transpose(1, 2, 0))
 
 
 def test_loaded_once():
@@ -168,7 +171,7 @@ def test_folder_is_split_and_read(pictures):
     assert task.classes == ("blue", "green", "red")
     assert [len(getattr(task, part)) for part in PARTS] == [36, 6, 9, 9]
     for index in range(len(task.test)):
-        picture = task.picture(index)
+        picture = task.show(index)
         assert picture.shape == (24, 24, 3)
         assert picture[12, 12].argmax() == 2 - task.test[index][1]
         assert picture[12, 12].max() == pytest.approx(200, abs=2)
@@ -279,7 +282,7 @@ def test_cifar_is_read_from_its_binary_records(tmp_path, monkeypatch):
     assert task.classes == ("apple", "bear")
     assert [len(getattr(task, part)) for part in PARTS] == [160, 20, 20, 50]
     first = np.fromfile(folder / "test.bin", np.uint8)[2:3074].reshape(3, 32, 32)
-    images = [task.picture(index).transpose(2, 0, 1) for index in range(50)]
+    images = [task.show(index).transpose(2, 0, 1) for index in range(50)]
     assert any(np.array_equal(image, first) for image in images)
     (folder / "short.bin").write_bytes(b"x" * 5000)
     with pytest.raises(ValueError, match="damaged"):

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file
 
 from explorer.errors import Cancelled
-from explorer.sources import demo
-from explorer.sources.demo import RECIPES, Recipe, train_all
+from explorer.sources import demo_training
+from explorer.sources.demo_training import RECIPES, Recipe, train_all
 
 REF = "demo:vgg-tiny"
 
@@ -17,7 +17,7 @@ REF = "demo:vgg-tiny"
 def tiny(monkeypatch):
     """One recipe that takes a second."""
     recipe = Recipe("vgg", "shapes?n=240&classes=2&difficulty=0", "Tiny", 2, "sgd", 0.05, 5e-4, shift=1, flip=True)
-    monkeypatch.setattr(demo, "RECIPES", {REF: recipe})
+    monkeypatch.setattr(demo_training, "RECIPES", {REF: recipe})
 
 
 def test_recipes_cover_the_six_demos():
@@ -53,7 +53,7 @@ def test_cancelled_training_leaves_nothing(tmp_path):
 def test_images_are_moved_and_flipped_whole():
     torch.manual_seed(0)
     image = torch.arange(64.0).view(1, 1, 8, 8).expand(40, 1, 8, 8)
-    moved = demo._augmented(image, demo.RECIPES[REF])
+    moved = demo_training._augmented(image, demo_training.RECIPES[REF])
     assert moved.shape == image.shape
     for picture in moved[:, 0]:
         centre = picture[1:-1, 1:-1]  # the border may be a repeated one

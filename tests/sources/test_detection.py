@@ -14,7 +14,7 @@ from explorer.bench.families import settle, stir
 from explorer.errors import ExplorerError
 from explorer.export import check_onnx, export_onnx
 from explorer.pruning import Plan, cut, mask
-from explorer.sources.detection import (
+from explorer.sources.networks.detectors import (
     DETECTORS,
     Detector,
     QueryDetector,

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.errors import ExplorerError
+from explorer.places import ASSETS
 from explorer.sources import build, list_models, load_model, load_pair
-from explorer.sources.models import ASSETS, demo_records
-from explorer.sources.pretrained import _OLD_DENSENET_NAME, arguments, find_weights, weights_of
+from explorer.sources.models.demo_models import demo_records
+from explorer.sources.networks.pretrained import _OLD_DENSENET_NAME, arguments, find_weights, weights_of
 
 DEMO = {"family": "demo", "name": "resnet20", "arguments": {"classes": 10, "channels": 1}}
 DEMOS = [f"demo:{network}-{data}" for data in ("digits", "shapes") for network in ("resnet20", "vgg", "vit")]

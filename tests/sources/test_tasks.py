@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from explorer.errors import ExplorerError
-from explorer.sources import load_model, load_task, ref_for, sentences
-from explorer.sources.data import describe_task, list_tasks
-from explorer.sources.text import Tokenizer
+from explorer.sources import describe_task, list_tasks, load_model, load_task, ref_for
+from explorer.sources.reading import reviews
+from explorer.sources.reading.texts import Tokenizer
 from tests.hugging import BERT, text_folder
 
 
@@ -29,18 +29,18 @@ def complain(ref: str, **arguments: object) -> str:
 
 
 def test_reviews_follow_from_their_seed_and_say_what_their_words_say():
-    texts, scores = sentences.generate(900, seed=3)
-    assert (texts, scores.tolist()) == (sentences.generate(900, seed=3)[0], sentences.generate(900, seed=3)[1].tolist())
-    assert texts != sentences.generate(900, seed=4)[0]
-    assert np.bincount(sentences.classify(scores)).tolist() == [300, 300, 300]
-    assert set(" ".join(texts).split()) <= set(sentences.vocabulary())
+    texts, scores = reviews.generate(900, seed=3)
+    assert (texts, scores.tolist()) == (reviews.generate(900, seed=3)[0], reviews.generate(900, seed=3)[1].tolist())
+    assert texts != reviews.generate(900, seed=4)[0]
+    assert np.bincount(reviews.classify(scores)).tolist() == [300, 300, 300]
+    assert set(" ".join(texts).split()) <= set(reviews.vocabulary())
     assert np.abs(scores).max() <= 1
     by_text = dict(zip(texts, scores, strict=True))
     plain = {text: score for text, score in by_text.items() if text.startswith("the") and " and " not in text}
     said = [(t, s) for t, s in plain.items() if len(t.split()) == 4]
     assert {s for t, s in said if t.endswith(" good")} <= {0.25}
     negated = {t.split()[4]: s for t, s in plain.items() if len(t.split()) == 5 and t.split()[3] == "not"}
-    assert all(s == (-0.125 if word in sentences._GOOD else 0.125) for word, s in negated.items())
+    assert all(s == (-0.125 if word in reviews._GOOD else 0.125) for word, s in negated.items())
     assert said
     assert negated
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.sources import attention, zoo
-from explorer.sources.zoo import ZOO, VisionTransformer
+from explorer.sources.networks import attention, zoo
+from explorer.sources.networks.zoo import ZOO, VisionTransformer
 
 
 def take(layer: nn.Linear, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None) -> None:

@@ -19,9 +19,9 @@ from explorer.bench.families import make, stir
 from explorer.errors import ExplorerError
 from explorer.pruning import Plan, cut, mask
 from explorer.pruning.remaining import in_original, remaining
-from explorer.sources.attention import replace_attention
-from explorer.sources.windows import replace_windows
-from explorer.sources.zoo import ZOO
+from explorer.sources.networks.attention import replace_attention
+from explorer.sources.networks.windows import replace_windows
+from explorer.sources.networks.zoo import ZOO
 from explorer.structure import Structure, adapt, analyse, count
 
 IMAGE = (3, 32, 32)

@@ -42,6 +42,13 @@ def test_traversal_is_refused(root, path):
         access.check_ref(f"folder:{root}/{path}" if not path.startswith(("/", "~")) else f"folder:{path}", [root])
 
 
+def test_a_path_ends_where_its_source_ends_it(root):
+    (root / "inner#").mkdir()
+    for ref in ("folder:{}/inner#/../../secret", "file:{}/inner#/../../secret/x.pt#demo:vgg-digits"):
+        with pytest.raises(ExplorerError, match="EXPLORER_ROOTS"):
+            access.check_ref(ref.format(root), [root])
+
+
 def test_a_link_out_of_the_root_is_refused(root):
     (root / "link").symlink_to(root.parent / "secret")
     with pytest.raises(ExplorerError):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from explorer.evaluation import METRICS
+from explorer.tasks import METRICS
 from explorer.ui.charts import colours
 from explorer.ui.charts import pictures as charts
 from explorer.ui.text import findings

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from explorer.evaluation import METRICS
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.job import Job
+from explorer.tasks import METRICS
 from explorer.ui.charts import curves
 from explorer.ui.text import findings
 

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from explorer.budget import Target, allocate
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
-from explorer.evaluation import accuracy
 from explorer.pruning import cut
 from explorer.sources import load_model
 from explorer.structure import analyse
+from explorer.tasks import accuracy
 from explorer.ui import engine
 from explorer.ui.text import tables
 from tests import nets

@@ -12,12 +12,12 @@ from explorer.budget import Target
 from explorer.budget.allocation import most_removable
 from explorer.criteria import score
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS
 from explorer.methods.spec import Spec
 from explorer.methods.studies.agreement import compared
 from explorer.progress import silent
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.kinds import JOBS
+from explorer.tasks import METRICS
 from explorer.ui import engine
 from explorer.ui.charts import multiples
 from explorer.ui.parts import measured

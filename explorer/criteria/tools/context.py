@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from explorer.batches import collate, to_device
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
-from explorer.evaluation.batches import collate, to_device
-from explorer.evaluation.losses import model_loss
 from explorer.progress import Report, part
 from explorer.structure.types import Group, Structure
+from explorer.tasks import model_loss
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from explorer.criteria.tools.gradients import requiring
 from explorer.criteria.tools.registry import Criterion
 from explorer.criteria.tools.scoring import opened, usable
 from explorer.device import choose_device
-from explorer.evaluation.latency import synchronise
+from explorer.evaluation.timing import synchronise
 from explorer.progress import Report, silent
 from explorer.structure.types import Structure
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge
-from explorer.sources.attention import SelfAttention
+from explorer.sources.networks.attention import SelfAttention
 from explorer.structure.types import Group, Member
 
 SAMPLES = 16  # places of a layer's output that are looked at for every input

@@ -14,8 +14,9 @@ from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, add
 from explorer.criteria.tools.numbers import to_numpy
 from explorer.errors import ExplorerError
-from explorer.evaluation.losses import IGNORED, check_labels, resized
 from explorer.modules import watching
+from explorer.tasks import IGNORED
+from explorer.tasks.tools.losses import check_labels, resized
 
 Traces = dict[Gauge, list[Tensor]]  # one tensor for each time that the gauge's module runs
 

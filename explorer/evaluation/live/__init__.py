@@ -1,5 +1,5 @@
 """Accuracy while a person drags: every plan is evaluated without computing again what the last one left as it was."""
 
-from explorer.evaluation.live.evaluator import Answer, Live
+import lazy_loader as lazy
 
-__all__ = ["Answer", "Live"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

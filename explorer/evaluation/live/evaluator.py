@@ -11,20 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
+from explorer.batches import fetch
 from explorer.errors import ExplorerError
-from explorer.evaluation.accuracy import NO_SAMPLES, Accuracy
-from explorer.evaluation.batches import fetch
 from explorer.evaluation.live.resident import Resident
-from explorer.evaluation.quality import Quality, evaluate
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, cut, exact, mask
 from explorer.structure import Structure
+from explorer.tasks import DEFAULT_KIND, TASK_KINDS, Accuracy, Quality, evaluate
+from explorer.tasks.tools.accuracy import NO_SAMPLES
 
 MEMORY = 256 * 2**20
 RECENT = 8  # answers that are remembered
 FEWEST_BATCHES = 8  # the first evaluation computes one of them twice
 PAUSE = 0.05  # seconds between reports within a batch
-CLASSES = {"image-classification": "top1", "text-classification": "accuracy"}  # tasks with a class for each sample
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Live:
 
     Args:
         data: (input, label) pairs; read once, and kept on the device.
-        kind: of the task, see `evaluate`.
+        kind: of the task, a key of `TASK_KINDS`.
         batch_size: at most; there are at least `FEWEST_BATCHES` batches where there are as many samples.
         memory: bytes on the device for intermediate results, beside weights and data.
 
@@ -65,21 +64,21 @@ class Live:
         structure: Structure,
         data: Dataset,
         *,
-        kind: str = "image-classification",
+        kind: str = DEFAULT_KIND,
         device: torch.device,
         batch_size: int = 64,
         memory: int = MEMORY,
     ) -> None:
         if len(data) == 0:
             raise ExplorerError(NO_SAMPLES)
-        self._structure, self._kind, self._device = structure, kind, device
+        self._structure, self._kind, self._device = structure, TASK_KINDS[kind], device
         home = torch.empty(0, device=device).device
         here = all(tensor.device == home for tensor in module.state_dict().values())
         self._module = mask(module, structure, Plan("")) if here else copy.deepcopy(module).to(device)
         self._module.eval()
         self.batch_size = max(1, min(batch_size, len(data) // FEWEST_BATCHES))
         self._resident: Resident | None = None
-        if kind == "detection":
+        if self._kind.unrepeatable:
             self._data: Dataset = [data[index] for index in range(len(data))]
         else:
             inputs, labels = fetch(data, torch.arange(len(data)))
@@ -90,7 +89,7 @@ class Live:
 
     @property
     def refused(self) -> str:
-        return self._resident.refused if self._resident else "code that depends on the data finds its boxes"
+        return self._resident.refused if self._resident else self._kind.unrepeatable
 
     @property
     def resident_bytes(self) -> int:
@@ -110,7 +109,7 @@ class Live:
         metrics hold the accuracy so far. A cancelled evaluation leaves everything usable.
 
         Raises:
-            ExplorerError: the plan does not fit the model, or see `explorer.evaluation.evaluate`.
+            ExplorerError: the plan does not fit the model, or see `explorer.tasks.evaluate`.
         """
         key = (*sorted(plan.remove.items()), plan.blocks)
         with self._lock:
@@ -123,16 +122,19 @@ class Live:
             return answer
 
     def _answer(self, plan: Plan, report: Report) -> Answer:
-        options = {"kind": self._kind, "device": self._device, "batch_size": self.batch_size}
+        options = {"kind": self._kind.name, "device": self._device, "batch_size": self.batch_size}
         by_mask = exact(self._structure, plan.check(self._structure))
-        twin = mask(self._module, self._structure, plan) if by_mask else cut(self._module, self._structure, plan).module
+        masked = (
+            mask(self._module, self._structure, plan) if by_mask else cut(self._module, self._structure, plan).module
+        )
         if by_mask and self._resident and not plan.blocks:  # without its blocks it is another list of calls
             labels = self._data.tensors[1]
-            run = _Run(self._resident, twin, plan, labels, CLASSES.get(self._kind), report)
+            metric = self._kind.metric.name if self._kind.classifies else None
+            run = _Run(self._resident, masked, plan, labels, metric, report)
             positions = TensorDataset(torch.arange(len(labels)), labels)
             quality, reused = evaluate(run, positions, **options, report=run.report), run.reused / len(labels)
         else:
-            quality, reused = evaluate(twin, self._data, **options, report=report), 0.0
+            quality, reused = evaluate(masked, self._data, **options, report=report), 0.0
         answers = quality.predictions if isinstance(quality, Accuracy) else None
         return Answer(quality, answers, reused, "mask" if by_mask else "cut")
 
@@ -141,11 +143,11 @@ class _Run(nn.Module):
     """A masked model as a network of positions in the data: what `evaluate` is given."""
 
     def __init__(
-        self, resident: Resident, twin: nn.Module, plan: Plan, labels: Tensor, metric: str | None, report: Report
+        self, resident: Resident, masked: nn.Module, plan: Plan, labels: Tensor, metric: str | None, report: Report
     ) -> None:
         super().__init__()
         self._resident, self._plan, self._labels = resident, plan, labels
-        self._twin = (twin,)  # not a part of this module, which is moved about
+        self._masked = (masked,)  # not a part of this module, which is moved about
         self._metric, self._report, self._reported = metric, report, time.monotonic()
         self._done = self._right = 0
         self.reused = 0.0  # of the samples
@@ -159,7 +161,7 @@ class _Run(nn.Module):
         whole = offset == 0 and len(positions) == self._samples(number)
         out = self._resumed(number) if whole and not self._plain else None
         if out is None:
-            out = self._twin[0](self._resident.inputs[positions])
+            out = self._masked[0](self._resident.inputs[positions])
         self._done += len(positions)
         if self._metric:
             truth = self._labels[self._done - len(positions) : self._done]
@@ -172,7 +174,7 @@ class _Run(nn.Module):
     def _resumed(self, number: int) -> Tensor | None:
         """The outputs of one batch; None, and nothing kept, if memory runs out."""
         try:
-            out, reused = self._resident.outputs(number, self._twin[0], self._plan.remove, self._tick)
+            out, reused = self._resident.outputs(number, self._masked[0], self._plan.remove, self._tick)
         except torch.OutOfMemoryError:
             self._resident.forget()
             self._plain = True

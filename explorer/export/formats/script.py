@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from explorer.evaluation import evaluating
+from explorer.batches import evaluating
 from explorer.export.draft import Draft
 from explorer.export.registry import export_format
 from explorer.export.script import loader_script

@@ -10,12 +10,12 @@ import numpy as np
 from explorer.criteria import CRITERIA, Scores
 from explorer.criteria.tools.agreement import disputes, group_correlations, weighted_mean
 from explorer.errors import ExplorerError, unknown
-from explorer.evaluation.accuracy import Z_95
 from explorer.methods import steps
 from explorer.methods.studies.sensitivity import Ablations
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.structure import Structure
+from explorer.tasks.tools.accuracy import Z_95
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec

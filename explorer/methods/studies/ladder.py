@@ -10,13 +10,12 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from explorer.errors import ExplorerError
-from explorer.evaluation import Accuracy, Quality, evaluate
 from explorer.methods import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, exact, mask
 from explorer.recovery import Origin, recover
-from explorer.sources import Task
 from explorer.structure import Structure
+from explorer.tasks import Accuracy, Quality, Task, evaluate
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec
@@ -68,7 +67,7 @@ def rung(
     Without recovery the network is masked where that equals the cut, and else cut.
 
     Raises:
-        ExplorerError: see `explorer.pruning`, `explorer.recovery.recover` and `explorer.evaluation.evaluate`.
+        ExplorerError: see `explorer.pruning`, `explorer.recovery.recover` and `explorer.tasks.evaluate`.
     """
     start = time.perf_counter()
     if recovery == "none" and exact(structure, plan):

@@ -14,6 +14,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from explorer.batches import evaluating
 from explorer.budget.allocation import MINIMUM, most_removable
 from explorer.budget.latency_table import (
     ALIGNMENT,
@@ -29,8 +30,7 @@ from explorer.budget.search import unit_step
 from explorer.cache import Entry
 from explorer.device import choose_device, describe_device
 from explorer.errors import ExplorerError, unknown
-from explorer.evaluation import evaluating
-from explorer.evaluation.latency import time_once
+from explorer.evaluation.timing import time_once
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut
 from explorer.sources import LoadedModel, load_model

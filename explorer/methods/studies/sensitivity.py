@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from explorer.batches import fetch
 from explorer.cache import Entry, tensor_digest, weights_digest
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.evaluation import Live, Quality, fetch
+from explorer.evaluation import Live
 from explorer.methods import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, plan_from_budget
+from explorer.tasks import Quality
 
 if TYPE_CHECKING:
     from explorer.methods.spec import Spec

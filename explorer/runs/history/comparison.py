@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from explorer.evaluation import headline, metric_of
 from explorer.runs.history.finished import Finished
 from explorer.runs.history.lineage import Branch
 from explorer.runs.history.overlap import Difference, difference
+from explorer.tasks import headline, metric_of
 
 
 @dataclass(frozen=True)

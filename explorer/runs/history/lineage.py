@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from explorer.evaluation import headline, metric_of
 from explorer.export.layout import REPORT, STEPS
 from explorer.runs.checkpoint import SPEC
 from explorer.runs.folders import PARTIAL
 from explorer.runs.identity import Origin, Parent, folder_of, parent_of
 from explorer.runs.queue.job import BUNDLE, FILE, Job
+from explorer.tasks import headline, metric_of
 
 DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
 _LOG = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from explorer.errors import ExplorerError, unknown
-from explorer.evaluation import metric_of
 from explorer.export.layout import PRUNED_AT, REPORT
 from explorer.methods import METHODS
 from explorer.methods.settings import read
 from explorer.runs.checkpoint import SPEC
 from explorer.runs.folders import partial, steps_in
 from explorer.runs.queue.job import BUNDLE
+from explorer.tasks import metric_of
 
 _STEP = "sparse-"  # how the records of its steps begin
 _UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)

@@ -9,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from explorer.evaluation import METRICS
 from explorer.methods.spec import Spec
 from explorer.methods.stages import Memo, Record
 from explorer.progress import Report
 from explorer.runs.folders import default_root
 from explorer.runs.identity import Origin
 from explorer.runs.result import RunResult
+from explorer.tasks import METRICS
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
 EXPERIMENT = "pruning-explorer"

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from explorer.evaluation import METRICS, Metric
 from explorer.runs.queue.job import Job
+from explorer.tasks import METRICS, Metric
 
 WIDTH = "width/"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from explorer.evaluation.metrics import Metric
+from explorer.tasks import Metric
 from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, MUTED
 from explorer.ui.charts.pictures import finish, group_y, row_height
 

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from explorer.evaluation.metrics import Metric
+from explorer.tasks import Metric
 from explorer.ui.charts.colours import ACCENT, AFTER, MUTED, palette
 from explorer.ui.charts.pictures import finish, group_y, heat_image, row_height, short_names
 

@@ -6,8 +6,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from explorer.evaluation.metrics import Metric
 from explorer.methods import RUNGS
+from explorer.tasks import Metric
 from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, KIND_COLOURS, MUTED, SEQUENTIAL, indexed_png, palette
 from explorer.ui.text.words import KINDS, middle, shared_prefix, stages
 

@@ -22,10 +22,10 @@ from explorer.budget.allocation import most_removable
 from explorer.budget.latency_table import ALIGNMENT, LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.evaluation import METRICS
 from explorer.methods.studies.sensitivity import sparklines
 from explorer.structure import Group, Structure
 from explorer.structure.links import links
+from explorer.tasks import METRICS
 from explorer.ui.text.words import stages
 
 ASSETS = places.ASSETS / "board"

@@ -11,7 +11,6 @@ import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
-from explorer.evaluation import metric_of
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.runs.history.baselines import BASELINES, baselines
@@ -21,6 +20,7 @@ from explorer.runs.history.lineage import Branch, RunRecord, read_runs, tree
 from explorer.runs.history.overlap import Difference
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
+from explorer.tasks import metric_of
 from explorer.ui.charts.colours import BEFORE, MUTED, RUNS
 from explorer.ui.parts.jobs import PRUNE
 from explorer.ui.state import session

@@ -35,7 +35,7 @@ def maps(workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequenc
     tiles = colours.tiles(seen[[*worst, *best]])
     picture, gallery = st.columns([1, 5])
     label = task.answer(index)
-    picture.image(task.picture(index), caption=f"Input: {label}", width=88, alt=f"The test image: {label}")
+    picture.image(task.show(index), caption=f"Input: {label}", width=88, alt=f"The test image: {label}")
     rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
     for heading, units, images in rows:
         gallery.caption(heading)
@@ -75,7 +75,7 @@ def _sees(workspace: Workspace, found: Opened, name: str, number: int, pictures:
     with st.container(horizontal=True, gap="xsmall"):
         for index, tile in enumerate(tiles):
             with st.container(width=76, gap="xsmall"):
-                st.image(task.picture(index), width=72, alt=f"Test image {index}: {task.answer(index)}")
+                st.image(task.show(index), width=72, alt=f"Test image {index}: {task.answer(index)}")
                 st.image(tile, width=72, alt=f"What unit {number} of {name} responds to in test image {index}")
     st.caption("Above the test images, below what this channel responds to in them. Bright is active.")
 

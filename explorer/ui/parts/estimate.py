@@ -3,7 +3,7 @@
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
-from explorer.sources import Task
+from explorer.tasks import Task
 from explorer.ui import engine
 
 FORWARD_AND_BACK = 3  # a training step computes about three forward passes

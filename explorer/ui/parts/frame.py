@@ -6,7 +6,7 @@ import altair as alt
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.sources import Task
+from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES

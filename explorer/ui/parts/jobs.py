@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.evaluation.metrics import METRICS
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
+from explorer.tasks import METRICS
 from explorer.ui.charts.pictures import progress
 from explorer.ui.parts import frame
 from explorer.ui.state.workspace import Workspace

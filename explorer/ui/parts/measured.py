@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.budget.latency_table import RUNTIMES
 from explorer.methods.studies.latency_profile import CHECKS, FITS, SECONDS
 from explorer.methods.studies.sensitivity import RATIOS
-from explorer.sources import Task
+from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.parts import jobs
 from explorer.ui.parts.board import RUNTIME_NAMES

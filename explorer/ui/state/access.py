@@ -6,9 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from explorer.errors import ExplorerError
-from explorer.sources.hub import local_folder
+from explorer.sources import DATA_SOURCES, MODEL_SOURCES
 
-PATH_SCHEMES = ("folder", "file", "run")
 UPLOAD_SUFFIXES = (".safetensors", ".pth", ".pt")
 UPLOAD_BYTES = 200 * 2**20
 UPLOADS_KEPT = 5
@@ -34,11 +33,9 @@ def allowed_roots(address: str | None, environment: str | None) -> list[Path] | 
 def path_of(ref: str) -> Path | None:
     """The file or folder that a ref points to; None where it points to none."""
     scheme, colon, rest = ref.partition(":")
-    if colon and scheme == "hf":
-        return local_folder(rest)
-    if not colon or scheme not in PATH_SCHEMES:
-        return None
-    return Path(rest.partition("#")[0]).expanduser()
+    sources = [registry.declared().get(scheme) for registry in (MODEL_SOURCES, DATA_SOURCES)] if colon else []
+    named = (source.path(rest) for source in sources if source is not None and source.path is not None)
+    return next((path for path in named if path is not None), None)
 
 
 def check_ref(ref: str, roots: Collection[Path] | None) -> str:

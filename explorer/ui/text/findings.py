@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explorer.evaluation.metrics import Metric
 from explorer.runs.history.comparison import Row
 from explorer.runs.history.overlap import Difference
 from explorer.runs.history.trajectory import Step
+from explorer.tasks import Metric
 from explorer.ui.text import words
 
 WEAK = 0.5  # of the median of its group

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from explorer.evaluation import headline, metric_of
 from explorer.structure import Structure
+from explorer.tasks import headline, metric_of
 from explorer.ui.text import words
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from explorer.sources.task import Task
 from explorer.structure import Group
+from explorer.tasks import TASK_KINDS, Task
 
 KINDS = ("conv", "stream", "linear", "ffn", "heads", "head-dims", "embedding")
 
@@ -67,7 +67,7 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 def samples(task: Task) -> str:
     """What a task's samples are called."""
-    return "texts" if task.kind.startswith("text") else "images"
+    return TASK_KINDS[task.kind].samples
 
 
 def input_help(input_shape: Sequence[int]) -> str:

@@ -1,0 +1,11 @@
+from .classwise import ClassChange as ClassChange
+from .classwise import who_pays as who_pays
+from .live.evaluator import Answer as Answer
+from .live.evaluator import Live as Live
+from .measurement import METADATA as METADATA
+from .measurement import measure as measure
+from .measurement import size_bytes as size_bytes
+from .measurement import weights as weights
+from .timing import Latency as Latency
+from .timing import latency as latency
+from .timing import synchronise as synchronise

@@ -1,0 +1,2 @@
+from .evaluator import Answer as Answer
+from .evaluator import Live as Live

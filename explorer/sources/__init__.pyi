@@ -1,0 +1,17 @@
+from .listing import list_models as list_models
+from .listing import list_tasks as list_tasks
+from .loaded import LoadedModel as LoadedModel
+from .loading import describe_task as describe_task
+from .loading import load_model as load_model
+from .loading import load_pair as load_pair
+from .loading import load_task as load_task
+from .loading import ref_for as ref_for
+from .loading import task_for as task_for
+from .networks.architectures import build as build
+from .registries import DATA_SOURCES as DATA_SOURCES
+from .registries import FOLDER_LAYOUTS as FOLDER_LAYOUTS
+from .registries import MODEL_SOURCES as MODEL_SOURCES
+from .registries import DataSource as DataSource
+from .registries import FolderLayout as FolderLayout
+from .registries import ModelEntry as ModelEntry
+from .registries import ModelSource as ModelSource

@@ -1,0 +1,124 @@
+"""Tables of texts with a class or a score each: a layout of folders."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer.errors import ExplorerError
+from explorer.sources.reading.splits import split_missing
+from explorer.sources.reading.texts import SCORE, Texts, text_task
+from explorer.sources.refs import one_line
+from explorer.sources.registries import folder_layout
+from explorer.sources.request import Description, InputRequest
+from explorer.tasks import Task
+
+TABLES = (".csv", ".tsv", ".jsonl")
+_TEXTS, _LABELS = ("text", "sentence", "review", "content"), ("label", "class", "score", "target")
+_MOST_CLASSES = 1000
+_LARGEST = 200 * 2**20  # bytes of one table
+
+
+def is_table(path: str) -> bool:
+    """Whether a path is a table, or a folder with one of training data."""
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return any((place / f"train{suffix}").is_file() for suffix in TABLES)
+    return place.suffix in TABLES and place.is_file()
+
+
+def describe_table(path: str) -> Description:
+    """What its texts are labelled with."""
+    held = read_tables(Path(path).expanduser())
+    return Description(held.kind, held.classes)
+
+
+@folder_layout(
+    "tables",
+    title="Tables of texts",
+    explanation="A table .csv, .tsv or .jsonl with a text and a label in each row, or a folder with such tables called "
+    "train, val and test.",
+    fits=is_table,
+    describe=describe_table,
+    rank=10,
+)
+def tables_task(path: str, request: InputRequest) -> Task:
+    return text_task(f"folder:{path}", read_tables(Path(path).expanduser()), request.tokenizer)
+
+
+def read_tables(path: Path) -> Texts:
+    """Texts from a table, or from a folder's `train`, `val` and `test` tables: .csv, .tsv or .jsonl.
+
+    A table has a column of texts and one of labels (named as in `_TEXTS` and `_LABELS`, or the only two). Labels that
+    are all numbers with a fraction are scores, others are classes.
+
+    Raises:
+        ExplorerError: a table is missing, damaged, too large or has no such columns.
+    """
+    if path.is_file():
+        tables = {"train": _rows(path)}
+    else:
+        files = {file.stem: file for file in sorted(path.iterdir()) if file.suffix in TABLES}
+        names = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation"}
+        tables = {part: _rows(files[stem]) for stem, part in (names | {"test": "test"}).items() if stem in files}
+        if "train" not in tables:
+            raise ExplorerError(f"the folder {str(path)!r} has no table train.csv, train.tsv or train.jsonl")
+    texts = [text for rows in tables.values() for text, _ in rows]
+    raw = [label for rows in tables.values() for _, label in rows]
+    labels, classes = _labels(raw, path)
+    starts = np.cumsum([0, *(len(rows) for rows in tables.values())])
+    given = {part: np.arange(*starts[i : i + 2]) for i, part in enumerate(tables)}
+    parts = split_missing(given, labels, str(path))
+    return Texts(path.stem, texts, labels, classes, parts)
+
+
+def _rows(path: Path) -> list[tuple[str, Any]]:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ExplorerError(f"the table {str(path)!r} is larger than {_LARGEST >> 20} MB: give a part of it")
+        with path.open(encoding="utf-8", newline="") as file:
+            if path.suffix == ".jsonl":
+                rows = [json.loads(line) for line in file if line.strip()]
+            else:
+                rows = list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+    except OSError as error:
+        raise ExplorerError(f"can't read {str(path)!r}: {error.strerror}") from None
+    except (ValueError, csv.Error) as error:
+        raise ExplorerError(f"the table {str(path)!r} is damaged: {one_line(error)}") from None
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise ExplorerError(f"the table {str(path)!r} has no rows with named columns")
+    text, label = _columns(list(rows[0]), path)
+    pairs = [(row.get(text), row.get(label)) for row in rows]
+    if not all(isinstance(sentence, str) and value not in (None, "") for sentence, value in pairs):
+        raise ExplorerError(f"the table {str(path)!r} has rows without a {text!r} or a {label!r}: fill or remove them")
+    return pairs
+
+
+def _columns(names: list[str], path: Path) -> tuple[str, str]:
+    text = next((name for name in _TEXTS if name in names), None)
+    label = next((name for name in _LABELS if name in names), None)
+    if len(names) == 2:
+        text = text or next((name for name in names if name != label), None)
+        label = label or next((name for name in names if name != text), None)
+    if text is None or label is None:
+        raise ExplorerError(f"the table {str(path)!r} has columns {', '.join(names)}: name two of them text and label")
+    return text, label
+
+
+def _labels(raw: list[Any], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """int64 classes with their names, or float32 scores where every label is a number and one has a fraction."""
+    try:
+        numbers = np.array([float(value) for value in raw])
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is not None and not np.isfinite(numbers).all():
+        raise ExplorerError(f"{str(path)!r} has labels that are no finite numbers")
+    if numbers is not None and (numbers != np.rint(numbers)).any():
+        return numbers.astype(np.float32), SCORE
+    names = sorted({str(value) for value in raw}, key=lambda name: (float(name) if numbers is not None else 0, name))
+    if not 2 <= len(names) <= _MOST_CLASSES:
+        raise ExplorerError(f"{str(path)!r} has {len(names)} classes: it should have 2 to {_MOST_CLASSES}")
+    index = {name: number for number, name in enumerate(names)}
+    return np.array([index[str(value)] for value in raw], dtype=np.int64), tuple(names)

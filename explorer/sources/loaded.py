@@ -1,0 +1,51 @@
+"""A network as its ref names it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.sources.networks.hub_models import example_ids
+from explorer.sources.reading.texts import Tokenizer
+from explorer.sources.request import Normalisation
+from explorer.tasks import DEFAULT_KIND
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A network as its ref names it: on the CPU, float32, in eval mode.
+
+    Args:
+        ref: the model ref.
+        module: one tensor in, one tensor of outputs out.
+        input_shape: (C, H, W) of an image, or (L,) of a text in tokens.
+        classes: the number of outputs.
+        trained: whether its weights are more than random.
+        title: for a person.
+        note: what a person should know about it.
+        architecture: what `build` makes the same network from, untrained.
+        data: the ref of the data that it was trained on, if known.
+        kind: of the task that it is made for, a key of `TASK_KINDS`.
+        tokenizer: makes its inputs of texts, where it reads texts and has one.
+        normalisation: of the pictures that it wants; None: that of the data.
+    """
+
+    ref: str
+    module: nn.Module
+    input_shape: tuple[int, ...]
+    classes: int
+    trained: bool
+    title: str
+    note: str
+    architecture: dict[str, Any]
+    data: str | None = None
+    kind: str = DEFAULT_KIND
+    tokenizer: Tokenizer | None = None
+    normalisation: Normalisation | None = None
+
+    def example(self, batch: int = 1) -> Tensor:
+        """Inputs that are always the same: normal noise (batch, C, H, W), or random token ids (batch, L)."""
+        if len(self.input_shape) == 1:
+            return example_ids(self.module, self.input_shape[0], batch)
+        return torch.randn(batch, *self.input_shape, generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,229 @@
+"""Model refs → networks, data refs → tasks, made to fit each other."""
+
+from dataclasses import replace
+
+import torch
+
+from explorer.errors import ExplorerError, unknown
+from explorer.sources.listing import list_models
+from explorer.sources.loaded import LoadedModel
+from explorer.sources.reading.texts import Tokenizer
+from explorer.sources.refs import one_line
+from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES, DataSource
+from explorer.sources.request import Description, InputRequest, ModelRequest, Normalisation
+from explorer.tasks import TASK_KINDS, Task
+
+DEFAULT_DATA = "random"  # of models that were trained on nothing that is known
+_LARGEST_SIDE = 2048
+_LONGEST_TEXT = 8192
+
+
+def load_model(
+    ref: str,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    classes: int | None = None,
+    kind: str | None = None,
+) -> LoadedModel:
+    """The network named by `ref`.
+
+    Args:
+        input_shape: (channels, height, width), or (tokens,), in place of the native one.
+        classes: how many outputs the data needs: an untrained network is built with as many, a trained one must have
+            them.
+        kind: the data's kind of task, for which a Hugging Face model without a head gets one.
+
+    Raises:
+        ExplorerError: the ref names nothing, its files are missing or damaged, its weights can't be downloaded,
+            or the input shape or the number of classes doesn't fit.
+    """
+    scheme, colon, rest = ref.partition(":")
+    if not colon:
+        raise _unknown_model(ref)
+    if scheme not in MODEL_SOURCES:
+        *others, last = (f"{name}:" for name in MODEL_SOURCES)
+        raise ExplorerError(f"unknown kind of model {scheme!r} in {ref!r}: use {', '.join(others)} or {last}")
+    shape = None if input_shape is None else _checked(input_shape)
+    model = MODEL_SOURCES[scheme].function(rest, ModelRequest(shape, classes, kind))
+    if kind is not None and kind != model.kind:
+        wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
+        raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")
+    if classes is not None and model.classes != classes:
+        raise ExplorerError(
+            f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
+            f" {model.classes} classes, or an untrained model such as torchvision:resnet18"
+        )
+    if shape is not None and shape != model.input_shape:
+        _try(model, shape)
+        model = replace(model, input_shape=shape)
+    return model
+
+
+def load_task(
+    ref: str,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    classes: int | None = None,
+    kind: str | None = None,
+    tokenizer: Tokenizer | None = None,
+    normalisation: Normalisation | None = None,
+) -> Task:
+    """The task named by `ref`, its inputs made as a model wants them.
+
+    Without `input_shape` images keep their own size (folders: 3×224×224). The parts of a task are fixed: the same ref
+    gives the same examples in the same parts.
+
+    Args:
+        input_shape: (channels, height, width), or (tokens,).
+        classes: the number of the model's outputs.
+        kind: what the model is made for, a key of `TASK_KINDS`.
+        tokenizer: makes the model's inputs of texts.
+        normalisation: (mean, std) of pictures, a number per channel; None: the data's own.
+
+    Raises:
+        ExplorerError: the ref is unknown, its data can't be read or downloaded, or doesn't fit the model.
+    """
+    source = _data_source(ref)
+    task = source.function(ref, InputRequest(input_shape, classes, tokenizer, normalisation))
+    if kind is not None and source.noise:
+        return replace(task, kind=kind)
+    if kind is not None and task.kind != kind:
+        offered, wanted = TASK_KINDS[task.kind].models, TASK_KINDS[kind].models
+        raise ExplorerError(f"{ref} is for {offered}, and the model is one of the {wanted}")
+    if classes is not None and len(task.classes) != classes:
+        raise ExplorerError(
+            f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
+            f" or an untrained model with ?num_classes={len(task.classes)}"
+        )
+    return task
+
+
+def describe_task(ref: str) -> Description:
+    """The kind and classes of the data that `ref` names, without making any inputs of it where that takes a tokenizer.
+
+    Raises:
+        ExplorerError: see `load_task`.
+    """
+    source = _data_source(ref)
+    told = source.describe(ref) if source.describe else None
+    if isinstance(told, Description):
+        return told
+    task = load_task(ref)
+    return Description(task.kind, task.classes)
+
+
+def load_pair(
+    model_ref: str, data_ref: str | None = None, *, input_shape: tuple[int, ...] | None = None
+) -> tuple[LoadedModel, Task]:
+    """A model and the task to judge it by, made to fit each other.
+
+    Without `data_ref` it is the data that the model was trained on, or `random`. An untrained network gets the
+    data's classes; images are brought to the model's input.
+
+    Raises:
+        ExplorerError: see `load_model` and `load_task`.
+    """
+    if data_ref is None:
+        model = load_model(model_ref, input_shape=input_shape)
+        return model, task_for(model, model.data or DEFAULT_DATA)
+    wanted = None if _data_source(data_ref).noise else describe_task(data_ref)
+    model = load_model(
+        model_ref,
+        input_shape=input_shape,
+        classes=wanted and len(wanted.classes),
+        kind=wanted and wanted.kind,
+    )
+    return model, task_for(model, data_ref)
+
+
+def task_for(model: LoadedModel, data_ref: str) -> Task:
+    """The task to judge a model by, its inputs made as the model wants them.
+
+    Raises:
+        ExplorerError: see `load_task`; or the data is for another kind of model.
+    """
+    return load_task(
+        data_ref,
+        input_shape=model.input_shape,
+        classes=model.classes,
+        kind=model.kind,
+        tokenizer=model.tokenizer,
+        normalisation=model.normalisation,
+    )
+
+
+def ref_for(model: LoadedModel, data_ref: str) -> str:
+    """The model's ref, with as many outputs as the data has classes where the network is new and leaves that open.
+
+    Raises:
+        ExplorerError: see `load_task`.
+    """
+    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
+    if model.trained or not option or f"{option}=" in model.ref or _data_source(data_ref).noise:
+        return model.ref
+    wanted = describe_task(data_ref)
+    if wanted.kind != model.kind or len(wanted.classes) == model.classes:
+        return model.ref
+    return f"{model.ref}{'&' if '?' in model.ref else '?'}{option}={len(wanted.classes)}"
+
+
+def _data_source(ref: str) -> DataSource:
+    """The source that a data ref names."""
+    scheme, colon, _ = ref.partition(":")
+    taking = colon and scheme in DATA_SOURCES and DATA_SOURCES[scheme].takes
+    name = scheme if taking else ref.partition("?")[0]
+    if name in DATA_SOURCES and bool(DATA_SOURCES[name].takes) == bool(taking):
+        return DATA_SOURCES[name]
+    known = []
+    for source in DATA_SOURCES.values():
+        if source.entries is not None:
+            known += [entry for entry, _ in source.entries()]
+        else:
+            known.append(f"{source.name}:{source.takes}" if source.takes else source.name)
+    raise unknown("data", ref, known)
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an image or of a text, if it is one.
+
+    Raises:
+        ExplorerError: it is none, or absurdly large.
+    """
+    if len(shape) == 1 and isinstance(shape[0], int) and 1 <= shape[0] <= _LONGEST_TEXT:
+        return shape
+    if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= _LARGEST_SIDE for size in shape):
+        raise ExplorerError(
+            f"input {_text(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224,"
+            f" or for texts the number of tokens, up to {_LONGEST_TEXT}"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+@torch.no_grad()
+def _try(model: LoadedModel, shape: tuple[int, ...]) -> None:
+    """Runs the model on one input of another shape.
+
+    Raises:
+        ExplorerError: it can't take that.
+    """
+    if len(shape) != len(model.input_shape):
+        wanted = "images: write 3x224x224" if len(model.input_shape) == 3 else "texts: write the number of tokens, 64"
+        raise ExplorerError(f"{model.ref} can't take input {_text(shape)}: it reads {wanted}")
+    try:
+        model.module(replace(model, input_shape=shape).example())
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        raise ExplorerError(
+            f"{model.ref} can't take input {_text(shape)} (its own is {_text(model.input_shape)}): {one_line(error)}"
+        ) from None
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) for size in shape)
+
+
+def _unknown_model(ref: str) -> ExplorerError:
+    refs = [entry.ref for entry in list_models() if "@" not in entry.ref]
+    by_name = {known.partition(":")[2]: known for known in refs}
+    if ref in by_name:
+        return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")
+    return unknown("model", ref, refs)

@@ -1,0 +1,68 @@
+"""`demo:NAME`: the small trained networks that come along."""
+
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import unknown
+from explorer.places import ASSETS
+from explorer.sources.json_files import read_json
+from explorer.sources.refs import split_query
+from explorer.sources.registries import ModelEntry, model_source
+
+if TYPE_CHECKING:
+    from explorer.sources.loaded import LoadedModel
+    from explorer.sources.request import ModelRequest
+
+
+def demo_records() -> dict[str, dict[str, Any]]:
+    """How each bundled checkpoint was trained, by ref: architecture, data, seed, time, test top-1.
+
+    Raises:
+        ExplorerError: the bundled files are missing or damaged.
+    """
+    return read_json(ASSETS / "demo.json")
+
+
+def demo_entries() -> list[ModelEntry]:
+    """All of them."""
+    return [
+        ModelEntry(ref, record["title"], tuple(record["input_shape"]), True, _note(record))
+        for ref, record in demo_records().items()
+    ]
+
+
+def _note(record: dict[str, Any]) -> str:
+    return f"bundled: trained for {record['epochs']} epochs on {record['train_images']:,} images of {record['data']}"
+
+
+@model_source(
+    "demo",
+    title="Demo models",
+    explanation="Small trained networks that come along, for first steps without a download.",
+    takes="NAME",
+    entries=demo_entries,
+    base=True,
+    rank=10,
+)
+def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
+    from explorer.sources.loaded import LoadedModel
+    from explorer.sources.networks.architectures import build
+    from explorer.sources.networks.state_dicts import load_weights, read_tensors
+
+    name, _ = split_query(rest, {})
+    ref, records = f"demo:{name}", demo_records()
+    if ref not in records:
+        raise unknown("demo model", ref, records)
+    record = records[ref]
+    module = build(record["architecture"])
+    load_weights(module, read_tensors(ASSETS / f"{name}.safetensors"), ref)
+    return LoadedModel(
+        ref=ref,
+        module=module,
+        input_shape=tuple(record["input_shape"]),
+        classes=record["architecture"]["arguments"]["classes"],
+        trained=True,
+        title=record["title"],
+        note=_note(record),
+        architecture=record["architecture"],
+        data=record["data"],
+    )

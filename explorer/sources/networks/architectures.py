@@ -1,0 +1,92 @@
+"""Descriptions in JSON → untrained networks: the only way in which modules come into being."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision import models
+
+from explorer.errors import ExplorerError, unknown
+from explorer.sources.networks.attention import replace_attention
+from explorer.sources.networks.detectors import ONE_STAGE, TWO_STAGE, wrapper_of
+from explorer.sources.networks.hub_models import HEADS, build_from_config
+from explorer.sources.networks.segmenters import MainOutput
+from explorer.sources.networks.shuffle import replace_shuffles
+from explorer.sources.networks.windows import replace_windows
+from explorer.sources.networks.zoo import ZOO
+from explorer.sources.refs import one_line
+
+FAMILIES = ("demo", "torchvision", "huggingface")
+
+
+def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
+    """The untrained network of a description ``{"family": …, "name": …, "arguments": {…}}``, in eval mode.
+
+    Deterministic: random weights come from `seed`, and the caller's random state is left alone. Attention of
+    torchvision's transformers is replaced by `SelfAttention`, which has the same weights and can be cut.
+
+    Raises:
+        ExplorerError: the description is malformed, or names a network that does not exist.
+    """
+    try:
+        family, name, arguments = (architecture[key] for key in ("family", "name", "arguments"))
+    except (KeyError, TypeError):
+        raise ExplorerError("the architecture is damaged: it needs family, name and arguments") from None
+    if family not in FAMILIES:
+        raise unknown("family of networks", str(family), FAMILIES)
+    names = {"demo": ZOO, "torchvision": every_torchvision_name(), "huggingface": HEADS}[family]
+    if name not in names:
+        raise unknown(f"{family} model", str(name), names)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            module = _MAKERS[family](name, arguments)
+        except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
+            raise ExplorerError(f"{name} can't be built with {arguments}: {one_line(error)}") from None
+    return cuttable(module).eval()
+
+
+def _torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:
+    if name in segmenter_names():
+        return MainOutput(models.get_model(name, weights=None, weights_backbone=None, **arguments))
+    if name in detector_names():
+        return wrapper_of(name)(models.get_model(name, weights=None, weights_backbone=None, **arguments))
+    return models.get_model(name, weights=None, **arguments)
+
+
+_MAKERS = {
+    "demo": lambda name, arguments: ZOO[name](**arguments),
+    "torchvision": _torchvision,
+    "huggingface": build_from_config,
+}
+
+
+def cuttable(module: nn.Module) -> nn.Module:
+    """The same network with modules that can be cut in place of some that can't; in place, results stay."""
+    return replace_shuffles(replace_windows(replace_attention(module)))
+
+
+def torchvision_names() -> list[str]:
+    """Every classification model of torchvision."""
+    return models.list_models(module=models)
+
+
+def segmenter_names() -> list[str]:
+    """Every semantic segmentation model of torchvision."""
+    return models.list_models(module=models.segmentation)
+
+
+def detector_names() -> list[str]:
+    """The object detectors of torchvision that can be followed: neither masks nor keypoints."""
+    return sorted({*ONE_STAGE, *TWO_STAGE})
+
+
+def every_torchvision_name() -> list[str]:
+    return [*torchvision_names(), *segmenter_names(), *detector_names()]
+
+
+def torchvision_kind(name: str) -> str:
+    """The kind of task that a model of torchvision is made for, a key of `TASK_KINDS`."""
+    if name in detector_names():
+        return "detection"
+    return "segmentation" if name in segmenter_names() else "image-classification"

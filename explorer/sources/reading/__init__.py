@@ -1,0 +1,1 @@
+"""Reading data: pictures, texts and tables, from memory, folders and downloads."""

@@ -1,0 +1,66 @@
+"""Picture files, read one at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from explorer.errors import ExplorerError
+from explorer.sources.refs import one_line
+from explorer.sources.request import Normalisation, Shape
+
+EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
+NATIVE: Shape = (3, 224, 224)  # what pictures become for a model that asks for nothing
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which torchvision's weights expect
+
+
+def natural(channels: int) -> Normalisation:
+    """Mean and standard deviation of photographs, per channel."""
+    return (_MEAN, _STD) if channels == 3 else ((float(np.mean(_MEAN)),), (float(np.mean(_STD)),))
+
+
+def cropped_note(shape: Shape) -> str:
+    """What `read_picture` does to pictures, in words."""
+    return f"pictures cropped in the middle and resized to {shape[1]}×{shape[2]}"
+
+
+class PictureFiles(Dataset):
+    """Picture files, read one at a time."""
+
+    def __init__(
+        self,
+        files: list[Path],
+        labels: np.ndarray,
+        shape: Shape,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+    ) -> None:
+        self._files, self._labels, self._shape = files, labels, shape
+        self._mean, self._std = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        pixels = torch.from_numpy(read_picture(self._files[index], self._shape)).float() / 255
+        return (pixels - self._mean) / self._std, int(self._labels[index])
+
+
+def read_picture(path: Path, shape: Shape) -> np.ndarray:
+    """A picture file as uint8 (C, H, W): upright, cropped in the middle to the wanted proportions, resized.
+
+    Raises:
+        ExplorerError: it is no picture that can be read, or has an absurd number of pixels.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+                raise Image.DecompressionBombError(f"{image.width}×{image.height} pixels are too many")
+            upright = ImageOps.exif_transpose(image).convert("RGB" if shape[0] == 3 else "L")
+        pixels = np.array(ImageOps.fit(upright, (shape[2], shape[1]), Image.Resampling.BILINEAR))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ExplorerError(f"can't read the picture {path}: {one_line(error)}; repair or remove it") from None
+    return pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None]

@@ -1,0 +1,74 @@
+"""Detection: boxes around objects, judged by the mean average precision of COCO."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from explorer.batches import evaluating, to_device
+from explorer.device import BatchSize
+from explorer.progress import Report
+from explorer.tasks.tools.metric import Metric
+from explorer.tasks.tools.quality import Quality
+from explorer.tasks.tools.samples import picture
+from explorer.tasks.tools.task_kind import task_kind
+
+
+def objects(label: dict[str, Tensor], classes: tuple[str, ...]) -> str:
+    """The classes of the boxes."""
+    return ", ".join(classes[number] for number in sorted(set(label["labels"].tolist())))
+
+
+def are_boxes(labels: Any) -> bool:
+    """Whether labels are a dictionary of boxes for each sample."""
+    return isinstance(labels, list) and all({"boxes", "labels"} <= label.keys() for label in labels)
+
+
+def detector_loss(module: nn.Module, inputs: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
+    """The loss that a detector computes itself, of all that it finds on the way to its boxes."""
+    return module.loss(inputs, labels)
+
+
+@task_kind(
+    "detection",
+    title="Detection",
+    explanation="Finds objects of some classes in a picture, each with a box around it.",
+    models="object detectors",
+    metric=Metric(
+        "map",
+        "Mean average precision",
+        "mAP",
+        True,
+        "Area under precision over recall, averaged over classes and over overlaps from 50 to 95% (COCO).",
+    ),
+    samples="images",
+    answer=objects,
+    draw=picture,
+    owns=are_boxes,
+    whole_loss=detector_loss,
+    unrepeatable="code that depends on the data finds its boxes",
+    rank=50,
+)
+def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Quality:
+    """Mean average precision, and that at overlaps of 50 and of 75%; it has no interval."""
+    with evaluating(module, device):
+        values = BatchSize(batch_size).retry(lambda size: _precisions(module, data, device, size, report))
+    others = {name: values[name] for name in ("map_50", "map_75")}
+    return Quality("map", values["map"], None, None, len(data), 1.0 - values["map"], others)
+
+
+@torch.inference_mode()
+def _precisions(module: nn.Module, data: Dataset, device: torch.device, size: int, report: Report) -> dict[str, float]:
+    from torchmetrics.detection import MeanAveragePrecision
+
+    metric = MeanAveragePrecision(backend="pycocotools")
+    metric.warn_on_many_detections = False
+    cpu = torch.device("cpu")
+    for start in range(0, len(data), size):
+        pairs = [data[index] for index in range(start, min(start + size, len(data)))]
+        boxes = module.detect(torch.stack([image for image, _ in pairs]).to(device))
+        metric.update(to_device(boxes, cpu), to_device([truth for _, truth in pairs], cpu))
+        done = start + len(pairs)
+        report(done / len(data), f"evaluated {done} of {len(data)}")
+    return {name: max(0.0, float(value)) for name, value in metric.compute().items() if value.numel() == 1}

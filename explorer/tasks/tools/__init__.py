@@ -1,0 +1,1 @@
+"""What kinds of tasks share: their record, metrics, losses, and how a model is judged."""

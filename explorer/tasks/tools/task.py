@@ -1,0 +1,71 @@
+"""A task: labelled examples of one kind in four fixed parts."""
+
+from collections.abc import Sized
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from explorer.tasks.tools.task_kind import DEFAULT_KIND, DEFAULT_METRIC, TASK_KINDS
+
+PARTS = ("train", "calibration", "validation", "test")
+
+
+class Images(Sized, Protocol):
+    """Indexable by position: (input, label).
+
+    The input is a float32 image (C, H, W) or the int64 token ids (L,) of a text; the label a class, a float score,
+    an int64 map of classes (H, W), or ``{"boxes": (n, 4) float32 x1 y1 x2 y2 in pixels, "labels": (n,) int64}``.
+    """
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """Labelled examples; images are normalised as ``(pixel − mean) / std`` with pixels from 0 to 1.
+
+    Args:
+        ref: the data ref that names it.
+        title: for a person.
+        classes: the names of the classes, of scores only ``("score",)``.
+        input_shape: (C, H, W) of an image, or (L,) of a text in tokens.
+        mean, std: by which images were normalised, a number per channel; empty for texts.
+        train: what is learnt from.
+        calibration: a slice of the training data, for statistics and scores.
+        validation: a slice of the training data, for decisions.
+        test: only reported on.
+        note: what was done to make the examples fit the model.
+        measured: False where the labels mean nothing.
+        kind: a key of `TASK_KINDS`.
+        texts: the texts behind the token ids, by part.
+    """
+
+    ref: str
+    title: str
+    classes: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train: Images = field(repr=False)
+    calibration: Images = field(repr=False)
+    validation: Images = field(repr=False)
+    test: Images = field(repr=False)
+    note: str = ""
+    measured: bool = True
+    kind: str = DEFAULT_KIND
+    texts: dict[str, tuple[str, ...]] | None = field(default=None, repr=False)
+
+    @property
+    def metric(self) -> str:
+        """What it is judged by, a key of `METRICS`."""
+        return TASK_KINDS[self.kind].metric.name if self.measured else DEFAULT_METRIC
+
+    def answer(self, index: int, part: str = "test") -> str:
+        """The label of one example in words."""
+        return TASK_KINDS[self.kind].answer(getattr(self, part)[index][1], self.classes)
+
+    def show(self, index: int, part: str = "test") -> np.ndarray | str:
+        """One example for the eye: a picture, uint8 of shape (H, W, 3), or a text."""
+        return TASK_KINDS[self.kind].draw(self, index, part)
