@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,22 +10,20 @@ from explorer.budget.allocation import TOLERANCE, most_removable
 from explorer.criteria import Scores
 from explorer.criteria.masking import stages as residual_stages
 from explorer.errors import ExplorerError
-from explorer.methods import steps
-from explorer.methods.ending import ending
-from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
-from explorer.methods.stages import Memo, Stages, forgetful
-from explorer.methods.vanishing import Settled, Vanishing
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.ending import ending
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.stages import Memo, Stages, forgetful
+from explorer.methods.tools.vanishing import Settled, Vanishing
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.recovery import Origin
 from explorer.structure import Structure, without
 
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
-
-def _target(spec: "Spec") -> Target:
+def _target(spec: Spec) -> Target:
     """The one target.
 
     Raises:
@@ -51,7 +48,7 @@ def _target(spec: "Spec") -> Target:
     targeted=True,
     check=_target,
 )
-def spvr(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def spvr(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Drops the least important units of all groups, ascending, until the one target of params or MACs is met.
 
     Scores of different layers are compared as they are. Units of a group with the same score are a set and leave
@@ -109,7 +106,7 @@ class Proposal:
     warnings: tuple[str, ...]
 
 
-def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: "Spec") -> Proposal:
+def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: Spec) -> Proposal:
     """The first network of the ranking that meets the target; where none does, the smallest."""
     structure = vanishing.structure
     goal = target.goal(target.of(structure.cost()))
@@ -123,7 +120,7 @@ def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: "Spec") 
     return Proposal(_plan(structure, scores, best, spec.model), tuple(_remarks(structure, best, target, least, goal)))
 
 
-def _drops(structure: Structure, scores: Scores, spec: "Spec") -> Iterator[dict[str, int]]:
+def _drops(structure: Structure, scores: Scores, spec: Spec) -> Iterator[dict[str, int]]:
     """How many units of every group stay, after each set that leaves."""
     tied = residual_stages(structure) if spec.options.get("coupling") == "stages" else [(n,) for n in structure.groups]
     floors = {
@@ -168,7 +165,7 @@ def _remarks(structure: Structure, settled: Settled, target: Target, cost: int, 
         yield f"{target} is not met: the smallest network of the ranking keeps {target.kind}={cost / whole:.3g}"
 
 
-def _warnings(subject: steps.Subject, spec: "Spec", scores: Scores) -> Iterator[str]:
+def _warnings(subject: steps.Subject, spec: Spec, scores: Scores) -> Iterator[str]:
     if (sentence := steps.unscored(scores)) is not None:
         yield sentence
     if (meaningless := steps.meaningless_scores(subject.task, spec.criterion)) is not None:

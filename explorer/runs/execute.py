@@ -20,10 +20,13 @@ from explorer.export import check_onnx, export_onnx, write_bundle
 from explorer.export.bundle import CLASSIFICATION
 from explorer.export.layout import REPORT
 from explorer.files import place, write_json
-from explorer.methods import HEIGHTS, METHODS, Memo, Outcome, forgetful, steps
+from explorer.methods import METHODS, Memo, Outcome, forgetful
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import ladder
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.methods.studies.sensitivity import RATIOS, sensitivity
+from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.claim import claim, finished_run
@@ -62,7 +65,7 @@ def execute(
         Cancelled: the report asked to stop.
     """
     started = time.perf_counter()
-    spec.check()
+    check(spec)
     if out is None:
         return _prune(spec, report, forgetful, started)[1]
     tracker = tracker or Tracker()
@@ -156,11 +159,12 @@ def sensitivity_of(
     return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew)
 
 
-def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any]:
-    """See `explorer.methods.studies.ladder`, up to the recovery `height`."""
-    if height not in HEIGHTS:
-        raise unknown("rung", height, HEIGHTS)
-    return ladder(spec, HEIGHTS[: HEIGHTS.index(height) + 1], report)
+def ladder_of(spec: Spec, last: str, report: Report = silent) -> dict[str, Any]:
+    """See `explorer.methods.studies.ladder`, up to the recovery `last`."""
+    if last not in RECOVERY_STAGES:
+        raise unknown("rung", last, RECOVERY_STAGES)
+    recoveries = list(RECOVERY_STAGES)
+    return ladder(spec, recoveries[: recoveries.index(last) + 1], report).to_json()
 
 
 def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outcome, dict[str, Any]]:

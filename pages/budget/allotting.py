@@ -9,8 +9,8 @@ from explorer.budget import ALLOCATORS, NORMALISERS, Target
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
-from explorer.methods.budgeting import account_of
 from explorer.methods.spec import Spec
+from explorer.methods.tools.budgeting import account_of
 from explorer.structure import Structure
 from explorer.ui import engine
 from explorer.ui.parts import jobs

@@ -16,7 +16,7 @@ from explorer.ui.state import session
 from explorer.ui.text import findings, tables, words
 from explorer.ui.text.commandline import command
 from pages.prune import settings
-from pages.prune.course import way
+from pages.prune.trajectory import way
 
 workspace = session.current()
 KIND = jobs.PRUNE

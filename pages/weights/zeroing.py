@@ -1,13 +1,14 @@
 """A run that sets single weights to zero: its settings, and the button that starts it."""
 
 import streamlit as st
+from explorer.methods.settings import Choice, Setting
 
 from explorer.bench.dg2pf import Grid
 from explorer.criteria import CRITERIA
 from explorer.criteria.tools.single import SINGLE
 from explorer.errors import ExplorerError
 from explorer.methods import METHODS, Method
-from explorer.methods.settings import Choice, Setting
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.sources import Task
 from explorer.ui.parts import estimate, jobs
@@ -98,7 +99,7 @@ def _asked(name: str, entry: Setting, key: str) -> str:
 def _start(workspace: Workspace, method: Method, spec: Spec, task: Task) -> None:
     """The button, what is wrong with the settings if something is, and the same as a command."""
     try:
-        spec.check()
+        check(spec)
         trouble = ""
     except ExplorerError as error:
         trouble = words.sentence(str(error))

@@ -9,9 +9,9 @@ from explorer.criteria import Scores
 from explorer.criteria.tools.agreement import disputes, group_correlations, rank_correlation, weighted_mean
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import Live, fetch
-from explorer.methods import steps
 from explorer.methods.spec import Spec
 from explorer.methods.studies.agreement import agreement, chosen_units, compared
+from explorer.methods.tools import steps
 from explorer.progress import silent
 from explorer.pruning import Plan, mask
 from explorer.structure import Structure

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from explorer.evaluation import size_bytes
-from explorer.methods import budgeting, steps
-from explorer.methods.budgeting import Budgeting, budget_of
 from explorer.methods.spec import Spec
 from explorer.methods.studies.latency_profile import Stopwatch
+from explorer.methods.tools import budgeting, steps
+from explorer.methods.tools.budgeting import Budgeting, budget_of
 from explorer.progress import silent
 from explorer.pruning import Plan, cut
 

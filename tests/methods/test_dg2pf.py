@@ -18,10 +18,12 @@ from explorer.cli import main
 from explorer.cli.commands import _spec
 from explorer.cli.parser import build_parser
 from explorer.errors import Cancelled, ExplorerError
-from explorer.methods import METHODS, sparsifying, steps
+from explorer.methods import METHODS
+from explorer.methods.checking import check
 from explorer.methods.dg2pf import Guided, Terms, guided_loss, kl_term, sample_weights, soft_labels, weighted_term
-from explorer.methods.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
 from explorer.methods.spec import Spec
+from explorer.methods.tools import sparsifying, steps
+from explorer.methods.tools.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
 from explorer.pruning.packing import unpacked
 from explorer.pruning.unstructured import Holding, held, prunable
 from explorer.recovery import History
@@ -51,7 +53,7 @@ def subject(trained, monkeypatch):
 
 def run(spec: Spec, **settings: str):
     spec = replace(spec, settings={**spec.settings, **settings})
-    spec.check()
+    check(spec)
     return METHODS[spec.method].function(spec)
 
 

@@ -322,7 +322,7 @@ def test_each_method_asks_for_what_it_knows():
         assert not test.exception
         keys = {widget.key for widget in (*test.number_input, *test.selectbox) if widget.key}
         assert (f"steps of {name}" in keys) == entry.gradual
-        assert (f"blocks of {name}" in keys) == ("blocks" in entry.defaults)
+        assert (f"blocks of {name}" in keys) == ("blocks" in entry.settings)
 
 
 def test_the_command_of_the_page_is_the_run_of_the_page():
@@ -334,8 +334,9 @@ def test_the_command_of_the_page_is_the_run_of_the_page():
     test.number_input(key="steps of ifap").set_value(3).run()
     test.selectbox(key="teacher of ifap").set_value("previous").run()
     spec = parsed(test.code[0].value)
-    assert (spec.method, spec.criterion, spec.recover, spec.teacher) == ("ifap", "flow", "distill", "previous")
-    assert (spec.keep, spec.max_drop, spec.steps) == ({"params": 0.35}, 0.015, 3)
+    told = METHODS["ifap"].told(spec)
+    assert (spec.method, spec.criterion, spec.recover, told["teacher"]) == ("ifap", "flow", "distill", "previous")
+    assert (spec.keep, told["max_drop"], spec.steps) == ({"params": 0.35}, 0.015, 3)
     test.radio(key="far of ifap").set_value(FREE).run()
     assert parsed(test.code[0].value).keep is None
 

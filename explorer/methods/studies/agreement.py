@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,12 @@ from explorer.criteria import CRITERIA, Scores
 from explorer.criteria.tools.agreement import disputes, group_correlations, weighted_mean
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation.accuracy import Z_95
-from explorer.methods import steps
+from explorer.methods.spec import Spec
 from explorer.methods.studies.sensitivity import Ablations
+from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.structure import Structure
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 UNITS = 8  # of every group, whose effect is measured
 LEAST, MOST = 2, 6  # criteria
@@ -27,7 +25,7 @@ CHANCE = "random"  # a criterion that is of no opinion, so that nobody disagrees
 
 
 def agreement(
-    spec: "Spec",
+    spec: Spec,
     criteria: Sequence[str],
     report: Report = silent,
     *,

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -13,12 +13,10 @@ from explorer.cache import Entry, tensor_digest, weights_digest
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.evaluation import Live, Quality, fetch
-from explorer.methods import steps
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, plan_from_budget
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 WITNESSES = 16  # samples by which data is told apart that another file with the same name could hold
@@ -26,7 +24,7 @@ BATCH = 256
 
 
 def sensitivity(
-    spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report = silent, *, anew: bool = False
+    spec: Spec, ratios: Sequence[float] = RATIOS, report: Report = silent, *, anew: bool = False
 ) -> dict[str, Any]:
     """The task's validation metric for every group and ratio, the lowest-scored units removed, without recovery.
 
@@ -50,7 +48,7 @@ def sensitivity(
 
 def measure_curves(
     subject: steps.Subject,
-    spec: "Spec",
+    spec: Spec,
     scores: Scores,
     ratios: Sequence[float] = RATIOS,
     report: Report = silent,
@@ -81,7 +79,7 @@ def measure_curves(
 
 
 def cached_curves(
-    subject: steps.Subject, spec: "Spec", scores: Scores, ratios: Sequence[float] = RATIOS, *, points: "Points"
+    subject: steps.Subject, spec: Spec, scores: Scores, ratios: Sequence[float] = RATIOS, *, points: "Points"
 ) -> dict[str, Any] | None:
     """The same if all of it has been measured before, else None."""
     plans = (
@@ -103,7 +101,7 @@ def sparklines(document: Mapping[str, Any]) -> dict[str, list[tuple[float, float
     }
 
 
-def _check(subject: steps.Subject, spec: "Spec", ratios: Sequence[float]) -> None:
+def _check(subject: steps.Subject, spec: Spec, ratios: Sequence[float]) -> None:
     for ratio in ratios:
         if not 0 < ratio < 1:
             raise ExplorerError(f"ratio {ratio:g} can't be tried: give fractions above 0 and below 1")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.evaluation import METRICS
-from explorer.methods.stages import Memo, Record
+from explorer.methods.tools.stages import Memo, Record
 from explorer.progress import Report
 from explorer.runs.folders import default_root
 from explorer.runs.identity import Origin

@@ -7,6 +7,7 @@ from typing import Any
 
 from explorer.errors import ExplorerError, unknown
 from explorer.files import write_json
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
 from explorer.runs.queue.job import BUNDLE
@@ -37,7 +38,7 @@ class Kind:
             if key not in ("kind", "spec", *self.extra):
                 raise ExplorerError(f"a job of kind {self.name!r} has no {key!r}: leave it out")
         spec = Spec.from_json(request.get("spec"))
-        (spec if here else replace(spec, device="auto")).check(removes=self.removes)
+        check(spec if here else replace(spec, device="auto"), removes=self.removes)
         return spec
 
     def __call__(self, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
@@ -68,12 +69,12 @@ def _evaluate(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
 
 def _ladder(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     """The one rung that takes long; a page finds those below it by itself."""
-    from explorer.methods import HEIGHTS
     from explorer.methods.studies.ladder import ladder
+    from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 
-    if spec.recover not in HEIGHTS:
-        raise unknown("rung", spec.recover, HEIGHTS)
-    return ladder(spec, (spec.recover,), report)
+    if spec.recover not in RECOVERY_STAGES:
+        raise unknown("rung", spec.recover, RECOVERY_STAGES)
+    return ladder(spec, (spec.recover,), report).to_json()
 
 
 def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
 
 
 def _budget(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.methods.budgeting import budget_of
+    from explorer.methods.tools.budgeting import budget_of
 
     return budget_of(spec, report, request.get("held") or {})
 

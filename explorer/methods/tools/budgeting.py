@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from explorer.budget import (
     ALLOCATORS,
@@ -19,14 +19,12 @@ from explorer.budget import (
 )
 from explorer.criteria import Scores
 from explorer.evaluation.size import size_model
-from explorer.methods import steps
+from explorer.methods.spec import Spec
 from explorer.methods.studies.latency_profile import Stopwatch
 from explorer.methods.studies.sensitivity import Points, cached_curves, measure_curves
+from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 NEAR = 0.05  # of a latency target, within which the cut network is timed
 CORRECTIONS = 4  # of the prediction, by what cut networks take
@@ -41,7 +39,7 @@ class Budgeting:
         held: groups that stay at so many units lost, besides those that the spec locks, which stay whole.
     """
 
-    def __init__(self, subject: steps.Subject, spec: "Spec", held: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(self, subject: steps.Subject, spec: Spec, held: Mapping[str, int] = MappingProxyType({})) -> None:
         self.subject, self.spec, self.targets = subject, spec, spec.targets()
         self.held = dict.fromkeys(spec.locked, 0) | dict(held)
         self._watch: Stopwatch | None = None
@@ -198,7 +196,7 @@ def account_of(found: Allocation) -> dict[str, Any]:
     }
 
 
-def budget_of(spec: "Spec", report: Report = silent, held: Mapping[str, int] = MappingProxyType({})) -> dict[str, Any]:
+def budget_of(spec: Spec, report: Report = silent, held: Mapping[str, int] = MappingProxyType({})) -> dict[str, Any]:
     """What a spec's targets come to, without cutting anything for good; `held` as in `Budgeting`.
 
     Returns:

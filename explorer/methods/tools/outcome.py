@@ -1,16 +1,14 @@
 """What a method hands back."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from explorer.pruning import Plan
-
-if TYPE_CHECKING:
-    from explorer.sources import LoadedModel, Task
-    from explorer.structure.types import Structure
+from explorer.sources import LoadedModel, Task
+from explorer.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -22,14 +20,14 @@ class Outcome:
     `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
     in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
     `seconds` has one entry per stage, `steps` one per cut of a method that makes several. `budget` is the
-    account of targets that were shared out at once, see `explorer.methods.budgeting`. Where single weights were set
+    account of targets that were shared out at once, see `budgeting`. Where single weights were set
     to zero, `pruned_at` has for each the number of the step that did it (0: it stays), and `sparse` is what that saves,
-    see `explorer.methods.sparsifying`.
+    see `sparsifying`.
     """
 
-    loaded: "LoadedModel"
-    task: "Task"
-    structure: "Structure"
+    loaded: LoadedModel
+    task: Task
+    structure: Structure
     device: torch.device
     module: nn.Module
     plan: Plan

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -15,10 +15,11 @@ from explorer.criteria.tools.single import SINGLE, dense_gradients, score_weight
 from explorer.errors import ExplorerError
 from explorer.evaluation import METADATA, METRICS, evaluate, weights
 from explorer.evaluation.nonzero import nonzero, semi_structured
-from explorer.methods import steps
-from explorer.methods.outcome import Outcome
-from explorer.methods.sparse_schedule import Segment, Training, stretches
-from explorer.methods.stages import Memo, Record, Stages
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.sparse_schedule import Segment, Training, stretches
+from explorer.methods.tools.stages import Memo, Record, Stages
 from explorer.progress import Report, part
 from explorer.pruning import Plan
 from explorer.pruning.packing import packed
@@ -38,9 +39,6 @@ from explorer.pruning.unstructured import (
 )
 from explorer.recovery import History, finetune, initialise, recalibrate
 from explorer.recovery.training import Regime, schedule
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 FIRST, LAST = 0.08, 0.9  # the stretch of a run that its segments take
 SYNFLOW_ROUNDS = 100  # as in its paper: in a single one whole layers would go
@@ -106,7 +104,7 @@ class State:
 class Sparsifying:
     """One run of a method that sets weights to zero, segment by segment; `state` is where it has come to."""
 
-    def __init__(self, spec: "Spec", report: Report, memo: Memo, rule: Rule, start: str = "trained") -> None:
+    def __init__(self, spec: Spec, report: Report, memo: Memo, rule: Rule, start: str = "trained") -> None:
         self.spec, self.rule, self._report, self._start = spec, rule, report, start
         self.subject = steps.open_subject(spec, part(report, 0.0, 0.04))
         if not self.subject.task.measured:
