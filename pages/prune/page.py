@@ -120,7 +120,7 @@ if method.gradual and not (task and task.measured):
         icon=":material/image_not_supported:",
     )
 elif method.chooses or kept is not None:
-    settings.ask(method, task)
+    settings.ask(workspace, method, task)
     start(method, task, kept)
 jobs.refusal(KIND)
 if busy:

@@ -1,18 +1,21 @@
 """The settings of a run: a method, and what that method can be told."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from explorer.budget import NORMALISERS
 from explorer.criteria import CRITERIA
-from explorer.criteria.divergence import BLOCK_ORDERS
 from explorer.evaluation import METRICS, Metric
 from explorer.methods import METHODS, Method
-from explorer.methods.spec import TEACHERS, Spec
+from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
+from explorer.registry import Choice, Setting
 from explorer.sources import Task
 from explorer.ui import engine
+from explorer.ui.parts import controls
 from explorer.ui.state.workspace import Workspace
 
 QUANTITIES = {"macs": "MACs", "params": "parameters"}
@@ -20,11 +23,17 @@ FREE = "As far as accuracy allows"
 TEACHER_TITLES = {"base": "The base model", "previous": "The step before"}
 STEPS, EPOCHS_PER_STEP, KEEP = 8, 2, 50  # minutes on a laptop for the bundled networks
 ONE_SHOT_RECOVERY = "bn"
+PLAIN = ("max_drop", "teacher", "blocks", "block_order")  # settings that stand open on the page
+
+
+_NORMALISER = Choice("mean", tuple(NORMALISERS), "what makes the scores of different groups comparable")
 
 
 def choose_method() -> Method:
     """Asks for the method, the simplest first; what it is stands below each."""
-    methods = sorted((m for m in METHODS.values() if not m.sparse), key=lambda entry: len(entry.defaults))
+    methods = sorted(
+        (m for m in METHODS.values() if not m.sparse), key=lambda entry: (len(entry.defaults), len(entry.settings))
+    )
     name = st.radio(
         "Method: how the channels are chosen",
         [entry.name for entry in methods],
@@ -36,18 +45,53 @@ def choose_method() -> Method:
     return METHODS[name]
 
 
-def ask(method: Method, task: Task | None) -> None:
+def ask(workspace: Workspace, method: Method, task: Task | None) -> None:
     """The method's own settings, and those of the recovery."""
-    if not method.gradual:
+    if method.gradual:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _how_far(method, _metric(task))
+        with right:
+            _how(method, task)
+    else:
         if method.targeted:
             _amount(method, disabled=False)
         _recovery_at_once(method, task)
-        return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        _how_far(method, _metric(task))
-    with right:
-        _how(method, task)
+    if method.chooses:
+        _further(workspace, method)
+
+
+def _further(workspace: Workspace, method: Method) -> None:
+    """What few need to say: the method's other settings, the normaliser, and the options of the criterion."""
+    with st.expander("More settings", icon=":material/tune:"):
+        controls.ask(_others(method), partial(_key, method), {}, keep=True)
+        criterion = _criterion(method)
+        key = partial(_option_key, workspace, method, criterion)
+        controls.ask(_options(criterion), key, _on_the_board(workspace, criterion), keep=True)
+
+
+def _others(method: Method) -> dict[str, Setting]:
+    """The settings that do not stand open on the page; steps go by scores that are made comparable."""
+    found = {name: setting for name, setting in method.settings.items() if name not in PLAIN}
+    return found | ({"normaliser": _NORMALISER} if method.gradual else {})
+
+
+def _options(criterion: str) -> dict[str, Setting]:
+    return {name: Choice(*option) for name, option in CRITERIA[criterion].options.items()}
+
+
+def _criterion(method: Method) -> str:
+    return _held(method, "criterion") if method.gradual else _usual(method)["criterion"]
+
+
+def _on_the_board(workspace: Workspace, criterion: str) -> dict[str, str]:
+    return workspace.options if criterion == workspace.criterion else {}
+
+
+def _option_key(workspace: Workspace, method: Method, criterion: str, option: str) -> str:
+    """Another one where the board has another option, so that what is chosen there comes along."""
+    before = _on_the_board(workspace, criterion).get(option)
+    return _key(method, f"{option} of {criterion}{f', {before} on the board' if before else ''}")
 
 
 def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
@@ -56,31 +100,30 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     recovery = _held(method, "recovery")
     common |= {"recover": recovery, "seed": int(_held(method, "seed"))}
     common |= {"epochs": int(_held(method, "epochs"))} if RECOVERIES[recovery].trains else {}
-    if method.targeted:
-        return Spec(**{**method.defaults, **common}, keep=_target(method), locked=tuple(sorted(workspace.locked)))
-    if not method.gradual:
-        scored = {"criterion": workspace.criterion, "options": workspace.options}
-        return Spec(**common, **scored, ratios=workspace.budget)
-    criterion = _held(method, "criterion")
-    return Spec(
-        **common,
-        criterion=criterion,
-        options=workspace.options if criterion == workspace.criterion else {},
-        keep=_target(method),
-        locked=tuple(sorted(workspace.locked)),
-        steps=int(_held(method, "steps")),
-        **_block_settings(method),
-        max_drop=round(_held(method, "drop") / _scale(_metric(task)), 6),
-        **({"teacher": _held(method, "teacher")} if recovery == "distill" else {}),
-    )
+    if not method.chooses:
+        return Spec(**common, criterion=workspace.criterion, options=workspace.options, ratios=workspace.budget)
+    criterion = _criterion(method)
+    chosen = {
+        "criterion": criterion,
+        "options": controls.chosen(_options(criterion), partial(_option_key, workspace, method, criterion)),
+        "keep": _target(method),
+        "locked": tuple(sorted(workspace.locked)),
+        **(_of_steps(method, task) if method.gradual else {}),
+    }
+    return Spec(**{**method.defaults, **common, **chosen})
 
 
-def _block_settings(method: Method) -> dict[str, Any]:
-    """What is said of residual blocks, to a method that takes them out."""
-    if "blocks" not in method.defaults:
-        return {}
-    most = None if _held(method, "all blocks") else int(_held(method, "blocks"))
-    return {"blocks": most, "block_order": _held(method, "block order")}
+def _of_steps(method: Method, task: Task | None) -> dict[str, Any]:
+    """The fields of a spec that a method has which cuts in steps."""
+    settings = controls.chosen(_others(method), partial(_key, method))
+    normalise = settings.pop("normaliser", _NORMALISER.default)
+    settings["max_drop"] = str(round(_held(method, "drop") / _scale(_metric(task)), 6))
+    if _held(method, "recovery") == "distill":
+        settings["teacher"] = _held(method, "teacher")
+    if "blocks" in method.settings:
+        settings["block_order"] = _held(method, "block order")
+        settings |= {} if _held(method, "all blocks") else {"blocks": str(int(_held(method, "blocks")))}
+    return {"steps": int(_held(method, "steps")), "normalise": normalise, "settings": settings}
 
 
 def _target(method: Method) -> dict[str, float] | None:
@@ -142,7 +185,7 @@ def _how_far(method: Method, metric: Metric) -> None:
     )
     _amount(method, disabled=far == FREE)
     scale = _scale(metric)
-    usual = Spec("", "").max_drop * scale
+    usual = method.settings["max_drop"].default * scale
     _number(
         method,
         "drop",
@@ -150,7 +193,7 @@ def _how_far(method: Method, metric: Metric) -> None:
         (0.0, scale, usual, usual / 4),
         f"Of {metric.short} on the validation data, against the whole model. A step that falls further is taken back.",
     )
-    if "blocks" in method.defaults:
+    if "blocks" in method.settings:
         _blocks(method)
 
 
@@ -188,7 +231,7 @@ def _blocks(method: Method) -> None:
         _number(method, "blocks", "Blocks, at most", (0, 1000, 2, 1), "How many may leave", disabled=free)
         st.selectbox(
             "In the order of",
-            BLOCK_ORDERS,
+            method.settings["block_order"].allowed,
             key=_key(method, "block order"),
             width=150,
             persist_state="session",
@@ -215,7 +258,7 @@ def _how(method: Method, task: Task | None) -> None:
         _epochs(method, "Epochs per step", EPOCHS_PER_STEP, recovery, width=140)
         st.selectbox(
             "It imitates",
-            TEACHERS,
+            method.settings["teacher"].allowed,
             format_func=TEACHER_TITLES.get,
             key=_key(method, "teacher"),
             width=190,
