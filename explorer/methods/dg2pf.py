@@ -16,8 +16,9 @@ from explorer.export.bundle import CLASSIFICATION
 from explorer.methods.registry import METHODS, method
 from explorer.methods.spec import Spec
 from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.sparse_masks import Rule
 from explorer.methods.tools.sparse_schedule import Segment, Training, even, linspace
-from explorer.methods.tools.sparsifying import Rule, Sparsifying
+from explorer.methods.tools.sparsifying import Sparsifying
 from explorer.methods.tools.stages import Memo, forgetful
 from explorer.progress import Report, silent
 from explorer.recovery.training import Objective

@@ -6,8 +6,9 @@ from explorer.errors import ExplorerError
 from explorer.methods.registry import METHODS, method
 from explorer.methods.spec import Spec
 from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.sparse_masks import Rule
 from explorer.methods.tools.sparse_schedule import SCHEDULES, Segment, Training
-from explorer.methods.tools.sparsifying import Rule, Sparsifying
+from explorer.methods.tools.sparsifying import Sparsifying
 from explorer.methods.tools.stages import Memo, forgetful
 from explorer.progress import Report, silent
 from explorer.recovery import EPOCHS, RECOVERIES, Teacher
