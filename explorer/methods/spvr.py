@@ -72,21 +72,21 @@ def spvr(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome
     steps.known_groups(subject.structure, spec.locked)
     vanishing = Vanishing(subject.module, subject.structure, subject.loaded.example())
     subject = replace(subject, structure=vanishing.structure)
-    course = Stages(spec.seed, report, memo)
-    ranking = course("scores", 0.05, 0.4, "ranking", lambda report: steps.score_subject(subject, spec, report))
+    stages = Stages(spec.seed, report, memo)
+    ranking = stages("scores", 0.05, 0.4, "ranking", lambda report: steps.score_subject(subject, spec, report))
     scores = steps.scores_of(ranking)
     proposal = propose(vanishing, scores, target, spec)
     if proposal.plan.empty:
         raise ExplorerError(f"nothing would be removed: no set of channels can leave for {target}; ask for more")
-    base = course("base", 0.4, 0.45, "measuring the base model", steps.measured(subject, subject.module))
+    base = stages("base", 0.4, 0.45, "measuring the base model", steps.measured(subject, subject.module))
     result = steps.cut_exactly(subject, proposal.plan)
-    as_cut = course("cut", 0.45, 0.5, "measuring the cut", steps.measured(subject, result.module))
+    as_cut = stages("cut", 0.45, 0.5, "measuring the cut", steps.measured(subject, result.module))
     origin = Origin(subject.module, subject.structure, proposal.plan)
-    recovery = course("recovery", 0.5, 0.95, "recovering", steps.recovered(subject, spec, result.module, origin))
+    recovery = stages("recovery", 0.5, 0.95, "recovering", steps.recovered(subject, spec, result.module, origin))
     return ending(
         subject,
         spec,
-        course,
+        stages,
         proposal.plan,
         result,
         base=base,
@@ -117,7 +117,7 @@ def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: Spec) ->
         cost = target.of(structure.cost(settled.kept, settled.blocks))
         if cost < least:
             best, least = settled, cost
-    return Proposal(_plan(structure, scores, best, spec.model), tuple(_remarks(structure, best, target, least, goal)))
+    return Proposal(_plan(structure, scores, best, spec.model), tuple(_remarks(vanishing, best, target, least, goal)))
 
 
 def _drops(structure: Structure, scores: Scores, spec: Spec) -> Iterator[dict[str, int]]:
@@ -153,15 +153,16 @@ def _plan(structure: Structure, scores: Scores, settled: Settled, base: str) -> 
     return Plan(base, remove, settled.blocks).check(structure)
 
 
-def _remarks(structure: Structure, settled: Settled, target: Target, cost: int, goal: float) -> Iterator[str]:
+def _remarks(vanishing: Vanishing, settled: Settled, target: Target, cost: int, goal: float) -> Iterator[str]:
     """What a person should know about the network that was found."""
     if settled.held:
+        reasons = "; ".join(f"{name}: {vanishing.reason(name)}" for name in settled.held)
         yield (
             f"{', '.join(settled.held)} would vanish, which only residual blocks, stages that begin with a projection, "
-            "and convolutions that keep the size of their maps can: one channel stays"
+            f"and convolutions that keep the size of their maps can: one channel stays ({reasons})"
         )
     if cost > goal * (1 + TOLERANCE):
-        whole = target.of(structure.cost())
+        whole = target.of(vanishing.structure.cost())
         yield f"{target} is not met: the smallest network of the ranking keeps {target.kind}={cost / whole:.3g}"
 
 

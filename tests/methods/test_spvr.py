@@ -140,6 +140,7 @@ def test_residual_blocks_vanish_with_their_insides():
     assert found.plan.blocks == ("layer3.1",)
     assert len(found.plan.remove["layer3.0.conv1"]) == 63
     assert "layer3.0.conv1 would vanish" in found.warnings[0]
+    assert "(layer3.0.conv1: layer3.0.conv1 changes the size of its maps)" in found.warnings[0]
     smaller = cut(model.module, structure, found.plan).module  # residual blocks are known without chains
     assert count(smaller, model.example()) == found.plan.cost(structure)
 
