@@ -126,7 +126,7 @@ def agreement(options: Options, report: Report) -> Answer:
     spec = _spec(options)
     check(spec, removes=False)
     units = UNITS if options.units is None else options.units
-    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units)
+    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units).to_json()
     return Answer(document, agreement_text(document))
 
 
@@ -155,7 +155,7 @@ def budget(options: Options, report: Report) -> Answer:
     if not spec.keep:
         raise ExplorerError("there is no target to share out: give one, such as --keep macs=0.5 or --keep size=2MB")
     check(spec)
-    document = budget_of(spec, report)
+    document = budget_of(spec, report).to_json()
     return Answer(document, budget_text(document))
 
 
@@ -164,7 +164,7 @@ def latency(options: Options, report: Report) -> Answer:
 
     asked = {name: getattr(options, name) for name in ("runtime", "batch", "device")}
     given = {name: value for name, value in asked.items() if value is not None}
-    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given)
+    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given).to_json()
     return Answer(document, latency_text(document))
 
 

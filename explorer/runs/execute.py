@@ -156,7 +156,7 @@ def sensitivity_of(
     spec: Spec, ratios: Sequence[float] | None, report: Report = silent, *, anew: bool = False
 ) -> dict[str, Any]:
     """See `explorer.methods.studies.sensitivity`; `ratios` None: its default."""
-    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew)
+    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew).to_json()
 
 
 def ladder_of(spec: Spec, last: str, report: Report = silent) -> dict[str, Any]:
@@ -172,21 +172,10 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
     with _overheard() as heard:
         outcome = METHODS[spec.method].function(spec, report, shared(memo))
     result = {
-        "base": outcome.base,
-        "as_cut": outcome.as_cut,
-        "pruned": outcome.pruned,
-        "target": outcome.target,
-        "achieved": outcome.achieved,
-        "budget": outcome.budget,
-        "sparse": outcome.sparse,
+        **outcome.to_json(),
         "seconds": time.perf_counter() - started,
-        "stages": outcome.seconds,
-        "steps": outcome.steps,
-        "groups": outcome.groups,
         "blocked": _blocked(outcome.structure),
         "warnings": list(dict.fromkeys([*outcome.warnings, *heard])),
-        "scores": outcome.scores,
-        "recovery": outcome.recovery,
         "device": describe_device(outcome.device),
         "spec": spec.to_json(),
         "versions": versions(),

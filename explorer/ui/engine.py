@@ -229,7 +229,8 @@ def timed(ref: str, runtime: str, batch: int) -> dict[str, Any] | None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _timed(ref: str, runtime: str, batch: int, stamp: str, kept: int) -> dict[str, Any] | None:
     found = opened(ref)
-    return cached_latency(found.model, found.structure, runtime=runtime, batch=batch)
+    profile = cached_latency(found.model, found.structure, runtime=runtime, batch=batch)
+    return None if profile is None else profile.to_json()
 
 
 def portion(data: Dataset, macs: int) -> Dataset:

@@ -10,7 +10,7 @@ from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.evaluation import METRICS
 from explorer.methods.spec import Spec
-from explorer.methods.tools.budgeting import account_of
+from explorer.methods.tools.account import reached
 from explorer.structure import Structure
 from explorer.ui import engine
 from explorer.ui.parts import jobs
@@ -109,7 +109,7 @@ def share_out(workspace: Workspace, scores: Scores, held: Mapping[str, int]) -> 
         return
     workspace.replace(found.budget)
     state["remark"] = found.warnings
-    state["account"] = {**account_of(found), "budget": workspace.budget}
+    state["account"] = {**reached(found), "budget": workspace.budget}
 
 
 def _spec(workspace: Workspace, wanted: Sequence[Target]) -> Spec:

@@ -29,8 +29,8 @@ def choose(
         return *_by_ratios(subject, spec, scores), {}
 
     def share_out() -> tuple[dict[str, tuple[int, ...]], list[str], dict[str, Any]]:
-        found, account = Budgeting(subject, spec).share_out(scores, report)
-        return found.remove, list(found.warnings), account
+        account = Budgeting(subject, spec).share_out(scores, report)
+        return account.allocation.remove, list(account.allocation.warnings), account.to_json()
 
     remove, warnings, account = by_main(share_out)
     return Plan(spec.model, remove), warnings, account

@@ -46,3 +46,8 @@ class Outcome:
     budget: dict[str, Any] = field(default_factory=dict)
     sparse: dict[str, Any] = field(default_factory=dict)
     pruned_at: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known, without the network: measurements, the account of the targets, steps and warnings."""
+        names = ("base", "as_cut", "pruned", "target", "achieved", "budget", "sparse", "steps", "groups", "warnings")
+        return {name: getattr(self, name) for name in (*names, "scores", "recovery")} | {"stages": self.seconds}

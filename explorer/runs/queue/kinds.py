@@ -86,20 +86,20 @@ def _sensitivity(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
 def _budget(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.tools.budgeting import budget_of
 
-    return budget_of(spec, report, request.get("held") or {})
+    return budget_of(spec, report, request.get("held") or {}).to_json()
 
 
 def _latency(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.latency_profile import latency_of
 
     settings = {"runtime": spec.runtime, "batch": spec.batch, "device": spec.device}
-    return latency_of(spec.model, spec.input_shape, **settings, report=report)
+    return latency_of(spec.model, spec.input_shape, **settings, report=report).to_json()
 
 
 def _agreement(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.agreement import agreement
 
-    document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False))
+    document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False)).to_json()
     write_json(folder / "agreement.json", document)
     summary = {key: document[key] for key in ("criteria", "seconds", "overall")}
     return {**summary, "file": str(folder / "agreement.json")}
