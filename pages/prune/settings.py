@@ -1,32 +1,25 @@
 """The settings of a run: a method, and what that method can be told."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from explorer.budget import NORMALISERS
 from explorer.criteria import CRITERIA
 from explorer.evaluation import METRICS, Metric
 from explorer.methods import METHODS, Method
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
-from explorer.registry import Choice, Setting
 from explorer.sources import Task
 from explorer.ui import engine
-from explorer.ui.parts import controls
 from explorer.ui.state.workspace import Workspace
+from pages.prune import further
 
 QUANTITIES = {"macs": "MACs", "params": "parameters"}
 FREE = "As far as accuracy allows"
 TEACHER_TITLES = {"base": "The base model", "previous": "The step before"}
 STEPS, EPOCHS_PER_STEP, KEEP = 8, 2, 50  # minutes on a laptop for the bundled networks
 ONE_SHOT_RECOVERY = "bn"
-PLAIN = ("max_drop", "teacher", "blocks", "block_order")  # settings that stand open on the page
-
-
-_NORMALISER = Choice("mean", tuple(NORMALISERS), "what makes the scores of different groups comparable")
 
 
 def choose_method() -> Method:
@@ -58,40 +51,7 @@ def ask(workspace: Workspace, method: Method, task: Task | None) -> None:
             _amount(method, disabled=False)
         _recovery_at_once(method, task)
     if method.chooses:
-        _further(workspace, method)
-
-
-def _further(workspace: Workspace, method: Method) -> None:
-    """What few need to say: the method's other settings, the normaliser, and the options of the criterion."""
-    with st.expander("More settings", icon=":material/tune:"):
-        controls.ask(_others(method), partial(_key, method), {}, keep=True)
-        criterion = _criterion(method)
-        key = partial(_option_key, workspace, method, criterion)
-        controls.ask(_options(criterion), key, _on_the_board(workspace, criterion), keep=True)
-
-
-def _others(method: Method) -> dict[str, Setting]:
-    """The settings that do not stand open on the page; steps go by scores that are made comparable."""
-    found = {name: setting for name, setting in method.settings.items() if name not in PLAIN}
-    return found | ({"normaliser": _NORMALISER} if method.gradual else {})
-
-
-def _options(criterion: str) -> dict[str, Setting]:
-    return {name: Choice(*option) for name, option in CRITERIA[criterion].options.items()}
-
-
-def _criterion(method: Method) -> str:
-    return _held(method, "criterion") if method.gradual else _usual(method)["criterion"]
-
-
-def _on_the_board(workspace: Workspace, criterion: str) -> dict[str, str]:
-    return workspace.options if criterion == workspace.criterion else {}
-
-
-def _option_key(workspace: Workspace, method: Method, criterion: str, option: str) -> str:
-    """Another one where the board has another option, so that what is chosen there comes along."""
-    before = _on_the_board(workspace, criterion).get(option)
-    return _key(method, f"{option} of {criterion}{f', {before} on the board' if before else ''}")
+        further.ask(workspace, method, _criterion(method))
 
 
 def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
@@ -105,7 +65,7 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     criterion = _criterion(method)
     chosen = {
         "criterion": criterion,
-        "options": controls.chosen(_options(criterion), partial(_option_key, workspace, method, criterion)),
+        "options": further.options(workspace, method, criterion),
         "keep": _target(method),
         "locked": tuple(sorted(workspace.locked)),
         **(_of_steps(method, task) if method.gradual else {}),
@@ -115,15 +75,18 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
 
 def _of_steps(method: Method, task: Task | None) -> dict[str, Any]:
     """The fields of a spec that a method has which cuts in steps."""
-    settings = controls.chosen(_others(method), partial(_key, method))
-    normalise = settings.pop("normaliser", _NORMALISER.default)
+    settings = further.settings(method)
     settings["max_drop"] = str(round(_held(method, "drop") / _scale(_metric(task)), 6))
     if _held(method, "recovery") == "distill":
         settings["teacher"] = _held(method, "teacher")
     if "blocks" in method.settings:
         settings["block_order"] = _held(method, "block order")
         settings |= {} if _held(method, "all blocks") else {"blocks": str(int(_held(method, "blocks")))}
-    return {"steps": int(_held(method, "steps")), "normalise": normalise, "settings": settings}
+    return {"steps": int(_held(method, "steps")), "normalise": further.normaliser(method), "settings": settings}
+
+
+def _criterion(method: Method) -> str:
+    return _held(method, "criterion") if method.gradual else _usual(method)["criterion"]
 
 
 def _target(method: Method) -> dict[str, float] | None:

@@ -37,7 +37,7 @@ def test_a_network_is_ranked_once_for_all_targets_of_a_seed(monkeypatch):
         raise Cancelled
 
     monkeypatch.setattr(methods, "_rankings", {})
-    monkeypatch.setitem(METHODS, "spvr", replace(METHODS["spvr"], function=method))
+    monkeypatch.setattr(methods, "METHODS", {**METHODS, "spvr": replace(METHODS["spvr"], function=method)})
     for spec in replace(SPVR, methods=("spvr",), seeds=2).specs():
         with pytest.raises(Cancelled):
             methods.play(spec)
