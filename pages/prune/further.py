@@ -11,7 +11,7 @@ from explorer.registry import Choice, Setting
 from explorer.ui.parts import controls
 from explorer.ui.state.workspace import Workspace
 
-PLAIN = ("max_drop", "teacher", "blocks", "block_order")  # settings that stand open on the page
+PLAIN = ("max_drop", "teacher", "blocks", "block_order")  # of gradual methods: they stand open on the page
 NORMALISER = {"normaliser": Choice("mean", tuple(NORMALISERS), "what makes the scores of different groups comparable")}
 
 
@@ -19,6 +19,8 @@ def ask(workspace: Workspace, method: Method, criterion: str) -> None:
     """The controls, folded away."""
     with st.expander("More settings", icon=":material/tune:"):
         controls.ask(_settings(method) | (NORMALISER if method.gradual else {}), partial(_key, method), {}, keep=True)
+        if not method.chooses:  # the board has criterion and options
+            return
         key = partial(_option_key, workspace, method, criterion)
         controls.ask(_options(criterion), key, _on_the_board(workspace, criterion), keep=True)
 
@@ -39,7 +41,7 @@ def options(workspace: Workspace, method: Method, criterion: str) -> dict[str, s
 
 
 def _settings(method: Method) -> dict[str, Setting]:
-    return {name: setting for name, setting in method.settings.items() if name not in PLAIN}
+    return {name: setting for name, setting in method.settings.items() if not (method.gradual and name in PLAIN)}
 
 
 def _options(criterion: str) -> dict[str, Setting]:

@@ -50,7 +50,7 @@ def ask(workspace: Workspace, method: Method, task: Task | None) -> None:
         if method.targeted:
             _amount(method, disabled=False)
         _recovery_at_once(method, task)
-    if method.chooses:
+    if method.chooses or method.settings:
         further.ask(workspace, method, _criterion(method))
 
 
@@ -60,6 +60,7 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     recovery = _held(method, "recovery")
     common |= {"recover": recovery, "seed": int(_held(method, "seed"))}
     common |= {"epochs": int(_held(method, "epochs"))} if RECOVERIES[recovery].trains else {}
+    common |= {"settings": further.settings(method)}
     if not method.chooses:
         return Spec(**common, criterion=workspace.criterion, options=workspace.options, ratios=workspace.budget)
     criterion = _criterion(method)
