@@ -15,8 +15,7 @@ from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from explorer.ui.text import findings, tables, words
 from explorer.ui.text.commandline import command
-from pages.prune import settings
-from pages.prune.trajectory import way
+from pages.prune import settings, trajectory
 
 workspace = session.current()
 KIND = jobs.PRUNE
@@ -75,12 +74,12 @@ def watched(job: Job) -> None:
     """A run as it goes. Charts of steps stand outside of what is drawn once a second: the page runs for every step."""
     jobs.watch(job, None if is_gradual(job) else jobs.learning)
     if is_gradual(job):
-        way(job)
+        trajectory.show(job)
 
 
 def progress(job: Job) -> None:
     """How a run came to its end."""
-    (way if is_gradual(job) else jobs.learning)(job)
+    (trajectory.show if is_gradual(job) else jobs.learning)(job)
 
 
 def results(job: Job) -> None:
