@@ -102,10 +102,10 @@ def _check_names(spec: Spec) -> None:
             f"allocation {spec.allocate!r} can't go in steps, as method {spec.method!r} does: "
             f"use {', '.join(simple)}, or --method one-shot"
         )
-    if RECOVERIES[spec.recover].needs != "nothing" and spec.data.partition("?")[0] == "random":
+    if RECOVERIES[spec.recover].needs and spec.data.partition("?")[0] == "random":
         raise ExplorerError(
             f"recovery {spec.recover!r} can't learn from 'random' data: use --recover none, or real data"
         )
-    CRITERIA[spec.criterion].settings(spec.options)
+    CRITERIA[spec.criterion].read(spec.options)
     METHODS[spec.method].told(spec)
     choose_device(spec.device)

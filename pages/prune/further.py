@@ -22,7 +22,7 @@ def ask(workspace: Workspace, method: Method, criterion: str) -> None:
         if not method.chooses:  # the board has criterion and options
             return
         key = partial(_option_key, workspace, method, criterion)
-        controls.ask(_options(criterion), key, _on_the_board(workspace, criterion), keep=True)
+        controls.ask(CRITERIA[criterion].settings, key, _on_the_board(workspace, criterion), keep=True)
 
 
 def settings(method: Method) -> dict[str, str]:
@@ -37,15 +37,11 @@ def normaliser(method: Method) -> str:
 
 def options(workspace: Workspace, method: Method, criterion: str) -> dict[str, str]:
     """The criterion's options."""
-    return controls.chosen(_options(criterion), partial(_option_key, workspace, method, criterion))
+    return controls.chosen(CRITERIA[criterion].settings, partial(_option_key, workspace, method, criterion))
 
 
 def _settings(method: Method) -> dict[str, Setting]:
     return {name: setting for name, setting in method.settings.items() if not (method.gradual and name in PLAIN)}
-
-
-def _options(criterion: str) -> dict[str, Setting]:
-    return {name: Choice(*option) for name, option in CRITERIA[criterion].options.items()}
 
 
 def _on_the_board(workspace: Workspace, criterion: str) -> dict[str, str]:
