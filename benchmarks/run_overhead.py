@@ -18,9 +18,9 @@ from unittest import mock
 
 from sidebyside import options, present
 
-from explorer.methods import METHODS, steps
-from explorer.methods import trajectory as course
+from explorer.methods import METHODS
 from explorer.methods.spec import Spec
+from explorer.methods.tools import steps, trajectory
 from explorer.runs import execute
 from explorer.runs.history.tracking import MLflow
 from explorer.sources import load_pair
@@ -28,7 +28,7 @@ from explorer.sources import load_pair
 DOORS = {
     "training": [(steps, "recover")],
     "scoring": [(steps, "score")],
-    "measuring": [(steps, "measure"), (course, "evaluate")],
+    "measuring": [(steps, "measure"), (trajectory, "evaluate")],
     "bundle": [(execute, "write_bundle")],
     "history": [(MLflow, "begin"), (MLflow, "finished")],
 }
@@ -70,7 +70,7 @@ def main() -> None:
     chosen = options(__doc__, model="demo:resnet20-digits", steps=10, epochs=8, runs=1)
     data = load_pair(chosen.model)[1].ref
     asked = METHODS["ifap"].defaults | {"steps": chosen.steps, "epochs": chosen.epochs, "keep": {"macs": 0.5}}
-    spec = Spec(chosen.model, data, method="ifap", max_drop=1.0, **asked)
+    spec = Spec(chosen.model, data, method="ifap", settings={"max_drop": "1.0"}, **asked)
     with tempfile.TemporaryDirectory() as folder:
         rows = [made(f"run {number}", spec, Path(folder)) for number in range(1, chosen.runs + 1)]
     present(rows, {row["run"]: row["rest"] for row in rows}, as_json=chosen.json)

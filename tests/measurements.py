@@ -3,7 +3,7 @@
 from typing import Any
 
 from explorer.budget.latency_table import Check, LatencyTable, Timing, aligned
-from explorer.methods.studies.latency_profile import _document, widths
+from explorer.methods.studies.latency_profile import LatencyProfile, widths
 from explorer.methods.studies.sensitivity import RATIOS
 from explorer.structure import Structure
 
@@ -27,7 +27,7 @@ def table(structure: Structure) -> LatencyTable:
 
 def latency(structure: Structure) -> dict[str, Any]:
     """As `explorer.methods.studies.latency_profile` tells it."""
-    return _document("made", structure, table(structure))
+    return LatencyProfile("made", structure, table(structure)).to_json()
 
 
 def curves(structure: Structure) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
 from explorer.sources import load_model
@@ -62,7 +63,7 @@ def made(
         ExplorerError: a spec can't be right, or the file holds something else.
     """
     for spec in specs:
-        spec.check()
+        check(spec)
     finished = Kept(kept, "run")
     waiting = [spec for spec in specs if spec.digest() not in finished.rows]
     done = len(specs) - len(waiting)

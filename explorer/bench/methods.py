@@ -14,9 +14,11 @@ from explorer.bench.seeds import over_seeds
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
-from explorer.methods import METHODS, steps
+from explorer.methods import METHODS
 from explorer.methods.spec import Spec
-from explorer.methods.stages import Memo, Record, forgetful, seed_everything
+from explorer.methods.tools import steps
+from explorer.methods.tools.choosing import choose
+from explorer.methods.tools.stages import Memo, Record, forgetful, seed_everything
 from explorer.progress import Report, silent
 from explorer.recovery import RECOVERIES, Origin
 from explorer.strict_json import dumps
@@ -75,7 +77,7 @@ class Grid:
                 if METHODS[method].targeted:
                     yield self._at(asked, target, seed, self.epochs)
                 if METHODS[method].gradual:
-                    asked = replace(asked, steps=self.steps, max_drop=UNLIMITED)
+                    asked = replace(asked, steps=self.steps).with_settings(max_drop=UNLIMITED)
                     yield self._at(asked, target, seed, self.epochs // self.steps)
 
     def _at(self, spec: Spec, target: str, seed: int, epochs: int) -> Spec:
@@ -153,7 +155,7 @@ def play(spec: Spec) -> Row:
 
 def _one_shot(spec: Spec) -> dict[str, Any]:
     subject, base = _opened(spec.model, spec.data)
-    plan, *_ = steps.choose(subject, spec, _scored(replace(spec, keep={"macs": 1.0}, recover="none", epochs=None)))
+    plan, *_ = choose(subject, spec, _scored(replace(spec, keep={"macs": 1.0}, recover="none", epochs=None)))
     module = steps.cut_exactly(subject, plan).module
     as_cut = _test(subject, module)
     if spec.recover != "none":

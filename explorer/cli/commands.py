@@ -20,7 +20,7 @@ from explorer.cli.wording import (
     sparse_run_text,
 )
 from explorer.errors import ExplorerError, unknown
-from explorer.methods.spec import Spec
+from explorer.methods.spec import KEYED, Spec
 from explorer.progress import Report
 
 Options = argparse.Namespace
@@ -28,8 +28,7 @@ Options = argparse.Namespace
 # Options that are called as in a spec, and need no reading.
 _ALIKE = (
     *("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"),
-    *("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"),
-    *("round_to", "runtime", "batch", "sparsity"),
+    *("seed", "device", "minimum", "steps", "round_to", "runtime", "batch", "sparsity"),
 )
 
 
@@ -102,10 +101,11 @@ def inspect(options: Options, report: Report) -> Answer:
 
 
 def score(options: Options, report: Report) -> Answer:
-    from explorer.runs.verbs import estimate_scoring, score_model
+    from explorer.methods.checking import check
+    from explorer.runs.execute import estimate_scoring, score_model
 
     spec = _spec(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     if options.estimate:
         seconds = estimate_scoring(spec, report)
         return Answer({"criterion": spec.criterion, "seconds": seconds}, f"{spec.criterion}: about {seconds:.1f} s")
@@ -120,21 +120,23 @@ def score(options: Options, report: Report) -> Answer:
 
 
 def agreement(options: Options, report: Report) -> Answer:
+    from explorer.methods.checking import check
     from explorer.methods.studies.agreement import UNITS, agreement
 
     spec = _spec(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     units = UNITS if options.units is None else options.units
-    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units)
+    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units).to_json()
     return Answer(document, agreement_text(document))
 
 
 def sensitivity(options: Options, report: Report) -> Answer:
-    from explorer.runs.verbs import sensitivity_of
+    from explorer.methods.checking import check
+    from explorer.runs.execute import sensitivity_of
     from explorer.tasks import metric_of
 
     spec = _spec(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     document = sensitivity_of(spec, options.ratios, report, anew=options.anew)
     curves = document["groups"]
     ratios = [point["ratio"] for point in next(iter(curves.values()))]
@@ -146,13 +148,14 @@ def sensitivity(options: Options, report: Report) -> Answer:
 
 
 def budget(options: Options, report: Report) -> Answer:
-    from explorer.methods.budgeting import budget_of
+    from explorer.methods.checking import check
+    from explorer.methods.tools.budgeting import budget_of
 
     spec = _spec(options)
     if not spec.keep:
         raise ExplorerError("there is no target to share out: give one, such as --keep macs=0.5 or --keep size=2MB")
-    spec.check()
-    document = budget_of(spec, report)
+    check(spec)
+    document = budget_of(spec, report).to_json()
     return Answer(document, budget_text(document))
 
 
@@ -161,25 +164,27 @@ def latency(options: Options, report: Report) -> Answer:
 
     asked = {name: getattr(options, name) for name in ("runtime", "batch", "device")}
     given = {name: value for name, value in asked.items() if value is not None}
-    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given)
+    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given).to_json()
     return Answer(document, latency_text(document))
 
 
 def ladder(options: Options, report: Report) -> Answer:
-    from explorer.runs.verbs import ladder_of
+    from explorer.methods.checking import check
+    from explorer.runs.execute import ladder_of
 
     spec = _spec(options)
-    spec.check()
+    check(spec)
     document = ladder_of(spec, options.up_to, report)
     return Answer(document, ladder_text(document))
 
 
 def prune(options: Options, report: Report) -> Answer:
+    from explorer.methods.checking import check
     from explorer.runs.history.tracking import default_tracker
     from explorer.runs.together import execute_together
 
     spec = _spec(options)
-    spec.check()
+    check(spec)
     tracker = None if options.no_track else default_tracker()
     result = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
     if result is None:
@@ -232,10 +237,11 @@ def weights(options: Options, report: Report) -> Answer:
 
 
 def evaluate(options: Options, report: Report) -> Answer:
-    from explorer.runs.verbs import evaluate_model
+    from explorer.methods.checking import check
+    from explorer.runs.execute import evaluate_model
 
     spec = _spec(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     document = evaluate_model(spec, report)
     return Answer(document, measurement_table({options.model: document}))
 
@@ -345,7 +351,8 @@ def _spec(options: Options) -> Spec:
         given["plan"], given["skip"] = dict(plan.remove), plan.blocks
     known = {name: value for name, value in given.items() if value is not None}
     defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}
-    return Spec(**{**defaults, **known})
+    beside = {name: getattr(options, keyed.key, None) for name, keyed in KEYED.items()}
+    return Spec(**{**defaults, **known}).with_settings(**{n: value for n, value in beside.items() if value is not None})
 
 
 def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from explorer.budget import amount
 from explorer.cli.console import table
-from explorer.methods import RUNGS
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.runs.history.lineage import Branch
 from explorer.tasks import METRICS, headline, metric_of
 
@@ -40,9 +40,9 @@ def ladder_text(document: Mapping[str, Any]) -> str:
     rows = [["whole network", _quality(document["base"] | {"metric": metric}), ""]]
     for rung in document["rungs"]:
         what = "simulated by mask" if rung["by"] == "mask" else "measured on the cut network"
-        rows.append([RUNGS[rung["recovery"]], _quality(rung | {"metric": metric}), what])
+        rows.append([RECOVERY_STAGES[rung["recovery"]], _quality(rung | {"metric": metric}), what])
     kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
-    notes = [f"{RUNGS[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
+    notes = [f"{RECOVERY_STAGES[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
     return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from explorer.batches import fetch
 from explorer.errors import ExplorerError
 from explorer.pruning import Plan
-from explorer.sources import LoadedModel, Task
+from explorer.sources import LoadedModel
+from explorer.tasks import TASK_KINDS, Task
 
 LARGEST_CHECK = 2**25  # values (128 MiB) of evaluation inputs that the files are compared on
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,24 +12,22 @@ from torch import Tensor, nn
 
 from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.methods.outcome import Outcome
-from explorer.methods.registry import method
-from explorer.methods.settings import Choice, Number, read
-from explorer.methods.sparse_schedule import Segment, Training, even, linspace
-from explorer.methods.sparsifying import Rule, Sparsifying
-from explorer.methods.stages import Memo, forgetful
+from explorer.methods.registry import METHODS, method
+from explorer.methods.spec import Spec
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.sparse_masks import Rule
+from explorer.methods.tools.sparse_schedule import Segment, Training, even, linspace
+from explorer.methods.tools.sparsifying import Sparsifying
+from explorer.methods.tools.stages import Memo, forgetful
 from explorer.progress import Report, silent
-from explorer.pruning.unstructured import SCOPES
 from explorer.recovery.training import Objective
+from explorer.registry import Choice, Number
 from explorer.tasks import TASK_KINDS
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 MOST_EPOCHS = 100  # of each phase
 SETTINGS = {
     "schedule": Choice("linspace", ("linspace", "even"), "s·(i−1)/(n−1), as printed, or s·i/n in epoch i of n"),
-    "scope": Choice("global", SCOPES, "whether layers compete, or each loses the same share"),
+    "scope": Choice("global", ("global", "layer"), "whether layers compete, or each loses the same share"),
     "margins": Choice("magnitude", ("magnitude", "signed"), "quantiles of |θ|, or of θ as eq. 1 prints them"),
     "simulate": Number(0.1, 0.0, 0.99, "the share of the remaining weights that each step also leaves out"),
     "alpha": Number(0.9, 0.0, 1.0, "of the divergence from the teacher; the rest is of the labels"),
@@ -61,13 +59,13 @@ class Terms:
     beta: float = 0.1
 
 
-def _asked(spec: "Spec") -> tuple[dict[str, Any], int]:
+def _asked(spec: Spec) -> tuple[dict[str, Any], int]:
     """The settings, and the most epochs of a phase.
 
     Raises:
         ExplorerError: what the method can't do.
     """
-    chosen = read("dg2pf", SETTINGS, spec.settings)
+    chosen = METHODS["dg2pf"].told(spec)
     if spec.sparsity is None:
         raise ExplorerError("nothing to remove: give the share of weights that become zero, such as --sparsity 0.9")
     if spec.recover != "distill" or spec.criterion != "l1":
@@ -88,7 +86,7 @@ def _asked(spec: "Spec") -> tuple[dict[str, Any], int]:
     settings=SETTINGS,
     check=_asked,
 )
-def dg2pf(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def dg2pf(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes to `spec.sparsity` in `spec.steps` epochs (s_e), goes on until the metric rises no more, then fine-tunes.
 
     Phase 1 has AdamW and the loss of `Guided`; epoch i ≤ s_e begins with pruning to δ_i, and all its steps leave out

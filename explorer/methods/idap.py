@@ -1,22 +1,35 @@
 """IDAP++: first channels leave a few at a time, as in IFAP, then whole residual blocks, the least divergent first."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from explorer.criteria.divergence import block_divergence
-from explorer.methods import steps
-from explorer.methods.narrowing import Narrowing
-from explorer.methods.outcome import Outcome
-from explorer.methods.registry import method
-from explorer.methods.stages import Memo, Record, forgetful
-from explorer.methods.trajectory import FIRST, LAST, Course, open_course
+from explorer.methods.registry import METHODS, method
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.narrowing import Narrowing
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.pace import Pace
+from explorer.methods.tools.stages import Memo, Record, forgetful
+from explorer.methods.tools.trajectory import FIRST, LAST, Trajectory, open_trajectory
 from explorer.progress import Report, silent
 from explorer.pruning import Plan
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
+from explorer.registry import Choice, Number
 
 _NARROWED, _SHORTENED = 0.6, 0.84  # where in the run the two stages end
+
+
+SETTINGS = {
+    "max_drop": Number(0.02, 0, 1e6, "by how much the validation metric may fall below the base model's"),
+    "teacher": Choice("base", ("base", "previous"), "whom a distillation imitates: the base model, or the step before"),
+    "blocks": Number(None, 0, 1e6, "how many residual blocks may leave; by itself: what accuracy allows", whole=True),
+    "block_order": Choice(
+        "divergence",
+        ("divergence", "loss"),
+        "by how little a block changes its input, or by the loss without it",
+    ),
+    "growth": Number(1.5, 0, 100, "α: step t of T removes ρ₀·(1 + t/T)^α of the units that remain; 0: all alike"),
+    "rho": Number(None, 0, 1, "ρ₀, the share of the units that the first step removes; by itself: what meets a target"),
+}
 
 
 @method(
@@ -24,20 +37,22 @@ _NARROWED, _SHORTENED = 0.6, 0.84  # where in the run the two stages end
     title="IDAP++",
     explanation="Removes channels step by step as IFAP does, by their information flow divergence. Then takes out "
     "whole residual blocks, the one that changes its input least first, as long as validation accuracy allows.",
-    defaults={"criterion": "divergence", "recover": "distill", "blocks": None},
+    defaults={"criterion": "divergence", "recover": "distill"},
     gradual=True,
+    settings=SETTINGS,
+    rank=60,
 )
-def idap(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def idap(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes in two stages: width as in `ifap`, up to the target where there is one, then depth beyond it.
 
-    Stage 2 takes up to `spec.blocks` residual blocks out, in ascending order of their divergence (or by how much the
-    loss grows without them: `spec.block_order`), which is found anew after each that leaves. A block is replaced by
+    Stage 2 takes up to `blocks` residual blocks out, in ascending order of their divergence (or by how much the
+    loss grows without them: `block_order`), which is found anew after each that leaves. A block is replaced by
     its input, the rest recovers like after any step, and stays so if the validation metric has fallen since the base
     by at most the share of the error budget that so many blocks may use:
 
         ``d + (max_drop − d)·(used + 1) / planned``
 
-    d is what stage 1 has used of `spec.max_drop`, `used` counts the blocks that have left and `planned` those that may.
+    d is what stage 1 has used of `max_drop`, `used` counts the blocks that have left and `planned` those that may.
     Otherwise the model before is restored, and the block is not tried again. A last recovery follows, kept where the
     metric is no lower for it. IDAP++'s published code takes the most divergent blocks first and compares accuracy
     with the wrong sign.
@@ -49,46 +64,48 @@ def idap(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outco
         ExplorerError: bad refs or names, data whose accuracy means nothing, or no step within the limit.
         Cancelled: the report asked to stop.
     """
-    course = open_course(spec, report, memo)
-    narrowing = Narrowing(course, FIRST, _NARROWED)
+    told = METHODS["idap"].told(spec)
+    trajectory = open_trajectory(spec, Pace.of(told), report, memo)
+    narrowing = Narrowing(trajectory, FIRST, _NARROWED)
     narrowing.run()
-    shortening = Shortening(course, _NARROWED, _SHORTENED)
+    shortening = Shortening(trajectory, _NARROWED, _SHORTENED, most=told["blocks"], order=told["block_order"])
     shortening.run()
     if shortening.used and spec.recover != "none":
-        course.recover_again(_SHORTENED, LAST)
-    return course.ending(narrowing.scores, iter([*narrowing.warnings(), *shortening.warnings()]))
+        trajectory.recover_again(_SHORTENED, LAST)
+    return trajectory.ending(narrowing.scores, iter([*narrowing.warnings(), *shortening.warnings()]))
 
 
 class Shortening:
-    """The steps that take residual blocks out, on the stretch of a course from `first` to `last`."""
+    """The steps that take residual blocks out, on the part of a trajectory from `first` to `last`."""
 
-    def __init__(self, course: Course, first: float, last: float) -> None:
-        self._course, self._spec = course, course.spec
+    def __init__(self, trajectory: Trajectory, first: float, last: float, *, most: int | None, order: str) -> None:
+        self._trajectory, self._spec = trajectory, trajectory.spec
         self._first, self._last = first, last
+        self._most, self._order = most, order
         self._tried: set[str] = set()
         self.used = 0
 
     def run(self) -> None:
         """Makes the steps."""
-        course, spec = self._course, self._spec
-        current = course.current()
+        trajectory = self._trajectory
+        current = trajectory.current()
         candidates = len(self._free(current))
-        planned = candidates if spec.blocks is None else min(spec.blocks, candidates)
-        spent = max(0.0, course.base - course.best.value)
+        planned = candidates if self._most is None else min(self._most, candidates)
+        spent = max(0.0, trajectory.base - trajectory.best.value)
         while self.used < planned and (names := self._free(current)):
             found = self._divergence(current, len(self._tried) / candidates)
             name = min(names, key=found.__getitem__)
-            limit = error_budget(spec.max_drop, spent, self.used, planned)
+            limit = error_budget(trajectory.pace.max_drop, spent, self.used, planned)
             start, stop = (self._stretch((len(self._tried) + i) / candidates) for i in (0.1, 1))
             facts = {"rho": 0.0, "removed": 0, "block": name, "divergence": found[name], "limit": limit}
             self._tried.add(name)
-            if course.attempt(current, Plan(spec.model, blocks=(name,)), limit, start, stop, facts):
+            if trajectory.attempt(current, Plan(self._spec.model, blocks=(name,)), limit, start, stop, facts):
                 self.used += 1
-                current = course.current()
+                current = trajectory.current()
 
     def warnings(self) -> Iterator[str]:
         """What a person should know about depth."""
-        if not self._course.subject.structure.blocks:
+        if not self._trajectory.subject.structure.blocks:
             yield "the model has no residual block that could be taken out: only channels were removed"
 
     def _free(self, current: steps.Subject) -> list[str]:
@@ -109,7 +126,7 @@ class Shortening:
                 current.module,
                 current.structure,
                 current.task.calibration,
-                by=spec.block_order,
+                by=self._order,
                 device=current.device,
                 samples=spec.samples,
                 seed=spec.seed,
@@ -119,7 +136,7 @@ class Shortening:
 
         start, stop = self._stretch(share), self._stretch(share + 0.05 / len(current.structure.blocks))
         title = "measuring what the blocks do"
-        return self._course.stages(f"blocks-{self.used:02}", start, stop, title, work).values["blocks"]
+        return self._trajectory.stages(f"blocks-{self.used:02}", start, stop, title, work).values["blocks"]
 
     def _stretch(self, share: float) -> float:
         return self._first + (self._last - self._first) * share

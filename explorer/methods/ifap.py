@@ -1,16 +1,21 @@
 """Iterative Flow-Aware Pruning: many small cuts, each chosen by fresh scores and recovered from before the next."""
 
-from typing import TYPE_CHECKING
-
-from explorer.methods.narrowing import Narrowing
-from explorer.methods.outcome import Outcome
-from explorer.methods.registry import method
-from explorer.methods.stages import Memo, forgetful
-from explorer.methods.trajectory import FIRST, LAST, open_course
+from explorer.methods.registry import METHODS, method
+from explorer.methods.spec import Spec
+from explorer.methods.tools.narrowing import Narrowing
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.pace import Pace
+from explorer.methods.tools.stages import Memo, forgetful
+from explorer.methods.tools.trajectory import FIRST, LAST, open_trajectory
 from explorer.progress import Report, silent
+from explorer.registry import Choice, Number
 
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
+SETTINGS = {
+    "max_drop": Number(0.02, 0, 1e6, "by how much the validation metric may fall below the base model's"),
+    "teacher": Choice("base", ("base", "previous"), "whom a distillation imitates: the base model, or the step before"),
+    "growth": Number(1.5, 0, 100, "α: step t of T removes ρ₀·(1 + t/T)^α of the units that remain; 0: all alike"),
+    "rho": Number(None, 0, 1, "ρ₀, the share of the units that the first step removes; by itself: what meets a target"),
+}
 
 
 @method(
@@ -20,13 +25,15 @@ if TYPE_CHECKING:
     "until the target is met or the validation accuracy falls too far. A step that falls too far is taken back.",
     defaults={"criterion": "flow", "recover": "distill"},
     gradual=True,
+    settings=SETTINGS,
+    rank=60,
 )
-def ifap(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def ifap(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes in up to `spec.steps` steps; step t removes the share ``ρ₀·(1 + t/T)^α`` of the units that remain.
 
     Every step scores the model as it then is on the calibration slice, takes the lowest units of all groups, cuts,
     recovers (from the base model or the step before as the teacher) and measures on the validation slice. Where the
-    metric has fallen by more than `spec.max_drop` since the base, the step is taken back and tried half as deep, then
+    metric has fallen by more than `max_drop` since the base, the step is taken back and tried half as deep, then
     a quarter; where that fails too the run ends. After a success the next step is twice as deep again. The result is
     the smallest model within the limit. A target without ρ₀ makes the shares those of its cost, so that step T lands
     on it: see `Schedule`.
@@ -42,7 +49,7 @@ def ifap(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outco
         ExplorerError: bad refs or names, data whose accuracy means nothing, or no step within the limit.
         Cancelled: the report asked to stop.
     """
-    course = open_course(spec, report, memo)
-    narrowing = Narrowing(course, FIRST, LAST)
+    trajectory = open_trajectory(spec, Pace.of(METHODS["ifap"].told(spec)), report, memo)
+    narrowing = Narrowing(trajectory, FIRST, LAST)
     narrowing.run()
-    return course.ending(narrowing.scores, narrowing.warnings())
+    return trajectory.ending(narrowing.scores, narrowing.warnings())

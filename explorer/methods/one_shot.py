@@ -1,22 +1,21 @@
 """One-shot pruning: score once, cut once, recover once."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.methods import steps
-from explorer.methods.ending import ending
-from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
-from explorer.methods.stages import Memo, Stages, forgetful
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.choosing import choose
+from explorer.methods.tools.ending import ending
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.stages import Memo, Stages, forgetful
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.recovery import Origin
 from explorer.structure import Structure
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 
 @method(
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     title="One shot",
     explanation="Scores every channel once on the whole model, removes the lowest at once, then recovers accuracy.",
 )
-def one_shot(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def one_shot(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes as the spec says, and measures before, right after the cut, and at the end.
 
     Scores come from the calibration slice, recovery uses the training data, all measurements are
@@ -61,7 +60,7 @@ def one_shot(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> O
 
 
 def _choose(
-    subject: steps.Subject, spec: "Spec", stages: Stages
+    subject: steps.Subject, spec: Spec, stages: Stages
 ) -> tuple[Plan, Scores | None, list[str], dict[str, Any]]:
     if spec.plan is not None:
         return steps.explicit_plan(subject, spec), None, [], {}
@@ -69,12 +68,12 @@ def _choose(
         "scores", 0.05, 0.25, "scoring the channels", lambda report: steps.score_subject(subject, spec, report)
     )
     scores = steps.scores_of(record)
-    plan, warnings, account = steps.choose(subject, spec, scores)
+    plan, warnings, account = choose(subject, spec, scores)
     meaningless = steps.meaningless_scores(subject.task, spec.criterion)
     return plan, scores, [*warnings, *filter(None, [meaningless])], account
 
 
-def _refuse_nothing(structure: Structure, spec: "Spec", plan: Plan, scores: Scores | None) -> None:
+def _refuse_nothing(structure: Structure, spec: Spec, plan: Plan, scores: Scores | None) -> None:
     """Raises with the reason when the plan removes no unit."""
     if not plan.empty:
         return

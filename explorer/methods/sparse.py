@@ -1,28 +1,29 @@
 """Single weights set to zero by the classic schedules: at once, gradually, in rounds, in cycles, with regrowth, 2:4."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from explorer.errors import ExplorerError
-from explorer.methods.outcome import Outcome
-from explorer.methods.registry import method
-from explorer.methods.settings import Choice, read
-from explorer.methods.sparse_schedule import SCHEDULES, Segment, Training
-from explorer.methods.sparsifying import Rule, Sparsifying
-from explorer.methods.stages import Memo, forgetful
+from explorer.methods.registry import METHODS, method
+from explorer.methods.spec import Spec
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.sparse_masks import Rule
+from explorer.methods.tools.sparse_schedule import SCHEDULES, Segment, Training
+from explorer.methods.tools.sparsifying import Sparsifying
+from explorer.methods.tools.stages import Memo, forgetful
 from explorer.progress import Report, silent
-from explorer.pruning.unstructured import SCOPES
 from explorer.recovery import EPOCHS, RECOVERIES, Teacher
 from explorer.recovery.distillation import Imitation
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
+from explorer.registry import Choice
 
 RECOVERING = ("none", "bn", "finetune", "distill")  # these know nothing of channels that have left
 PATTERNS = {"free": None, "2:4": (2, 4), "1:4": (1, 4), "4:8": (4, 8)}
 SETTINGS = {
-    "schedule": Choice("cubic", tuple(SCHEDULES), "when the weights go, in --steps of the --epochs"),
-    "scope": Choice("global", SCOPES, "whether layers compete, or each loses the same share"),
+    "schedule": Choice(
+        "cubic",
+        ("one-shot", "cubic", "linear", "rounds", "cyclical", "regrow"),
+        "when the weights go, in --steps of the --epochs",
+    ),
+    "scope": Choice("global", ("global", "layer"), "whether layers compete, or each loses the same share"),
     "margins": Choice("magnitude", ("magnitude", "signed"), "between which weights go: ±m, or two quantiles"),
     "pattern": Choice("free", tuple(PATTERNS), "how many of how many neighbours stay; sets the sparsity itself"),
     "start": Choice("trained", ("trained", "initial"), "from the model's weights, or from fresh random ones"),
@@ -30,13 +31,13 @@ SETTINGS = {
 }
 
 
-def _asked(spec: "Spec") -> tuple[Rule, list[Segment], str]:
+def _asked(spec: Spec) -> tuple[Rule, list[Segment], str]:
     """By which rule weights go, when, and from where the network starts.
 
     Raises:
         ExplorerError: settings that don't go together.
     """
-    chosen = read("sparse", SETTINGS, spec.settings)
+    chosen = METHODS["sparse"].told(spec)
     scheduled, pattern = chosen["schedule"], PATTERNS[chosen["pattern"]]
     if (spec.sparsity is None) == (pattern is None):
         raise ExplorerError(
@@ -67,7 +68,7 @@ def _asked(spec: "Spec") -> tuple[Rule, list[Segment], str]:
     settings=SETTINGS,
     check=_asked,
 )
-def sparse(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def sparse(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Prunes to `spec.sparsity` by the `SETTINGS` in `spec.settings`, in one training of `spec.epochs` epochs.
 
     Magnitude pruning at once or gradually (Zhu & Gupta 2017) is criterion l1 with the schedules one-shot and cubic;

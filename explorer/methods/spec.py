@@ -2,36 +2,88 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError, unknown
 from explorer.strict_json import Check, is_integer, is_list, is_number, is_table, is_text
 
-TEACHERS = ("base", "previous")
+if TYPE_CHECKING:
+    from explorer.budget import Target
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A setting with a key of its own in a spec's JSON, where it is a value instead of a text among the settings.
+
+    Args:
+        key: its name in the JSON, on the command line and in messages.
+        default: what a spec without the setting has there.
+        number: whether it is a number, not a word.
+    """
+
+    key: str
+    default: float | str | None
+    number: bool = True
+
+    def value(self, text: str) -> float | str:
+        """What stands in the JSON for a setting's text; a text that is no number stays as it is."""
+        for kind in (int, float) if self.number else ():
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+        return text
+
+
+KEYED: Mapping[str, Keyed] = MappingProxyType(
+    {
+        "growth": Keyed("alpha", 1.5),
+        "rho": Keyed("rho", None),
+        "max_drop": Keyed("max_drop", 0.02),
+        "teacher": Keyed("teacher", "base", number=False),
+        "blocks": Keyed("blocks", None),
+        "block_order": Keyed("block_order", "divergence", number=False),
+    }
+)
+"""By the setting's name. The default of every method that declares one is that of the JSON."""
 
 
 @dataclass(frozen=True)
 class Spec:
     """One run, complete: the same spec with the same versions gives the same cut weights.
 
-    What is removed is said in exactly one of three ways: `keep` (targets such as ``{"macs": 0.5, "size": "2MB"}``,
-    reached by `allocate`, with widths that are multiples of `round_to`; latency is that of a `batch` in the
-    `runtime`), `ratios` (fraction of units to remove, per group) or `plan` (unit indices to remove, per group, and
-    residual blocks to `skip`). `samples` counts the calibration samples that are scored on, `epochs` the passes of
-    fine-tuning (None: its own default), in each step where there are several. With a target, every group keeps
-    `minimum` (below 1 a fraction, else a number of units) and `locked` groups stay whole.
-    `input_shape` is (C, H, W), None for the model's own.
+    What is removed is said in exactly one of four ways: `keep`, `ratios`, `plan`, or `sparsity`. A method that cuts in
+    steps needs none of them, and goes as far as accuracy allows.
 
-    Methods that cut gradually need no target. They make up to `steps` cuts; cut t removes ``rho·(1 + t/steps)^alpha``
-    of the remaining units (`rho` None: what leads to the target, else the method's default), is taken back
-    where the validation metric is more than `max_drop` below the base's, and learns from the `teacher`: the "base"
-    model or that of the "previous" step. Where a method also takes out residual blocks, up to `blocks` of them may go
-    (None: as many as `max_drop` allows), in ascending `block_order`: by "divergence", or by the "loss" without them.
-
-    Methods that set single weights to zero need the `sparsity`, the share of the weights that goes, in its place;
-    what else such a method can be told is in `settings`. Their `locked` names are of layers.
+    Args:
+        model: ref of the model.
+        data: ref of the data.
+        method: by which name it is registered.
+        criterion: what scores the units.
+        options: of the criterion.
+        allocate: how a target is shared out over the groups.
+        normalise: what makes the scores of different groups comparable.
+        keep: targets such as ``{"macs": 0.5, "size": "2MB"}``.
+        ratios: the fraction of units to remove, per group.
+        plan: unit indices to remove, per group.
+        recover: how accuracy comes back.
+        epochs: passes of training of one recovery; None: its own default.
+        samples: of the calibration data, that are scored on.
+        seed: of everything random.
+        device: that computes; "auto": the best there is.
+        input_shape: (C, H, W); None: the model's own.
+        minimum: of every group that stays under a target: below 1 a fraction, else a number of units.
+        locked: groups that stay whole; of methods that set single weights to zero, layers.
+        steps: in how many cuts, rounds or exchanges a method that has several gets there, at most.
+        skip: residual blocks that a plan takes out.
+        round_to: multiples that widths under a target are of.
+        runtime: in which a latency is timed.
+        batch: of how many inputs a latency is.
+        sparsity: the share of the weights that become zero.
+        settings: what else the method can be told, as it declares, in texts.
     """
 
     model: str
@@ -53,12 +105,6 @@ class Spec:
     minimum: float = 0.1
     locked: tuple[str, ...] = ()
     steps: int = 10
-    alpha: float = 1.5
-    rho: float | None = None
-    max_drop: float = 0.02
-    teacher: str = "base"
-    blocks: int | None = None
-    block_order: str = "divergence"
     skip: tuple[str, ...] = ()
     round_to: int = 1
     runtime: str = "torch"
@@ -66,9 +112,28 @@ class Spec:
     sparsity: float | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Writes settings with a key in one way, those at their default not at all: equal requests are equal specs."""
+        said = dict(self.settings)
+        for name in [name for name in KEYED if name in said]:
+            value = KEYED[name].value(said.pop(name))
+            if value != KEYED[name].default:
+                said[name] = str(value)
+        object.__setattr__(self, "settings", said)
+
+    def with_settings(self, **settings: object) -> "Spec":
+        """The same spec with these settings besides, in values instead of texts; None takes a setting back."""
+        others = {name: text for name, text in self.settings.items() if name not in settings}
+        given = {name: str(value) for name, value in settings.items() if value is not None}
+        return replace(self, settings=others | given)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, every field present."""
-        return json.loads(json.dumps(asdict(self)))
+        document = json.loads(json.dumps(asdict(self)))
+        settings = document["settings"]
+        for name, keyed in KEYED.items():
+            document[keyed.key] = keyed.value(settings.pop(name)) if name in settings else keyed.default
+        return {key: document[key] for key in _keys()}
 
     @classmethod
     def from_json(cls, document: object) -> "Spec":
@@ -79,14 +144,17 @@ class Spec:
         """
         if not isinstance(document, Mapping):
             raise ExplorerError("a run's spec must be a JSON object")
-        known = [f.name for f in fields(cls)]
+        known = list(_keys())
         for key in document:
             if key not in known:
                 raise unknown("key in the run's spec", str(key), known)
         for key in ("model", "data"):
             if key not in document:
                 raise ExplorerError(f"the run's spec has no {key!r}: name the {key} by its ref")
-        return cls(**{key: _typed(key, value) for key, value in document.items()})
+        typed = {key: _typed(key, value) for key, value in document.items()}
+        beside = {name: typed.pop(keyed.key, None) for name, keyed in KEYED.items()}
+        settings = {name: str(value) for name, value in beside.items() if value is not None}
+        return cls(**typed | {"settings": settings | typed.get("settings", {})})
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change when any field changes; a field at its default is left out of them.
@@ -107,121 +175,17 @@ class Spec:
             return list(mine)
         return [key for key in mine if mine[key] != other[key]]
 
-    def check(self, *, removes: bool = True) -> None:
-        """Refuses what can be known to be wrong without loading model or data.
-
-        `removes`: the spec must say what goes; scoring and evaluating need not.
-
-        Raises:
-            ExplorerError: a number out of range, no or several ways to say what goes, an unknown
-                method, criterion, allocator, normaliser, recovery, target or device, or what the method refuses.
-        """
-        from explorer.methods import METHODS
-
-        self._check_numbers()
-        if removes:
-            self._check_request()
-        self._check_names()
-        if removes:
-            METHODS[self.method].check(self)
-
-    def _check_numbers(self) -> None:
-        least = {"samples": 1, "epochs": 1, "seed": 0, "minimum": 0, "steps": 1, "alpha": 0, "max_drop": 0, "blocks": 0}
-        least |= {"round_to": 1, "batch": 1}
-        for name, bound in least.items():
-            value = getattr(self, name)
-            if value is not None and not value >= bound:
-                raise ExplorerError(f"{name} is {value:g}: it must be at least {bound}")
-        if self.rho is not None and not 0 < self.rho * (2 - 1 / self.steps) ** self.alpha < 1:
-            raise ExplorerError(
-                f"rho is {self.rho:g}: it must be above 0, and below 1 also in the last step, grown by "
-                f"{(2 - 1 / self.steps) ** self.alpha:.3g}"
-            )
-        if self.sparsity is not None and not 0 < self.sparsity < 1:
-            raise ExplorerError(
-                f"sparsity is {self.sparsity:g}: give the share of weights that become zero, 0.9 for 90 %"
-            )
-        for group, ratio in self.ratios.items():
-            if not 0 <= ratio < 1:
-                raise ExplorerError(f"ratio {group}={ratio:g}: give a fraction to remove, at least 0 and below 1")
-
-    def _check_request(self) -> None:
-        from explorer.methods import METHODS
-
-        gradual = self.method in METHODS and METHODS[self.method].gradual
-        sparse = self.method in METHODS and METHODS[self.method].sparse
-        given = [
-            name
-            for name, value in (("keep", self.keep), ("ratios", self.ratios), ("plan", self.plan or self.skip))
-            if value
-        ]
-        if self.skip and self.plan is None:
-            raise ExplorerError("blocks to skip are part of a plan: give a plan that names them")
-        if gradual and (self.ratios or self.plan or self.skip):
-            raise ExplorerError(
-                f"method {self.method!r} finds the units itself: give a target or none, no ratios or plan"
-            )
-        if sparse and given:
-            raise ExplorerError(f"method {self.method!r} sets single weights to zero: give --sparsity, no {given[0]}")
-        if self.sparsity is not None and not sparse:
-            raise ExplorerError(
-                f"method {self.method!r} cuts channels: give a target, or --method sparse for a sparsity"
-            )
-        if not given and not gradual and not sparse:
-            raise ExplorerError("nothing to remove: give a target (--keep macs=0.5) or ratios (--ratio GROUP=0.3)")
-        if len(given) > 1:
-            raise ExplorerError(f"{' and '.join(given)} both say what goes: give one of them")
-        self.targets()
-        if gradual:
-            self.target()
-
-    def _check_names(self) -> None:
-        from explorer.budget import ALLOCATORS, NORMALISERS
-        from explorer.budget.latency_table import RUNTIMES
-        from explorer.criteria import CRITERIA
-        from explorer.criteria.divergence import BLOCK_ORDERS
-        from explorer.device import choose_device
-        from explorer.methods import METHODS
-        from explorer.methods.settings import read
-        from explorer.recovery import RECOVERIES
-
-        for what, name, known in (
-            ("method", self.method, METHODS),
-            ("criterion", self.criterion, CRITERIA),
-            ("allocation", self.allocate, ALLOCATORS),
-            ("normaliser", self.normalise, NORMALISERS),
-            ("runtime", self.runtime, RUNTIMES),
-            ("recovery", self.recover, RECOVERIES),
-            ("teacher", self.teacher, TEACHERS),
-            ("order of blocks", self.block_order, BLOCK_ORDERS),
-        ):
-            if name not in known:
-                raise unknown(what, name, known)
-        if METHODS[self.method].gradual and ALLOCATORS[self.allocate].needs:
-            simple = [name for name, allocator in ALLOCATORS.items() if not allocator.needs]
-            raise ExplorerError(
-                f"allocation {self.allocate!r} can't go in steps, as method {self.method!r} does: "
-                f"use {', '.join(simple)}, or --method one-shot"
-            )
-        if RECOVERIES[self.recover].needs and self.data.partition("?")[0] == "random":
-            raise ExplorerError(
-                f"recovery {self.recover!r} can't learn from 'random' data: use --recover none, or real data"
-            )
-        CRITERIA[self.criterion].read(self.options)
-        read(self.method, METHODS[self.method].settings, self.settings)
-        choose_device(self.device)
-
-    def targets(self) -> tuple[Any, ...]:
-        """The `explorer.budget.Target`s that `keep` asks for; none where it asks for nothing.
+    def targets(self) -> "tuple[Target, ...]":
+        """The targets that `keep` asks for; none where it asks for nothing.
 
         Raises:
             ExplorerError: `keep` names something unknown, or an impossible fraction or amount.
         """
-        from explorer.budget import Target
+        from explorer.budget import Target  # loads torch
 
         return tuple(Target.parse(f"{kind}={value}") for kind, value in (self.keep or {}).items())
 
-    def target(self) -> Any:
+    def target(self) -> "Target | None":
         """The one target, a fraction of params or MACs, of a method that cuts in steps; None where there is none.
 
         Raises:
@@ -235,6 +199,14 @@ class Spec:
                 "--keep macs=0.5, or use --method one-shot"
             )
         return targets[0] if targets else None
+
+
+def _keys() -> Iterator[str]:
+    """The keys of a spec's JSON, in their order."""
+    for entry in fields(Spec):
+        yield entry.name
+        if entry.name == "steps":
+            yield from (keyed.key for keyed in KEYED.values())
 
 
 _RULES: dict[str, tuple[Check, str]] = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,22 +10,20 @@ from explorer.budget.allocation import TOLERANCE, most_removable
 from explorer.criteria import Scores
 from explorer.criteria.masking import stages as residual_stages
 from explorer.errors import ExplorerError
-from explorer.methods import steps
-from explorer.methods.ending import ending
-from explorer.methods.outcome import Outcome
 from explorer.methods.registry import method
-from explorer.methods.stages import Memo, Stages, forgetful
-from explorer.methods.vanishing import Settled, Vanishing
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.ending import ending
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.stages import Memo, Stages, forgetful
+from explorer.methods.tools.vanishing import Settled, Vanishing
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.recovery import Origin
 from explorer.structure import Structure, without
 
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
-
-def _target(spec: "Spec") -> Target:
+def _target(spec: Spec) -> Target:
     """The one target.
 
     Raises:
@@ -51,7 +48,7 @@ def _target(spec: "Spec") -> Target:
     targeted=True,
     check=_target,
 )
-def spvr(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outcome:
+def spvr(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:
     """Drops the least important units of all groups, ascending, until the one target of params or MACs is met.
 
     Scores of different layers are compared as they are. Units of a group with the same score are a set and leave
@@ -75,21 +72,21 @@ def spvr(spec: "Spec", report: Report = silent, memo: Memo = forgetful) -> Outco
     steps.known_groups(subject.structure, spec.locked)
     vanishing = Vanishing(subject.module, subject.structure, subject.loaded.example())
     subject = replace(subject, structure=vanishing.structure)
-    course = Stages(spec.seed, report, memo)
-    ranking = course("scores", 0.05, 0.4, "ranking", lambda report: steps.score_subject(subject, spec, report))
+    stages = Stages(spec.seed, report, memo)
+    ranking = stages("scores", 0.05, 0.4, "ranking", lambda report: steps.score_subject(subject, spec, report))
     scores = steps.scores_of(ranking)
     proposal = propose(vanishing, scores, target, spec)
     if proposal.plan.empty:
         raise ExplorerError(f"nothing would be removed: no set of channels can leave for {target}; ask for more")
-    base = course("base", 0.4, 0.45, "measuring the base model", steps.measured(subject, subject.module))
+    base = stages("base", 0.4, 0.45, "measuring the base model", steps.measured(subject, subject.module))
     result = steps.cut_exactly(subject, proposal.plan)
-    as_cut = course("cut", 0.45, 0.5, "measuring the cut", steps.measured(subject, result.module))
+    as_cut = stages("cut", 0.45, 0.5, "measuring the cut", steps.measured(subject, result.module))
     origin = Origin(subject.module, subject.structure, proposal.plan)
-    recovery = course("recovery", 0.5, 0.95, "recovering", steps.recovered(subject, spec, result.module, origin))
+    recovery = stages("recovery", 0.5, 0.95, "recovering", steps.recovered(subject, spec, result.module, origin))
     return ending(
         subject,
         spec,
-        course,
+        stages,
         proposal.plan,
         result,
         base=base,
@@ -109,7 +106,7 @@ class Proposal:
     warnings: tuple[str, ...]
 
 
-def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: "Spec") -> Proposal:
+def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: Spec) -> Proposal:
     """The first network of the ranking that meets the target; where none does, the smallest."""
     structure = vanishing.structure
     goal = target.goal(target.of(structure.cost()))
@@ -120,10 +117,10 @@ def propose(vanishing: Vanishing, scores: Scores, target: Target, spec: "Spec") 
         cost = target.of(structure.cost(settled.kept, settled.blocks))
         if cost < least:
             best, least = settled, cost
-    return Proposal(_plan(structure, scores, best, spec.model), tuple(_remarks(structure, best, target, least, goal)))
+    return Proposal(_plan(structure, scores, best, spec.model), tuple(_remarks(vanishing, best, target, least, goal)))
 
 
-def _drops(structure: Structure, scores: Scores, spec: "Spec") -> Iterator[dict[str, int]]:
+def _drops(structure: Structure, scores: Scores, spec: Spec) -> Iterator[dict[str, int]]:
     """How many units of every group stay, after each set that leaves."""
     tied = residual_stages(structure) if spec.options.get("coupling") == "stages" else [(n,) for n in structure.groups]
     floors = {
@@ -156,19 +153,20 @@ def _plan(structure: Structure, scores: Scores, settled: Settled, base: str) -> 
     return Plan(base, remove, settled.blocks).check(structure)
 
 
-def _remarks(structure: Structure, settled: Settled, target: Target, cost: int, goal: float) -> Iterator[str]:
+def _remarks(vanishing: Vanishing, settled: Settled, target: Target, cost: int, goal: float) -> Iterator[str]:
     """What a person should know about the network that was found."""
     if settled.held:
+        reasons = "; ".join(f"{name}: {vanishing.reason(name)}" for name in settled.held)
         yield (
             f"{', '.join(settled.held)} would vanish, which only residual blocks, stages that begin with a projection, "
-            "and convolutions that keep the size of their maps can: one channel stays"
+            f"and convolutions that keep the size of their maps can: one channel stays ({reasons})"
         )
     if cost > goal * (1 + TOLERANCE):
-        whole = target.of(structure.cost())
+        whole = target.of(vanishing.structure.cost())
         yield f"{target} is not met: the smallest network of the ranking keeps {target.kind}={cost / whole:.3g}"
 
 
-def _warnings(subject: steps.Subject, spec: "Spec", scores: Scores) -> Iterator[str]:
+def _warnings(subject: steps.Subject, spec: Spec, scores: Scores) -> Iterator[str]:
     if (sentence := steps.unscored(scores)) is not None:
         yield sentence
     if (meaningless := steps.meaningless_scores(subject.task, spec.criterion)) is not None:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from explorer.errors import ExplorerError, ResourceError
 from explorer.files import replacing_file, write_json
 from explorer.methods.spec import Spec
-from explorer.methods.stages import Record
+from explorer.methods.tools.stages import Record
 from explorer.runs.folders import PARTIAL, steps_in
 from explorer.strict_json import dumps
 

@@ -14,6 +14,7 @@ from explorer.export import Exportable, write_bundle
 from explorer.export.layout import REPORT
 from explorer.files import write_json
 from explorer.methods import METHODS, Memo, Outcome, forgetful
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report, part, silent
 from explorer.runs.checkpoint import Checkpoint
@@ -45,7 +46,7 @@ def execute(
         Cancelled: the report asked to stop.
     """
     started = time.perf_counter()
-    spec.check()
+    check(spec)
     if out is None:
         return _prune(spec, report, forgetful, started)[1]
     tracker = tracker or Tracker()

@@ -13,7 +13,7 @@ from explorer.errors import ResourceError
 from explorer.export.layout import PRUNED_AT, REPORT, STEPS
 from explorer.export.tensors import save_tensors
 from explorer.files import write_json
-from explorer.methods.stages import Record
+from explorer.methods.tools.stages import Record
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.identity import Origin
 from explorer.sources.models.saved_runs import TOKENIZER

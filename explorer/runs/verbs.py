@@ -9,10 +9,11 @@ from explorer.device import choose_device, describe_device
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import measure
 from explorer.export import FORMATS, Exportable, write_alone
-from explorer.methods import HEIGHTS, steps
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import ladder
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.methods.studies.sensitivity import RATIOS, sensitivity
+from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.sources import load_pair
@@ -51,14 +52,15 @@ def sensitivity_of(
     spec: Spec, ratios: Sequence[float] | None, report: Report = silent, *, anew: bool = False
 ) -> dict[str, Any]:
     """See `explorer.methods.studies.sensitivity`; `ratios` None: its default."""
-    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew)
+    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew).to_json()
 
 
-def ladder_of(spec: Spec, height: str, report: Report = silent) -> dict[str, Any]:
-    """See `explorer.methods.studies.ladder`, up to the recovery `height`."""
-    if height not in HEIGHTS:
-        raise unknown("rung", height, HEIGHTS)
-    return ladder(spec, HEIGHTS[: HEIGHTS.index(height) + 1], report)
+def ladder_of(spec: Spec, last: str, report: Report = silent) -> dict[str, Any]:
+    """See `explorer.methods.studies.ladder`, up to the recovery `last`."""
+    if last not in RECOVERY_STAGES:
+        raise unknown("rung", last, RECOVERY_STAGES)
+    recoveries = list(RECOVERY_STAGES)
+    return ladder(spec, recoveries[: recoveries.index(last) + 1], report).to_json()
 
 
 def export_run(ref: str, path: Path, report: Report = silent, *, name: str = "onnx") -> dict[str, Any]:

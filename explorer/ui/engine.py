@@ -23,7 +23,7 @@ from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.evaluation import Live, latency, size_bytes
 from explorer.evaluation.size import size_model
-from explorer.methods import Rung, rung
+from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.latency_profile import cached_latency
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
@@ -230,7 +230,8 @@ def timed(ref: str, runtime: str, batch: int) -> dict[str, Any] | None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _timed(ref: str, runtime: str, batch: int, stamp: str, kept: int) -> dict[str, Any] | None:
     found = opened(ref)
-    return cached_latency(found.model, found.structure, runtime=runtime, batch=batch)
+    profile = cached_latency(found.model, found.structure, runtime=runtime, batch=batch)
+    return None if profile is None else profile.to_json()
 
 
 def portion(data: Dataset, macs: int) -> Dataset:
@@ -319,21 +320,21 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
     return _QUALITIES.get(("simulated", *_key(ref, data, plan)), work)
 
 
-def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> Rung:
+def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> RecoveryStage:
     """The task's metric of the cut network on the same slice, its batch norms estimated again.
 
     Raises:
-        ExplorerError: see `explorer.methods.rung`.
+        ExplorerError: see `recovery_stage`.
     """
 
-    def work() -> Rung:
+    def work() -> RecoveryStage:
         found = opened(ref)
         images, macs = task(data, found.model), found.structure.cost().macs
         images = replace(images, calibration=portion(images.calibration, macs))
         judged = portion(images.validation, macs)
         device = choose_device("auto")
         with _TURN:
-            return rung(
+            return recovery_stage(
                 "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
             )
 

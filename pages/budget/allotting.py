@@ -8,8 +8,8 @@ import streamlit as st
 from explorer.budget import ALLOCATORS, NORMALISERS, Target
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.methods.budgeting import account_of
 from explorer.methods.spec import Spec
+from explorer.methods.tools.account import reached
 from explorer.structure import Structure
 from explorer.tasks import METRICS
 from explorer.ui import engine
@@ -109,7 +109,7 @@ def share_out(workspace: Workspace, scores: Scores, held: Mapping[str, int]) -> 
         return
     workspace.replace(found.budget)
     state["remark"] = found.warnings
-    state["account"] = {**account_of(found), "budget": workspace.budget}
+    state["account"] = {**reached(found), "budget": workspace.budget}
 
 
 def _spec(workspace: Workspace, wanted: Sequence[Target]) -> Spec:

@@ -5,7 +5,7 @@ from collections.abc import Hashable
 import pandas as pd
 import streamlit as st
 
-from explorer.methods import RUNGS
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import METRICS, Task
 from explorer.ui.charts import pictures as charts
 from explorer.ui.parts import frame
@@ -30,7 +30,7 @@ def trail(workspace: Workspace, task: Task) -> None:
             "value": point.value,
             "low": point.value if point.low is None else point.low,
             "high": point.value if point.high is None else point.high,
-            "rung": RUNGS[point.recovery],
+            "rung": RECOVERY_STAGES[point.recovery],
             "now": point.choice == workspace.draft.now,
         }
         for point in points
@@ -64,10 +64,10 @@ def _compared(points: list[Point], task: Task) -> str:
     if len(steps) < 2:
         return f"One point tried: {points[0].macs:.1%} of the MACs"
     before = list(steps.values())[-2]
-    common = [rung for rung in RUNGS if rung in before and rung in now]
+    common = [rung for rung in RECOVERY_STAGES if rung in before and rung in now]
     if not common:
         return f"{len(steps)} points tried"
     old, new = before[common[-1]], now[common[-1]]
     macs = f"{100 * (new.macs - old.macs):+.1f} points of MACs".replace("-", "−")
     change = METRICS[task.metric].difference(new.value - old.value)
-    return f"Compared with the last: {macs}, {METRICS[task.metric].short} {change} {RUNGS[common[-1]]}"
+    return f"Compared with the last: {macs}, {METRICS[task.metric].short} {change} {RECOVERY_STAGES[common[-1]]}"

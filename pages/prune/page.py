@@ -14,8 +14,7 @@ from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from explorer.ui.text import findings, tables, words
 from explorer.ui.text.commandline import command
-from pages.prune import settings
-from pages.prune.course import way
+from pages.prune import settings, trajectory
 
 workspace = session.current()
 KIND = jobs.PRUNE
@@ -74,12 +73,12 @@ def watched(job: Job) -> None:
     """A run as it goes. Charts of steps stand outside of what is drawn once a second: the page runs for every step."""
     jobs.watch(job, None if is_gradual(job) else jobs.learning)
     if is_gradual(job):
-        way(job)
+        trajectory.show(job)
 
 
 def progress(job: Job) -> None:
     """How a run came to its end."""
-    (way if is_gradual(job) else jobs.learning)(job)
+    (trajectory.show if is_gradual(job) else jobs.learning)(job)
 
 
 def results(job: Job) -> None:
@@ -119,7 +118,7 @@ if method.gradual and not (task and task.measured):
         icon=":material/image_not_supported:",
     )
 elif method.chooses or kept is not None:
-    settings.ask(method, task)
+    settings.ask(workspace, method, task)
     start(method, task, kept)
 jobs.refusal(KIND)
 if busy:

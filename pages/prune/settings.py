@@ -6,13 +6,13 @@ from typing import Any
 import streamlit as st
 
 from explorer.criteria import CRITERIA
-from explorer.criteria.divergence import BLOCK_ORDERS
 from explorer.methods import METHODS, Method
-from explorer.methods.spec import TEACHERS, Spec
+from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
 from explorer.ui.state.workspace import Workspace
+from pages.prune import further
 
 QUANTITIES = {"macs": "MACs", "params": "parameters"}
 FREE = "As far as accuracy allows"
@@ -23,7 +23,9 @@ ONE_SHOT_RECOVERY = "bn"
 
 def choose_method() -> Method:
     """Asks for the method, the simplest first; what it is stands below each."""
-    methods = sorted((m for m in METHODS.values() if not m.sparse), key=lambda entry: len(entry.defaults))
+    methods = sorted(
+        (m for m in METHODS.values() if not m.sparse), key=lambda entry: (len(entry.defaults), len(entry.settings))
+    )
     name = st.radio(
         "Method: how the channels are chosen",
         [entry.name for entry in methods],
@@ -35,18 +37,20 @@ def choose_method() -> Method:
     return METHODS[name]
 
 
-def ask(method: Method, task: Task | None) -> None:
+def ask(workspace: Workspace, method: Method, task: Task | None) -> None:
     """The method's own settings, and those of the recovery."""
-    if not method.gradual:
+    if method.gradual:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _how_far(method, _metric(task))
+        with right:
+            _how(method, task)
+    else:
         if method.targeted:
             _amount(method, disabled=False)
         _recovery_at_once(method, task)
-        return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        _how_far(method, _metric(task))
-    with right:
-        _how(method, task)
+    if method.chooses or method.settings:
+        further.ask(workspace, method, _criterion(method))
 
 
 def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
@@ -55,31 +59,34 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     recovery = _held(method, "recovery")
     common |= {"recover": recovery, "seed": int(_held(method, "seed"))}
     common |= {"epochs": int(_held(method, "epochs"))} if RECOVERIES[recovery].trains else {}
-    if method.targeted:
-        return Spec(**{**method.defaults, **common}, keep=_target(method), locked=tuple(sorted(workspace.locked)))
-    if not method.gradual:
-        scored = {"criterion": workspace.criterion, "options": workspace.options}
-        return Spec(**common, **scored, ratios=workspace.budget)
-    criterion = _held(method, "criterion")
-    return Spec(
-        **common,
-        criterion=criterion,
-        options=workspace.options if criterion == workspace.criterion else {},
-        keep=_target(method),
-        locked=tuple(sorted(workspace.locked)),
-        steps=int(_held(method, "steps")),
-        **_block_settings(method),
-        max_drop=round(_held(method, "drop") / _scale(_metric(task)), 6),
-        **({"teacher": _held(method, "teacher")} if recovery == "distill" else {}),
-    )
+    common |= {"settings": further.settings(method)}
+    if not method.chooses:
+        return Spec(**common, criterion=workspace.criterion, options=workspace.options, ratios=workspace.budget)
+    criterion = _criterion(method)
+    chosen = {
+        "criterion": criterion,
+        "options": further.options(workspace, method, criterion),
+        "keep": _target(method),
+        "locked": tuple(sorted(workspace.locked)),
+        **(_of_steps(method, task) if method.gradual else {}),
+    }
+    return Spec(**{**method.defaults, **common, **chosen})
 
 
-def _block_settings(method: Method) -> dict[str, Any]:
-    """What is said of residual blocks, to a method that takes them out."""
-    if "blocks" not in method.defaults:
-        return {}
-    most = None if _held(method, "all blocks") else int(_held(method, "blocks"))
-    return {"blocks": most, "block_order": _held(method, "block order")}
+def _of_steps(method: Method, task: Task | None) -> dict[str, Any]:
+    """The fields of a spec that a method has which cuts in steps."""
+    settings = further.settings(method)
+    settings["max_drop"] = str(round(_held(method, "drop") / _scale(_metric(task)), 6))
+    if _held(method, "recovery") == "distill":
+        settings["teacher"] = _held(method, "teacher")
+    if "blocks" in method.settings:
+        settings["block_order"] = _held(method, "block order")
+        settings |= {} if _held(method, "all blocks") else {"blocks": str(int(_held(method, "blocks")))}
+    return {"steps": int(_held(method, "steps")), "normalise": further.normaliser(method), "settings": settings}
+
+
+def _criterion(method: Method) -> str:
+    return _held(method, "criterion") if method.gradual else _usual(method)["criterion"]
 
 
 def _target(method: Method) -> dict[str, float] | None:
@@ -141,7 +148,7 @@ def _how_far(method: Method, metric: Metric) -> None:
     )
     _amount(method, disabled=far == FREE)
     scale = _scale(metric)
-    usual = Spec("", "").max_drop * scale
+    usual = method.settings["max_drop"].default * scale
     _number(
         method,
         "drop",
@@ -149,7 +156,7 @@ def _how_far(method: Method, metric: Metric) -> None:
         (0.0, scale, usual, usual / 4),
         f"Of {metric.short} on the validation data, against the whole model. A step that falls further is taken back.",
     )
-    if "blocks" in method.defaults:
+    if "blocks" in method.settings:
         _blocks(method)
 
 
@@ -187,7 +194,7 @@ def _blocks(method: Method) -> None:
         _number(method, "blocks", "Blocks, at most", (0, 1000, 2, 1), "How many may leave", disabled=free)
         st.selectbox(
             "In the order of",
-            BLOCK_ORDERS,
+            method.settings["block_order"].allowed,
             key=_key(method, "block order"),
             width=150,
             persist_state="session",
@@ -214,7 +221,7 @@ def _how(method: Method, task: Task | None) -> None:
         _epochs(method, "Epochs per step", EPOCHS_PER_STEP, recovery, width=140)
         st.selectbox(
             "It imitates",
-            TEACHERS,
+            method.settings["teacher"].allowed,
             format_func=TEACHER_TITLES.get,
             key=_key(method, "teacher"),
             width=190,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.export.layout import SPARSE
-from explorer.methods.sparsifying import NO_SPEED
+from explorer.methods.tools.sparse_account import NO_SPEED
 from explorer.pruning.margins import Margins
 from explorer.pruning.unstructured import SCOPES
 from explorer.runs.history.comparison import row

@@ -7,10 +7,10 @@ from explorer.criteria import CRITERIA
 from explorer.criteria.tools.single import SINGLE
 from explorer.errors import ExplorerError
 from explorer.methods import METHODS, Method
-from explorer.methods.settings import Choice, Setting
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.tasks import Task
-from explorer.ui.parts import estimate, jobs
+from explorer.ui.parts import controls, estimate, jobs
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from explorer.ui.text.commandline import command
@@ -39,16 +39,15 @@ def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> 
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sparse seed", width=110)
     method = METHODS[name]
     st.caption(method.explanation)
-    given = _further(method) | {"scope": scope}
+    given = _further(method) | ({"scope": scope} if scope != method.settings["scope"].default else {})
     if RATES.keys() <= method.settings.keys():
         st.caption(_of_rates(method))
-    usual = {key: str(entry.default) for key, entry in method.settings.items()}
     spec = Spec(
         workspace.model,
         workspace.data,
         **{**method.defaults, **scored, "method": name, "steps": steps, "epochs": epochs, "seed": seed},
         sparsity=share if given.get("pattern", "free") == "free" else None,
-        settings={key: text for key, text in given.items() if text != usual[key]},
+        settings=given,
     )
     _start(workspace, method, spec, task)
 
@@ -77,28 +76,21 @@ def _of_rates(method: Method) -> str:
 
 
 def _further(method: Method) -> dict[str, str]:
-    """The method's own settings, as texts."""
-    with st.expander("Settings", icon=":material/tune:"), st.grid(3, min_column_width=200):
-        return {
-            name: _asked(name, entry, f"{name} of {method.name}")
-            for name, entry in method.settings.items()
-            if name != "scope"
-        }
+    """The method's own settings, as texts; how layers compete is asked beside the share of zeros."""
+    settings = {name: setting for name, setting in method.settings.items() if name != "scope"}
 
+    def key(name: str) -> str:
+        return f"{name} of {method.name}"
 
-def _asked(name: str, entry: Setting, key: str) -> str:
-    label, about = name.replace("_", " ").capitalize(), words.sentence(entry.description)
-    if isinstance(entry, Choice):
-        return st.selectbox(label, entry.allowed, entry.allowed.index(entry.default), key=key, help=about)
-    kind, form = (int, "%d") if entry.whole else (float, "%g")
-    low, high, usual = map(kind, (entry.low, entry.high, RATES.get(name, entry.default)))
-    return str(st.number_input(label, low, high, usual, 1 if entry.whole else usual / 10, form, key=key, help=about))
+    with st.expander("Settings", icon=":material/tune:"):
+        controls.ask(settings, key, RATES)
+    return controls.chosen(settings, key)
 
 
 def _start(workspace: Workspace, method: Method, spec: Spec, task: Task) -> None:
     """The button, what is wrong with the settings if something is, and the same as a command."""
     try:
-        spec.check()
+        check(spec)
         trouble = ""
     except ExplorerError as error:
         trouble = words.sentence(str(error))

@@ -10,8 +10,10 @@ from explorer.bench import methods
 from explorer.bench.methods import SPVR
 from explorer.cli import main
 from explorer.errors import Cancelled
-from explorer.methods import METHODS, steps
-from explorer.methods.stages import Record
+from explorer.methods import METHODS
+from explorer.methods.checking import check
+from explorer.methods.tools import steps
+from explorer.methods.tools.stages import Record
 
 
 def test_every_network_is_trained_from_its_beginning_for_as_long():
@@ -21,7 +23,7 @@ def test_every_network_is_trained_from_its_beginning_for_as_long():
     assert {(spec.recover, spec.epochs, spec.allocate) for spec in specs} == {("scratch", SPVR.epochs, "global")}
     assert Counter(spec.keep["params"] for spec in specs) == dict.fromkeys((0.3, 0.2, 0.1), 4)
     for spec in specs:
-        spec.check()
+        check(spec)
 
 
 def test_a_network_is_ranked_once_for_all_targets_of_a_seed(monkeypatch):
@@ -35,7 +37,7 @@ def test_a_network_is_ranked_once_for_all_targets_of_a_seed(monkeypatch):
         raise Cancelled
 
     monkeypatch.setattr(methods, "_rankings", {})
-    monkeypatch.setitem(METHODS, "spvr", replace(METHODS["spvr"], function=method))
+    monkeypatch.setattr(methods, "METHODS", {**METHODS, "spvr": replace(METHODS["spvr"], function=method)})
     for spec in replace(SPVR, methods=("spvr",), seeds=2).specs():
         with pytest.raises(Cancelled):
             methods.play(spec)

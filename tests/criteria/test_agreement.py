@@ -10,9 +10,9 @@ from explorer.criteria import Scores
 from explorer.criteria.tools.agreement import disputes, group_correlations, rank_correlation, weighted_mean
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import Live
-from explorer.methods import steps
 from explorer.methods.spec import Spec
 from explorer.methods.studies.agreement import agreement, chosen_units, compared
+from explorer.methods.tools import steps
 from explorer.progress import silent
 from explorer.pruning import Plan, mask
 from explorer.structure import Structure
@@ -50,8 +50,8 @@ def test_groups_count_by_their_units_and_those_without_an_order_not_at_all():
     found = group_correlations(first.groups, second.groups)
     assert found == pytest.approx({"small": -1, "large": 1})
     assert weighted_mean(found, {"small": 2, "large": 6, "flat": 3}) == pytest.approx((6 - 2) / 8)
-    assert compared([first, second])["overall"][0] == pytest.approx([1, 0.5])
-    assert compared([scores("a", x=[1, 1]), scores("b", x=[1, 2])])["overall"][0] == [None, None]
+    assert compared([first, second]).to_json()["overall"][0] == pytest.approx([1, 0.5])
+    assert compared([scores("a", x=[1, 1]), scores("b", x=[1, 2])]).to_json()["overall"][0] == [None, None]
 
 
 def test_the_greatest_difference_of_rank_comes_first_and_says_who_keeps_the_unit():
@@ -76,7 +76,7 @@ def test_units_are_drawn_by_the_seed_and_single_units_have_no_effect_to_rank():
 @pytest.mark.slow
 def test_the_effect_is_the_rise_of_the_loss_without_the_unit_and_is_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path))
-    document = agreement(SPEC, ("l1", "l2", "random"), oracle=True, units=2)
+    document = agreement(SPEC, ("l1", "l2", "random"), oracle=True, units=2).to_json()
     effect = document["effect"]
     subject = steps.open_subject(SPEC, silent)
     data = subject.task.validation
@@ -100,7 +100,7 @@ def test_the_effect_is_the_rise_of_the_loss_without_the_unit_and_is_measured_onc
         raise AssertionError("measured again")
 
     monkeypatch.setattr(Live, "evaluate", fail)
-    assert agreement(SPEC, ("l1", "l2", "random"), oracle=True, units=2)["effect"] == effect
+    assert agreement(SPEC, ("l1", "l2", "random"), oracle=True, units=2).to_json()["effect"] == effect
 
 
 def test_a_cancelled_measurement_keeps_what_it_has(tmp_path, monkeypatch):

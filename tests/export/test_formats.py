@@ -9,7 +9,7 @@ from explorer.errors import ExplorerError
 from explorer.export import FORMATS, write_alone, write_bundle
 from explorer.export.layout import PRUNED_AT, REPORT, SPARSE, STEPS
 from explorer.export.registry import export_format
-from explorer.sources.models import TOKENIZER
+from explorer.sources.models.saved_runs import TOKENIZER
 from pages.export import bundles
 
 

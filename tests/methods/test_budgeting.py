@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from explorer.evaluation import size_bytes
-from explorer.methods import budgeting, steps
-from explorer.methods.budgeting import Budgeting, budget_of
 from explorer.methods.spec import Spec
 from explorer.methods.studies.latency_profile import Stopwatch
+from explorer.methods.tools import budgeting, steps
+from explorer.methods.tools.budgeting import Budgeting, budget_of
 from explorer.progress import silent
 from explorer.pruning import Plan, cut
 
@@ -28,7 +28,8 @@ def cut_by(subject, found):
 @pytest.mark.parametrize("name", ["global", "erk", "knapsack"])
 def test_the_file_of_the_cut_model_is_as_large_as_asked(opened, name):
     subject, scores = opened
-    found, account = Budgeting(subject, replace(SPEC, allocate=name)).share_out(scores)
+    shared = Budgeting(subject, replace(SPEC, allocate=name)).share_out(scores)
+    found, account = shared.allocation, shared.to_json()
     size = size_bytes(cut_by(subject, found))
     assert 495_000 <= size <= 500_000
     assert account["costs"] == {"size": size}
@@ -41,7 +42,8 @@ def test_the_file_of_the_cut_model_is_as_large_as_asked(opened, name):
 def test_predicted_and_measured_effect_stand_side_by_side(opened):
     subject, scores = opened
     spec = replace(SPEC, allocate="sensitivity", keep={"macs": 0.6})
-    found, account = Budgeting(subject, spec).share_out(scores)
+    shared = Budgeting(subject, spec).share_out(scores)
+    found, account = shared.allocation, shared.to_json()
     assert found.achieved == pytest.approx(0.6, rel=0.01)
     effect = account["effect"]
     assert 0 <= effect["predicted"] <= effect["base"]
@@ -72,13 +74,15 @@ def test_a_latency_target_holds_for_the_cut_network(opened, monkeypatch):
     monkeypatch.setattr(budgeting, "Stopwatch", watch)
     for keep in (0.8, "2.6ms"):
         spec = replace(SPEC, keep={"latency": keep})
-        found, account = Budgeting(subject, spec).share_out(scores)
+        shared = Budgeting(subject, spec).share_out(scores)
+        found, account = shared.allocation, shared.to_json()
         goal = 0.8 * 4.3 if keep == 0.8 else 2.6
         assert 1e3 * clocked(cut_by(subject, found))() == pytest.approx(goal, rel=0.05)
         assert account["latency"]["measured_ms"] == pytest.approx(goal, rel=0.05)
         assert account["reach"][0]["goal"] == pytest.approx(goal)
     out_of_reach = replace(SPEC, keep={"latency": 0.01})
-    found, account = Budgeting(subject, out_of_reach).share_out(scores)
+    shared = Budgeting(subject, out_of_reach).share_out(scores)
+    found, account = shared.allocation, shared.to_json()
     assert not account["reach"][0]["feasible"]
     assert "latency=0.01 is not met, the nearest feasible is latency=0." in found.warnings[0]
 
@@ -86,7 +90,7 @@ def test_a_latency_target_holds_for_the_cut_network(opened, monkeypatch):
 def test_before_anything_is_scored_it_is_told_what_is_in_reach():
     told = []
     spec = replace(SPEC, keep={"macs": 0.5, "size": "1kB"}, locked=("conv1",))
-    document = budget_of(spec, lambda fraction, message, **metrics: told.append(message))
+    document = budget_of(spec, lambda fraction, message, **metrics: told.append(message)).to_json()
     reach = [message for message in told if "in reach" in message]
     assert len(reach) == 2
     assert "macs=0.5 can be met" in reach[0]

@@ -18,10 +18,12 @@ from explorer.cli import main
 from explorer.cli.commands import _spec
 from explorer.cli.parser import build_parser
 from explorer.errors import Cancelled, ExplorerError
-from explorer.methods import METHODS, sparsifying, steps
+from explorer.methods import METHODS
+from explorer.methods.checking import check
 from explorer.methods.dg2pf import Guided, Terms, guided_loss, kl_term, sample_weights, soft_labels, weighted_term
-from explorer.methods.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
 from explorer.methods.spec import Spec
+from explorer.methods.tools import sparse_masks, sparse_training, sparsifying, steps
+from explorer.methods.tools.sparse_schedule import SCHEDULES, Segment, cubic, even, linspace, stretches
 from explorer.pruning.packing import unpacked
 from explorer.pruning.unstructured import Holding, held, prunable
 from explorer.recovery import History
@@ -51,7 +53,7 @@ def subject(trained, monkeypatch):
 
 def run(spec: Spec, **settings: str):
     spec = replace(spec, settings={**spec.settings, **settings})
-    spec.check()
+    check(spec)
     return METHODS[spec.method].function(spec)
 
 
@@ -104,7 +106,7 @@ def test_gradual_steps_are_no_more_than_epochs(name):
 def test_the_rate_goes_on_over_segments_until_a_restart():
     segments = [Segment(2, 0.0), Segment(1, 0.5), Segment(3, 0.5, restart=True), Segment(1, 0.9)]
     assert stretches(segments) == [(0, 3), (2, 3), (0, 4), (3, 4)]
-    regime = sparsifying._Regime(segments[1], (2, 3), {})
+    regime = sparse_training.Continued(segments[1], (2, 3), {})
     assert regime.share(4, 10) == schedule(24, 30)
 
 
@@ -292,12 +294,12 @@ def test_dg2pf_does_what_the_settings_say(subject, monkeypatch):
 
     monkeypatch.setattr(sparsifying.Sparsifying, "__init__", opening)
     monkeypatch.setattr(Guided, "__init__", guiding)
-    monkeypatch.setattr(sparsifying, "finetune", training)
+    monkeypatch.setattr(sparse_training, "finetune", training)
     loss = {"kd_softening": "hinton", "tau_scale": "divergence", "soft_label": "student", "weighting": "cited"}
     asked = {"schedule": "even", "scope": "layer", "margins": "signed", "patience": "7", "tune_rate": "0.003"}
     numbers = {"alpha": "0.25", "tau": "2", "gamma": "3", "beta": "0.4", "rate": "0.002"}
     outcome = run(DG2PF, **loss, **asked, **numbers)
-    assert rules == [sparsifying.Rule("l1", "layer", "signed")]
+    assert rules == [sparse_masks.Rule("l1", "layer", "signed")]
     assert terms == [Terms(alpha=0.25, tau=2.0, gamma=3.0, beta=0.4, **loss)] * 4
     first, second = ("AdamW", 0.002, 1.0), ("SGD", 0.003, 1.0)
     assert trainings == [(*first, 1)] * 3 + [(*first, 7), (*second, 7)]  # a step is one epoch whatever the patience
@@ -324,7 +326,7 @@ def idle(module: nn.Module, task: object, **settings: object) -> History:
     ids=str,
 )
 def test_every_way_ends_at_the_sparsity(asked, settings, subject, monkeypatch):
-    monkeypatch.setattr(sparsifying, "finetune", idle)
+    monkeypatch.setattr(sparse_training, "finetune", idle)
     outcome = run(replace(SPARSE, samples=30, **asked), **settings)
     found, whole = zeros(outcome.module)
     assert found == pytest.approx(0.9 * whole, abs=3)
@@ -340,7 +342,7 @@ def test_a_lottery_ticket_has_its_first_weights(subject, trained, monkeypatch):
                 parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
         return idle(module, task, **settings)
 
-    monkeypatch.setattr(sparsifying, "finetune", scrambled)
+    monkeypatch.setattr(sparse_training, "finetune", scrambled)
     shift = {
         (rewind, epochs): run(replace(SPARSE, steps=2, epochs=epochs), schedule="rounds", rewind=rewind).module.fc.bias
         - trained.fc.bias
@@ -384,7 +386,7 @@ def test_regrowth_keeps_the_number_of_every_layer(subject):
 
 
 def test_two_of_four_is_said_with_what_stays_dense(subject, monkeypatch):
-    monkeypatch.setattr(sparsifying, "finetune", idle)
+    monkeypatch.setattr(sparse_training, "finetune", idle)
     outcome = run(replace(SPARSE, sparsity=None), schedule="one-shot", pattern="2:4")
     shares = {layer["name"]: layer["sparsity"] for layer in outcome.sparse["layers"]}
     assert shares.pop("stem.weight") == 0  # of a single input
@@ -400,11 +402,11 @@ def test_synflow_empties_no_layer_where_one_round_would(subject, monkeypatch):
     loaded = replace(subject.loaded, module=chain)
     found = replace(subject, loaded=loaded, structure=analyse(chain, loaded.example()))
     monkeypatch.setattr(steps, "open_subject", lambda spec, report: found)
-    monkeypatch.setattr(sparsifying, "finetune", idle)
+    monkeypatch.setattr(sparse_training, "finetune", idle)
     spec = replace(SPARSE, criterion="synflow", sparsity=0.98)
     kept = {}
-    for rounds in (1, sparsifying.SYNFLOW_ROUNDS):
-        monkeypatch.setattr(sparsifying, "SYNFLOW_ROUNDS", rounds)
+    for rounds in (1, sparse_masks.SYNFLOW_ROUNDS):
+        monkeypatch.setattr(sparse_masks, "SYNFLOW_ROUNDS", rounds)
         outcome = run(spec, schedule="one-shot")
         kept[rounds] = min(int((at == 0).sum()) for at in outcome.pruned_at.values())
         assert outcome.sparse["zeros"] == round(0.98 * outcome.sparse["weights"])
@@ -415,7 +417,7 @@ def test_synflow_empties_no_layer_where_one_round_would(subject, monkeypatch):
 
 
 def test_locked_layers_stay_dense(subject, monkeypatch):
-    monkeypatch.setattr(sparsifying, "finetune", idle)
+    monkeypatch.setattr(sparse_training, "finetune", idle)
     outcome = run(replace(SPARSE, locked=("fc",)), schedule="one-shot")
     assert "fc.weight" not in outcome.pruned_at
     assert outcome.module.fc.weight.all()

@@ -1,7 +1,6 @@
 """IDAP++: blocks leave in ascending order within the error budget, come back when they hurt, and runs resume."""
 
 import json
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,10 +12,10 @@ from torch import Tensor, nn
 from explorer.cli import main
 from explorer.criteria.divergence import block_divergence
 from explorer.export.layout import REPORT
-from explorer.methods import METHODS, idap
-from explorer.methods import trajectory as course
-from explorer.methods.idap import error_budget
+from explorer.methods import METHODS
+from explorer.methods.idap import error_budget, idap
 from explorer.methods.spec import Spec
+from explorer.methods.tools import trajectory
 from explorer.pruning import Plan
 from explorer.structure import adapt, count
 from tests.methods.toys import ends_the_same, gradual, learnt, stand_in
@@ -62,7 +61,7 @@ def subject(trained, monkeypatch):
 def scripted(monkeypatch, values):
     """Validation gives these values: the base's, then for each step before and after its recovery."""
     given = iter(values)
-    monkeypatch.setattr(course, "evaluate", lambda *_, **__: SimpleNamespace(value=next(given)))
+    monkeypatch.setattr(trajectory, "evaluate", lambda *_, **__: SimpleNamespace(value=next(given)))
 
 
 def depth(outcome):
@@ -94,8 +93,7 @@ def test_divergence_is_found_anew_after_every_block_that_leaves(monkeypatch):
         seen.append(list(structure.blocks))
         return block_divergence(module, structure, data, **options)
 
-    module = sys.modules["explorer.methods.idap"]  # the package's name for it is the function's
-    monkeypatch.setattr(module, "block_divergence", watched)
+    monkeypatch.setattr("explorer.methods.idap.block_divergence", watched)
     idap(replace(SPEC, recover="none"))
     assert seen == [["blocks.0", "blocks.1", "blocks.2"], ["blocks.0", "blocks.2"], ["blocks.0"]]
 
@@ -137,7 +135,7 @@ def test_a_block_that_hurts_comes_back_to_the_bit(monkeypatch):
     def remember(name, make):
         return memo.setdefault(name, make())
 
-    outcome = idap(replace(SPEC, recover="none", max_drop=0.04), memo=remember)
+    outcome = idap(replace(SPEC, recover="none").with_settings(max_drop=0.04), memo=remember)
     first, second, third = depth(outcome)
     assert [entry["block"] for entry in (first, second, third)] == ["blocks.1", "blocks.2", "blocks.0"]
     assert [entry["limit"] for entry in (first, second, third)] == pytest.approx([0.02, 0.03, 0.03])
@@ -151,7 +149,7 @@ def test_a_block_that_hurts_comes_back_to_the_bit(monkeypatch):
 
 @pytest.mark.parametrize(("blocks", "left"), [(0, 0), (1, 1), (9, 3)])
 def test_no_more_blocks_leave_than_asked_for(blocks, left):
-    outcome = idap(replace(SPEC, recover="none", blocks=blocks))
+    outcome = idap(replace(SPEC, recover="none").with_settings(blocks=blocks))
     assert len(outcome.plan.blocks) == left
     assert outcome.achieved["macs"] < 0.71
 
@@ -167,7 +165,7 @@ def test_a_step_can_be_rebuilt_from_its_record_and_the_base_alone(subject):
     def remember(name, make):
         return memo.setdefault(name, make())
 
-    outcome = idap(replace(SPEC, blocks=1), memo=remember)
+    outcome = idap(SPEC.with_settings(blocks=1), memo=remember)
     record = memo[f"step-{len(outcome.steps):02}"]
     assert not record.values["rolled_back"]
     plan = Plan.from_json(json.dumps(record.values["plan"]))
@@ -181,7 +179,7 @@ def test_the_last_recovery_is_kept_only_if_it_is_no_worse(monkeypatch):
     for last, kept in ((0.95, True), (0.85, False)):
         scripted(monkeypatch, [0.9, *[0.9, 0.9] * 2, 0.9, 0.9, last])
         memo = {}
-        outcome = idap(replace(SPEC, blocks=1), memo=lambda name, make, memo=memo: memo.setdefault(name, make()))
+        outcome = idap(SPEC.with_settings(blocks=1), memo=lambda name, make, memo=memo: memo.setdefault(name, make()))
         source = memo["final" if kept else "step-03"].tensors
         assert all(torch.equal(tensor, source[name]) for name, tensor in outcome.module.state_dict().items())
 

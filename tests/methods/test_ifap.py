@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from explorer.cli import main
 from explorer.errors import ExplorerError
-from explorer.methods import METHODS, ifap, steps
-from explorer.methods import trajectory as course
-from explorer.methods.schedule import first_fraction, fraction
+from explorer.methods import METHODS
+from explorer.methods.ifap import ifap
 from explorer.methods.spec import Spec
+from explorer.methods.tools import steps, trajectory
+from explorer.methods.tools.schedule import first_fraction, fraction
 from explorer.pruning import cut
 from explorer.recovery import Teacher
 from explorer.runs.checkpoint import Checkpoint
@@ -56,7 +57,7 @@ def subject(trained, monkeypatch):
 def scripted(monkeypatch, values):
     """Validation gives these values: the base's, then for each step before and after its recovery."""
     given = iter(values)
-    monkeypatch.setattr(course, "evaluate", lambda *_, **__: SimpleNamespace(value=next(given)))
+    monkeypatch.setattr(trajectory, "evaluate", lambda *_, **__: SimpleNamespace(value=next(given)))
 
 
 def test_the_share_of_every_step_is_the_closed_formula():
@@ -68,7 +69,7 @@ def test_the_share_of_every_step_is_the_closed_formula():
 
 
 def test_steps_remove_their_share_of_what_remains(subject):
-    outcome = ifap(replace(SPEC, keep=None, recover="none", rho=0.1, steps=5))
+    outcome = ifap(replace(SPEC, keep=None, recover="none", steps=5).with_settings(rho=0.1))
     remain = sum(subject.subject.structure.full.values())
     for t, entry in enumerate(outcome.steps):
         assert entry["removed"] == round(0.1 * (1 + t / 5) ** 1.5 * remain)
@@ -80,7 +81,7 @@ def test_steps_remove_their_share_of_what_remains(subject):
 
 @pytest.mark.parametrize("changes", [{}, {"rho": 0.05}, {"rho": 0.3, "alpha": 0.0}, {"keep": {"params": 0.45}}])
 def test_the_target_is_hit(changes, subject):
-    outcome = ifap(replace(SPEC, recover="none", steps=6, **changes))
+    outcome = ifap(Spec.from_json(SPEC.to_json() | {"recover": "none", "steps": 6} | changes))
     [(kind, keep)] = outcome.target.items()
     whole, real = subject.subject.structure.cost(), count(outcome.module, torch.randn(1, 1, 8, 8))
     assert outcome.achieved[kind] == getattr(real, kind) / getattr(whole, kind) == pytest.approx(keep, rel=0.01)
@@ -144,7 +145,7 @@ def test_a_step_too_far_is_taken_back_and_the_smallest_within_the_limit_wins(mon
     base, good, bad = 0.9, 0.885, 0.87
     # accepted, rejected, at half depth accepted, then rejected at full depth, at half and at a quarter
     scripted(monkeypatch, [base, 0.5, good, 0.4, bad, 0.6, good, 0.3, bad, 0.2, bad, 0.1, bad])
-    outcome = ifap(replace(SPEC, keep=None, rho=0.1, recover="none", max_drop=0.02))
+    outcome = ifap(replace(SPEC, keep=None, recover="none").with_settings(rho=0.1, max_drop=0.02))
     assert [entry["rolled_back"] for entry in outcome.steps] == [False, True, False, True, True, True]
     assert [entry["top1_before"] for entry in outcome.steps] == [0.5, 0.4, 0.6, 0.3, 0.2, 0.1]
     assert [entry["top1_after"] for entry in outcome.steps] == [good, bad, good, bad, bad, bad]
@@ -156,7 +157,7 @@ def test_a_step_too_far_is_taken_back_and_the_smallest_within_the_limit_wins(mon
 
 def test_a_target_beyond_the_limit_is_said(monkeypatch):
     scripted(monkeypatch, [0.9, 0.9, 0.9, *[0.1] * 6])
-    outcome = ifap(replace(SPEC, recover="none", max_drop=0.02))
+    outcome = ifap(replace(SPEC, recover="none").with_settings(max_drop=0.02))
     assert outcome.achieved["macs"] == outcome.steps[0]["macs"] / outcome.base["macs"] > 0.4
     assert any("macs=0.4 is not met" in text and "2.0 points of validation top-1" in text for text in outcome.warnings)
 
@@ -164,7 +165,7 @@ def test_a_target_beyond_the_limit_is_said(monkeypatch):
 def test_no_step_within_the_limit_is_an_error(monkeypatch):
     scripted(monkeypatch, [0.9, *[0.5] * 6])
     with pytest.raises(ExplorerError, match="no step stays within the limit") as caught:
-        ifap(replace(SPEC, recover="none", max_drop=0.02))
+        ifap(replace(SPEC, recover="none").with_settings(max_drop=0.02))
     assert "−40.0 points" in str(caught.value)
 
 
@@ -195,7 +196,7 @@ def test_the_teacher_is_the_base_or_the_step_before(teacher, monkeypatch):
         return of(module, structure)
 
     monkeypatch.setattr(Teacher, "of", watched)
-    outcome = ifap(replace(SPEC, teacher=teacher))
+    outcome = ifap(SPEC.with_settings(teacher=teacher))
     before = [24, *(entry["kept"]["c"] for entry in outcome.steps[:-1])]
     assert widths == (before if teacher == "previous" else [24] * len(before))
     assert len(set(before)) > 1
@@ -222,7 +223,7 @@ def test_the_trajectory_is_told_as_it_happens(subject):
 
 @pytest.mark.parametrize("teacher", ["base", "previous"])
 def test_interrupted_anywhere_it_ends_the_same_to_the_bit(teacher, tmp_path):
-    ends_the_same(ifap, replace(SPEC, teacher=teacher, seed=3), tmp_path, seed=7, trials=2)
+    ends_the_same(ifap, replace(SPEC, seed=3).with_settings(teacher=teacher), tmp_path, seed=7, trials=2)
 
 
 def test_finished_steps_are_not_done_again(tmp_path, monkeypatch):

@@ -7,9 +7,8 @@ import torch
 
 from explorer.cli import main
 from explorer.errors import ExplorerError
-from explorer.methods import HEIGHTS, rung
 from explorer.methods.spec import Spec
-from explorer.methods.studies.ladder import ladder
+from explorer.methods.studies.ladder import ladder, recovery_stage
 from explorer.pruning import Plan, cut
 from explorer.recovery import recalibrate
 from explorer.sources import load_pair
@@ -31,8 +30,8 @@ def test_rungs_are_the_accuracies_of_those_networks(subject):
     model, task, structure, plan = subject
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
     data = task.validation
-    low = rung("none", model.module, structure, task, plan, data=data, device=CPU)
-    high = rung("bn", model.module, structure, task, plan, data=data, device=CPU)
+    low = recovery_stage("none", model.module, structure, task, plan, data=data, device=CPU)
+    high = recovery_stage("bn", model.module, structure, task, plan, data=data, device=CPU)
     assert (low.by, high.by) == ("mask", "cut")
     smaller = cut(model.module, structure, plan).module
     assert low.quality.value == evaluate(smaller, data, kind=task.kind, device=CPU).value
@@ -46,7 +45,9 @@ def test_a_network_without_batch_norm_says_so():
     model, task = load_pair("demo:vit-digits", "digits")
     structure = analyse(model.module, model.example())
     name = next(iter(structure.groups))
-    found = rung("bn", model.module, structure, task, Plan(model.ref, {name: (0,)}), data=task.validation, device=CPU)
+    found = recovery_stage(
+        "bn", model.module, structure, task, Plan(model.ref, {name: (0,)}), data=task.validation, device=CPU
+    )
     assert "no batch norm" in found.warnings[0]
 
 
@@ -78,4 +79,4 @@ def test_a_plan_from_a_file_is_taken_as_it_is(tmp_path, capsys):
 def test_random_data_has_no_ladder():
     spec = Spec("demo:resnet20-digits", "random", criterion="l1", keep={"macs": 0.5}, device="cpu")
     with pytest.raises(ExplorerError, match="means nothing"):
-        ladder(spec, HEIGHTS[:1])
+        ladder(spec, ["none"])

@@ -141,7 +141,7 @@ def test_what_was_timed_is_told_again_without_timing(watch):
     tell = partial(latency.cached_latency, loaded, watch.structure, device="cpu")
     assert tell(batch=2) is None
     table, kept = watch(stairs).table(seconds=0.0), {"0": 4, "2": 11, "4": 30}
-    found = tell(batch=2)
+    found = tell(batch=2).to_json()
     assert (found["groups"], found["error"]) == (table.staircase(watch.structure), table.error)
     models = (LatencyModel(each, watch.structure) for each in (LatencyTable.of(found), table))
     assert next(models)(kept) == pytest.approx(next(models)(kept))

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.methods import METHODS, one_shot, steps
-from explorer.methods.ending import afterthoughts
+from explorer.methods import METHODS
+from explorer.methods.one_shot import one_shot
 from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.choosing import choose
+from explorer.methods.tools.ending import afterthoughts
 from explorer.progress import silent
 from explorer.runs.checkpoint import Checkpoint
 from explorer.structure import count
@@ -92,7 +95,7 @@ def test_everything_locked_is_refused(half):
 def test_a_target_out_of_reach_is_said():
     spec = replace(SPEC, keep={"macs": 0.02}, minimum=0.5)
     subject = steps.open_subject(spec, silent)
-    plan, warnings, _ = steps.choose(subject, spec, steps.scores_of(steps.score_subject(subject, spec, silent)))
+    plan, warnings, _ = choose(subject, spec, steps.scores_of(steps.score_subject(subject, spec, silent)))
     assert not plan.empty
     assert any("macs=0.02 is not met" in text for text in warnings)
 

@@ -18,7 +18,7 @@ SPEC = Spec(model="demo:resnet20-digits", data="digits", criterion="l2", device=
 
 
 def test_each_point_is_the_accuracy_of_that_cut():
-    found = sensitivity(SPEC, [0.01, 0.5])
+    found = sensitivity(SPEC, [0.01, 0.5]).to_json()
     loaded = load_model(SPEC.model)
     structure = analyse(loaded.module, loaded.example())
     assert set(found["groups"]) == set(structure.groups)
@@ -63,20 +63,22 @@ def test_an_interrupted_measurement_goes_on_and_shares_its_points(evaluated):
         sensitivity(SPEC, [0.5], stop)
     before = len(evaluated)
     assert before > 2
-    found = sensitivity(SPEC, [0.5])
+    found = sensitivity(SPEC, [0.5]).to_json()
     assert len(evaluated) == 1 + len(found["groups"])  # nothing twice
-    assert sensitivity(SPEC, [0.5]) == found
+    assert sensitivity(SPEC, [0.5]).to_json() == found
     assert len(evaluated) == 1 + len(found["groups"])
-    wider = sensitivity(replace(SPEC, samples=100), [0.5, 0.05])  # l2 looks at no samples, so the units are the same
+    wider = sensitivity(
+        replace(SPEC, samples=100), [0.5, 0.05]
+    ).to_json()  # l2 looks at no samples, so the units are the same
     assert [points[0] for points in wider["groups"].values()] == [points[0] for points in found["groups"].values()]
     assert len(evaluated) <= 1 + 2 * len(found["groups"])
 
 
 @pytest.mark.slow
 def test_measuring_anew(evaluated):
-    found = sensitivity(SPEC, [0.5])
+    found = sensitivity(SPEC, [0.5]).to_json()
     first = len(evaluated)
-    assert sensitivity(SPEC, [0.5], anew=True) == found
+    assert sensitivity(SPEC, [0.5], anew=True).to_json() == found
     assert len(evaluated) == 2 * first
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -22,10 +21,11 @@ from explorer.cli import main
 from explorer.criteria import Scores, score
 from explorer.criteria.masking import stages
 from explorer.errors import ExplorerError
-from explorer.methods import METHODS, spvr, steps
+from explorer.methods import METHODS
 from explorer.methods.spec import Spec
-from explorer.methods.spvr import propose
-from explorer.methods.vanishing import Vanishing
+from explorer.methods.spvr import propose, spvr
+from explorer.methods.tools import steps
+from explorer.methods.tools.vanishing import Vanishing
 from explorer.progress import silent
 from explorer.pruning import Plan, cut
 from explorer.sources import load_model
@@ -33,8 +33,6 @@ from explorer.structure import Skip, adapt, analyse, count
 from explorer.structure.blocks import without
 from explorer.structure.types import Cost
 from tests.methods.toys import ends_the_same, learnt, stand_in
-
-spvr_module = sys.modules[spvr.__module__]
 
 SPEC = Spec(
     model="toy",
@@ -142,6 +140,7 @@ def test_residual_blocks_vanish_with_their_insides():
     assert found.plan.blocks == ("layer3.1",)
     assert len(found.plan.remove["layer3.0.conv1"]) == 63
     assert "layer3.0.conv1 would vanish" in found.warnings[0]
+    assert "(layer3.0.conv1: layer3.0.conv1 changes the size of its maps)" in found.warnings[0]
     smaller = cut(model.module, structure, found.plan).module  # residual blocks are known without chains
     assert count(smaller, model.example()) == found.plan.cost(structure)
 
@@ -309,7 +308,7 @@ def test_from_the_command_line_and_back(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_vanished_stage_goes_into_the_files(tmp_path, monkeypatch, capsys):
     """The bundle's own script, ONNX and a new process of ours all build the network without it."""
-    scored = spvr_module.steps.scores_of
+    scored = steps.scores_of
     middle = {f"layer2.{block}.conv{number}" for block in range(3) for number in (1, 2)}
 
     def scores_of(record):
@@ -317,7 +316,7 @@ def test_a_vanished_stage_goes_into_the_files(tmp_path, monkeypatch, capsys):
         low = {name: np.zeros_like(values) for name, values in found.groups.items() if name in middle}
         return replace(found, groups=found.groups | low)
 
-    monkeypatch.setattr(spvr_module.steps, "scores_of", scores_of)
+    monkeypatch.setattr(steps, "scores_of", scores_of)
     arguments = ["prune", "--model", "demo:resnet20-digits", "--data", "digits", "--device", "cpu", "--json", "--quiet"]
     chosen = ["--method", "spvr", "--keep", "params=0.85", "--criterion", "l1", "--recover", "none", "--no-track"]
     assert main([*arguments, *chosen, "--out", str(tmp_path / "out")]) == 0

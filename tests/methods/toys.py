@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import torch
 
 from explorer.errors import Cancelled
-from explorer.methods import steps
-from explorer.methods.stages import Record
+from explorer.methods.tools import steps
+from explorer.methods.tools.stages import Record
 from explorer.recovery import finetune
 from explorer.runs.checkpoint import Checkpoint
 from explorer.sources import LoadedModel
@@ -20,8 +20,15 @@ INTERRUPTIONS = 4  # then the run may end
 
 def gradual(method, target):
     """The fields of a spec for the toys, of a method that cuts in steps."""
-    asked = {"criterion": "flow", "recover": "distill", "keep": target, "epochs": 1, "samples": 30, "max_drop": 1.0}
-    return {"model": "toy", "data": "stripes", "device": "cpu", "method": method, **asked}
+    asked = {"criterion": "flow", "recover": "distill", "keep": target, "epochs": 1, "samples": 30}
+    return {
+        "model": "toy",
+        "data": "stripes",
+        "device": "cpu",
+        "method": method,
+        "settings": {"max_drop": "1.0"},
+        **asked,
+    }
 
 
 def learnt(make, epochs, rate):

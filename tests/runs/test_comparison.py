@@ -6,6 +6,7 @@ import pytest
 
 from explorer.cli import main
 from explorer.errors import ExplorerError
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.pruning import Plan
 from explorer.runs.history.baselines import baselines, effort
@@ -149,7 +150,7 @@ def test_baselines_share_the_widths_the_cost_and_the_effort():
     assert found["scratch"].keep == {"macs": 0.25}
     assert (found["scratch"].allocate, found["scratch"].recover) == ("uniform", "scratch")
     for entry in found.values():
-        entry.check()
+        check(entry)
         assert entry.method == "one-shot"
 
 
@@ -164,7 +165,7 @@ def test_where_whole_blocks_left_the_random_baseline_has_the_same_cost():
     run = finished(groups=(("a", 8, 4), ("b", 12, 0)), recover="finetune")
     found = baselines(Spec.from_json(run.spec), run.result)["random"]
     assert (found.keep, found.ratios) == ({"macs": 0.25}, {})
-    found.check()
+    check(found)
 
 
 def test_the_command_compares_folders(tmp_path, capsys):

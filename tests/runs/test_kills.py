@@ -26,7 +26,7 @@ SPEC = Spec(
     keep={"macs": 0.6},
     steps=3,
     samples=64,
-    max_drop=1.0,
+    settings={"max_drop": "1.0"},
     seed=11,
     device="cpu",
 )

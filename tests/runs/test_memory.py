@@ -10,7 +10,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from explorer.device import BatchSize
 from explorer.errors import ResourceError
 from explorer.evaluation import latency
-from explorer.methods import ifap
+from explorer.methods.ifap import ifap
 from explorer.methods.spec import Spec
 from explorer.runs.checkpoint import Checkpoint
 from tests.methods.toys import gradual, same_weights, stand_in

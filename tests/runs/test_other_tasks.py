@@ -107,7 +107,7 @@ def test_ifap_takes_texts_and_masks(tmp_path, kind):
             save(tmp_path / "net", "Segformer", "ForSemanticSegmentation", num_labels=5, **SEGFORMER),
             "masks?n=200",
         )
-    settings = {"criterion": "flow", "recover": "distill", "steps": 2, "max_drop": 1.0}
+    settings = {"criterion": "flow", "recover": "distill", "steps": 2, "settings": {"max_drop": "1.0"}}
     result = pruned(folder, data, tmp_path / "out", method="ifap", **settings)
     metric = {"texts": "accuracy", "masks": "miou"}[kind]
     assert [step[f"{metric}_after"] is not None for step in result["steps"]] == [True, True]

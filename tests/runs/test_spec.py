@@ -8,9 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.errors import ExplorerError
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 
 SPEC = Spec(model="demo:resnet20-digits", data="digits", keep={"macs": 0.5})
+
+KEYS = """
+model data method criterion options allocate normalise keep ratios plan recover epochs samples seed device input_shape
+minimum locked steps alpha rho max_drop teacher blocks block_order skip round_to runtime batch sparsity settings
+"""
+
+
+def changed(**change):
+    """The spec with other values under the keys of its JSON."""
+    return Spec.from_json(SPEC.to_json() | change)
+
 
 names = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12)
 specs = st.builds(
@@ -25,8 +37,9 @@ specs = st.builds(
     input_shape=st.none() | st.tuples(*[st.integers(1, 300)] * 3),
     minimum=st.integers(1, 9) | st.floats(0, 0.9),
     locked=st.tuples(names),
-    rho=st.none() | st.floats(0.01, 0.1),
-    max_drop=st.floats(0, 1),
+    settings=st.fixed_dictionaries(
+        {}, optional={"rho": st.floats(0.01, 0.1).map(str), "max_drop": st.floats(0, 1).map(str)}
+    ),
 )
 
 
@@ -36,6 +49,101 @@ def test_json_round_trip(spec):
     again = Spec.from_json(json.loads(json.dumps(spec.to_json())))
     assert again == spec
     assert again.digest() == spec.digest()
+
+
+@pytest.mark.parametrize(
+    ("asked", "digest"),
+    [
+        ({"keep": {"macs": 0.5}}, "5e6e5dfe53871113"),
+        ({"ratios": {"conv1": 0.25}, "alpha": 2, "max_drop": 0.5, "block_order": "loss"}, "0962f06507012917"),
+        ({"plan": {"conv1": [0, 3]}, "skip": ["layer1.1"], "input_shape": [1, 8, 8]}, "984103bf2f1dfc07"),
+        ({"method": "ifap", "criterion": "flow", "recover": "distill", "keep": {"macs": 0.5}}, "0bcfbfabb4a1ba4a"),
+        (
+            {
+                "method": "ifap",
+                "criterion": "flow",
+                "recover": "distill",
+                "steps": 4,
+                "alpha": 2.0,
+                "rho": 0.05,
+                "max_drop": 1,
+                "teacher": "previous",
+            },
+            "c9c4227c5d0237f4",
+        ),
+        (
+            {
+                "method": "idap",
+                "criterion": "divergence",
+                "recover": "distill",
+                "blocks": 2,
+                "block_order": "loss",
+                "max_drop": 0.0123,
+            },
+            "0dba8502d0ab4e74",
+        ),
+        (
+            {
+                "method": "spvr",
+                "criterion": "masking",
+                "recover": "scratch",
+                "minimum": 0.0,
+                "keep": {"params": 0.3},
+                "options": {"size": "3", "coupling": "stages"},
+            },
+            "2c1f63a7b49b74f9",
+        ),
+        (
+            {
+                "method": "sparse",
+                "criterion": "l1",
+                "recover": "finetune",
+                "sparsity": 0.9,
+                "settings": {"schedule": "regrow", "scope": "layer"},
+            },
+            "381a8396df594c28",
+        ),
+        (
+            {
+                "method": "dg2pf",
+                "criterion": "l1",
+                "recover": "distill",
+                "steps": 15,
+                "sparsity": 0.95,
+                "settings": {"alpha": "0.5", "tau": "2"},
+            },
+            "e0875077dac5289e",
+        ),
+        (
+            {
+                "method": "dg2pf",
+                "criterion": "l1",
+                "recover": "distill",
+                "sparsity": 0.95,
+                "alpha": 0.7,
+                "settings": {"alpha": "0.5"},
+            },
+            "ecc45de574a583e1",
+        ),
+    ],
+)
+def test_runs_are_found_again_by_their_digest(asked, digest):
+    spec = Spec.from_json({"model": SPEC.model, "data": SPEC.data, **asked})
+    document = spec.to_json()
+    assert spec.digest() == digest
+    assert {key: document[key] for key in asked} == asked
+    assert list(document) == KEYS.split()
+    assert Spec.from_json(document) == spec
+    assert not spec.differs(asked | {"model": SPEC.model, "data": SPEC.data})
+    assert spec.differs(document | {"alpha": 0.25}) == ["alpha"]
+
+
+def test_a_setting_with_a_key_of_its_own_keeps_its_number():
+    whole, broken = (Spec.from_json({"model": "m", "data": "d", "alpha": number}) for number in (2, 2.0))
+    assert [str(spec.to_json()["alpha"]) for spec in (whole, broken)] == ["2", "2.0"]
+    assert whole.digest() != broken.digest()
+    assert SPEC.with_settings(growth="1.50", max_drop=0.02, blocks=None) == SPEC
+    assert SPEC.with_settings(rho=0.25).with_settings(rho=None) == SPEC
 
 
 def test_digest_changes_with_any_field():
@@ -123,14 +231,14 @@ SPARSE = {"method": "sparse", "criterion": "l1", "recover": "finetune", "keep": 
 )
 def test_check_names_the_fault(change, words):
     with pytest.raises(ExplorerError, match=words) as caught:
-        replace(SPEC, **change).check()
+        check(changed(**change))
     assert "\n" not in str(caught.value)
 
 
 def test_check_accepts_what_works():
-    SPEC.check()
-    replace(SPEC, keep=None, ratios={"conv1": 0.5}).check()
-    replace(SPEC, keep=None).check(removes=False)
-    replace(SPEC, **SPARSE).check()
-    replace(SPEC, keep=None, method="ifap").check()
-    replace(SPEC, method="ifap", rho=0.3, alpha=1.0, teacher="previous").check()
+    check(SPEC)
+    check(replace(SPEC, keep=None, ratios={"conv1": 0.5}))
+    check(replace(SPEC, keep=None), removes=False)
+    check(replace(SPEC, **SPARSE))
+    check(replace(SPEC, keep=None, method="ifap"))
+    check(changed(method="ifap", rho=0.3, alpha=1.0, teacher="previous"))

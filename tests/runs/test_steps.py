@@ -17,7 +17,7 @@ from explorer.tasks import evaluate
 from pages.export.bundles import files
 
 CPU = torch.device("cpu")
-GRADUAL = {"method": "ifap", "criterion": "l2", "recover": "none", "max_drop": 1.0, "device": "cpu"}
+GRADUAL = {"method": "ifap", "criterion": "l2", "recover": "none", "settings": {"max_drop": "1.0"}, "device": "cpu"}
 SPEC = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.7}, steps=3, **GRADUAL)
 
 

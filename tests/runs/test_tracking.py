@@ -9,7 +9,7 @@ import pytest
 
 from explorer.errors import Cancelled
 from explorer.methods.spec import Spec
-from explorer.methods.stages import Record
+from explorer.methods.tools.stages import Record
 from explorer.progress import silent
 from explorer.runs.execute import execute
 from explorer.runs.history.tracking import ARTIFACTS, DATABASE, MLflow, Tracker, default_tracker

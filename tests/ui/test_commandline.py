@@ -44,7 +44,8 @@ def parsed(text: str) -> Spec:
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("asked", [{}, *({key: value} for key, value in ASKED.items()), ASKED], ids=str)
 def test_every_setting_comes_back(method, asked):
-    spec = Spec(MODEL, DATA, **{"method": method, **METHODS[method].defaults, **asked})
+    document = {"model": MODEL, "data": DATA, "method": method, **METHODS[method].defaults, **asked}
+    spec = Spec.from_json(document)
     assert parsed(command(spec)) == spec
 
 

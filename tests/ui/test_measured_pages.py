@@ -175,7 +175,7 @@ def test_criteria_are_compared_by_a_job(desk, tmp_path):
     assert request["criteria"] == ["l1", "l2", "random"]
     found = engine.opened(MODEL)
     scores = [score(name, found.model.module, found.structure) for name in request["criteria"]]
-    document = {**compared(scores), "samples": 512, "effect": None}
+    document = {**compared(scores).to_json(), "samples": 512, "effect": None}
     (tmp_path / "agreement.json").write_text(json.dumps(document))
     kind = f"agreement {MODEL} digits l1 l2 random"
     desk.finish(space, kind, request, {"file": str(tmp_path / "agreement.json")})

@@ -263,7 +263,7 @@ def test_timing_data_has_no_accuracy():
 
 def run_folder(root, owner, id, *, method="ifap", criterion="flow", created=1.0, model=MODEL, state="done", **settings):
     """A run of the desk with two steps, as its folder is left behind."""
-    spec = Spec(**{"model": model, "data": "digits", "method": method, "criterion": criterion, **settings})
+    spec = Spec.from_json({"model": model, "data": "digits", "method": method, "criterion": criterion, **settings})
     base = {"metric": "top1", "top1": 0.99, "top1_low": 0.97, "top1_high": 1.0, "samples": 270, "params": 200}
     base |= {"macs": 400, "latency_ms": 2.0, "size_bytes": 800}
     pruned = base | {"top1": 0.95, "top1_low": 0.92, "top1_high": 0.97, "params": 100, "macs": 200}
@@ -322,7 +322,7 @@ def test_each_method_asks_for_what_it_knows():
         assert not test.exception
         keys = {widget.key for widget in (*test.number_input, *test.selectbox) if widget.key}
         assert (f"steps of {name}" in keys) == entry.gradual
-        assert (f"blocks of {name}" in keys) == ("blocks" in entry.defaults)
+        assert (f"blocks of {name}" in keys) == ("blocks" in entry.settings)
 
 
 def test_the_command_of_the_page_is_the_run_of_the_page():
@@ -334,10 +334,50 @@ def test_the_command_of_the_page_is_the_run_of_the_page():
     test.number_input(key="steps of ifap").set_value(3).run()
     test.selectbox(key="teacher of ifap").set_value("previous").run()
     spec = parsed(test.code[0].value)
-    assert (spec.method, spec.criterion, spec.recover, spec.teacher) == ("ifap", "flow", "distill", "previous")
-    assert (spec.keep, spec.max_drop, spec.steps) == ({"params": 0.35}, 0.015, 3)
+    told = METHODS["ifap"].told(spec)
+    assert (spec.method, spec.criterion, spec.recover, told["teacher"]) == ("ifap", "flow", "distill", "previous")
+    assert (spec.keep, told["max_drop"], spec.steps) == ({"params": 0.35}, 0.015, 3)
     test.radio(key="far of ifap").set_value(FREE).run()
     assert parsed(test.code[0].value).keep is None
+
+
+def test_what_few_need_to_say_reaches_the_run(desk, monkeypatch):
+    asked = []
+    monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
+    test = visited("prune", WORKSPACES.create())
+    test.radio(key="method").set_value("ifap").run()
+    test.number_input(key="growth of ifap").set_value(2.0).run()
+    test.selectbox(key="teacher of ifap").set_value("previous").run()
+    test.selectbox(key="normaliser of ifap").set_value("max").run()
+    assert test.number_input(key="rho of ifap").value is None
+    button(test, "Prune").click().run()
+    assert not test.exception
+    [spec] = asked
+    assert (spec.settings, spec.normalise) == ({"growth": "2.0", "teacher": "previous"}, "max")
+    assert "--alpha 2.0 --teacher previous" in test.code[0].value
+    assert parsed(test.code[0].value) == spec
+
+
+def test_spvr_asks_for_the_options_of_its_criterion(desk, monkeypatch):
+    asked = []
+    monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
+    space = WORKSPACES.create()
+    test = visited("prune", space)
+    test.radio(key="method").set_value("spvr").run()
+    test.selectbox(key="size of masking of spvr").set_value("8").run()
+    test.selectbox(key="coupling of masking of spvr").set_value("stages").run()
+    button(test, "Prune").click().run()
+    assert not test.exception
+    assert asked[0].options == {"size": "8", "coupling": "stages"}
+    assert parsed(test.code[0].value) == asked[0]
+
+
+def test_options_that_the_board_has_come_along(desk):
+    space = WORKSPACES.create()
+    space.judge_by("flow", {"scale": "chw"})
+    test = visited("prune", space)
+    test.radio(key="method").set_value("ifap").run()
+    assert parsed(test.code[0].value).options == space.options
 
 
 def test_a_finished_run_shows_its_way_step_by_step(desk, tmp_path):

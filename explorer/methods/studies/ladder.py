@@ -1,36 +1,36 @@
-"""The ladder: what a plan costs in accuracy as cut, and what each recovery brings back."""
+"""A recovery comparison: what a plan costs in accuracy as cut, and what each recovery brings back."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.data import Dataset
 
 from explorer.errors import ExplorerError
-from explorer.methods import steps
+from explorer.methods.spec import Spec
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
+from explorer.methods.tools import steps
+from explorer.methods.tools.choosing import choose
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, exact, mask
 from explorer.recovery import Origin, recover
 from explorer.structure import Structure
 from explorer.tasks import Accuracy, Quality, Task, evaluate
 
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
-
-# What the network is called after each of these recoveries; every rung starts from the cut network.
-RUNGS = {"none": "as cut", "bn": "recalibrated", "finetune": "fine-tuned"}
-HEIGHTS = tuple(RUNGS)
-
 
 @dataclass(frozen=True)
-class Rung:
+class RecoveryStage:
     """The task's metric after one recovery.
 
-    `by` says how it was found: "mask" (the whole network with weights at zero) or "cut". `seconds` is what the
-    recovery took, without the evaluation. `warnings` says for example that there is no batch norm.
+    Args:
+        recovery: its name.
+        quality: the metric.
+        by: how it was found: "mask" (the whole network with weights at zero) or "cut".
+        seconds: that the recovery took, without the evaluation.
+        warnings: for example that there is no batch norm.
     """
 
     recovery: str
@@ -49,7 +49,36 @@ class Rung:
         }
 
 
-def rung(
+@dataclass(frozen=True)
+class RecoveryComparison:
+    """A recovery comparison.
+
+    Args:
+        metric: the task's.
+        base: that of the whole network.
+        kept: what the plan leaves of params and MACs, as fractions.
+        stages: the metric after each recovery.
+    """
+
+    metric: str
+    base: Accuracy | Quality
+    kept: Mapping[str, float]
+    stages: tuple[RecoveryStage, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """``{metric, base: {METRIC, low, high, samples}, kept: {params, macs}, rungs: [{recovery, by, …}]}``.
+
+        METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
+        """
+        return {
+            "metric": self.metric,
+            "base": self.base.to_json(),
+            "kept": dict(self.kept),
+            "rungs": [stage.to_json() for stage in self.stages],
+        }
+
+
+def recovery_stage(
     recovery: str,
     module: nn.Module,
     structure: Structure,
@@ -61,7 +90,7 @@ def rung(
     epochs: int | None = None,
     seed: int = 0,
     report: Report = silent,
-) -> Rung:
+) -> RecoveryStage:
     """The task's metric on `data` after the plan and a recovery; the module is not written to.
 
     Without recovery the network is masked where that equals the cut, and else cut.
@@ -80,21 +109,19 @@ def rung(
         warnings = history.warnings
     seconds = time.perf_counter() - start
     quality = evaluate(smaller, data, kind=task.kind, device=device, report=part(report, 0.9, 1.0))
-    return Rung(recovery, quality, by, seconds, warnings)
+    return RecoveryStage(recovery, quality, by, seconds, warnings)
 
 
-def ladder(spec: "Spec", heights: Sequence[str] = HEIGHTS, report: Report = silent) -> dict[str, Any]:
+def ladder(
+    spec: Spec, recoveries: Sequence[str] = tuple(RECOVERY_STAGES), report: Report = silent
+) -> RecoveryComparison:
     """The validation metric of the whole network and of the spec's plan after each recovery.
 
-    Fine-tuning keeps the best of its epochs by the same validation data, so its rung is a little too high; a run's
+    Fine-tuning keeps the best of its epochs by the same validation data, so its stage is a little too high; a run's
     measurement on the test split is not.
 
-    Returns:
-        ``{metric, base: {METRIC, low, high, samples}, kept: {params, macs}, rungs: [Rung.to_json()]}`` with `kept` as
-        fractions; METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
-
     Raises:
-        ExplorerError: data whose accuracy means nothing; see `rung`.
+        ExplorerError: data whose accuracy means nothing; see `recovery_stage`.
     """
     subject = steps.open_subject(spec, part(report, 0.0, 0.05))
     task, structure = subject.task, subject.structure
@@ -104,14 +131,14 @@ def ladder(spec: "Spec", heights: Sequence[str] = HEIGHTS, report: Report = sile
         plan = steps.explicit_plan(subject, spec)
     else:
         scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
-        plan, *_ = steps.choose(subject, spec, scores)
+        plan, *_ = choose(subject, spec, scores)
     data, device = task.validation, subject.device
     base = evaluate(subject.module, data, kind=task.kind, device=device, report=part(report, 0.2, 0.25))
-    rungs = []
-    for index, height in enumerate(heights):
-        stretch = [0.25 + 0.75 * (index + i) / len(heights) for i in (0, 1)]
-        found = rung(
-            height,
+    stages = []
+    for index, recovery in enumerate(recoveries):
+        stretch = [0.25 + 0.75 * (index + i) / len(recoveries) for i in (0, 1)]
+        found = recovery_stage(
+            recovery,
             subject.module,
             structure,
             task,
@@ -122,10 +149,5 @@ def ladder(spec: "Spec", heights: Sequence[str] = HEIGHTS, report: Report = sile
             seed=spec.seed,
             report=part(report, *stretch),
         )
-        rungs.append(found.to_json())
-    return {
-        "metric": task.metric,
-        "base": base.to_json(),
-        "kept": steps.fractions(plan.cost(structure), structure.cost()),
-        "rungs": rungs,
-    }
+        stages.append(found)
+    return RecoveryComparison(task.metric, base, steps.fractions(plan.cost(structure), structure.cost()), tuple(stages))

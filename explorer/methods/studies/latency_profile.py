@@ -5,7 +5,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -204,6 +204,51 @@ class Stopwatch:
         return self._known[name]["rows"][0][0]
 
 
+@dataclass(frozen=True)
+class LatencyProfile:
+    """The latency table of a model, with what it comes to."""
+
+    model: str
+    structure: Structure
+    table: LatencyTable
+
+    def to_json(self) -> dict[str, Any]:
+        """``{model, runtime, batch, device, base_ms, scale, overlap_ms, groups, reach_ms, error, checks, remarks}``.
+
+        `groups` as in `LatencyTable.staircase`; `scale` and `overlap_ms` are the numbers of `LatencyModel`; `reach_ms`
+        is predicted with every group at its fastest width; `checks` are random plans, really cut, ``[{kept,
+        predicted_ms, additive_ms, measured_ms, low_ms, high_ms, error}]``, and `error` is the median size of their
+        relative errors; `remarks` are sentences.
+        """
+        table, reach = self.table, self.reach()
+        return {
+            "model": self.model,
+            "runtime": table.runtime,
+            "batch": table.batch,
+            "device": table.device,
+            "base_ms": table.base_ms,
+            "scale": table.scale,
+            "overlap_ms": table.overlap,
+            "groups": table.staircase(self.structure),
+            "reach_ms": reach,
+            "error": table.error,
+            "checks": [self._check_json(check) for check in table.checks],
+            "remarks": _remarks(table, reach),
+        }
+
+    def reach(self) -> float:
+        """The milliseconds that are predicted with every group at its fastest width."""
+        model = LatencyModel(self.table, self.structure)
+        return model(
+            {name: model.fastest(name, [row.kept for row in rows]) for name, rows in self.table.groups.items()}
+        )
+
+    def _check_json(self, check: Check) -> dict[str, Any]:
+        times = ("predicted", "additive", "measured", "low", "high")
+        in_ms = {f"{key}_ms": getattr(check, key) * self.table.base_ms for key in times}
+        return {"kept": check.kept, **in_ms, "error": check.error}
+
+
 def latency_of(
     ref: str,
     input_shape: tuple[int, ...] | None = None,
@@ -213,15 +258,8 @@ def latency_of(
     device: str = "auto",
     anew: bool = False,
     report: Report = silent,
-) -> dict[str, Any]:
+) -> LatencyProfile:
     """The latency table of a model, for people and pages.
-
-    Returns:
-        ``{model, runtime, batch, device, base_ms, scale, overlap_ms, groups, reach_ms, error, checks, remarks}``:
-        `groups` as in `LatencyTable.staircase`; `scale` and `overlap_ms` are the numbers of `LatencyModel`; `reach_ms`
-        is predicted with every group at its fastest width; `checks` are random plans, really cut, ``[{kept,
-        predicted_ms, additive_ms, measured_ms, low_ms, high_ms, error}]``, and `error` is the median size of their
-        relative errors; `remarks` are sentences.
 
     Raises:
         ExplorerError: see `load_model` and `Stopwatch`.
@@ -234,12 +272,12 @@ def latency_of(
     structure = analyse(loaded.module, loaded.example())
     where, example = choose_device(device), loaded.example(batch)
     watch = Stopwatch(loaded.module, structure, example, runtime=runtime, device=where, anew=anew)
-    return _document(ref, structure, watch.table(part(report, 0.1, 1.0)))
+    return LatencyProfile(ref, structure, watch.table(part(report, 0.1, 1.0)))
 
 
 def cached_latency(
     loaded: LoadedModel, structure: Structure, *, runtime: str = "torch", batch: int = 1, device: str = "auto"
-) -> dict[str, Any] | None:
+) -> LatencyProfile | None:
     """The same for a model that is open, if all of it has been timed before, else None."""
     where = CPU if runtime == "onnx" else choose_device(device)
     shape = (batch, *loaded.example().shape[1:])
@@ -247,35 +285,7 @@ def cached_latency(
     known, jobs = entry.read(), _jobs(structure, MINIMUM, CHECKS)
     if not all(name in known for name, plans in jobs.items() if plans):
         return None
-    return _document(loaded.ref, structure, _table(structure, known, jobs, describe))
-
-
-def _document(ref: str, structure: Structure, table: LatencyTable) -> dict[str, Any]:
-    model = LatencyModel(table, structure)
-    reach = model({name: model.fastest(name, [row.kept for row in rows]) for name, rows in table.groups.items()})
-    checks = [
-        {
-            "kept": check.kept,
-            **{f"{key}_ms": getattr(check, key) * table.base_ms for key in ("predicted", "additive", "measured")},
-            **{f"{key}_ms": getattr(check, key) * table.base_ms for key in ("low", "high")},
-            "error": check.error,
-        }
-        for check in table.checks
-    ]
-    return {
-        "model": ref,
-        "runtime": table.runtime,
-        "batch": table.batch,
-        "device": table.device,
-        "base_ms": table.base_ms,
-        "scale": table.scale,
-        "overlap_ms": table.overlap,
-        "groups": table.staircase(structure),
-        "reach_ms": reach,
-        "error": table.error,
-        "checks": checks,
-        "remarks": _remarks(table, reach),
-    }
+    return LatencyProfile(loaded.ref, structure, _table(structure, known, jobs, describe))
 
 
 def _remarks(table: LatencyTable, reach: float) -> list[str]:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -14,31 +15,72 @@ from explorer.cache import Entry, tensor_digest, weights_digest
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.evaluation import Live
-from explorer.methods import steps
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.tasks import Quality
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 WITNESSES = 16  # samples by which data is told apart that another file with the same name could hold
 BATCH = 256
 
 
+class Point(NamedTuple):
+    """The metric when a group loses the share `ratio` of its units, `removed` channels."""
+
+    ratio: float
+    removed: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What each group alone costs.
+
+    Args:
+        criterion: that says which units leave first.
+        metric: the task's.
+        samples: of the validation split.
+        base: the metric of the whole network.
+        groups: the points of each group's curve.
+        skipped: why other groups have none.
+    """
+
+    criterion: str
+    metric: str
+    samples: int
+    base: float
+    groups: Mapping[str, Sequence[Point]]
+    skipped: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """``{criterion, metric, samples, base, groups: {name: [{ratio, removed, METRIC}]}, skipped: {name: reason}}``.
+
+        METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
+        """
+        curves = {
+            name: [{"ratio": point.ratio, "removed": point.removed, self.metric: point.value} for point in points]
+            for name, points in self.groups.items()
+        }
+        return {
+            "criterion": self.criterion,
+            "metric": self.metric,
+            "samples": self.samples,
+            "base": self.base,
+            "groups": curves,
+            "skipped": dict(self.skipped),
+        }
+
+
 def sensitivity(
-    spec: "Spec", ratios: Sequence[float] = RATIOS, report: Report = silent, *, anew: bool = False
-) -> dict[str, Any]:
+    spec: Spec, ratios: Sequence[float] = RATIOS, report: Report = silent, *, anew: bool = False
+) -> Sensitivity:
     """The task's validation metric for every group and ratio, the lowest-scored units removed, without recovery.
 
     Groups are masked where that equals the cut, else cut. Every point is kept in the cache as soon as it is measured,
     by the model's weights, the data and the units that leave: an interrupted call goes on where it stopped, and other
     ratios, criteria and seeds share the points that they have in common. `anew` measures all of them again.
-
-    Returns:
-        ``{criterion, metric, samples, base, groups: {name: [{ratio, removed, METRIC}]}, skipped: {name: reason}}``
-        with `removed` in channels; METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
 
     Raises:
         ExplorerError: a ratio out of range, or data whose accuracy means nothing.
@@ -52,39 +94,39 @@ def sensitivity(
 
 def measure_curves(
     subject: steps.Subject,
-    spec: "Spec",
+    spec: Spec,
     scores: Scores,
     ratios: Sequence[float] = RATIOS,
     report: Report = silent,
     *,
     points: "Points",
-) -> dict[str, Any]:
+) -> Sensitivity:
     """The same for a model that is open and scored, with the `points` that are known of it."""
     _check(subject, spec, ratios)
     base = points(Plan(spec.model), part(report, 0.0, 0.05))
-    curves: dict[str, list[dict[str, Any]]] = {}
+    curves: dict[str, list[Point]] = {}
     for index, name in enumerate(scores.groups):
         unit, curves[name] = subject.structure.groups[name].unit, []
         for place, ratio in enumerate(ratios):
             done = (index + place / len(ratios)) / len(scores.groups)
             report(0.05 + 0.95 * done, f"{name} at {ratio:.0%}")
             plan = plan_from_budget(subject.structure, scores.groups, {name: ratio}, spec.model)
-            stretch = part(report, 0.05 + 0.95 * done, 0.05 + 0.95 * (done + 1 / len(ratios) / len(scores.groups)))
+            later = part(report, 0.05 + 0.95 * done, 0.05 + 0.95 * (done + 1 / len(ratios) / len(scores.groups)))
             removed = len(plan.remove.get(name, ())) * unit
-            curves[name].append({"ratio": ratio, "removed": removed, subject.task.metric: points(plan, stretch)})
-    return {
-        "criterion": spec.criterion,
-        "metric": subject.task.metric,
-        "samples": len(subject.task.validation),
-        "base": base,
-        "groups": curves,
-        "skipped": dict(scores.skipped),
-    }
+            curves[name].append(Point(ratio, removed, points(plan, later)))
+    return Sensitivity(
+        criterion=spec.criterion,
+        metric=subject.task.metric,
+        samples=len(subject.task.validation),
+        base=base,
+        groups=curves,
+        skipped=dict(scores.skipped),
+    )
 
 
 def cached_curves(
-    subject: steps.Subject, spec: "Spec", scores: Scores, ratios: Sequence[float] = RATIOS, *, points: "Points"
-) -> dict[str, Any] | None:
+    subject: steps.Subject, spec: Spec, scores: Scores, ratios: Sequence[float] = RATIOS, *, points: "Points"
+) -> Sensitivity | None:
     """The same if all of it has been measured before, else None."""
     plans = (
         plan_from_budget(subject.structure, scores.groups, {name: ratio}, spec.model)
@@ -105,7 +147,7 @@ def sparklines(document: Mapping[str, Any]) -> dict[str, list[tuple[float, float
     }
 
 
-def _check(subject: steps.Subject, spec: "Spec", ratios: Sequence[float]) -> None:
+def _check(subject: steps.Subject, spec: Spec, ratios: Sequence[float]) -> None:
     for ratio in ratios:
         if not 0 < ratio < 1:
             raise ExplorerError(f"ratio {ratio:g} can't be tried: give fractions above 0 and below 1")

@@ -13,7 +13,6 @@ from torch import Tensor
 from explorer.errors import ExplorerError, unknown
 from explorer.export.layout import PRUNED_AT, REPORT
 from explorer.methods import METHODS
-from explorer.methods.settings import read
 from explorer.runs.checkpoint import SPEC
 from explorer.runs.folders import partial, steps_in
 from explorer.runs.queue.job import BUNDLE
@@ -118,7 +117,7 @@ def snapshot(run: SparseRun, layer: str, step: int | None = None) -> Snapshot:
 
 
 def _settings(run: SparseRun) -> dict[str, Any]:
-    return read(run.spec["method"], METHODS[run.spec["method"]].settings, run.spec["settings"])
+    return METHODS[run.spec["method"]].read(run.spec["settings"])
 
 
 class Drawn(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.methods.spec import Spec
-from explorer.methods.stages import Memo, Record
+from explorer.methods.tools.stages import Memo, Record
 from explorer.progress import Report
 from explorer.runs.folders import default_root
 from explorer.runs.identity import Origin

@@ -7,6 +7,7 @@ from typing import Any
 
 from explorer.errors import ExplorerError, unknown
 from explorer.files import write_json
+from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
 from explorer.registry import Entry, Registry
@@ -35,7 +36,7 @@ class JobKind(Entry):
             if key not in ("kind", "spec", *self.extra):
                 raise ExplorerError(f"a job of kind {self.name!r} has no {key!r}: leave it out")
         spec = Spec.from_json(request.get("spec"))
-        (spec if here else replace(spec, device="auto")).check(removes=self.removes)
+        check(spec if here else replace(spec, device="auto"), removes=self.removes)
         return spec
 
     def __call__(self, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
@@ -81,12 +82,12 @@ def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
 )
 def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     """The one rung that takes long; a page finds those below it by itself."""
-    from explorer.methods import HEIGHTS
     from explorer.methods.studies.ladder import ladder
+    from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 
-    if spec.recover not in HEIGHTS:
-        raise unknown("rung", spec.recover, HEIGHTS)
-    return ladder(spec, (spec.recover,), report)
+    if spec.recover not in RECOVERY_STAGES:
+        raise unknown("rung", spec.recover, RECOVERY_STAGES)
+    return ladder(spec, (spec.recover,), report).to_json()
 
 
 @JOBS.register(
@@ -109,9 +110,9 @@ def sensitivity_job(spec: Spec, request: Mapping[str, Any], folder: Path, report
     extra=("held",),
 )
 def budget_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.methods.budgeting import budget_of
+    from explorer.methods.tools.budgeting import budget_of
 
-    return budget_of(spec, report, request.get("held") or {})
+    return budget_of(spec, report, request.get("held") or {}).to_json()
 
 
 @JOBS.register("latency", title="Time the groups", explanation="Times every group at several widths.")
@@ -119,7 +120,7 @@ def latency_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Re
     from explorer.methods.studies.latency_profile import latency_of
 
     settings = {"runtime": spec.runtime, "batch": spec.batch, "device": spec.device}
-    return latency_of(spec.model, spec.input_shape, **settings, report=report)
+    return latency_of(spec.model, spec.input_shape, **settings, report=report).to_json()
 
 
 @JOBS.register(
@@ -131,7 +132,7 @@ def latency_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Re
 def agreement_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.agreement import agreement
 
-    document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False))
+    document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False)).to_json()
     write_json(folder / "agreement.json", document)
     summary = {key: document[key] for key in ("criteria", "seconds", "overall")}
     return {**summary, "file": str(folder / "agreement.json")}

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from explorer.methods import RUNGS
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import Metric
 from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, KIND_COLOURS, MUTED, SEQUENTIAL, indexed_png, palette
 from explorer.ui.text.words import KINDS, middle, shared_prefix, stages
@@ -315,7 +315,7 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         alt.Tooltip("low:Q", title="95% interval from", format=form),
         alt.Tooltip("high:Q", title="to", format=form),
     ]
-    rungs = [rung for rung in RUNGS.values() if rung in set(frame.rung)]
+    rungs = [rung for rung in RECOVERY_STAGES.values() if rung in set(frame.rung)]
     colour = alt.Color(
         "rung:N",
         scale=alt.Scale(domain=rungs, range=[BEFORE, ACCENT, AFTER][: len(rungs)]),

@@ -1,11 +1,9 @@
 """A run of the page as a command that does the same."""
 
 import shlex
-from dataclasses import fields
 from typing import Any
 
-from explorer.methods import METHODS
-from explorer.methods.spec import Spec
+from explorer.methods import METHODS, Spec
 
 NAMES = {"options": "option", "settings": "set", "ratios": "ratio", "locked": "lock", "input_shape": "input"}
 ALWAYS = ("model", "data", "method", "criterion", "recover", "seed")
@@ -13,20 +11,19 @@ ALWAYS = ("model", "data", "method", "criterion", "recover", "seed")
 
 def command(spec: Spec, out: str = "pruned") -> str:
     """The prune command of a spec; a plan of single units needs a file and is none of its options."""
-    usual = Spec(spec.model, spec.data, **{"method": spec.method, **METHODS[spec.method].defaults})
+    usual = Spec(spec.model, spec.data, **{"method": spec.method, **METHODS[spec.method].defaults}).to_json()
     words = ["python", "-m", "explorer", "prune"]
-    for entry in fields(Spec):
-        value = getattr(spec, entry.name)
-        if entry.name in ALWAYS or value != getattr(usual, entry.name):
-            name = f"--{NAMES.get(entry.name, entry.name).replace('_', '-')}"
-            words += [word for text in _texts(entry.name, value) for word in (name, text)]
+    for key, value in spec.to_json().items():
+        if key in ALWAYS or value != usual[key]:
+            name = f"--{NAMES.get(key, key).replace('_', '-')}"
+            words += [word for text in _texts(key, value) for word in (name, text)]
     return shlex.join([*words, "--out", out])
 
 
-def _texts(name: str, value: Any) -> list[str]:
+def _texts(key: str, value: Any) -> list[str]:
     """One text for each time that the option is given; numbers with all their digits."""
-    if name == "input_shape":
+    if key == "input_shape":
         return ["x".join(map(str, value))]
     if isinstance(value, dict):
-        return [f"{key}={item}" for key, item in value.items()]
-    return list(value) if isinstance(value, tuple) else [str(value)]
+        return [f"{name}={item}" for name, item in value.items()]
+    return value if isinstance(value, list) else [str(value)]

@@ -16,7 +16,7 @@ from explorer.ui.text import findings, words
 NEWEST = 200
 
 
-def way(job: Job) -> None:
+def show(job: Job) -> None:
     """The trajectory, the widths over the steps, and the events; nothing before the base model is measured."""
     metric, steps = trajectory(job)
     if not steps:

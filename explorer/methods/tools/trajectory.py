@@ -1,25 +1,24 @@
-"""The way of a gradual method: steps that are tried, judged on the validation slice, and kept or taken back."""
+"""The trajectory of a gradual method: steps that are tried, judged on the validation slice, and kept or taken back."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
+from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.methods import steps
-from explorer.methods.ending import ending
-from explorer.methods.outcome import Outcome
-from explorer.methods.stages import Memo, Record, Stages
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.ending import ending
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.pace import Pace
+from explorer.methods.tools.stages import Memo, Record, Stages
 from explorer.progress import Report, part
 from explorer.pruning import Plan, cut
 from explorer.pruning.remaining import in_original, remaining
 from explorer.recovery import Origin
 from explorer.tasks import METRICS, evaluate
-
-if TYPE_CHECKING:
-    from explorer.criteria import Scores
-    from explorer.methods.spec import Spec
 
 FIRST, LAST = 0.1, 0.9  # the stretch of a run that its steps take
 _ROUNDING = 1e-9
@@ -35,11 +34,11 @@ class State:
     recovery: dict[str, Any] = field(default_factory=dict)
 
 
-class Course:
+class Trajectory:
     """The steps of one run. `best` is the last model that was kept, `history` what the result tells of each step."""
 
-    def __init__(self, spec: "Spec", report: Report, subject: steps.Subject, stages: Stages) -> None:
-        self.spec, self.subject, self.stages = spec, subject, stages
+    def __init__(self, spec: Spec, pace: Pace, report: Report, subject: steps.Subject, stages: Stages) -> None:
+        self.spec, self.pace, self.subject, self.stages = spec, pace, subject, stages
         self._report = report
         self.metric = METRICS[subject.task.metric]
         self.measured = stages("base", 0.04, 0.08, "measuring the base model", steps.measured(subject, subject.module))
@@ -127,7 +126,7 @@ class Course:
         if record.values["after"] >= self.best.value:
             self.best = State(self.best.plan, record.values["after"], record.tensors, record.values["recovery"])
 
-    def ending(self, scores: "Scores | None", warnings: Iterator[str]) -> Outcome:
+    def ending(self, scores: Scores | None, warnings: Iterator[str]) -> Outcome:
         """Cuts the base model by the best plan at once, measures that, and the best model.
 
         Raises:
@@ -161,7 +160,7 @@ class Course:
         self, current: steps.Subject, module: nn.Module, further: Plan, number: int
     ) -> Callable[[Report], Record]:
         """The recovery of what `further` leaves of the current model."""
-        teacher = current.module if self.spec.teacher == "previous" else self.subject.module
+        teacher = current.module if self.pace.teacher == "previous" else self.subject.module
         origin = Origin(current.module, current.structure, further)
         return steps.recovered(self.subject, self.spec, module, origin, teacher=teacher, seed=self.spec.seed + number)
 
@@ -209,8 +208,8 @@ class Course:
         )
 
 
-def open_course(spec: "Spec", report: Report, memo: Memo) -> Course:
-    """The course of a gradual method, with the base model measured.
+def open_trajectory(spec: Spec, pace: Pace, report: Report, memo: Memo) -> Trajectory:
+    """The trajectory of a gradual method, with the base model measured.
 
     Raises:
         ExplorerError: bad refs or names, or data whose accuracy means nothing.
@@ -221,4 +220,4 @@ def open_course(spec: "Spec", report: Report, memo: Memo) -> Course:
             f"{spec.method} decides by accuracy, and on {spec.data!r} it means nothing: use --method one-shot"
         )
     steps.known_groups(subject.structure, spec.locked)
-    return Course(spec, report, subject, Stages(spec.seed, report, memo))
+    return Trajectory(spec, pace, report, subject, Stages(spec.seed, report, memo))

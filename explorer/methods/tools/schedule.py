@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +10,10 @@ from explorer.budget import ALLOCATORS, NORMALISERS
 from explorer.budget.allocation import TOLERANCE, lowest_scored, most_removable, removal_order
 from explorer.budget.search import nearest_prefix, refine
 from explorer.criteria import Scores
+from explorer.methods.spec import Spec
+from explorer.methods.tools.pace import Pace
 from explorer.pruning import Plan
 from explorer.structure import Structure
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 RHO = 0.1  # of the units, in the first step, where neither the spec nor a target says otherwise
 
@@ -51,12 +49,13 @@ class Choice:
 class Schedule:
     """The steps from a `whole` structure to where the spec leads.
 
-    With ρ₀ in the spec, step t removes the share ρ_t of the units that remain. With a target alone, ρ₀ is the one by
+    With ρ₀ in the pace, step t removes the share ρ_t of the units that remain. With a target alone, ρ₀ is the one by
     which T steps lead from the whole cost to the target's, and each step removes as many units as lower the cost by
     its share. In both ways the step that would pass the target, or the last one, lands on it instead.
     """
 
-    spec: "Spec"
+    spec: Spec
+    pace: Pace
     whole: Structure
 
     def choose(self, structure: Structure, scores: Scores, t: float, depth: float) -> Choice:
@@ -73,8 +72,8 @@ class Schedule:
         ranked = {name: scores.groups[name] for name in free}
         owners = removal_order(ALLOCATORS[spec.allocate], NORMALISERS[spec.normalise], structure, ranked, most)
         cost = self._cost(structure, list(free))
-        if target is None or spec.rho is not None:
-            count = round((RHO if spec.rho is None else spec.rho) * growth[0] * units)
+        if target is None or self.pace.rho is not None:
+            count = round((RHO if self.pace.rho is None else self.pace.rho) * growth[0] * units)
             removed = np.bincount(owners[:count], minlength=len(free))
         else:
             goal, now = self._goal(), cost(np.zeros_like(most))
@@ -93,8 +92,8 @@ class Schedule:
 
     def _growth(self, t: float, depth: float) -> list[float]:
         """What ρ₀ is multiplied by in the step at t and in those to come."""
-        total, alpha = self.spec.steps, self.spec.alpha
-        return [depth * fraction(later, total, 1.0, alpha) for later in np.arange(t, total, depth).tolist()]
+        total = self.spec.steps
+        return [depth * fraction(later, total, 1.0, self.pace.growth) for later in np.arange(t, total, depth).tolist()]
 
     def _free(self, structure: Structure, scores: Scores) -> dict[str, int]:
         """How many units each group may still lose; those without scores and the locked ones are left out."""

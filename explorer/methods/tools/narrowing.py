@@ -1,70 +1,67 @@
 """Channels out of a network, a few in every step, each step chosen by fresh scores."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from explorer.budget.allocation import TOLERANCE
-from explorer.methods import steps
-from explorer.methods.schedule import Schedule
-from explorer.methods.trajectory import Course
-
-if TYPE_CHECKING:
-    from explorer.criteria import Scores
+from explorer.criteria import Scores
+from explorer.methods.tools import steps
+from explorer.methods.tools.schedule import Schedule
+from explorer.methods.tools.trajectory import Trajectory
 
 SHALLOWEST = 0.25  # of a step's depth, which is halved when a cut passes the accuracy limit
 
 
 class Narrowing:
-    """The steps that remove units, on the stretch of a course from `first` to `last`."""
+    """The steps that remove units, on the part of a trajectory from `first` to `last`."""
 
-    def __init__(self, course: Course, first: float, last: float) -> None:
-        self._course, self._spec = course, course.spec
+    def __init__(self, trajectory: Trajectory, first: float, last: float) -> None:
+        self._trajectory, self._spec = trajectory, trajectory.spec
         self._first, self._last = first, last
         self.scores: Scores | None = None
         self._ending = ""
-        self._reached = course.best.plan
+        self._reached = trajectory.best.plan
 
     def run(self) -> None:
         """Makes the steps, up to the target or to the largest drop that is allowed."""
-        course, spec = self._course, self._spec
-        schedule = Schedule(spec, course.subject.structure)
+        trajectory, spec = self._trajectory, self._spec
+        schedule = Schedule(spec, trajectory.pace, trajectory.subject.structure)
         t, depth, landed = 0.0, 1.0, False
         while t < spec.steps and not landed:
-            current = course.current()
+            current = trajectory.current()
             chosen = schedule.choose(current.structure, self._scored(current, t), t, depth)
             if chosen.plan.empty:
                 self._ending = "no group can lose another unit"
                 break
             start, stop = self._stretch(t + 0.1 * depth), self._stretch(t + depth)
             facts = {"rho": chosen.rho, "removed": chosen.removed}
-            if course.attempt(current, chosen.plan, spec.max_drop, start, stop, facts):
+            if trajectory.attempt(current, chosen.plan, trajectory.pace.max_drop, start, stop, facts):
                 t, depth, landed = t + depth, min(1.0, 2 * depth), chosen.lands
                 self._ending = "single units are too large to come nearer" if landed else self._ending
             elif depth == SHALLOWEST:
-                limit = course.metric.difference(spec.max_drop)[1:]
-                self._ending = f"a further step loses more than {limit} of validation {course.metric.short}"
+                limit = trajectory.metric.difference(trajectory.pace.max_drop)[1:]
+                self._ending = f"a further step loses more than {limit} of validation {trajectory.metric.short}"
                 break
             else:
                 depth /= 2
-        self._reached = course.best.plan
+        self._reached = trajectory.best.plan
 
     def warnings(self) -> Iterator[str]:
         """What a person should know about where the steps ended."""
         target = self._spec.target()
         if target is not None and not self._reached.empty:
-            achieved = self._course.kept(self._reached)[target.kind]
+            achieved = self._trajectory.kept(self._reached)[target.kind]
             if abs(achieved - target.keep) > TOLERANCE * target.keep:
                 reason = self._ending or "after steps were taken back, the others went less deep"
                 yield f"{target} is not met, the smallest model is {target.kind}={achieved:.3g}: {reason}"
         if self.scores is not None and (sentence := steps.unscored(self.scores)):
             yield sentence
 
-    def _scored(self, current: steps.Subject, t: float) -> "Scores":
+    def _scored(self, current: steps.Subject, t: float) -> Scores:
         """Scores of the current model; a step that was taken back does not change them."""
-        course = self._course
+        trajectory = self._trajectory
         start, stop, title = self._stretch(t), self._stretch(t + 0.1 * SHALLOWEST), "scoring the channels"
-        record = course.stages(
-            f"scores-{course.accepted:02}",
+        record = trajectory.stages(
+            f"scores-{trajectory.accepted:02}",
             start,
             stop,
             title,

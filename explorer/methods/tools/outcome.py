@@ -1,17 +1,15 @@
 """What a method hands back."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from explorer.pruning import Plan
-
-if TYPE_CHECKING:
-    from explorer.sources import LoadedModel
-    from explorer.structure.types import Structure
-    from explorer.tasks import Task
+from explorer.sources import LoadedModel
+from explorer.structure import Structure
+from explorer.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -23,14 +21,14 @@ class Outcome:
     `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
     in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
     `seconds` has one entry per stage, `steps` one per cut of a method that makes several. `budget` is the
-    account of targets that were shared out at once, see `explorer.methods.budgeting`. Where single weights were set
+    account of targets that were shared out at once, see `budgeting`. Where single weights were set
     to zero, `pruned_at` has for each the number of the step that did it (0: it stays), and `sparse` is what that saves,
-    see `explorer.methods.sparsifying`.
+    see `sparsifying`.
     """
 
-    loaded: "LoadedModel"
-    task: "Task"
-    structure: "Structure"
+    loaded: LoadedModel
+    task: Task
+    structure: Structure
     device: torch.device
     module: nn.Module
     plan: Plan
@@ -49,3 +47,8 @@ class Outcome:
     budget: dict[str, Any] = field(default_factory=dict)
     sparse: dict[str, Any] = field(default_factory=dict)
     pruned_at: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known, without the network: measurements, the account of the targets, steps and warnings."""
+        names = ("base", "as_cut", "pruned", "target", "achieved", "budget", "sparse", "steps", "groups", "warnings")
+        return {name: getattr(self, name) for name in (*names, "scores", "recovery")} | {"stages": self.seconds}

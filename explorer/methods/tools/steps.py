@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +13,15 @@ from explorer.device import choose_device
 from explorer.distributed import by_main
 from explorer.errors import ExplorerError
 from explorer.evaluation import measure, weights
-from explorer.methods.stages import Record
-from explorer.methods.vanishing import Vanishing
-from explorer.progress import Report, silent
-from explorer.pruning import CutModel, Plan, cut, plan_from_budget, unknown_group
+from explorer.methods.spec import Spec
+from explorer.methods.tools.stages import Record
+from explorer.methods.tools.vanishing import Vanishing
+from explorer.progress import Report
+from explorer.pruning import CutModel, Plan, cut, unknown_group
 from explorer.recovery import Origin, Teacher, recover, suitable
 from explorer.sources import LoadedModel, load_pair
 from explorer.structure import Cost, Structure, analyse, count
 from explorer.tasks import Task
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Subject:
         return self.loaded.module
 
 
-def open_subject(spec: "Spec", report: Report) -> Subject:
+def open_subject(spec: Spec, report: Report) -> Subject:
     """Loads model and task and finds the groups.
 
     Raises:
@@ -61,14 +59,14 @@ def open_subject(spec: "Spec", report: Report) -> Subject:
     return Subject(loaded, task, structure, device)
 
 
-def _vanishing(spec: "Spec", loaded: LoadedModel, structure: Structure) -> Structure:
+def _vanishing(spec: Spec, loaded: LoadedModel, structure: Structure) -> Structure:
     """The structure with all that can leave whole, for the spec's plan."""
     vanishing = Vanishing(loaded.module, structure, loaded.example())
     vanishing.check(Plan(spec.model, spec.plan, spec.skip).check(vanishing.structure))
     return vanishing.structure
 
 
-def score_subject(subject: Subject, spec: "Spec", report: Report) -> Record:
+def score_subject(subject: Subject, spec: Spec, report: Report) -> Record:
     """Scores of all groups, as the record that `scores_of` reads."""
     scores = score(
         spec.criterion,
@@ -92,30 +90,7 @@ def scores_of(record: Record) -> Scores:
     return Scores(criterion=values["criterion"], seconds=values["seconds"], groups=groups, skipped=values["skipped"])
 
 
-def choose(
-    subject: Subject, spec: "Spec", scores: Scores, report: Report = silent
-) -> tuple[Plan, list[str], dict[str, Any]]:
-    """The plan that meets the spec's targets, or that its ratios ask for, what is to be said about it, and the account
-    of `explorer.methods.budgeting`, which is empty for ratios.
-
-    Raises:
-        ExplorerError: a ratio or lock names no group, or a group that the criterion could not score.
-    """
-    structure = subject.structure
-    known_groups(structure, (*spec.ratios, *spec.locked))
-    if not spec.keep:
-        return *_by_ratios(subject, spec, scores), {}
-    from explorer.methods.budgeting import Budgeting  # which is about subjects and specs, too
-
-    def share_out() -> tuple[dict[str, tuple[int, ...]], list[str], dict[str, Any]]:
-        found, account = Budgeting(subject, spec).share_out(scores, report)
-        return found.remove, list(found.warnings), account
-
-    remove, warnings, account = by_main(share_out)
-    return Plan(spec.model, remove), warnings, account
-
-
-def explicit_plan(subject: Subject, spec: "Spec") -> Plan:
+def explicit_plan(subject: Subject, spec: Spec) -> Plan:
     """The plan that the spec holds: units and blocks."""
     return Plan(spec.model, spec.plan, spec.skip).check(subject.structure)
 
@@ -159,7 +134,7 @@ def cut_exactly(subject: Subject, plan: Plan) -> CutModel:
 
 def recovered(
     subject: Subject,
-    spec: "Spec",
+    spec: Spec,
     module: nn.Module,
     origin: Origin,
     *,
@@ -225,22 +200,6 @@ def widths(structure: Structure, plan: Plan) -> list[dict[str, Any]]:
     return [
         {"name": name, "size": group.size, "kept": kept[name] * group.unit} for name, group in structure.groups.items()
     ]
-
-
-def _by_ratios(subject: Subject, spec: "Spec", scores: Scores) -> tuple[Plan, list[str]]:
-    for name, ratio in spec.ratios.items():
-        if name in spec.locked:
-            raise ExplorerError(f"group {name!r} is locked and has a ratio: drop one of the two")
-        if ratio and name in scores.skipped:
-            raise ExplorerError(
-                f"criterion {spec.criterion!r} can't score {name!r} ({scores.skipped[name]}): use another criterion"
-            )
-    plan, warnings = plan_from_budget(subject.structure, scores.groups, spec.ratios, spec.model), []
-    for name, ratio in spec.ratios.items():
-        units = subject.structure.groups[name].units
-        if ratio and name not in plan.remove:
-            warnings.append(f"{name} stays whole: {ratio:g} of its {units} units is less than one")
-    return plan, warnings
 
 
 def known_groups(structure: Structure, names: Iterable[str]) -> None:

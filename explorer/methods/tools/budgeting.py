@@ -1,10 +1,9 @@
 """Targets shared out for a model that is open: with everything that has to be measured for it, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from explorer.budget import (
     ALLOCATORS,
@@ -19,14 +18,13 @@ from explorer.budget import (
 )
 from explorer.criteria import Scores
 from explorer.evaluation.size import size_model
-from explorer.methods import steps
+from explorer.methods.spec import Spec
 from explorer.methods.studies.latency_profile import Stopwatch
 from explorer.methods.studies.sensitivity import Points, cached_curves, measure_curves
+from explorer.methods.tools import steps
+from explorer.methods.tools.account import Account, BudgetStudy, Clocked, Effect
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 NEAR = 0.05  # of a latency target, within which the cut network is timed
 CORRECTIONS = 4  # of the prediction, by what cut networks take
@@ -41,7 +39,7 @@ class Budgeting:
         held: groups that stay at so many units lost, besides those that the spec locks, which stay whole.
     """
 
-    def __init__(self, subject: steps.Subject, spec: "Spec", held: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(self, subject: steps.Subject, spec: Spec, held: Mapping[str, int] = MappingProxyType({})) -> None:
         self.subject, self.spec, self.targets = subject, spec, spec.targets()
         self.held = dict.fromkeys(spec.locked, 0) | dict(held)
         self._watch: Stopwatch | None = None
@@ -84,17 +82,10 @@ class Budgeting:
             round_to=spec.round_to,
         )
 
-    def share_out(self, scores: Scores, report: Report = silent) -> tuple[Allocation, dict[str, Any]]:
+    def share_out(self, scores: Scores, report: Report = silent) -> Account:
         """The allocation, and what is known about it.
 
         A latency target is corrected by what the cut network really takes, until that is within 5 % of it.
-
-        Returns:
-            With the allocation ``{allocate, reach, costs, binding, next, latency, effect}``: `reach` ``[{target, kind,
-            lowest, whole, goal, feasible}]`` and `costs` in parameters, MACs, bytes and milliseconds; `next`
-            ``{group, units, saves, score, drop}``; `latency` ``{runtime, batch, whole_ms, predicted_ms, measured_ms,
-            tried}``; `effect` ``{metric, base, predicted, measured}``, the sum of the groups' measured drops beside
-            what the whole plan gives on the validation split. The last three may be None.
 
         Raises:
             ExplorerError: see `allocate`.
@@ -102,26 +93,21 @@ class Budgeting:
         """
         meter = self.meter(part(report, 0.0, 0.4))
         curves = self._curves(scores, part(report, 0.4, 0.8))
-        found, latency = self._within(scores, meter, curves, part(report, 0.8, 0.95))
-        document = {
-            "allocate": self.spec.allocate,
-            **account_of(found),
-            "latency": latency,
-            "effect": None if curves is None else self._effect(found, curves, part(report, 0.95, 1.0)),
-        }
-        return found, document
+        found, clocked = self._within(scores, meter, curves, part(report, 0.8, 0.95))
+        effect = None if curves is None else self._effect(found, curves, part(report, 0.95, 1.0))
+        return Account(self.spec.allocate, found, clocked, effect)
 
     def _curves(self, scores: Scores, report: Report) -> Curves | None:
         """Measured where the allocator needs them, else what the cache has of them."""
         if "curves" in ALLOCATORS[self.spec.allocate].needs:
-            document = measure_curves(self.subject, self.spec, scores, report=report, points=self.points)
+            curves = measure_curves(self.subject, self.spec, scores, report=report, points=self.points)
         else:
-            document = cached_curves(self.subject, self.spec, scores, points=self.points)
-        return None if document is None else Curves.of(document, self.subject.structure)
+            curves = cached_curves(self.subject, self.spec, scores, points=self.points)
+        return None if curves is None else Curves.of(curves.to_json(), self.subject.structure)
 
     def _within(
         self, scores: Scores, meter: Meter, curves: Curves | None, report: Report
-    ) -> tuple[Allocation, dict[str, Any] | None]:
+    ) -> tuple[Allocation, Clocked | None]:
         wanted = next((target for target in self.targets if target.kind == "latency"), None)
         found = self._allocated(self.targets, scores, meter, curves)
         if self._watch is None:
@@ -131,8 +117,8 @@ class Budgeting:
         tried = []
         for number in range(CORRECTIONS + 1):
             kept = Plan("", found.remove).kept(self.subject.structure)
-            stretch = part(report, number / (CORRECTIONS + 1), (number + 1) / (CORRECTIONS + 1))
-            predicted, measured = meter.latency(kept), whole * self._watch.ratio(kept, stretch)
+            later = part(report, number / (CORRECTIONS + 1), (number + 1) / (CORRECTIONS + 1))
+            predicted, measured = meter.latency(kept), whole * self._watch.ratio(kept, later)
             tried.append((found, predicted, measured))
             slack = wanted is None or ("latency" not in found.binding and measured <= goal)
             if slack or abs(measured / goal - 1) <= NEAR or not found.reach[0].feasible or not found.remove:
@@ -144,14 +130,8 @@ class Budgeting:
         asked = zip(found.reach, self.targets, strict=True)
         reach = tuple(replace(each, target=target, goal=target.goal(each.whole)) for each, target in asked)
         table = meter.latency.table
-        return replace(found, reach=reach), {
-            "runtime": table.runtime,
-            "batch": table.batch,
-            "whole_ms": whole,
-            "predicted_ms": predicted,
-            "measured_ms": measured,
-            "tried": [{"predicted_ms": p, "measured_ms": m} for _, p, m in tried],
-        }
+        times = tuple((predicted, measured) for _, predicted, measured in tried)
+        return replace(found, reach=reach), Clocked(table.runtime, table.batch, whole, predicted, measured, times)
 
     def _allocated(
         self, targets: list[Target] | tuple[Target, ...], scores: Scores, meter: Meter, curves: Curves | None
@@ -171,15 +151,10 @@ class Budgeting:
             round_to=spec.round_to,
         )
 
-    def _effect(self, found: Allocation, curves: Curves, report: Report) -> dict[str, Any]:
+    def _effect(self, found: Allocation, curves: Curves, report: Report) -> Effect:
         lost = {name: len(units) for name, units in found.remove.items()}
         measured = self.points(Plan(self.spec.model, found.remove), report)
-        return {
-            "metric": curves.metric,
-            "base": curves.base,
-            "predicted": curves.predicted(lost),
-            "measured": measured,
-        }
+        return Effect(curves.metric, curves.base, curves.predicted(lost), measured)
 
 
 def shapes_of(subject: steps.Subject) -> dict[str, tuple[int, ...]]:
@@ -187,22 +162,8 @@ def shapes_of(subject: steps.Subject) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
 
 
-def account_of(found: Allocation) -> dict[str, Any]:
-    """``{reach, costs, binding, next}`` of an allocation, see `Budgeting.share_out`."""
-    step = found.next_step()
-    return {
-        "reach": [_reach_json(each) for each in found.reach],
-        "costs": found.costs,
-        "binding": list(found.binding),
-        "next": None if step is None else asdict(step),
-    }
-
-
-def budget_of(spec: "Spec", report: Report = silent, held: Mapping[str, int] = MappingProxyType({})) -> dict[str, Any]:
+def budget_of(spec: Spec, report: Report = silent, held: Mapping[str, int] = MappingProxyType({})) -> BudgetStudy:
     """What a spec's targets come to, without cutting anything for good; `held` as in `Budgeting`.
-
-    Returns:
-        What `Budgeting.share_out` gives, with `model`, `groups` ``[{name, size, kept}]`` in channels and `warnings`.
 
     Raises:
         ExplorerError: bad refs or names, no target, or see `allocate`.
@@ -214,17 +175,6 @@ def budget_of(spec: "Spec", report: Report = silent, held: Mapping[str, int] = M
     for each in budgeting.reach(part(report, 0.1, 0.5)):
         report(0.5, str(each))
     scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.5, 0.6)))
-    found, document = budgeting.share_out(scores, part(report, 0.6, 1.0))
-    widths = steps.widths(subject.structure, Plan(spec.model, found.remove))
-    return {"model": spec.model, **document, "groups": widths, "warnings": list(found.warnings)}
-
-
-def _reach_json(reach: Reach) -> dict[str, Any]:
-    return {
-        "target": str(reach.target),
-        "kind": reach.target.kind,
-        "lowest": reach.lowest,
-        "whole": reach.whole,
-        "goal": reach.goal,
-        "feasible": reach.feasible,
-    }
+    account = budgeting.share_out(scores, part(report, 0.6, 1.0))
+    widths = steps.widths(subject.structure, Plan(spec.model, account.allocation.remove))
+    return BudgetStudy(spec.model, account, widths)

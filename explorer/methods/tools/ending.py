@@ -1,17 +1,15 @@
 """How every method ends: the cut model gets its final weights, is measured, and is handed back."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from explorer.criteria import Scores
-from explorer.methods import steps
-from explorer.methods.outcome import Outcome
-from explorer.methods.stages import Record, Stages
+from explorer.methods.spec import Spec
+from explorer.methods.tools import steps
+from explorer.methods.tools.outcome import Outcome
+from explorer.methods.tools.stages import Record, Stages
 from explorer.pruning import CutModel, Plan
 from explorer.tasks import Headline, headline
-
-if TYPE_CHECKING:
-    from explorer.methods.spec import Spec
 
 _NOISE = 1.05  # a latency within 5 % of another says nothing
 _COLLAPSE = 0.1  # of the metric, lost without recovery, that deserves a word
@@ -19,7 +17,7 @@ _COLLAPSE = 0.1  # of the metric, lost without recovery, that deserves a word
 
 def ending(
     subject: steps.Subject,
-    spec: "Spec",
+    spec: Spec,
     stages: Stages,
     plan: Plan,
     result: CutModel,
@@ -70,7 +68,7 @@ def ending(
     )
 
 
-def afterthoughts(spec: "Spec", base: dict[str, Any], as_cut: dict[str, Any], pruned: dict[str, Any]) -> list[str]:
+def afterthoughts(spec: Spec, base: dict[str, Any], as_cut: dict[str, Any], pruned: dict[str, Any]) -> list[str]:
     """What a person should know about a result that is not what was hoped for."""
     warnings = []
     for kind, name in (("params", "parameters"), ("macs", "MACs")):
@@ -93,7 +91,7 @@ def afterthoughts(spec: "Spec", base: dict[str, Any], as_cut: dict[str, Any], pr
     return warnings
 
 
-def _quality_words(spec: "Spec", base: Headline, as_cut: Headline, pruned: Headline) -> list[str]:
+def _quality_words(spec: Spec, base: Headline, as_cut: Headline, pruned: Headline) -> list[str]:
     metric = base.metric
     before, cut, after = (metric.text(found.value) for found in (base, as_cut, pruned))
     if pruned.value < as_cut.value:

@@ -1,0 +1,9 @@
+from .checking import check as check
+from .registry import METHODS as METHODS
+from .registry import Method as Method
+from .registry import method as method
+from .spec import Spec as Spec
+from .tools.outcome import Outcome as Outcome
+from .tools.stages import Memo as Memo
+from .tools.stages import Record as Record
+from .tools.stages import forgetful as forgetful
