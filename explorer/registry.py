@@ -239,10 +239,7 @@ def table(entries: Collection[Entry]) -> str:
             entry.title,
             entry.explanation,
             ", ".join(sorted(entry.needs)),
-            "; ".join(
-                f"`{name}` ({setting.range()}; default {_default(setting)}): {setting.meaning}"
-                for name, setting in entry.settings.items()
-            ),
+            "; ".join(f"`{name}` {explain(setting)}" for name, setting in entry.settings.items()),
             entry.reference,
         )
         for entry in entries
@@ -251,6 +248,11 @@ def table(entries: Collection[Entry]) -> str:
     lines = [[heads[place] for place in used], ["---"] * len(used)]
     lines += [[row[place].replace("|", "\\|") for place in used] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def explain(setting: Setting) -> str:
+    """What a setting may be, what it is by default and what it means, for help and documentation."""
+    return f"({setting.range()}; default {_default(setting)}): {setting.meaning}"
 
 
 def _default(setting: Setting) -> str:

@@ -1,0 +1,23 @@
+"""What a registry offers, in words for help: its names, and the settings of each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from explorer.registry import Registry, explain
+
+
+def records(registry: Any) -> Mapping[str, Any]:
+    """The records of a registry, read without importing anything heavy."""
+    return registry.declared() if isinstance(registry, Registry) else registry
+
+
+def names_of(registry: Any) -> str:
+    """Its names, for a sentence: ``a, b or c``."""
+    *others, last = records(registry)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def settings_of(registry: Any, name: str) -> list[str]:
+    """A line for each setting of a record."""
+    settings = records(registry)[name].settings if isinstance(registry, Registry) else {}
+    return [f"{name} {explain(setting)}" for name, setting in settings.items()]
