@@ -55,7 +55,7 @@ def add_scoring(parser: Parser, *, required: bool) -> None:
     )
     add_sampling(parser)
     if lines := [f"{name}: {line}" for name in records(CRITERIA) for line in settings_of(CRITERIA, name)]:
-        parser.add_argument_group("--option of a criterion", "\n".join(lines))
+        parser.add_argument_group("options of criteria, each by --option KEY=VALUE", "\n".join(lines))
 
 
 def add_removing(parser: Parser) -> None:

@@ -33,7 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--no-track", action="store_true", help="leave the run out of the history in MLflow")
     for name in records(METHODS):
         if lines := settings_of(METHODS, name):
-            parser.add_argument_group(f"--set of {name}", "\n".join(lines))
+            parser.add_argument_group(f"settings of {name}, each by --set KEY=VALUE", "\n".join(lines))
 
 
 def _gradual(parser: ArgumentParser) -> None:
