@@ -21,3 +21,12 @@ def settings_of(registry: Any, name: str) -> list[str]:
     """A line for each setting of a record."""
     settings = records(registry)[name].settings if isinstance(registry, Registry) else {}
     return [f"{name} {explain(setting)}" for name, setting in settings.items()]
+
+
+def all_settings(registry: Any) -> list[str]:
+    """A line for each setting of any record, with the names of all that have it."""
+    owners: dict[str, list[str]] = {}
+    for name in records(registry):
+        for line in settings_of(registry, name):
+            owners.setdefault(line, []).append(name)
+    return [f"{line} [{', '.join(names)}]" for line, names in owners.items()]

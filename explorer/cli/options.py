@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.choices import names_of, records, settings_of
+from explorer.cli.choices import all_settings, names_of
 from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def add_scoring(parser: Parser, *, required: bool) -> None:
         "--option", action="append", default=[], type=setting, metavar="KEY=VALUE", help="an option of the criterion"
     )
     add_sampling(parser)
-    if lines := [f"{name}: {line}" for name in records(CRITERIA) for line in settings_of(CRITERIA, name)]:
+    if lines := all_settings(CRITERIA):
         parser.add_argument_group("options of criteria, each by --option KEY=VALUE", "\n".join(lines))
 
 
