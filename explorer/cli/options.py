@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.choices import all_settings, names_of
+from explorer.cli.choices import all_settings, names_of, records
 from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -48,13 +48,14 @@ def add_scoring(parser: Parser, *, required: bool) -> None:
     """A criterion, what it is told, and what it scores on."""
     from explorer.criteria import CRITERIA
 
-    known = f"{names_of(CRITERIA)}; see the command criteria"
+    criteria = records(CRITERIA)
+    known = f"{names_of(criteria)}; see the command criteria"
     parser.add_argument("--criterion", required=required, metavar="NAME", help=known)
     parser.add_argument(
         "--option", action="append", default=[], type=setting, metavar="KEY=VALUE", help="an option of the criterion"
     )
     add_sampling(parser)
-    if lines := all_settings(CRITERIA):
+    if lines := all_settings(criteria):
         parser.add_argument_group("options of criteria, each by --option KEY=VALUE", "\n".join(lines))
 
 
@@ -76,12 +77,12 @@ def add_removing(parser: Parser) -> None:
     parser.add_argument(
         "--allocate",
         metavar="NAME",
-        help=f"how targets are shared out: {names_of(ALLOCATORS)} (default: global)",
+        help=f"how targets are shared out: {names_of(records(ALLOCATORS))} (default: global)",
     )
     parser.add_argument(
         "--normalise",
         metavar="NAME",
-        help=f"how scores of different groups are compared: {names_of(NORMALISERS)} (default: mean)",
+        help=f"how scores of different groups are compared: {names_of(records(NORMALISERS))} (default: mean)",
     )
     parser.add_argument("--minimum", type=float, metavar="N", help="what every group keeps: a fraction, or units")
     parser.add_argument("--lock", action="append", default=[], metavar="GROUP", help="a group that stays whole")

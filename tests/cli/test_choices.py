@@ -24,8 +24,8 @@ def test_names_make_a_sentence(colours):
 
 
 def test_settings_are_said_with_their_range(colours):
-    assert settings_of(colours, "blue") == []
-    assert settings_of(colours, "green")[1] == "gloss (mat, bright; default mat): how it shines"
+    assert settings_of(colours["blue"]) == []
+    assert settings_of(colours["green"])[1] == "gloss (mat, bright; default mat): how it shines"
 
 
 def test_a_setting_of_several_is_said_once(colours):

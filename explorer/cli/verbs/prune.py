@@ -19,20 +19,21 @@ def arguments(parser: ArgumentParser) -> None:
     from explorer.methods import METHODS
     from explorer.recovery import RECOVERIES
 
+    methods, recoveries = records(METHODS), records(RECOVERIES)
     add_model(parser)
     add_data(parser)
     add_scoring(parser, required=False)
-    parser.add_argument("--method", metavar="NAME", help=f"{names_of(METHODS)} (default: one-shot)")
+    parser.add_argument("--method", metavar="NAME", help=f"{names_of(methods)} (default: one-shot)")
     add_removing(parser)
-    parser.add_argument("--recover", metavar="NAME", help=f"{names_of(RECOVERIES)} (default: none; in steps: distill)")
+    parser.add_argument("--recover", metavar="NAME", help=f"{names_of(recoveries)} (default: none; in steps: distill)")
     parser.add_argument("--epochs", type=whole, metavar="N", help="of fine-tuning, in each step")
     _gradual(parser)
     _sparse(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
     parser.add_argument("--no-track", action="store_true", help="leave the run out of the history in MLflow")
-    for name in records(METHODS):
-        if lines := settings_of(METHODS, name):
+    for name, method in methods.items():
+        if lines := settings_of(method):
             parser.add_argument_group(f"settings of {name}, each by --set KEY=VALUE", "\n".join(lines))
 
 
