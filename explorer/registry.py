@@ -138,6 +138,7 @@ class Registry(Generic[Record]):
         self.what, self.record = what, record
         self._decorator, self._package = decorator, package
         self._entries: dict[str, Record] = {}
+        self._read: dict[str, Record] | None = None  # what is declared, once it has been read from the source
         self._loaded = package is None
 
     def register(self, name: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -200,12 +201,10 @@ class Registry(Generic[Record]):
         """
         if self._loaded or self._package is None:
             return dict(self._all())
-        found = dict(self._entries)
-        for module, path in _modules(self._package):
-            for record in _declarations(module, path, self):
-                found.setdefault(record.name, record)
-        found |= self._entries
-        return _sorted(found)
+        if self._read is None:
+            modules = _modules(self._package)
+            self._read = {record.name: record for place in modules for record in _declarations(*place, self)}
+        return _sorted(self._read | self._entries)
 
     def _all(self) -> dict[str, Record]:
         if not self._loaded and self._package is not None:
