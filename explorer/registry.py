@@ -148,6 +148,7 @@ class Registry(Generic[Record]):
         self.what, self.record, self.parts = what, record, parts
         self._decorator, self._package = decorator, package
         self._entries: dict[str, Record] = {}
+        self._read: dict[str, Record] | None = None  # what is declared, once it has been read from the source
         self._loaded = package is None
 
     def register(self, name: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -210,12 +211,10 @@ class Registry(Generic[Record]):
         """
         if self._loaded or self._package is None:
             return dict(self._all())
-        found = dict(self._entries)
-        for module, path in _modules(self._package):
-            for record in _declarations(module, path, self):
-                found.setdefault(record.name, record)
-        found |= self._entries
-        return _sorted(found)
+        if self._read is None:
+            modules = _modules(self._package)
+            self._read = {record.name: record for place in modules for record in _declarations(*place, self)}
+        return _sorted(self._read | self._entries)
 
     def _all(self) -> dict[str, Record]:
         if not self._loaded and self._package is not None:
@@ -249,10 +248,7 @@ def table(entries: Collection[Entry]) -> str:
             entry.title,
             entry.explanation,
             ", ".join(sorted(entry.needs)),
-            "; ".join(
-                f"`{name}` ({setting.range()}; default {_default(setting)}): {setting.meaning}"
-                for name, setting in entry.settings.items()
-            ),
+            "; ".join(f"`{name}` {explain(setting)}" for name, setting in entry.settings.items()),
             entry.reference,
         )
         for entry in entries
@@ -261,6 +257,11 @@ def table(entries: Collection[Entry]) -> str:
     lines = [[heads[place] for place in used], ["---"] * len(used)]
     lines += [[row[place].replace("|", "\\|") for place in used] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def explain(setting: Setting) -> str:
+    """What a setting may be, what it is by default and what it means, for help and documentation."""
+    return f"({setting.range()}; default {_default(setting)}): {setting.meaning}"
 
 
 def _default(setting: Setting) -> str:

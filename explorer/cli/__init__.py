@@ -47,13 +47,13 @@ def _run(arguments: list[str]) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as finished:  # --help and --version have been printed
         return int(finished.code or 0)
-    if processes() > 1 and not options.shared:
+    if processes() > 1 and not options.verb.shared:
         raise ExplorerError("only prune shares its work among processes: launch this command in one process")
     with reserved_stdout() as answers, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         console = Console(answers, as_json=options.json, quiet=options.quiet or not is_main())
         with console.listening(logging.getLogger("explorer")):
-            answer = options.command(options, console.report)
+            answer = options.verb.function(options, console.report)
             if is_main():
                 console.answer(answer)
     return answer.code

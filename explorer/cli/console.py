@@ -104,6 +104,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(map(padded, lines))
 
 
+def times(sizes: Iterable[int]) -> str:
+    """A shape for a person: ``3×32×32``."""
+    return "×".join(map(str, sizes))
+
+
 def _cell(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "–", True: "yes", False: "no"}[value]

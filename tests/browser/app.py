@@ -59,15 +59,7 @@ def running(runs: Path, script: str = "app.py") -> Iterator[App]:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = (
-        [sys.executable, "-m", "explorer", "app", "--port", str(port)]
-        if script == "app.py"
-        else [
-            sys.executable,
-            "-c",
-            f"from explorer.ui.launcher import launch; launch(port={port}, script={str(ROOT / script)!r})",
-        ]
-    )
+    command = [sys.executable, *_serving(script, port)]
     environment = {**os.environ, "EXPLORER_RUNS": str(runs), "PYTHONPATH": str(ROOT)}
     log = (runs / "server.log").open("wb")
     with log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
@@ -77,6 +69,13 @@ def running(runs: Path, script: str = "app.py") -> Iterator[App]:
             yield app
         finally:
             process.terminate()
+
+
+def _serving(script: str, port: int) -> list[str]:
+    """What Python is told so that it serves a script."""
+    if script == "app.py":
+        return ["-m", "explorer", "app", "--port", str(port)]
+    return ["-c", f"from explorer.ui.launcher import launch; launch(port={port}, script={str(ROOT / script)!r})"]
 
 
 def _wait_for(app: App) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from explorer.bench import dg2pf as bench
 from explorer.cli import main
-from explorer.cli.commands import _spec
+from explorer.cli.options import spec_from
 from explorer.cli.parser import build_parser
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods import METHODS
@@ -458,7 +458,7 @@ def test_what_makes_no_sense_is_refused(spec, words, subject):
 
 def test_the_command_line_says_all_of_it():
     asked = "prune --model toy --data stripes --method dg2pf --sparsity 0.9 --set alpha=0.5 --set tau=2 --out x"
-    spec = _spec(build_parser().parse_args(asked.split()))
+    spec = spec_from(build_parser().parse_args(asked.split()))
     assert (spec.sparsity, spec.settings, spec.steps) == (0.9, {"alpha": "0.5", "tau": "2"}, 15)
     assert Spec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 

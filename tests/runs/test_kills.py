@@ -44,7 +44,7 @@ def processes():
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setenv("EXPLORER_TRACK", "0")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["explorer.runs.execute", "explorer.cli.commands", "torch.onnx", "onnxscript"])
+    context.set_forkserver_preload(["explorer.runs.execute", "explorer.cli.verbs.prune", "torch.onnx", "onnxscript"])
     yield context
     monkeypatch.undo()
 

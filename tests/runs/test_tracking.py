@@ -189,6 +189,8 @@ def test_switched_off(monkeypatch, tmp_path):
 
 
 def test_mlflow_is_not_loaded_before_it_is_needed():
-    check = "import sys, explorer.cli.commands, explorer.runs.execute, explorer.runs.queue.desk, explorer.ui.engine\n"
+    check = (
+        "import sys, explorer.cli.verbs.prune, explorer.runs.execute, explorer.runs.queue.desk, explorer.ui.engine\n"
+    )
     check += "sys.exit(any(name.split('.')[0] in ('mlflow', 'sqlalchemy') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0

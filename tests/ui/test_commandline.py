@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from explorer.cli.commands import _spec
+from explorer.cli.options import spec_from
 from explorer.cli.parser import build_parser
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
@@ -38,7 +38,7 @@ ASKED = {
 
 
 def parsed(text: str) -> Spec:
-    return _spec(build_parser().parse_args(shlex.split(text)[3:]))
+    return spec_from(build_parser().parse_args(shlex.split(text)[3:]))
 
 
 @pytest.mark.parametrize("method", list(METHODS))

@@ -1,0 +1,32 @@
+"""What a registry offers, in words for help: its names, and the settings of each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from explorer.registry import Entry, Registry, explain
+
+
+def records(registry: Any) -> Mapping[str, Any]:
+    """The records of a registry, read without importing anything heavy."""
+    return registry.declared() if isinstance(registry, Registry) else registry
+
+
+def names_of(entries: Mapping[str, Any]) -> str:
+    """The names of records, for a sentence: ``a, b or c``."""
+    *others, last = entries
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def settings_of(entry: Any) -> list[str]:
+    """A line for each setting of a record."""
+    settings = entry.settings if isinstance(entry, Entry) else {}
+    return [f"{name} {explain(setting)}" for name, setting in settings.items()]
+
+
+def all_settings(entries: Mapping[str, Any]) -> list[str]:
+    """A line for each setting of any record, with the names of all that have it."""
+    owners: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        for line in settings_of(entry):
+            owners.setdefault(line, []).append(name)
+    return [f"{line} [{', '.join(names)}]" for line, names in owners.items()]

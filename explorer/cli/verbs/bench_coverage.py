@@ -1,0 +1,34 @@
+"""``bench coverage``: which models can be cut."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from explorer.cli.console import Answer, table
+from explorer.cli.options import Options
+from explorer.cli.tables import add_files, kept
+from explorer.cli.verb import verb
+from explorer.progress import Report
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="for example torchvision:resnet*")
+    parser.add_argument("--no-onnx", action="store_true", help="leave out the export, which takes longest")
+    add_files(parser)
+
+
+@verb(
+    "bench coverage",
+    title="Coverage",
+    explanation="Show which models can be cut, and how well.",
+    arguments=arguments,
+    rank=170,
+)
+def coverage(options: Options, report: Report) -> Answer:
+    from explorer.bench.coverage import HEADS, cells, coverage, is_green, markdown, summary
+    from explorer.files import write_text
+
+    rows = coverage(options.only, onnx=not options.no_onnx, report=report, kept=kept(options))
+    if options.out:
+        write_text(Path(options.out), markdown(rows))
+    text = f"{table(HEADS, map(cells, rows))}\n\n{summary(rows)}"
+    return Answer({"rows": rows}, text, code=0 if all(map(is_green, rows)) else 1)

@@ -1,0 +1,36 @@
+"""``demo``: the bundled checkpoints, from nothing."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from explorer.cli.console import Answer, table
+from explorer.cli.options import Options
+from explorer.cli.verb import verb
+from explorer.errors import unknown
+from explorer.progress import Report
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="REF", help="only this one, for example demo:resnet20-digits")
+    parser.add_argument("--out", metavar="DIR", help="folder for the checkpoints (default: the bundled ones)")
+
+
+@verb(
+    "demo",
+    title="Demo",
+    explanation="Train the bundled checkpoints again from nothing.",
+    arguments=arguments,
+    rank=180,
+)
+def demo(options: Options, report: Report) -> Answer:
+    from explorer.sources.demo import ASSETS, RECIPES, train_all, train_demo
+
+    out = Path(options.out) if options.out else ASSETS
+    if options.model is None:
+        records = train_all(report, out)
+    elif options.model in RECIPES:
+        records = {options.model: train_demo(options.model, report, out)}
+    else:
+        raise unknown("demo model", options.model, RECIPES)
+    rows = [[ref, f"{record['top1']:.1%}", f"{record['seconds']:.0f} s"] for ref, record in records.items()]
+    return Answer({"checkpoints": records, "out": str(out)}, table(["model", "test top-1", "trained in"], rows))

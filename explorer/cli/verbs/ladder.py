@@ -1,0 +1,51 @@
+"""``ladder``: accuracy after one recovery more each time."""
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any
+
+from explorer.cli.console import Answer, table
+from explorer.cli.options import Options, add_data, add_model, add_removing, add_scoring, spec_from, whole
+from explorer.cli.verb import verb
+from explorer.progress import Report
+
+
+def arguments(parser: ArgumentParser) -> None:
+    add_model(parser)
+    add_data(parser)
+    add_scoring(parser, required=False)
+    add_removing(parser)
+    parser.add_argument("--up-to", choices=["none", "bn", "finetune"], default="bn", help="the last rung (default: bn)")
+    parser.add_argument("--epochs", type=whole, metavar="N", help="of fine-tuning")
+
+
+@verb(
+    "ladder",
+    title="Ladder",
+    explanation="See accuracy as cut, recalibrated and fine-tuned, without writing anything.",
+    arguments=arguments,
+    rank=100,
+)
+def ladder(options: Options, report: Report) -> Answer:
+    from explorer.runs.execute import ladder_of
+
+    spec = spec_from(options)
+    spec.check()
+    document = ladder_of(spec, options.up_to, report)
+    return Answer(document, _text(document))
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """A line per rung, from the whole network upwards."""
+    from explorer.cli.measurements import quality
+    from explorer.evaluation import metric_of
+    from explorer.methods import RUNGS
+
+    metric = document["metric"]
+    rows = [["whole network", quality(document["base"] | {"metric": metric}), ""]]
+    for rung in document["rungs"]:
+        what = "simulated by mask" if rung["by"] == "mask" else "measured on the cut network"
+        rows.append([RUNGS[rung["recovery"]], quality(rung | {"metric": metric}), what])
+    kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
+    notes = [f"{RUNGS[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
+    return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])
