@@ -6,24 +6,23 @@ from typing import Any
 from explorer.registry import Entry, Registry, explain
 
 
-def records(registry: Any) -> Mapping[str, Any]:
+def records(registry: Registry[Any]) -> Mapping[str, Entry]:
     """The records of a registry, read without importing anything heavy."""
-    return registry.declared() if isinstance(registry, Registry) else registry
+    return registry.declared()
 
 
-def names_of(entries: Mapping[str, Any]) -> str:
+def names_of(entries: Mapping[str, Entry]) -> str:
     """The names of records, for a sentence: ``a, b or c``."""
     *others, last = entries
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def settings_of(entry: Any) -> list[str]:
+def settings_of(entry: Entry) -> list[str]:
     """A line for each setting of a record."""
-    settings = entry.settings if isinstance(entry, Entry) else {}
-    return [f"{name} {explain(setting)}" for name, setting in settings.items()]
+    return [f"{name} {explain(setting)}" for name, setting in entry.settings.items()]
 
 
-def all_settings(entries: Mapping[str, Any]) -> list[str]:
+def all_settings(entries: Mapping[str, Entry]) -> list[str]:
     """A line for each setting of any record, with the names of all that have it."""
     owners: dict[str, list[str]] = {}
     for name, entry in entries.items():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from explorer.cli.console import table
-from explorer.evaluation import headline, metric_of
+from explorer.tasks import headline, metric_of
 
 _FURTHER = {
     "top5": "top-5",

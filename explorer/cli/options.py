@@ -16,8 +16,7 @@ Parser = argparse.ArgumentParser
 # Options that are called as in a spec, and need no reading.
 _ALIKE = (
     *("model", "data", "method", "criterion", "allocate", "normalise", "recover", "epochs", "samples"),
-    *("seed", "device", "minimum", "steps", "alpha", "rho", "max_drop", "teacher", "blocks", "block_order"),
-    *("round_to", "runtime", "batch", "sparsity"),
+    *("seed", "device", "minimum", "steps", "round_to", "runtime", "batch", "sparsity"),
 )
 
 
@@ -100,7 +99,7 @@ def spec_from(options: Options) -> "Spec":
     """The spec that options describe; what was not given stays at its default, or the method's."""
     from explorer.budget import Target, parse_ratio
     from explorer.methods import METHODS
-    from explorer.methods.spec import Spec
+    from explorer.methods.spec import KEYED, Spec
     from explorer.pruning import Plan
 
     given: dict[str, Any] = {name: getattr(options, name, None) for name in _ALIKE}
@@ -117,7 +116,8 @@ def spec_from(options: Options) -> "Spec":
         given["plan"], given["skip"] = dict(plan.remove), plan.blocks
     known = {name: value for name, value in given.items() if value is not None}
     defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}
-    return Spec(**{**defaults, **known})
+    beside = {name: getattr(options, keyed.key, None) for name, keyed in KEYED.items()}
+    return Spec(**{**defaults, **known}).with_settings(**{n: value for n, value in beside.items() if value is not None})
 
 
 def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:

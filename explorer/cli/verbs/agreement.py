@@ -27,10 +27,11 @@ def arguments(parser: ArgumentParser) -> None:
     rank=60,
 )
 def agreement(options: Options, report: Report) -> Answer:
+    from explorer.methods import check
     from explorer.methods.studies.agreement import UNITS, agreement
 
     spec = spec_from(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     units = UNITS if options.units is None else options.units
     document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units)
     return Answer(document, _text(document))

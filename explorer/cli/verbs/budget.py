@@ -26,12 +26,13 @@ def arguments(parser: ArgumentParser) -> None:
     rank=80,
 )
 def budget(options: Options, report: Report) -> Answer:
-    from explorer.methods.budgeting import budget_of
+    from explorer.methods import check
+    from explorer.methods.tools.budgeting import budget_of
 
     spec = spec_from(options)
     if not spec.keep:
         raise ExplorerError("there is no target to share out: give one, such as --keep macs=0.5 or --keep size=2MB")
-    spec.check()
+    check(spec)
     document = budget_of(spec, report)
     return Answer(document, _text(document))
 
@@ -72,7 +73,7 @@ def _latency_words(latency: Mapping[str, Any] | None) -> str:
 def _effect_words(effect: Mapping[str, Any] | None) -> str:
     if effect is None:
         return ""
-    from explorer.evaluation import metric_of
+    from explorer.tasks import metric_of
 
     metric = metric_of(effect)
     base, predicted, measured = (metric.text(effect[key]) for key in ("base", "predicted", "measured"))

@@ -31,7 +31,7 @@ def compare(options: Options, report: Report) -> Answer:
 
 def _text(document: Mapping[str, Any]) -> str:
     """A line per run, the widths of every group, and what the plans have in common; see `history.comparison`."""
-    from explorer.evaluation import METRICS
+    from explorer.tasks import METRICS
 
     left = ["MACs kept", "params kept", "zeros"]
     heads = ["run", "method", "criterion", "recovery", *left, "test metric", "against base"]

@@ -20,7 +20,7 @@ def criteria(options: Options, report: Report) -> Answer:
             "forwards": c.forwards,
             "backwards": c.backwards,
             "forwards_per_unit": c.forwards_per_unit,
-            "paper": c.paper,
+            "paper": c.reference,
         }
         for c in records(CRITERIA).values()
     ]

@@ -23,7 +23,8 @@ def arguments(parser: ArgumentParser) -> None:
     rank=180,
 )
 def demo(options: Options, report: Report) -> Answer:
-    from explorer.sources.demo import ASSETS, RECIPES, train_all, train_demo
+    from explorer.places import ASSETS
+    from explorer.sources.demo_training import RECIPES, train_all, train_demo
 
     out = Path(options.out) if options.out else ASSETS
     if options.model is None:

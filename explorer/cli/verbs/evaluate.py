@@ -22,9 +22,10 @@ def arguments(parser: ArgumentParser) -> None:
 )
 def evaluate(options: Options, report: Report) -> Answer:
     from explorer.cli.measurements import measurement_table
-    from explorer.runs.execute import evaluate_model
+    from explorer.methods import check
+    from explorer.runs.verbs import evaluate_model
 
     spec = spec_from(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     document = evaluate_model(spec, report)
     return Answer(document, measurement_table({options.model: document}))

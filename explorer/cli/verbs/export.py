@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 @verb("export", title="Export", explanation="Write a pruned model as ONNX.", arguments=arguments, rank=150)
 def export(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import export_run
+    from explorer.runs.verbs import export_run
 
     document = export_run(options.model, Path(options.out), report)
     text = f"{document['out']}: {document['size_bytes']:,} bytes, differs from torch by {document['max_abs_diff']:.1e}"

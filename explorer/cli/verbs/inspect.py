@@ -14,9 +14,9 @@ from explorer.progress import Report
     rank=40,
 )
 def inspect(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import inspect_model
+    from explorer.runs.inspection import inspect_model
 
-    document = inspect_model(options.model, options.input, report)
+    document = inspect_model(options.model, options.input, report).to_json()
     keys = ["name", "kind", "size", "unit", "exact", "members", "params", "macs"]
     rows = [[group[key] for key in keys] for group in document["groups"]]
     heads = ["group", "kind", "channels", "unit", "exact", "members", "params", "MACs"]

@@ -27,10 +27,11 @@ def arguments(parser: ArgumentParser) -> None:
     rank=100,
 )
 def ladder(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import ladder_of
+    from explorer.methods import check
+    from explorer.runs.verbs import ladder_of
 
     spec = spec_from(options)
-    spec.check()
+    check(spec)
     document = ladder_of(spec, options.up_to, report)
     return Answer(document, _text(document))
 
@@ -38,14 +39,14 @@ def ladder(options: Options, report: Report) -> Answer:
 def _text(document: Mapping[str, Any]) -> str:
     """A line per rung, from the whole network upwards."""
     from explorer.cli.measurements import quality
-    from explorer.evaluation import metric_of
-    from explorer.methods import RUNGS
+    from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
+    from explorer.tasks import metric_of
 
     metric = document["metric"]
     rows = [["whole network", quality(document["base"] | {"metric": metric}), ""]]
     for rung in document["rungs"]:
         what = "simulated by mask" if rung["by"] == "mask" else "measured on the cut network"
-        rows.append([RUNGS[rung["recovery"]], quality(rung | {"metric": metric}), what])
+        rows.append([RECOVERY_STAGES[rung["recovery"]], quality(rung | {"metric": metric}), what])
     kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
-    notes = [f"{RUNGS[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
+    notes = [f"{RECOVERY_STAGES[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
     return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])

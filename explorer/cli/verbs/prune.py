@@ -12,7 +12,7 @@ from explorer.cli.verb import verb
 from explorer.progress import Report
 
 if TYPE_CHECKING:
-    from explorer.evaluation import Metric
+    from explorer.tasks import Metric
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -71,20 +71,24 @@ def _sparse(parser: ArgumentParser) -> None:
     rank=110,
 )
 def prune(options: Options, report: Report) -> Answer:
+    from explorer.methods import check
     from explorer.runs.history.tracking import default_tracker
     from explorer.runs.together import execute_together
 
     spec = spec_from(options)
-    spec.check()
+    check(spec)
     tracker = None if options.no_track else default_tracker()
-    document = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
-    return Answer(document, _text(document)) if document else Answer({}, "")
+    result = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
+    if result is None:
+        return Answer({}, "")
+    document = result.to_json()
+    return Answer(document, _text(document))
 
 
 def _text(result: Mapping[str, Any]) -> str:
     """Before and after, the widths that changed, what is to be minded, and where it lies."""
     from explorer.cli.measurements import measurement_table
-    from explorer.evaluation import metric_of
+    from explorer.tasks import metric_of
 
     metric = metric_of(result["base"])
     columns = {"base": result["base"], "as cut": result["as_cut"], "pruned": result["pruned"]}

@@ -47,7 +47,7 @@ def _text(forest: "Sequence[Branch]") -> str:
 
 def _branch(branch: "Branch", depth: int) -> Iterator[list[object]]:
     """The rows of a run and of those that started from it."""
-    from explorer.evaluation import METRICS
+    from explorer.tasks import METRICS
 
     run = branch.run
     start = None if run.parent is None else "its end" if run.parent_step is None else f"step {run.parent_step}"

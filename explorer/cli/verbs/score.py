@@ -17,14 +17,15 @@ def arguments(parser: ArgumentParser) -> None:
 
 @verb("score", title="Score", explanation="Score every channel with one criterion.", arguments=arguments, rank=50)
 def score(options: Options, report: Report) -> Answer:
-    from explorer.runs.execute import estimate_scoring, score_model
+    from explorer.methods import check
+    from explorer.runs.verbs import estimate_scoring, score_model
 
     spec = spec_from(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     if options.estimate:
         seconds = estimate_scoring(spec, report)
         return Answer({"criterion": spec.criterion, "seconds": seconds}, f"{spec.criterion}: about {seconds:.1f} s")
-    document = score_model(spec, report)
+    document = score_model(spec, report).to_json()
     rows = [
         [name, len(values), f"{min(values):.4g}", f"{sorted(values)[len(values) // 2]:.4g}", f"{max(values):.4g}"]
         for name, values in document["groups"].items()

@@ -24,11 +24,12 @@ def arguments(parser: ArgumentParser) -> None:
     rank=70,
 )
 def sensitivity(options: Options, report: Report) -> Answer:
-    from explorer.evaluation import metric_of
-    from explorer.runs.execute import sensitivity_of
+    from explorer.methods import check
+    from explorer.runs.verbs import sensitivity_of
+    from explorer.tasks import metric_of
 
     spec = spec_from(options)
-    spec.check(removes=False)
+    check(spec, removes=False)
     document = sensitivity_of(spec, options.ratios, report, anew=options.anew)
     curves = document["groups"]
     ratios = [point["ratio"] for point in next(iter(curves.values()))]
