@@ -11,6 +11,10 @@ from torch.utils.data import Dataset, TensorDataset, default_collate
 from explorer.modules import borrowed
 
 
+class Targets(dict):
+    """What one sample of a person's own task is judged by: tensors by name."""
+
+
 def fetch(data: Dataset, indices: Tensor) -> tuple[Tensor, Any]:
     """The inputs (batch, …) and labels, as `collate` makes them, at `indices`."""
     if isinstance(data, TensorDataset):
@@ -20,9 +24,9 @@ def fetch(data: Dataset, indices: Tensor) -> tuple[Tensor, Any]:
 
 
 def collate(pairs: list[tuple[Tensor, Any]]) -> tuple[Tensor, Any]:
-    """Inputs stacked, and their labels: a tensor (batch, …), or of boxes a list with a dictionary for each image."""
+    """Inputs stacked, and their labels: a tensor (batch, …), or a list with a dictionary of tensors for each sample."""
     if isinstance(pairs[0][1], dict):
-        return torch.stack([image for image, _ in pairs]), [boxes for _, boxes in pairs]
+        return torch.stack([image for image, _ in pairs]), [label for _, label in pairs]
     inputs, labels = default_collate(pairs)
     if labels.dtype == torch.float64:  # what Python's numbers become
         labels = labels.float()
@@ -32,7 +36,7 @@ def collate(pairs: list[tuple[Tensor, Any]]) -> tuple[Tensor, Any]:
 def to_device(labels: Any, device: torch.device) -> Any:
     """Labels, or inputs, on the device."""
     if isinstance(labels, list):
-        return [{name: tensor.to(device) for name, tensor in boxes.items()} for boxes in labels]
+        return [type(label)({name: tensor.to(device) for name, tensor in label.items()}) for label in labels]
     return labels.to(device)
 
 

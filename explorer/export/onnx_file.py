@@ -48,7 +48,7 @@ def export_onnx(module: nn.Module, inputs: tuple[int, ...] | Tensor, path: Path 
         )
     example = inputs if isinstance(inputs, Tensor) else torch.zeros(2, *inputs)
     try:
-        with replacing_file(path, private=False) as file, evaluating(module, CPU), _quiet():
+        with replacing_file(path, private=False) as file, evaluating(module, CPU), quiet():
             exporter, reason = _export(module, example, file)
     except OSError as error:
         raise ExplorerError(f"can't write {path}: {error.strerror or error}; choose another place") from None
@@ -64,7 +64,7 @@ def _export(module: nn.Module, example: Tensor, path: Path) -> tuple[str, str]:
     except OSError:
         raise
     except Exception as error:  # the exporter lets through whatever the model's own code runs into
-        reason = _first_line(error)
+        reason = first_line(error)
     try:
         _torchscript(module, example, path)
         return "torchscript", reason
@@ -72,7 +72,7 @@ def _export(module: nn.Module, example: Tensor, path: Path) -> tuple[str, str]:
         raise
     except Exception as error:
         raise ExplorerError(
-            f"this model can't be written as ONNX ({_first_line(error)}): keep its safetensors and load.py"
+            f"this model can't be written as ONNX ({first_line(error)}): keep its safetensors and load.py"
         ) from error
 
 
@@ -106,7 +106,7 @@ def _torchscript(module: nn.Module, example: Tensor, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Exporters talk on loggers, as warnings and on standard output: not here."""
     levels = [(logging.getLogger(name), logging.getLogger(name).level) for name in CHATTY]
     with warnings.catch_warnings(), open(os.devnull, "w") as nowhere:
@@ -145,7 +145,7 @@ def check_onnx(
         ExplorerError: the file is no valid ONNX, onnxruntime can't run it, logits differ by more than
             `tolerance`, or a top class differs that is no tie.
     """
-    session = _session(Path(path))
+    session = open_session(Path(path))
     ours, theirs = [], []
     with evaluating(module, CPU), torch.inference_mode():
         sizes = [size for size in (1, 2, 5) if size <= len(images)]
@@ -166,7 +166,7 @@ def check_onnx(
     }
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
@@ -174,7 +174,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
         onnx.checker.check_model(str(path))
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # both raise classes of their own, made in C++
-        raise ExplorerError(f"the ONNX file does not hold ({_first_line(error)}): it is not kept") from error
+        raise ExplorerError(f"the ONNX file does not hold ({first_line(error)}): it is not kept") from error
 
 
 def _run(session: onnxruntime.InferenceSession, images: Tensor) -> np.ndarray:
@@ -182,7 +182,7 @@ def _run(session: onnxruntime.InferenceSession, images: Tensor) -> np.ndarray:
         return session.run(None, {session.get_inputs()[0].name: images.numpy()})[0]
     except Exception as error:
         raise ExplorerError(
-            f"onnxruntime can't run the file on a batch of {len(images)} ({_first_line(error)}): it is not kept"
+            f"onnxruntime can't run the file on a batch of {len(images)} ({first_line(error)}): it is not kept"
         ) from error
 
 
@@ -209,6 +209,6 @@ def _compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     return {"max_abs_diff": worst, "max_rel_diff": worst / scale, "tolerance": tolerance(scale)}
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]

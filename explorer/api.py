@@ -1,0 +1,428 @@
+"""The public interface: any module, any loader, your own loss and metric, in a script or a notebook.
+
+``import explorer as ex`` gives what stands here. A `Problem` is a network with what it is judged by; it is scored,
+planned, masked and cut, and what comes out is a `Smaller`, the cut network with its report.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+from torch.utils.data import Dataset, Subset
+
+from explorer.budget import Meter, Target
+from explorer.budget import allocate as allocate_targets
+from explorer.criteria import Scores, score
+from explorer.device import choose_device
+from explorer.errors import ExplorerError
+from explorer.evaluation import METADATA, weights
+from explorer.evaluation.size import size_model
+from explorer.export.layout import REPORT, replacing
+from explorer.export.own_onnx import export_own
+from explorer.files import json_text
+from explorer.progress import Report, part, silent
+from explorer.pruning import Plan, cut, mask, plan_from_budget
+from explorer.recovery import Origin, recover
+from explorer.sources import LoadedModel, load_model, load_pair
+from explorer.sources.own import Own, OwnData, Ports, adapted, plain
+from explorer.structure import Cost, Structure, adapt, analyse, count
+from explorer.tasks import Task, evaluate
+
+OWN = "own"  # the kind of task whose loss and metric are a person's functions
+VALIDATES = 10  # one training sample of so many, where no validation data is given
+WEIGHTS, PLAN = "weights.safetensors", "plan.json"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a cut did to a network.
+
+    Args:
+        whole_cost: parameters and MACs of the whole network.
+        cut_cost: those of the cut one.
+        whole: the metric of the whole network; None where there is nothing to judge by.
+        as_cut: that of the network right after the cut.
+        recovered: that after the recovery.
+        recovery: what gave accuracy back.
+        samples: how many test samples it was judged on; without test data, validation samples.
+        warnings: sentences for a person.
+    """
+
+    whole_cost: Cost
+    cut_cost: Cost
+    whole: float | None
+    as_cut: float | None
+    recovered: float | None
+    recovery: str
+    samples: int
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+class Problem:
+    """A network, and what it is judged by.
+
+    Args:
+        module: any network of torch; it is never written to.
+        example: what it is called with, a batch of at least one: a tensor, a tuple of tensors (positional arguments),
+            or a dictionary of them (keyword arguments).
+        train: what the network learns from, for criteria and recoveries: a loader, a data set of samples, or any
+            iterable of batches. A batch is a pair (inputs, targets), or a dictionary whose entries under the example's
+            names are the inputs.
+        validation: what training is judged by; by default every tenth training sample, which is then not trained on.
+        test: what results are reported on; by default the validation data.
+        loss: of (outputs, targets), the mean over a batch, in the form in which network and data give them.
+        metric: of (outputs, targets) over all samples at once, one number; "top1" is the share of samples whose largest
+            output is the target. By default the loss.
+        maximise: whether more of the metric is better.
+        device: "auto", or a name as torch has it.
+
+    Raises:
+        ExplorerError: the example is no such thing, or the metric is unknown.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        example: Any,
+        train: Any = None,
+        validation: Any = None,
+        test: Any = None,
+        loss: Callable[[Any, Any], Tensor] | None = None,
+        metric: Callable[[Any, Any], Any] | str | None = None,
+        maximise: bool = True,
+        device: str = "auto",
+    ) -> None:
+        ports = Ports.of(example)
+        own = Own(ports, loss, _metric(metric), maximise)
+        self.module, self.name = module, type(module).__name__
+        self._device = choose_device(device)
+        self._own: Own | None = own
+        self._network = adapted(module, own)
+        self._inputs = tree_map(lambda leaf: leaf[:1].detach().cpu(), example)
+        self._example = ports.pack(self._inputs)
+        self._task = None if train is None else _task(own, train, validation, test, tuple(self._example.shape[1:]))
+        self._loaded: LoadedModel | None = None
+
+    @classmethod
+    def of(cls, loaded: LoadedModel, task: Task, device: str = "auto") -> "Problem":
+        """A network and a task that were opened by their refs."""
+        problem = cls.__new__(cls)
+        problem.module, problem.name = loaded.module, loaded.ref
+        problem._device = choose_device(device)
+        problem._own, problem._network, problem._loaded, problem._task = None, loaded.module, loaded, task
+        problem._inputs = problem._example = loaded.example()
+        return problem
+
+    @cached_property
+    def structure(self) -> Structure:
+        """The coupled groups, what can't be cut and why, and the cost polynomials; see `explorer.structure.analyse`."""
+        return analyse(self._network, self._example)
+
+    @property
+    def cost(self) -> Cost:
+        """Parameters, and multiply-accumulates of one forward pass on one input."""
+        return self.structure.cost()
+
+    def score(
+        self,
+        criterion: str = "l2",
+        *,
+        samples: int | None = 512,
+        seed: int = 0,
+        report: Report = silent,
+        **settings: Any,
+    ) -> Scores:
+        """What every unit of every group is worth; see `CRITERIA` for what there is, and each one's `settings`.
+
+        Args:
+            samples: of the training data that are looked at, drawn by `seed`.
+
+        Raises:
+            ExplorerError: an unknown criterion or setting, or data or a loss is missing that it needs.
+        """
+        return score(
+            criterion,
+            self._network,
+            self.structure,
+            None if self._task is None else self._task.calibration,
+            options={name: str(value) for name, value in settings.items()},
+            device=self._device,
+            samples=samples,
+            seed=seed,
+            report=report,
+        )
+
+    def plan(
+        self,
+        scores: Scores,
+        *,
+        keep: Mapping[str, float | str] | None = None,
+        remove: Mapping[str, float] | None = None,
+        allocate: str = "global",
+        normalise: str = "mean",
+        minimum: float = 0.1,
+        locked: Collection[str] = (),
+        round_to: int = 1,
+    ) -> Plan:
+        """Which units go: the lowest scored ones, so that targets are met, or by a share of every group.
+
+        Args:
+            keep: what stays of ``macs``, ``params`` or ``size``: a fraction, or an amount such as "2MB".
+            remove: the fraction of units to remove, by group, in place of `keep`.
+            allocate: how targets are shared out, see `ALLOCATORS`.
+            normalise: how scores of different groups are compared, see `NORMALISERS`.
+            minimum: what every group keeps: below 1 a fraction, else a number of units.
+            locked: groups that stay whole.
+            round_to: widths that change become multiples of this.
+
+        Raises:
+            ExplorerError: neither or both of `keep` and `remove`, something unknown, or a target out of reach.
+        """
+        if bool(keep) == bool(remove):
+            raise ExplorerError('say what goes in one way: keep={"macs": 0.5}, or remove={"group": 0.3}')
+        if remove:
+            return plan_from_budget(self.structure, scores.groups, dict(remove), self.name)
+        found = allocate_targets(
+            allocate,
+            self.structure,
+            scores,
+            tuple(Target.parse(f"{kind}={value}") for kind, value in (keep or {}).items()),
+            normalise=normalise,
+            minimum=minimum,
+            locked=locked,
+            meter=Meter(self.structure, size_model(self._network, self.structure)),
+            shapes={name: tuple(tensor.shape) for name, tensor in self._network.state_dict().items()},
+            round_to=round_to,
+        )
+        return Plan(self.name, found.remove)
+
+    def mask(self, plan: Plan) -> nn.Module:
+        """A masked copy that computes what the cut network would; the network itself is not written to."""
+        return plain(mask(self._network, self.structure, plan))
+
+    def evaluate(self, module: nn.Module | None = None, *, report: Report = silent) -> float:
+        """The metric on the test data, of the network or of another one that is called like it.
+
+        Raises:
+            ExplorerError: there is no data, or neither metric nor loss.
+        """
+        value = self._judged(self._network if module is None else self._seen(module), report)
+        if value is None:
+            raise ExplorerError("there is nothing to judge by: give the problem data, and a metric or a loss")
+        return value
+
+    def cut(
+        self,
+        plan: Plan,
+        *,
+        recover: str = "none",
+        epochs: int | None = None,
+        seed: int = 0,
+        report: Report = silent,
+    ) -> "Smaller":
+        """Cuts for good, gives accuracy back, and measures both.
+
+        Args:
+            recover: how, see `RECOVERIES`.
+            epochs: of those that train; None: their own default.
+            seed: of every random choice.
+
+        Raises:
+            ExplorerError: the plan removes nothing or does not fit, the cut costs something else than was promised,
+                or the recovery lacks what it needs.
+        """
+        if plan.empty:
+            raise ExplorerError("the plan removes nothing: ask for less to keep, or for more to remove")
+        result = cut(self._network, self.structure, plan.check(self.structure))
+        promised, real = plan.cost(self.structure), count(result.module, self._example)
+        if real != promised:
+            raise ExplorerError(f"the cut costs {real} where {promised} was promised: please report this network")
+        whole = self._judged(self._network, part(report, 0.0, 0.1))
+        as_cut = self._judged(result.module, part(report, 0.1, 0.2))
+        warnings = self._recover(recover, result.module, plan, epochs, seed, part(report, 0.2, 0.9))
+        recovered = as_cut if recover == "none" else self._judged(result.module, part(report, 0.9, 1.0))
+        samples = 0 if whole is None or self._task is None else len(self._task.test)
+        change = Change(self.cost, real, whole, as_cut, recovered, recover, samples, warnings)
+        return Smaller(plain(result.module), plan, result.attributes, change, self)
+
+    def _recover(
+        self, name: str, module: nn.Module, plan: Plan, epochs: int | None, seed: int, report: Report
+    ) -> tuple[str, ...]:
+        if name == "none":
+            return ()
+        if self._task is None:
+            raise ExplorerError(f"recovery {name!r} needs data: give the problem a loader to train on")
+        history = recover(
+            name,
+            module,
+            self._task,
+            device=self._device,
+            epochs=epochs,
+            seed=seed,
+            origin=Origin(self._network, self.structure, plan),
+            architecture=None if self._loaded is None else self._loaded.architecture,
+            report=report,
+        )
+        return history.warnings
+
+    def _seen(self, module: nn.Module) -> nn.Module:
+        """A module as the engine sees it."""
+        return module if self._own is None else adapted(module, self._own)
+
+    def _judged(self, network: nn.Module, report: Report = silent) -> float | None:
+        task = self._task
+        if task is None or not task.measured:
+            return None
+        value = evaluate(network, task.test, kind=task.kind, device=self._device, report=report).value
+        return value if self._own is None else self._own.sign * value
+
+
+@dataclass(frozen=True)
+class Smaller:
+    """A cut network: the `module`, the `plan` that led to it, and the `report` of what that did.
+
+    `attributes` are plain attributes of its layers that changed with the widths, ``{layer: {attribute: value}}``.
+    """
+
+    module: nn.Module
+    plan: Plan
+    attributes: dict[str, dict[str, Any]]
+    report: Change
+    problem: Problem
+
+    def save(self, directory: Path | str) -> Path:
+        """Writes `weights.safetensors`, `plan.json` and `report.json` into a folder of its own, and returns it.
+
+        What was opened by a ref can be loaded as ``run:DIRECTORY``, on the command line and in the app, too.
+
+        Raises:
+            ExplorerError: the folder holds something else, or can't be written.
+        """
+        directory = Path(directory)
+        with replacing(directory) as folder:
+            (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights(self.module), METADATA))
+            for name, document in ((PLAN, self.plan.to_json()), (REPORT, self._document())):
+                (folder / name).write_text(json_text(document), encoding="utf-8")
+        return directory
+
+    def onnx(self, path: Path | str) -> dict[str, Any]:
+        """Writes an ONNX file with the network's own inputs and outputs; see `explorer.export.own_onnx.export_own`."""
+        return export_own(self.module, self.problem._inputs, path)
+
+    def _document(self) -> dict[str, Any]:
+        document = {"attributes": self.attributes, "change": self.report.to_json(), "model": self.problem.name}
+        loaded, task = self.problem._loaded, self.problem._task
+        if loaded is None or task is None:
+            return document
+        return document | {
+            "title": f"{loaded.title}, pruned",
+            "trained": loaded.trained,
+            "data": task.ref,
+            "architecture": loaded.architecture,
+            "input_shape": list(loaded.input_shape),
+            "classes": list(task.classes) if task.measured else loaded.classes,
+            "kind": loaded.kind,
+            "tokenizer": False,
+            "normalisation": {"mean": list(task.mean), "std": list(task.std)} if task.mean else None,
+        }
+
+
+def open(model: str, data: str | None = None, *, device: str = "auto") -> Problem:
+    """A problem by references, such as ``open("torchvision:resnet18?num_classes=10", "folder:flowers")``.
+
+    Args:
+        data: by default what the model was trained on.
+
+    Raises:
+        ExplorerError: a reference leads nowhere, or the data does not fit the model.
+    """
+    return Problem.of(*load_pair(model, data), device)
+
+
+def load(directory: Path | str, module: nn.Module | None = None) -> nn.Module:
+    """The cut network that `Smaller.save`, a run or the command line has written, in evaluation mode.
+
+    Args:
+        module: the network at its whole widths, freshly built, which is given the saved widths and weights, in place;
+            None for what was opened by a reference.
+
+    Raises:
+        ExplorerError: there is no saved network, its files are damaged, or it belongs to another class.
+    """
+    if module is None:
+        try:
+            return load_model(f"run:{directory}").module
+        except ExplorerError as error:
+            raise ExplorerError(f"{error}; for a network of your own give it: load(directory, Network())") from None
+    attributes, tensors = _saved(Path(directory))
+    try:
+        adapt(module, tensors, attributes)
+    except (RuntimeError, AttributeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ExplorerError(f"what {directory} holds does not fit {type(module).__name__}: {reason}") from None
+    return module.eval()
+
+
+def _saved(directory: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Tensor]]:
+    try:
+        document = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+        return document["attributes"], safetensors.torch.load_file(directory / WEIGHTS)
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise ExplorerError(f"{directory} holds no saved network ({error}): name a folder of Smaller.save") from None
+
+
+def _metric(metric: Callable[[Any, Any], Any] | str | None) -> Callable[[Any, Any], Any] | None:
+    if metric == "top1":
+        return top1
+    if isinstance(metric, str):
+        raise ExplorerError(f"unknown metric {metric!r}: give 'top1', or a function of (outputs, targets)")
+    return metric
+
+
+def top1(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The share of samples whose largest output is the target: outputs (samples, classes), targets (samples,).
+
+    Raises:
+        ExplorerError: outputs or targets are something else.
+    """
+    if not (isinstance(outputs, Tensor) and isinstance(targets, Tensor) and outputs.dim() == 2 and targets.dim() == 1):
+        raise ExplorerError("top1 takes outputs (samples, classes) and a class for each: give a metric of your own")
+    return (outputs.argmax(1) == targets).double().mean()
+
+
+def _task(own: Own, train: Any, validation: Any, test: Any, shape: tuple[int, ...]) -> Task:
+    """The four parts of a person's data."""
+    learnt: Dataset = OwnData(train, own.ports)
+    if len(learnt) == 0:  # type: ignore[arg-type]
+        raise ExplorerError("the training data is empty: give at least one batch")
+    if validation is None:
+        places = range(len(learnt))  # type: ignore[arg-type]
+        judged: Dataset = Subset(learnt, [place for place in places if place % VALIDATES == 0])
+        learnt = Subset(learnt, [place for place in places if place % VALIDATES] or list(places))
+    else:
+        judged = OwnData(validation, own.ports)
+    return Task(
+        ref="own data",
+        title="Own data",
+        classes=(),
+        input_shape=shape,
+        mean=(),
+        std=(),
+        train=learnt,  # type: ignore[arg-type]
+        calibration=learnt,  # type: ignore[arg-type]
+        validation=judged,  # type: ignore[arg-type]
+        test=judged if test is None else OwnData(test, own.ports),  # type: ignore[arg-type]
+        measured=own.judges,
+        kind=OWN,
+    )

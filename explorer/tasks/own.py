@@ -1,0 +1,84 @@
+"""A task of one's own: any targets, judged by a person's own metric or loss."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils.data import Dataset
+
+from explorer.batches import Targets, batches, evaluating, to_device
+from explorer.device import BatchSize
+from explorer.progress import Report
+from explorer.tasks.tools.metric import Metric
+from explorer.tasks.tools.quality import Quality
+from explorer.tasks.tools.task_kind import task_kind
+
+
+def described(label: Targets, classes: tuple[str, ...]) -> str:
+    """The shapes of a sample's targets."""
+    return ", ".join(f"{name} {tuple(value.shape)}" for name, value in label.items())
+
+
+def shown(task: Any, index: int, part: str = "test") -> str:
+    """A sample as the shape of its input: what it looks like only its owner knows."""
+    return f"input {tuple(getattr(task, part)[index][0].shape)}"
+
+
+def are_own(labels: Any) -> bool:
+    """Whether labels are a person's targets, by name, for each sample."""
+    return isinstance(labels, list) and bool(labels) and isinstance(labels[0], Targets)
+
+
+def own_loss(module: nn.Module, inputs: Tensor, labels: list[Targets]) -> Tensor:
+    """The loss that the problem was given."""
+    return module.loss_of(inputs, labels)
+
+
+@task_kind(
+    "own",
+    title="Own task",
+    explanation="A network, data, loss and metric of one's own, from Python.",
+    models="networks for a task of one's own",
+    metric=Metric("own", "Own metric", "metric", False, "The metric that the problem was given; by default its loss."),
+    samples="samples",
+    answer=described,
+    draw=shown,
+    owns=are_own,
+    whole_loss=own_loss,
+    logits=False,
+    rank=45,
+)
+def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Quality:
+    """The own metric over all samples, or the own mean loss; where less is better, with its sign turned.
+
+    Args:
+        module: of `explorer.sources.own`, which knows the functions.
+    """
+    with evaluating(module, device):
+        loss, value = BatchSize(batch_size).retry(lambda size: _judged(module, data, device, size, report))
+    return Quality("own", value, None, None, len(data), loss)
+
+
+@torch.inference_mode()
+def _judged(module: nn.Module, data: Dataset, device: torch.device, size: int, report: Report) -> tuple[float, float]:
+    """Mean loss (0 where there is none) and metric."""
+    total, done, outputs, labels = 0.0, 0, [], []
+    for inputs, targets in batches(data, size):
+        inputs, targets = inputs.to(device), to_device(targets, device)
+        given = module.outputs_(inputs)
+        if module.own_.loss is not None:
+            total += float(module.loss_between(given, targets)) * len(inputs)
+        outputs.append(given)
+        labels += targets
+        done += len(inputs)
+        report(done / len(data), f"evaluated {done} of {len(data)}")
+    loss = total / done
+    return loss, module.judged(joined(outputs), labels, loss)
+
+
+def joined(parts: list[Any]) -> Any:
+    """The outputs of several batches as those of one."""
+    leaves = [tree_flatten(part)[0] for part in parts]
+    whole = [torch.cat(same) if isinstance(same[0], Tensor) else same[0] for same in zip(*leaves, strict=True)]
+    return tree_unflatten(whole, tree_flatten(parts[0])[1])
