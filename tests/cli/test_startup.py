@@ -15,7 +15,7 @@ from explorer.cli.parser import build_parser
 from explorer.cli.verb import VERBS
 from explorer.ui import launcher
 
-HEAVY = ("numpy", "pandas", "scipy", "streamlit", "torch", "torchvision", "transformers")
+HEAVY = ("pandas", "scipy", "streamlit", "torch", "torchvision", "transformers")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the environment names
 
 
