@@ -1,6 +1,6 @@
 """What a registry offers, in words for help: its names, and the settings of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from explorer.registry import Entry, Registry, explain
@@ -11,8 +11,8 @@ def records(registry: Registry[Any]) -> Mapping[str, Entry]:
     return registry.declared()
 
 
-def names_of(entries: Mapping[str, Entry]) -> str:
-    """The names of records, for a sentence: ``a, b or c``."""
+def names_of(entries: Iterable[str]) -> str:
+    """Names, or those of records, for a sentence: ``a, b or c``."""
     *others, last = entries
     return f"{', '.join(others)} or {last}" if others else last
 

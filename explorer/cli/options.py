@@ -22,7 +22,10 @@ _ALIKE = (
 
 def add_model(parser: Parser) -> None:
     """A model, and what its input is like."""
-    parser.add_argument("--model", required=True, metavar="REF", help="for example demo:resnet20-digits")
+    from explorer.sources.registries import MODEL_SOURCES
+
+    known = names_of([f"{name}:{source.takes}" for name, source in records(MODEL_SOURCES).items()])
+    parser.add_argument("--model", required=True, metavar="REF", help=f"{known}, for example demo:resnet20-digits")
     parser.add_argument("--input", type=shape, metavar="CxHxW", help="input shape, as 3x224x224, or tokens")
 
 
@@ -33,7 +36,11 @@ def add_device(parser: Parser) -> None:
 
 def add_data(parser: Parser) -> None:
     """A task's data, and what to compute on."""
-    parser.add_argument("--data", required=True, metavar="REF", help="for example digits or folder:PATH")
+    from explorer.sources.registries import DATA_SOURCES
+
+    sources = records(DATA_SOURCES).items()
+    known = names_of([f"{name}:{source.takes}" if source.takes else name for name, source in sources])
+    parser.add_argument("--data", required=True, metavar="REF", help=known)
     add_device(parser)
 
 

@@ -1,14 +1,30 @@
 """The main metrics of all kinds of tasks, and the one that a measurement names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.task_kind import DEFAULT_METRIC, TASK_KINDS
 
-METRICS: Mapping[str, Metric] = MappingProxyType({k.metric.name: k.metric for k in TASK_KINDS.declared().values()})
+
+class _Metrics(Mapping[str, Metric]):
+    """The metrics of the kinds that are registered now, by name."""
+
+    def _all(self) -> dict[str, Metric]:
+        return {kind.metric.name: kind.metric for kind in TASK_KINDS.declared().values()}
+
+    def __getitem__(self, name: str) -> Metric:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+METRICS: Mapping[str, Metric] = _Metrics()
 
 
 @dataclass(frozen=True)
