@@ -10,22 +10,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from explorer.batches import Targets
 from explorer.tasks import METRICS, TASK_KINDS, Metric, Quality, Task, evaluate, model_loss, task_kind, task_loss
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("image-classification", "text-classification", "text-regression", "segmentation", "detection")
+NAMES = ("image-classification", "text-classification", "text-regression", "segmentation", "own", "detection")
 LABELS = {
     "image-classification": torch.tensor([1, 0]),
     "text-classification": torch.tensor([1, 0]),
     "text-regression": torch.tensor([0.5, 1.0]),
     "segmentation": torch.zeros(2, 4, 4, dtype=torch.int64),
+    "own": [Targets(size=torch.tensor(1.0))] * 2,
     "detection": [{"boxes": torch.zeros(1, 4), "labels": torch.tensor([1])}] * 2,
 }
 
 
 def test_kinds_and_metrics_stand_in_their_order():
     assert tuple(TASK_KINDS) == NAMES
-    assert list(METRICS) == ["top1", "accuracy", "pearson", "miou", "map"]
+    assert list(METRICS) == ["top1", "accuracy", "pearson", "miou", "own", "map"]
 
 
 def test_what_a_kind_declares_can_be_read_without_importing_it():
