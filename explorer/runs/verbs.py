@@ -1,6 +1,7 @@
 """What the command line and the worker call besides whole runs: score, evaluate, sensitivity, ladder, export."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,28 @@ from explorer.criteria import CRITERIA, Scores, estimate
 from explorer.device import choose_device, describe_device
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import measure
+from explorer.evaluation.measurement import Measurement
 from explorer.export import FORMATS, Exportable, write_alone
 from explorer.methods.spec import Spec
-from explorer.methods.studies.ladder import ladder
+from explorer.methods.studies.ladder import RecoveryComparison, ladder
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
-from explorer.methods.studies.sensitivity import RATIOS, sensitivity
+from explorer.methods.studies.sensitivity import RATIOS, Sensitivity, sensitivity
 from explorer.methods.tools import steps
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 from explorer.sources import load_pair
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's measurement, and the device that it was made on, in words."""
+
+    measurement: Measurement
+    device: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The measurement's object, with the `device`."""
+        return {**self.measurement.to_json(), "device": self.device}
 
 
 def score_model(spec: Spec, report: Report = silent) -> Scores:
@@ -39,28 +53,28 @@ def estimate_scoring(spec: Spec, report: Report = silent) -> float:
     )
 
 
-def evaluate_model(spec: Spec, report: Report = silent) -> dict[str, Any]:
-    """The model's measurement on the test split, with the device."""
+def evaluate_model(spec: Spec, report: Report = silent) -> Evaluation:
+    """The model's measurement on the test split."""
     device = choose_device(spec.device)
     report(0.0, f"loading {spec.model} and {spec.data}")
     loaded, task = load_pair(spec.model, spec.data, input_shape=spec.input_shape)
-    found = measure(loaded.module, task, loaded.example(), device=device, report=part(report, 0.1, 1.0))
-    return {**found, "device": describe_device(device)}
+    measurement = measure(loaded.module, task, loaded.example(), device=device, report=part(report, 0.1, 1.0))
+    return Evaluation(measurement, describe_device(device))
 
 
 def sensitivity_of(
     spec: Spec, ratios: Sequence[float] | None, report: Report = silent, *, anew: bool = False
-) -> dict[str, Any]:
+) -> Sensitivity:
     """See `explorer.methods.studies.sensitivity`; `ratios` None: its default."""
-    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew).to_json()
+    return sensitivity(spec, RATIOS if ratios is None else ratios, report, anew=anew)
 
 
-def ladder_of(spec: Spec, last: str, report: Report = silent) -> dict[str, Any]:
+def ladder_of(spec: Spec, last: str, report: Report = silent) -> RecoveryComparison:
     """See `explorer.methods.studies.ladder`, up to the recovery `last`."""
     if last not in RECOVERY_STAGES:
         raise unknown("rung", last, RECOVERY_STAGES)
     recoveries = list(RECOVERY_STAGES)
-    return ladder(spec, recoveries[: recoveries.index(last) + 1], report).to_json()
+    return ladder(spec, recoveries[: recoveries.index(last) + 1], report)
 
 
 def export_run(ref: str, path: Path, report: Report = silent, *, name: str = "onnx") -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_a_text_classifier(tmp_path):
     assert result["onnx"]["top1"] == pytest.approx(result["pruned"]["accuracy"])
     model, task = load_pair(f"run:{tmp_path / 'out'}")
     assert (model.kind, task.ref) == ("text-classification", "sentences?n=300")
-    again = evaluate_model(Spec(model=f"run:{tmp_path / 'out'}", data="sentences?n=300"))
+    again = evaluate_model(Spec(model=f"run:{tmp_path / 'out'}", data="sentences?n=300")).to_json()
     assert again["accuracy"] == result["pruned"]["accuracy"]
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Matthews correlation" in card

@@ -27,5 +27,5 @@ def evaluate(options: Options, report: Report) -> Answer:
 
     spec = spec_from(options)
     check(spec, removes=False)
-    document = evaluate_model(spec, report)
+    document = evaluate_model(spec, report).to_json()
     return Answer(document, measurement_table({options.model: document}))

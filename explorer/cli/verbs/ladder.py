@@ -32,7 +32,7 @@ def ladder(options: Options, report: Report) -> Answer:
 
     spec = spec_from(options)
     check(spec)
-    document = ladder_of(spec, options.up_to, report)
+    document = ladder_of(spec, options.up_to, report).to_json()
     return Answer(document, _text(document))
 
 

@@ -30,7 +30,7 @@ def sensitivity(options: Options, report: Report) -> Answer:
 
     spec = spec_from(options)
     check(spec, removes=False)
-    document = sensitivity_of(spec, options.ratios, report, anew=options.anew)
+    document = sensitivity_of(spec, options.ratios, report, anew=options.anew).to_json()
     curves = document["groups"]
     ratios = [point["ratio"] for point in next(iter(curves.values()))]
     metric = metric_of(document)

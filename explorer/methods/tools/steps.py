@@ -100,7 +100,7 @@ def measured(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:
 
     def work(report: Report) -> Record:
         example, device = subject.loaded.example(), subject.device
-        return Record(by_main(lambda: measure(module, subject.task, example, device=device, report=report)))
+        return Record(by_main(lambda: measure(module, subject.task, example, device=device, report=report).to_json()))
 
     return work
 

@@ -71,7 +71,7 @@ def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
 def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.verbs import evaluate_model
 
-    return evaluate_model(spec, report)
+    return evaluate_model(spec, report).to_json()
 
 
 @JOBS.register(
@@ -99,7 +99,7 @@ def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Rep
 def sensitivity_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.verbs import sensitivity_of
 
-    return sensitivity_of(spec, request.get("ratios"), report)
+    return sensitivity_of(spec, request.get("ratios"), report).to_json()
 
 
 @JOBS.register(
