@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import threading
 from collections.abc import Callable, Collection, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -149,7 +150,8 @@ class Registry(Generic[Record]):
         self._decorator, self._package = decorator, package
         self._entries: dict[str, Record] = {}
         self._read: dict[str, Record] | None = None  # what is declared, once it has been read from the source
-        self._loaded = package is None
+        self._loaded, self._loading = package is None, False
+        self._lock = threading.RLock()
 
     def register(self, name: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Enters the decorated function as `name`, with the other fields of its record.
@@ -217,15 +219,22 @@ class Registry(Generic[Record]):
         return _sorted(self._read | self._entries)
 
     def _all(self) -> dict[str, Record]:
-        if not self._loaded and self._package is not None:
-            self._loaded = True  # first: the modules may look into the registry themselves
+        if not self._loaded:
+            self._load()
+        return _sorted(self._entries)
+
+    def _load(self) -> None:
+        """Imports the package's modules once; other threads wait, and the modules themselves see what there is yet."""
+        with self._lock:
+            if self._loaded or self._loading or self._package is None:
+                return
+            self._loading = True
             try:
                 for module, _ in _modules(self._package):
                     importlib.import_module(module)
-            except BaseException:
-                self._loaded = False
-                raise
-        return _sorted(self._entries)
+                self._loaded = True
+            finally:
+                self._loading = False
 
 
 @dataclass(frozen=True)

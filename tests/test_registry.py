@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -113,6 +114,13 @@ def test_a_setting_that_several_modules_share_is_read_from_where_it_is(package):
 def test_a_declaration_that_takes_code_is_imported(package):
     toys = package(ant=toy("ant").replace('"What it does."', '"what ".upper()'))
     assert toys.declared()["ant"].explanation == "WHAT "
+
+
+def test_a_second_thread_waits_until_all_are_there(package):
+    slow = "import time\ntime.sleep(0.3)\n"
+    toys = package(ant=toy("ant"), bee=slow + toy("bee"))
+    with ThreadPoolExecutor() as threads:
+        assert list(threads.map(lambda _: list(toys), range(4))) == [["ant", "bee"]] * 4
 
 
 def test_names_are_offered_and_taken_once():
