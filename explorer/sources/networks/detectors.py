@@ -20,7 +20,6 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import box_convert, roi_align
 
 from explorer.errors import ExplorerError, unknown
-from explorer.modules import borrowed
 
 Boxes = dict[str, Tensor]  # boxes (n, 4) as x1, y1, x2, y2 in pixels, labels (n,) int64; detections: scores (n,)
 
@@ -52,7 +51,8 @@ class Detector(nn.Module):
         Args:
             pixels: float (batch, 3, height, width), normalised.
         """
-        with borrowed(self, training=False):
+        with _modes_kept(self):
+            self.eval()
             return self._detect(pixels)
 
     def _detect(self, pixels: Tensor) -> list[Boxes]:
@@ -241,10 +241,21 @@ def _extent(pixels: Tensor) -> Tensor:
 
 
 @contextmanager
+def _modes_kept(module: nn.Module) -> Iterator[None]:
+    """Afterwards every layer is in the mode in which it was. This file is copied beside models and stands alone."""
+    modes = [(layer, layer.training) for layer in module.modules()]
+    try:
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+@contextmanager
 def _asked_for_losses(model: nn.Module) -> Iterator[None]:
     """torchvision's detectors give losses in training mode only; their layers stay in the mode they are in."""
     asked = [model, *(getattr(model, name) for name in ("rpn", "roi_heads") if hasattr(model, name))]
-    with borrowed(model):
+    with _modes_kept(model):
         for layer in asked:
             layer.training = True
         yield
