@@ -272,7 +272,7 @@ def test_a_run_writes_what_the_command_line_writes(tmp_path):
     small = tmp_path / "small"
     result = ex.run("demo:resnet20-digits", "digits", out=small, keep={"macs": 0.5}, criterion="l1")
     assert (result.out, result.spec["criterion"], result.spec["method"]) == (small, "l1", "one-shot")
-    assert 0.45 < result.achieved["macs"] <= 0.5
+    assert result.achieved["macs"] == pytest.approx(0.5, abs=0.01)
     assert {"onnx", "checks"} <= result.bundle.keys()
     assert sum(tensor.numel() for tensor in ex.load(small).parameters()) == result.pruned["params"]
 
