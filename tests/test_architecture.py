@@ -1,4 +1,4 @@
-"""The signatures that docs/architecture.md prints, held against the code."""
+"""What the documentation says of the code, held against it."""
 
 import ast
 import inspect
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
 LINE = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\((?P<given>.*)\)(?: -> [^#]+?)?(?:  # .*)?")
 """``name(parameters) -> what comes back  # a remark``"""
 MORE = "…"
@@ -67,3 +68,27 @@ def test_a_contract_is_the_codes(module, line):
         assert {name: real.get(name, ())[1:] for name in printed} == {name: may[1:] for name, may in printed.items()}
     else:
         assert printed == real
+
+
+def quotations() -> list[str]:
+    """The examples of CONTRIBUTING.md that say where they are from."""
+    return re.findall(
+        r"```python\n(# \S+\.py\n.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("quoted", quotations(), ids=lambda quoted: quoted.splitlines()[0][2:])
+def test_an_example_is_quoted_from_its_file(quoted):
+    place, *lines = quoted.splitlines()
+    text = (ROOT / place[2:]).read_text(encoding="utf-8")
+    for part in "\n".join(lines).split("..."):
+        assert part.strip() in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/python.md"])
+def test_what_a_page_names_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+    paths = re.findall(r"`((?:explorer|pages|tests|assets|docs|examples)/[^`\s]*)`", text)
+    assert [path for path in paths if not list(ROOT.glob(re.sub("NAME|<page>", "*", path)))] == []
