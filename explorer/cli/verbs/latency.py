@@ -29,7 +29,7 @@ def latency(options: Options, report: Report) -> Answer:
 
     asked = {name: getattr(options, name) for name in ("runtime", "batch", "device")}
     given = {name: value for name, value in asked.items() if value is not None}
-    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given)
+    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given).to_json()
     return Answer(document, _text(document))
 
 
