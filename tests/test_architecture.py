@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from explorer.methods import METHODS
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 LINE = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\((?P<given>.*)\)(?: -> [^#]+?)?(?:  # .*)?")
@@ -92,3 +94,8 @@ def test_what_a_page_names_is_there(page):
     assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
     paths = re.findall(r"`((?:explorer|pages|tests|assets|docs|examples)/[^`\s]*)`", text)
     assert [path for path in paths if not list(ROOT.glob(re.sub("NAME|<page>", "*", path)))] == []
+
+
+def test_the_readme_names_every_method():
+    rows = re.findall(r"^\| (`[^|]+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(re.findall(r"`([^`]+)`", " ".join(rows))) == sorted(["--method", *METHODS.declared()])

@@ -34,7 +34,7 @@ def latency(options: Options, report: Report) -> Answer:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """Every group's staircase, and how well it predicts whole plans."""
+    """The latency table of every group, and how well it predicts whole plans."""
     base = document["base_ms"]
     rows = []
     for name, found in document["groups"].items():
