@@ -3,6 +3,7 @@ from .api import Problem as Problem
 from .api import Smaller as Smaller
 from .api import load as load
 from .api import open as open
+from .api import run as run
 from .budget import ALLOCATORS as ALLOCATORS
 from .budget import NORMALISERS as NORMALISERS
 from .criteria import CRITERIA as CRITERIA

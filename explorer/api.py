@@ -6,7 +6,7 @@ planned, masked and cut, and what comes out is a `Smaller`, the cut network with
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,12 @@ from explorer.evaluation.size import size_model
 from explorer.export.layout import REPORT, replacing
 from explorer.export.own_onnx import export_own
 from explorer.files import json_text
+from explorer.methods import METHODS, Spec
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, mask, plan_from_budget
 from explorer.recovery import Origin, recover
+from explorer.runs.execute import execute
+from explorer.runs.result import RunResult
 from explorer.sources import LoadedModel, load_model, load_pair
 from explorer.sources.own import Own, OwnData, Ports, adapted, plain
 from explorer.structure import Cost, Structure, adapt, analyse, count
@@ -348,6 +351,44 @@ def open(model: str, data: str | None = None, *, device: str = "auto") -> Proble
         ExplorerError: a reference leads nowhere, or the data does not fit the model.
     """
     return Problem.of(*load_pair(model, data), device)
+
+
+def run(
+    model: str,
+    data: str,
+    *,
+    out: Path | str | None = None,
+    method: str = "one-shot",
+    keep: Mapping[str, float | str] | None = None,
+    recover: str | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    report: Report = silent,
+    **settings: Any,
+) -> RunResult:
+    """A whole run, as ``python -m explorer prune`` does it: cut, recovered, measured, exported and checked.
+
+    Args:
+        model: its reference.
+        data: that of the data.
+        out: the folder that the bundle is written to; None: nothing is written.
+        method: see `METHODS`.
+        keep: what stays of ``macs``, ``params``, ``size`` or ``latency``: a fraction, or an amount such as "2MB".
+        recover: see `RECOVERIES`; by default the method's own.
+        epochs: of one recovery; None: its own default.
+        seed: of every random choice.
+        settings: further fields of `explorer.methods.Spec`, such as ``criterion``; the rest are the method's settings.
+
+    Raises:
+        ExplorerError: bad references or names, a target out of reach, or an `out` that can't be written.
+    """
+    named = {entry.name for entry in fields(Spec)}
+    asked = {"keep": None if keep is None else dict(keep), "recover": recover, "epochs": epochs, **settings}
+    usual = METHODS[method].defaults
+    given = {name: value for name, value in asked.items() if name in named and value is not None}
+    spec = Spec(model, data, method, seed=seed, **{**usual, **given})
+    spec = spec.with_settings(**{name: value for name, value in settings.items() if name not in named})
+    return execute(spec, None if out is None else Path(out), report)
 
 
 def load(directory: Path | str, module: nn.Module | None = None) -> nn.Module:

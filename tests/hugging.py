@@ -10,7 +10,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
 def text_folder(folder: Path, family: str = "Bert", head: str = "ForSequenceClassification", **config: object) -> Path:
-    """A text model with a tokenizer of whole words, made for the reviews of `explorer.sources.sentences`."""
+    """A text model with a tokenizer of whole words, made for the reviews of `explorer.sources.data.sentences`."""
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 

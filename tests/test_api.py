@@ -268,6 +268,22 @@ def test_by_reference_it_is_what_the_app_opens(tmp_path):
         torch.testing.assert_close(ex.load(tmp_path / "small")(picture), smaller.module(picture))
 
 
+def test_a_run_writes_what_the_command_line_writes(tmp_path):
+    small = tmp_path / "small"
+    result = ex.run("demo:resnet20-digits", "digits", out=small, keep={"macs": 0.5}, criterion="l1")
+    assert (result.out, result.spec["criterion"], result.spec["method"]) == (small, "l1", "one-shot")
+    assert result.achieved["macs"] == pytest.approx(0.5, abs=0.01)
+    assert {"onnx", "checks"} <= result.bundle.keys()
+    assert sum(tensor.numel() for tensor in ex.load(small).parameters()) == result.pruned["params"]
+
+
+def test_a_run_is_told_its_methods_settings():
+    with pytest.raises(ex.ExplorerError, match="max_drop"):
+        ex.run("demo:resnet20-digits", "digits", method="ifap", keep={"macs": 0.5}, max_drop="much")
+    with pytest.raises(ex.ExplorerError, match="did you mean ifap"):
+        ex.run("demo:resnet20-digits", "digits", method="ifapp")
+
+
 def test_importing_it_imports_nothing_heavy():
     code = "import sys, explorer as ex; print('torch' in sys.modules)"
     light = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -14,7 +14,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
 
     Groups keep their names and their order, also those of which one unit is left, which no trace could tell from an
     axis without channels. Unit k of a group is the k-th of its units that the plan leaves; costs are exact. What lies
-    inside blocks that the plan takes out is gone; channels that only these tied together stay one group.
+    inside blocks that the plan takes out is removed; channels that only these tied together stay one group.
 
     Raises:
         ExplorerError: the plan does not fit the structure.

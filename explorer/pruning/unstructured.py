@@ -48,14 +48,14 @@ def dense(weights: Mapping[str, Tensor]) -> Masks:
 
 
 def sparsity(masks: Mapping[str, Tensor]) -> float:
-    """The share of the masked weights that is gone."""
+    """The share of the masked weights that is removed."""
     return 1 - sum(int(mask.sum()) for mask in masks.values()) / sum(mask.numel() for mask in masks.values())
 
 
 def drop_lowest(scores: Mapping[str, Tensor], masks: Masks, share: float, scope: str = "global") -> Masks:
-    """Masks without ``round(share · n)`` of n weights: those that are gone already, then the lowest scores.
+    """Masks without ``round(share · n)`` of n weights: those that are removed already, then the lowest scores.
 
-    What is gone stays gone; of equal scores those that come first go first. n counts all layers together, or each
+    What is removed stays removed; of equal scores those that come first go first. n counts all layers together, or each
     layer alone where `scope` is "layer".
 
     Raises:

@@ -20,7 +20,7 @@ class RunResult:
         pruned: the same at the end.
         achieved: the fractions of `params` and `macs` that are left.
         target: what was asked, None for ratios by hand.
-        budget: the account of targets that were shared out at once, see `explorer.methods.budgeting`.
+        budget: the account of targets that were shared out at once, see `explorer.methods.tools.budgeting`.
         sparse: what zeros save, where single weights were set to zero.
         seconds: how long the run took, up to the export.
         stages: seconds of each stage.

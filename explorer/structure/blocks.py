@@ -107,7 +107,7 @@ def separable(module: nn.Module, path: str) -> bool:
 def without(structure: Structure, blocks: Sequence[str]) -> Structure:
     """The structure of the model whose `blocks` pass their first input on.
 
-    Groups that live wholly inside them are gone; groups that reach beyond lose the tensors inside.
+    Groups that live wholly inside them are removed; groups that reach beyond lose the tensors inside.
     """
     if not blocks:
         return structure

@@ -204,7 +204,7 @@ class Structure:
         return {name: group.units for name, group in self.groups.items()}
 
     def cost(self, kept: Mapping[str, int] | None = None, without: Sequence[str] = ()) -> Cost:
-        """Cost when `kept` units of each group remain, and the blocks `without` are gone; other groups stay whole."""
+        """Cost when `kept` units of each group remain, without the blocks `without`; other groups stay whole."""
         widths = {**self.full, **(kept or {})}
         whole = self.cost_model(widths)
         parts = [self.blocks[name].cost_model(widths) for name in outermost(without)]

@@ -56,7 +56,7 @@ def _return(workspace: Workspace, key: str, points: list[Point]) -> None:
 
 
 def _compared(points: list[Point], task: Task) -> str:
-    """The last choice against the one before, by the highest rung that both have reached."""
+    """The last choice against the one before, by the last recovery stage that both have reached."""
     steps: dict[Hashable, dict[str, Point]] = {}
     for point in points:
         steps.setdefault(_frozen(point.choice), {})[point.recovery] = point

@@ -33,7 +33,7 @@ def agreement(options: Options, report: Report) -> Answer:
     spec = spec_from(options)
     check(spec, removes=False)
     units = UNITS if options.units is None else options.units
-    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units)
+    document = agreement(spec, options.criteria, report, oracle=options.oracle, units=units).to_json()
     return Answer(document, _text(document))
 
 

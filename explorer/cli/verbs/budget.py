@@ -33,7 +33,7 @@ def budget(options: Options, report: Report) -> Answer:
     if not spec.keep:
         raise ExplorerError("there is no target to share out: give one, such as --keep macs=0.5 or --keep size=2MB")
     check(spec)
-    document = budget_of(spec, report)
+    document = budget_of(spec, report).to_json()
     return Answer(document, _text(document))
 
 

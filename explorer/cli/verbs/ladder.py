@@ -37,7 +37,7 @@ def ladder(options: Options, report: Report) -> Answer:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """A line per rung, from the whole network upwards."""
+    """A line per recovery stage, from the whole network upwards."""
     from explorer.cli.measurements import quality
     from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
     from explorer.tasks import metric_of

@@ -29,12 +29,12 @@ def latency(options: Options, report: Report) -> Answer:
 
     asked = {name: getattr(options, name) for name in ("runtime", "batch", "device")}
     given = {name: value for name, value in asked.items() if value is not None}
-    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given)
+    document = latency_of(options.model, options.input, anew=options.anew, report=report, **given).to_json()
     return Answer(document, _text(document))
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    """Every group's staircase, and how well it predicts whole plans."""
+    """The latency table of every group, and how well it predicts whole plans."""
     base = document["base_ms"]
     rows = []
     for name, found in document["groups"].items():

@@ -1,4 +1,4 @@
-"""Latency by width: every group's staircase timed on the device itself, and checked on plans that are really cut."""
+"""Latency by width: every group timed on the device itself, the table checked on plans that are really cut."""
 
 import json
 import tempfile

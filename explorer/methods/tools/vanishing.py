@@ -14,7 +14,7 @@ from explorer.structure.types import inside, outermost
 
 
 class Settled(NamedTuple):
-    """What becomes of wished widths: units that stay of each group, modules that leave, groups that had to keep one."""
+    """What becomes of the widths asked for: units that stay, modules that leave, groups that had to keep one."""
 
     kept: dict[str, int]
     blocks: tuple[str, ...]
@@ -80,11 +80,11 @@ class Vanishing:
                     f"units of both, and keeps {kept[name]} and {kept[link.before]}"
                 )
 
-    def settle(self, wished: Mapping[str, int]) -> Settled:
-        """What can be done where `wished` units of each group are to stay, of some none."""
-        kept, held, removed = dict(wished), [], []
+    def settle(self, asked: Mapping[str, int]) -> Settled:
+        """What can be done where `asked` units of each group are to stay, of some none."""
+        kept, held, removed = dict(asked), [], []
         for block, branches in self._branches.items():
-            if branches and all(any(not wished[name] for name in branch) for branch in branches):
+            if branches and all(any(not asked[name] for name in branch) for branch in branches):
                 removed.append(block)
 
         def width(name: str) -> int:
@@ -102,7 +102,7 @@ class Vanishing:
         for name in self._stages:
             width(name)
         out = {name for block in removed for name in self.structure.inside(block)}
-        for name in wished:
+        for name in asked:
             if name not in out:
                 width(name)
         return Settled(kept, outermost(removed), tuple(held))

@@ -81,7 +81,7 @@ def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
     removes=True,
 )
 def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    """The one rung that takes long; a page finds those below it by itself."""
+    """The one recovery stage that takes long; a page finds those below it by itself."""
     from explorer.methods.studies.ladder import ladder
     from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 
