@@ -23,9 +23,10 @@ def arguments(parser: ArgumentParser) -> None:
     rank=160,
 )
 def compare(options: Options, report: Report) -> Answer:
-    from explorer.runs.history.comparison import compare, read_finished
+    from explorer.runs.history.comparison import compare
+    from explorer.runs.history.finished import read_finished
 
-    document = compare([read_finished(Path(folder)) for folder in dict.fromkeys(options.folders)])
+    document = compare([read_finished(Path(folder)) for folder in dict.fromkeys(options.folders)]).to_json()
     return Answer(document, _text(document))
 
 
