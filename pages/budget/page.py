@@ -14,8 +14,8 @@ from explorer.ui.state import session
 from explorer.ui.state.workspace import Choice
 from explorer.ui.text import words
 from pages.budget import allotting
-from pages.budget.payers import payers
-from pages.budget.rungs import Ladder
+from pages.budget.ladder import Ladder
+from pages.budget.loss_by_class import loss_by_class
 from pages.budget.sliders import sliders
 from pages.budget.trail import trail
 
@@ -206,6 +206,6 @@ if inspected := st.session_state.pop("inspect", None):
 reached = ladder.climb(plan, (now.macs / whole.macs, now.params / whole.params))
 if reached is not None:
     with left:
-        payers(task, *reached)
+        loss_by_class(task, *reached)
     with right:
         trail(workspace, task)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.ui import engine
-from explorer.ui.charts import pictures as charts
+from explorer.ui.charts.scores import distribution, heatmap
 from explorer.ui.parts import detail, frame
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
@@ -76,7 +76,7 @@ def show_group(name: str) -> None:
     group, values = structure.groups[name], scores.groups[name]
     left, right = st.columns(2, gap="medium")
     with left:
-        picture = charts.distribution(values, removed=len(plan.remove.get(name, ())))
+        picture = distribution(values, removed=len(plan.remove.get(name, ())))
         frame.chart(findings.of_group(name, values), picture, "Histogram of the group's scores")
         st.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
     with right:
@@ -106,7 +106,7 @@ shared = st.segmented_control(
 )
 frame.chart(
     findings.of_heatmap(CRITERIA[workspace.criterion].title, scores.groups),
-    charts.heatmap(scores.groups, facts, shared=shared != "One per group"),
+    heatmap(scores.groups, facts, shared=shared != "One per group"),
     "Heatmap of all scores, a row per group",
     key="heatmap",
     on_select=take_pick,

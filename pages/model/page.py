@@ -9,7 +9,7 @@ from explorer.errors import ExplorerError
 from explorer.sources import list_models, list_tasks, ref_for
 from explorer.tasks import METRICS, headline
 from explorer.ui import engine
-from explorer.ui.charts import pictures as charts
+from explorer.ui.charts.network import network
 from explorer.ui.parts import frame, jobs
 from explorer.ui.state import access, session
 from explorer.ui.state.workspace import MODEL
@@ -170,7 +170,7 @@ if task is not None and task.measured and not engine.test_is_quick(workspace.mod
 
 table = engine.table(workspace.model)
 if not table.empty:
-    frame.chart(findings.of_network(table), charts.network(table), "The network as a row of bars, as tall as channels")
+    frame.chart(findings.of_network(table), network(table), "The network as a row of bars, as tall as channels")
 
 st.subheader(f"{len(table)} groups of channels that can be cut", anchor=False)
 st.caption(

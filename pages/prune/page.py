@@ -7,7 +7,7 @@ from explorer.methods import METHODS, Method
 from explorer.runs.queue.job import Job
 from explorer.tasks import Task, metric_of
 from explorer.ui import engine
-from explorer.ui.charts import pictures as charts
+from explorer.ui.charts.quality import qualities
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import estimate, frame, jobs
 from explorer.ui.parts.scoring import scores_for
@@ -88,7 +88,7 @@ def results(job: Job) -> None:
     compared = tables.qualities(result)
     if compared is not None:
         metric = metric_of(result["base"])
-        picture = charts.qualities(compared, metric)
+        picture = qualities(compared, metric)
         frame.chart(findings.of_qualities(compared, metric), picture, f"{metric.label} of every model")
     st.table(tables.comparison(result))
     st.caption(

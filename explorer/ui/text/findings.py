@@ -57,7 +57,7 @@ def of_qualities(frame: pd.DataFrame, metric: Metric) -> str:
     return f"The cut leaves {metric.text(frame.value.iloc[1])}; after recovery it is {metric.text(after)}, {end}"
 
 
-def of_course(steps: Sequence[Step], metric: Metric, kind: str) -> str:
+def of_trajectory(steps: Sequence[Step], metric: Metric, kind: str) -> str:
     """Where a run that cuts in steps has come to."""
     base, kept = steps[0], [step for step in steps[1:] if not step.rolled_back]
     if not kept:
@@ -128,6 +128,17 @@ def of_zeros(rows: Sequence[Row], metric: Metric) -> str:
     return (
         f"The sparsest has {most.sparsity:.1%} of its weights at zero and all of its MACs, at test "
         f"{metric.short} {metric.text(most.value)}, {against}"
+    )
+
+
+def of_sparsity(table: pd.DataFrame) -> str:
+    """Which layer has most zeros, and which least; columns group (a layer), share."""
+    most, least = table.loc[table.share.idxmax()], table.loc[table.share.idxmin()]
+    if most.share == least.share:
+        return f"Every layer has {most.share:.1%} zeros"
+    return (
+        f"{most.group.removesuffix('.weight')} has most zeros, {most.share:.1%}; "
+        f"{least.group.removesuffix('.weight')} least, {least.share:.1%}"
     )
 
 

@@ -85,7 +85,7 @@ class Ladder:
         self._show(2, "Batch norms recalibrated", found.quality, whole.quality, "cut", note)
 
     def _tuned(self, plan: Plan, whole: engine.Simulated, costs: tuple[float, float]) -> None:
-        """The last rung is work for a process of its own; its result is found again with its plan."""
+        """The last stage is work for a process of its own; its result is found again with its plan."""
         workspace = self.workspace
         request = {"kind": "ladder", "spec": self._spec(plan)}
         kind = "tune " + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
