@@ -43,7 +43,8 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
     """The points tried, MACs against the task's metric, joined in the order of trying; a click chooses one.
 
     Args:
-        frame: columns number (from 1), macs (share of the whole), value, low, high, stage, now (the present one or not).
+        frame: columns number (from 1), macs (share of the whole), value, low, high, stage (of recovery), now (whether
+            it is the present one).
     """
     form = ".1%" if metric.share else ".3f"
     axis = alt.Axis(format=".0%" if metric.share else ".2f")

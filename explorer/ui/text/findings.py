@@ -198,6 +198,17 @@ def of_agreement(criteria: Sequence[str], overall: Sequence[Sequence[float | Non
     return said if len(pairs) == 1 else f"{said}, {least[0]} and {least[1]} least ({_signed(low)})"
 
 
+def of_groups(table: pd.DataFrame, chance: str) -> str:
+    """Which pair of criteria agrees most unevenly from group to group; columns pair, rho.
+
+    Pairs with the criterion titled `chance`, which is of no opinion, count only where there are no others.
+    """
+    spans = table.groupby("pair", sort=False).rho.agg(lambda rho: rho.max() - rho.min())
+    meant = spans[[chance not in pair.split(" · ") for pair in spans.index]]
+    meant = spans if meant.empty else meant
+    return f"Groups differ: {meant.idxmax()} spans {meant.max():.2f} from group to group"
+
+
 def _signed(correlation: float) -> str:
     return f"{correlation:+.2f}".replace("-", "−")
 
