@@ -19,7 +19,7 @@ import streamlit as st
 from explorer import places
 from explorer.budget import Target
 from explorer.budget.allocation import most_removable
-from explorer.budget.latency_table import ALIGNMENT, LatencyTable
+from explorer.budget.latency_table import ALIGNMENT, RUNTIMES, LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.methods.studies.sensitivity import sparklines
@@ -35,7 +35,6 @@ MODULES = (
 )
 VOLATILE = ("removed", "locked")  # of a group: what a drag changes
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows"}
-RUNTIME_NAMES = {"torch": "torch eager", "onnx": "onnxruntime"}
 DIGITS = 6  # of milliseconds behind the point
 
 
@@ -190,7 +189,7 @@ def _latency(latency: Mapping[str, Any]) -> dict[str, Any]:
         "scale": latency["scale"],
         "overlap": latency["overlap_ms"],
         "alignment": ALIGNMENT,
-        "runtime": RUNTIME_NAMES[latency["runtime"]],
+        "runtime": RUNTIMES[latency["runtime"]],
         "batch": latency["batch"],
         "device": latency["device"],
         "error": latency["error"],
