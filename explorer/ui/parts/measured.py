@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 
 from explorer.budget.latency_table import RUNTIMES
-from explorer.methods.studies.latency_profile import CHECKS, FITS, SECONDS
 from explorer.methods.studies.sensitivity import RATIOS
+from explorer.methods.tools.timed_plans import CHECKS, FITS
+from explorer.methods.tools.turns import SECONDS
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.parts import jobs
