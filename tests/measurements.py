@@ -3,8 +3,9 @@
 from typing import Any
 
 from explorer.budget.latency_table import Check, LatencyTable, Timing, aligned
-from explorer.methods.studies.latency_profile import LatencyProfile, widths
+from explorer.methods.studies.latency_profile import LatencyProfile
 from explorer.methods.studies.sensitivity import RATIOS
+from explorer.methods.tools.timed_plans import widths
 from explorer.structure import Structure
 
 BASE = 2.0  # ms

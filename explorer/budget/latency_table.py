@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.structure.types import Structure
 
-RUNTIMES = ("torch", "onnx")
+RUNTIMES = {"torch": "torch eager", "onnx": "onnxruntime"}  # that are timed, with what a person calls them
 ALIGNMENT = 8  # channels, the blocks in which vector units take them
 LARGEST_SCALE = 2.0
 RIDGE = 0.3

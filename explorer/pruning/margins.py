@@ -49,10 +49,14 @@ class Margins:
         """
         if name not in self.weights:
             raise unknown("layer", name, self.weights)
-        weight, margin = {name: self.weights[name]}, self.margin(share, scope, name)
-        stay = dense(weight) if margin is None else {name: weight[name].abs() > margin}
-        [facts] = told(weight, dense(weight), stay)
+        margin, weight = self.margin(share, scope, name), {name: self.weights[name]}
+        [facts] = told(weight, dense(weight), {name: ~self.leaving(name, share, scope)})
         return facts | {"margins": None if margin is None else [-margin, margin]}
+
+    def leaving(self, name: str, share: float, scope: str = "global") -> Tensor:
+        """Which weights of a layer would leave: bool, of the weight's shape."""
+        margin = self.margin(share, scope, name)
+        return self.weights[name].abs() <= (-1.0 if margin is None else margin)
 
     def to_json(self, share: float, scope: str = "global") -> dict[str, Any]:
         """``{sparsity, scope, weights, zeros, margin, layers: [{name, shape, weights, zeros, sparsity, margin}]}``

@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import METRICS, Task
-from explorer.ui.charts import pictures as charts
+from explorer.ui.charts import quality
 from explorer.ui.parts import frame
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Choice, Point, Workspace
@@ -30,12 +30,12 @@ def trail(workspace: Workspace, task: Task) -> None:
             "value": point.value,
             "low": point.value if point.low is None else point.low,
             "high": point.value if point.high is None else point.high,
-            "rung": RECOVERY_STAGES[point.recovery],
+            "stage": RECOVERY_STAGES[point.recovery],
             "now": point.choice == workspace.draft.now,
         }
         for point in points
     ]
-    drawing = charts.trail(pd.DataFrame(rows), metric)
+    drawing = quality.trail(pd.DataFrame(rows), metric)
     # Redrawn with a new identity after every return, so that the same point can be clicked again.
     key = f"{KEY} {session.revision(workspace)} {workspace.model}"
     frame.chart(
@@ -56,7 +56,7 @@ def _return(workspace: Workspace, key: str, points: list[Point]) -> None:
 
 
 def _compared(points: list[Point], task: Task) -> str:
-    """The last choice against the one before, by the last recovery stage that both have reached."""
+    """The last choice against the one before, by the furthest recovery stage that both have reached."""
     steps: dict[Hashable, dict[str, Point]] = {}
     for point in points:
         steps.setdefault(_frozen(point.choice), {})[point.recovery] = point
@@ -64,7 +64,7 @@ def _compared(points: list[Point], task: Task) -> str:
     if len(steps) < 2:
         return f"One point tried: {points[0].macs:.1%} of the MACs"
     before = list(steps.values())[-2]
-    common = [rung for rung in RECOVERY_STAGES if rung in before and rung in now]
+    common = [stage for stage in RECOVERY_STAGES if stage in before and stage in now]
     if not common:
         return f"{len(steps)} points tried"
     old, new = before[common[-1]], now[common[-1]]

@@ -8,13 +8,13 @@ from explorer.tasks import metric_of
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import frame, jobs
 from explorer.ui.state import session
+from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import tables, words
 from pages.export import bundles
 
-workspace = session.current()
 
-
-def downloads(bundle: Path) -> None:
+def downloads(workspace: Workspace, bundle: Path, data: str) -> None:
+    """Every file of the bundle, all of them as one, and the pruned network in this workspace, on its `data`."""
     files = bundles.files(bundle)
     with st.grid(3, min_column_width=260):
         for entry in [entry for entry in bundles.offered() if entry.file in files]:
@@ -41,7 +41,7 @@ def downloads(bundle: Path) -> None:
             icon=":material/folder_zip:",
         )
         if st.button("Open the pruned network here", icon=":material/schema:", help="To look at it, or to cut further"):
-            workspace.choose(f"run:{bundle}", job.request["spec"]["data"])
+            workspace.choose(f"run:{bundle}", data)
             st.switch_page(path_to("model"))
 
 
@@ -54,25 +54,27 @@ def checks(result: dict) -> None:
 
 
 def how_to_load(result: dict, bundle: Path) -> None:
+    """Code for every file that can be loaded, a tab each."""
     st.subheader("How to load it", anchor=False)
     examples = bundles.examples(result, bundles.files(bundle))
     for tab, code in zip(st.tabs(list(examples)), examples.values(), strict=True):
         tab.code(code, language="python")
 
 
+workspace = session.current()
 frame.heading("Export", "The smaller network as files that others can use.", workspace)
 job = jobs.find(workspace, jobs.PRUNE)
 if job is None or job.state != "done":
     st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")
     st.page_link(path_to("prune"), label="Go to prune", icon=":material/arrow_forward:")
     st.stop()
-result, bundle = job.result, bundles.folder(job)
+spec, result, bundle = job.request["spec"], job.result, bundles.folder(job)
 base, pruned = result["base"], result["pruned"]
 st.markdown(
-    f"**{job.request['spec']['model']}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
+    f"**{spec['model']}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
     f"{pruned['params'] / base['params']:.1%} of its parameters. {metric_of(base).label} on test data: "
     f"{tables.quality(pruned)}, before {tables.quality(base)}."
 )
-downloads(bundle)
+downloads(workspace, bundle, spec["data"])
 checks(result)
 how_to_load(result, bundle)

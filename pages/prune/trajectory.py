@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.runs.history.trajectory import Step, trajectory
 from explorer.runs.queue.job import Job
 from explorer.tasks import Metric
-from explorer.ui.charts import curves
+from explorer.ui.charts import gradual
 from explorer.ui.parts import frame
 from explorer.ui.text import findings, words
 
@@ -26,9 +26,9 @@ def show(job: Job) -> None:
     spec = job.request["spec"]
     kind, target = next(iter((spec["keep"] or {"macs": None}).items()))
     limit = steps[0].value - spec["max_drop"]
-    drawing = curves.trajectory(_points(steps), metric, kind=kind, limit=limit, target=target)
+    drawing = gradual.trajectory(_points(steps), metric, kind=kind, limit=limit, target=target)
     frame.chart(
-        findings.of_course(steps, metric, kind), drawing, "Cost kept against the validation metric, step by step"
+        findings.of_trajectory(steps, metric, kind), drawing, "Cost kept against the validation metric, step by step"
     )
     st.caption(
         "Filled: the network after a step's recovery. Grey: right after its cut; a line that leaves the picture leads "
@@ -77,12 +77,12 @@ def _scrubbed(job: Job, steps: Sequence[Step]) -> None:
     table = _widths(steps)
     left, right = st.columns(2, gap="medium")
     with left:
-        frame.chart(findings.of_widths(table), curves.width_map(table, chosen), "What is left of every group, by step")
+        frame.chart(findings.of_widths(table), gradual.width_map(table, chosen), "What is left of every group, by step")
     with right:
         now = table[table.step == chosen]
         title = "The base model" if chosen == 0 else f"After step {chosen}{', taken back' if step.rolled_back else ''}"
         kept, size = int(now.kept.sum()), int(now["size"].sum())
-        frame.chart(f"{title}: {kept:,} of {size:,} channels", curves.rows(now), "Channels left of every group")
+        frame.chart(f"{title}: {kept:,} of {size:,} channels", gradual.rows(now), "Channels left of every group")
 
 
 def _widths(steps: Sequence[Step]) -> pd.DataFrame:

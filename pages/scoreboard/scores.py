@@ -5,8 +5,8 @@ import pandas as pd
 
 from explorer.recovery import RECOVERIES
 from explorer.tasks import Metric
+from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import MUTED, RUNS
-from explorer.ui.charts.pictures import finish
 
 
 def standing(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:

@@ -10,8 +10,8 @@ import streamlit as st
 import torch
 
 from explorer.runs.history.single_weights import Snapshot
+from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import CAME_BACK, MUTED, indexed_png, palette, rgb
-from explorer.ui.charts.pictures import finish
 
 ROWS, COLUMNS = 256, 512  # weights that a picture shows one by one; more are gathered
 WIDE, LARGEST = 1024, 24  # pixels of a picture, and of one weight

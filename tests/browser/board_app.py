@@ -16,7 +16,9 @@ from explorer.budget import Target
 from explorer.criteria import Scores, score
 from explorer.sources import load_model
 from explorer.structure import Structure, analyse
-from explorer.ui.parts.board import Commit, board, board_document
+from explorer.ui.parts.board.commit import Commit
+from explorer.ui.parts.board.component import board
+from explorer.ui.parts.board.document import board_document
 from tests import measurements
 
 UNITS = 300

@@ -13,7 +13,8 @@ from explorer.sources import load_model
 from explorer.structure import CostModel, analyse
 from explorer.structure.links import links
 from explorer.structure.types import Product
-from explorer.ui.parts import board
+from explorer.ui.parts.board import component
+from explorer.ui.parts.board.document import board_document
 from explorer.ui.text.words import count
 from tests import measurements, nets
 
@@ -46,8 +47,8 @@ def shown(server, page):
 
 def source(name):
     """A module together with those that it may import."""
-    before = [board._scoped(other) for other in board.MODULES[: board.MODULES.index(name)]]
-    return "\n".join([*before, board._IMPORT.sub(board._destructured, board._source(name))])
+    before = [component._scoped(other) for other in component.MODULES[: component.MODULES.index(name)]]
+    return "\n".join([*before, component._IMPORT.sub(component._destructured, component._source(name))])
 
 
 def in_browser(page, name, body, argument):
@@ -147,8 +148,8 @@ def test_the_browser_predicts_the_latency_that_python_does(page, analysed, name)
     plans = [[generator.randrange(units) for units in full.values()] for _ in range(20)]
     plans += [[0] * len(full), [units - 1 for units in full.values()]]
     scores = Scores("none", 0.0, {}, {})
-    document = board.board_document(structure, scores, {}, (), 0, latency=measurements.latency(structure))
-    found = in_browser(page, "rows", PACE, {"fixed": board._split(document)[0], "plans": plans})
+    document = board_document(structure, scores, {}, (), 0, latency=measurements.latency(structure))
+    found = in_browser(page, "rows", PACE, {"fixed": component._split(document)[0], "plans": plans})
     model = LatencyModel(measurements.table(structure), structure)
     kept = [{g: units - gone for (g, units), gone in zip(full.items(), plan, strict=True)} for plan in plans]
     assert found == pytest.approx([model(each) for each in kept], abs=1e-4)

@@ -6,9 +6,9 @@ import pytest
 
 from explorer.evaluation import size_bytes
 from explorer.methods.spec import Spec
-from explorer.methods.studies.latency_profile import Stopwatch
 from explorer.methods.tools import budgeting, steps
 from explorer.methods.tools.budgeting import Budgeting, budget_of
+from explorer.methods.tools.stopwatch import Stopwatch
 from explorer.progress import silent
 from explorer.pruning import Plan, cut
 

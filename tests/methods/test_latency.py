@@ -15,7 +15,9 @@ from explorer.budget.limits import Meter
 from explorer.criteria import score
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.studies import latency_profile as latency
-from explorer.methods.studies.latency_profile import Stopwatch, onnx_runtime, torch_runtime, widths
+from explorer.methods.tools.runtimes import onnx_runtime, torch_runtime
+from explorer.methods.tools.stopwatch import Stopwatch
+from explorer.methods.tools.timed_plans import widths
 from explorer.structure import analyse
 
 

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.runs.queue import desk as desks
-from explorer.runs.queue.desk import Desk, Place
+from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.lanes import Place
 
 SPEC = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.5}, device="cpu")
 
@@ -229,6 +230,6 @@ def test_records_of_earlier_versions_are_read(tmp_path, hands):
 
 def killed(desk):
     """What the system does to the locks of a process that is killed."""
-    for lock in desk._claims.values():
+    for lock in desk._claims._locks.values():
         lock.release()
     desk._closed = True

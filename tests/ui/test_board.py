@@ -14,13 +14,16 @@ from explorer.budget.allocation import MINIMUM
 from explorer.budget.latency_table import LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
-from explorer.methods.studies import latency_profile as latency
-from explorer.methods.studies.latency_profile import CPU
+from explorer.methods.tools.runtimes import CPU
+from explorer.methods.tools.stopwatch import place
+from explorer.methods.tools.timed_plans import together
 from explorer.pruning import plan_from_budget
 from explorer.structure import analyse
 from explorer.ui import engine
-from explorer.ui.parts import board as module
-from explorer.ui.parts.board import BoardUnavailableError, accept, board, board_document, script
+from explorer.ui.parts.board import component
+from explorer.ui.parts.board.commit import accept
+from explorer.ui.parts.board.component import BoardUnavailableError, board, script
+from explorer.ui.parts.board.document import board_document
 from explorer.ui.state.workspace import MODEL, WORKSPACES
 from tests import measurements, nets
 from tests.ui.pages import button, visited, words_of
@@ -208,8 +211,8 @@ def test_a_group_without_scores_can_not_lose_units(structure, scores):
 
 def test_what_a_drag_changes_is_apart_from_what_stays(structure, scores, document):
     name = document["groups"][0]["name"]
-    fixed, changing = module._split(document)
-    again = module._split(board_document(structure, scores, {name: 0.5}, (name,), 8))[1]
+    fixed, changing = component._split(document)
+    again = component._split(board_document(structure, scores, {name: 0.5}, (name,), 8))[1]
     assert changing["id"] == again["id"]
     assert (changing["removed"][0], again["removed"][0]) == (0, structure.groups[name].units // 2)
     assert (changing["locked"][0], again["locked"][0]) == (False, True)
@@ -219,9 +222,9 @@ def test_what_a_drag_changes_is_apart_from_what_stays(structure, scores, documen
         np.frombuffer(base64.b64decode(fixed["groups"][0]["order"]), "<u4").tolist() == document["groups"][0]["order"]
     )
     measured = board_document(structure, scores, {}, (), 7, latency=measurements.latency(structure))
-    assert module._split(measured)[1]["id"] != changing["id"]
+    assert component._split(measured)[1]["id"] != changing["id"]
     other = Scores("l1", 0.0, {name: 1 - values for name, values in scores.groups.items()}, {})
-    assert module._split(board_document(structure, other, {}, (), 7))[1]["id"] != changing["id"]
+    assert component._split(board_document(structure, other, {}, (), 7))[1]["id"] != changing["id"]
 
 
 def test_the_modules_become_one_that_imports_nothing():
@@ -229,16 +232,16 @@ def test_the_modules_become_one_that_imports_nothing():
     assert whole.count("export default") == 1
     assert "import " not in "\n".join(line for line in whole.splitlines() if line.startswith("import"))
     assert whole.count("export ") == 1
-    for path in module.ASSETS.glob("*.js"):
-        assert path.stem in (*module.MODULES, "feed")
+    for path in component.ASSETS.glob("*.js"):
+        assert path.stem in (*component.MODULES, "feed")
 
 
 def test_missing_assets_are_told(document, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "ASSETS", tmp_path)
-    module._components.cache_clear()
+    monkeypatch.setattr(component, "ASSETS", tmp_path)
+    component._components.cache_clear()
     with pytest.raises(BoardUnavailableError, match="can't be shown"):
         board(document, key="board")
-    module._components.cache_clear()
+    component._components.cache_clear()
 
 
 def test_a_page_holds_it():
@@ -255,8 +258,8 @@ def test_a_page_holds_it():
 
 def keep_times(found):
     """As if the network took 2 ms at every width of every group."""
-    _, entry = latency._place(found.model.module, found.structure, found.model.example().shape, "torch", CPU, MINIMUM)
-    jobs = latency._jobs(found.structure, MINIMUM, latency.CHECKS)
+    _, entry = place(found.model.module, found.structure, found.model.example().shape, "torch", CPU, MINIMUM)
+    jobs = together(found.structure)
     entry.write({name: {"base": 2e-3, "rows": [[1.0, 1.0, 1.0]] * len(plans)} for name, plans in jobs.items()})
 
 

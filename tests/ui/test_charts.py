@@ -10,7 +10,9 @@ from PIL import Image
 
 from explorer.tasks import METRICS
 from explorer.ui.charts import colours
-from explorer.ui.charts import pictures as charts
+from explorer.ui.charts.axes import row_height
+from explorer.ui.charts.network import network
+from explorer.ui.charts.scores import IMAGE_WIDTH, distribution, heat_image, heatmap, levels
 from explorer.ui.text import findings
 
 
@@ -24,12 +26,12 @@ def scores():
 
 
 def test_cells_are_sorted_and_coloured_by_their_score(scores):
-    stepped, *_ = charts.levels(scores, shared=False)
+    stepped, *_ = levels(scores, shared=False)
     assert stepped["a"].tolist() == [0, 83, 166, 249]
     assert stepped["b"].tolist() == [0, 249]
-    image = pixels(charts.heat_image(stepped, row=10))
-    assert image.shape == (20, charts.IMAGE_WIDTH, 4)
-    quarter = charts.IMAGE_WIDTH // 4
+    image = pixels(heat_image(stepped, row=10))
+    assert image.shape == (20, IMAGE_WIDTH, 4)
+    quarter = IMAGE_WIDTH // 4
     for cell, step in enumerate((0, 83, 166, 249)):
         stripe = image[3, cell * quarter : (cell + 1) * quarter]
         assert (stripe == colours.palette()[step]).all()
@@ -37,7 +39,7 @@ def test_cells_are_sorted_and_coloured_by_their_score(scores):
 
 
 def test_on_the_shared_scale_equal_scores_have_equal_colours():
-    stepped, low, high = charts.levels({"a": np.arange(101.0), "b": np.array([50.0, 99.0])}, shared=True)
+    stepped, low, high = levels({"a": np.arange(101.0), "b": np.array([50.0, 99.0])}, shared=True)
     assert low == pytest.approx(1, abs=0.5)
     assert high == pytest.approx(99, abs=0.5)
     assert stepped["b"][0] == stepped["a"][50]
@@ -48,7 +50,7 @@ def test_on_the_shared_scale_equal_scores_have_equal_colours():
 @pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [0.0], [-2.0, -1.0]])
 def test_flat_single_and_negative_scores_have_a_colour(values):
     for shared in (True, False):
-        stepped, *_ = charts.levels({"a": np.array(values)}, shared=shared)
+        stepped, *_ = levels({"a": np.array(values)}, shared=shared)
         assert len(stepped["a"]) == len(values)
 
 
@@ -56,15 +58,15 @@ def test_a_large_network_takes_few_marks_and_bytes():
     generator = np.random.default_rng(0)
     scores = {f"layer{index}": generator.gamma(2, 1, 512) for index in range(120)}
     facts = pd.DataFrame({"kind": "conv", "cut": 0.5}, index=list(scores))
-    spec = charts.heatmap(scores, facts, shared=True).to_dict()
+    spec = heatmap(scores, facts, shared=True).to_dict()
     rows = sum(len(data) for data in spec["datasets"].values())
     assert rows < 4 * len(scores)
-    assert len(charts.heat_image(charts.levels(scores, shared=True)[0], charts.row_height(120))) < 250_000
+    assert len(heat_image(levels(scores, shared=True)[0], row_height(120))) < 250_000
 
 
 def test_rows_stand_in_network_order(scores):
     facts = pd.DataFrame({"kind": ["conv", "linear"], "cut": [0.25, 0.0]}, index=["a", "b"])
-    spec = charts.heatmap(scores, facts, shared=True).to_dict()
+    spec = heatmap(scores, facts, shared=True).to_dict()
     sorts = [layer["encoding"]["y"]["sort"] for layer in spec["layer"] if "y" in layer["encoding"]]
     assert sorts
     assert all(order == ["a", "b"] for order in sorts)
@@ -81,16 +83,16 @@ def test_the_network_shows_whole_and_kept_channels():
             "macs": 0.5,
         }
     )
-    data = next(iter(charts.network(table).to_dict()["datasets"].values()))
+    data = next(iter(network(table).to_dict()["datasets"].values()))
     assert [(row["floor"], row["channels"], row["kept"]) for row in data] == [(0, 16, 16), (0, 32, 8)]
 
 
 def test_a_distribution_counts_every_unit_once():
     values = np.random.default_rng(0).normal(size=64)
-    data = next(iter(charts.distribution(values, removed=10).to_dict()["datasets"].values()))
+    data = next(iter(distribution(values, removed=10).to_dict()["datasets"].values()))
     assert sum(row["units"] for row in data) == 64
     assert sum(row["units"] for row in data if row["part"] == "removed") == 10
-    charts.distribution(np.ones(4))
+    distribution(np.ones(4))
 
 
 def test_tiles_share_one_scale():

@@ -6,7 +6,7 @@ import pytest
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.job import Job
 from explorer.tasks import METRICS
-from explorer.ui.charts import curves
+from explorer.ui.charts import comparison, gradual
 from explorer.ui.text import findings
 
 METRIC = METRICS["top1"]
@@ -29,7 +29,7 @@ def job():
     return Job("id", "me", "IFAP", {"kind": "prune"}, "cpu", "/nowhere", state="running", points=points)
 
 
-def test_a_course_is_what_the_points_tell(job):
+def test_a_trajectory_is_what_the_points_tell(job):
     metric, steps = trajectory(job)
     assert metric is METRIC
     assert [(step.number, step.macs, step.rolled_back) for step in steps] == [
@@ -71,7 +71,7 @@ def test_a_step_that_was_taken_back_is_hollow_and_off_the_way(job):
         }
         for s, place in zip(steps, places, strict=True)
     ]
-    spec = curves.trajectory(pd.DataFrame(rows), METRIC, kind="macs", limit=0.96, target=0.5).to_dict()
+    spec = gradual.trajectory(pd.DataFrame(rows), METRIC, kind="macs", limit=0.96, target=0.5).to_dict()
     layers = spec["layer"]
     way = next(layer for layer in layers if layer["mark"]["type"] == "line")
     hollow = next(layer for layer in layers if layer["mark"]["type"] == "point" and not layer["mark"]["filled"])
@@ -86,17 +86,18 @@ def test_a_step_that_was_taken_back_is_hollow_and_off_the_way(job):
 
 def test_the_finding_says_where_a_course_has_come_to(job):
     _, steps = trajectory(job)
-    assert findings.of_course(steps, METRIC, "macs") == (
+    assert findings.of_trajectory(steps, METRIC, "macs") == (
         "62.5% of the MACs left, validation top-1 97.0%, 2.0 points below the base model; 1 step taken back"
     )
-    assert findings.of_course(steps[:1], METRIC, "macs") == "The base model: 99.0% on validation data"
+    assert findings.of_trajectory(steps[:1], METRIC, "macs") == "The base model: 99.0% on validation data"
 
 
 def test_test_and_validation_never_share_a_line():
     at = {"macs": 0.5, "params": 0.5}
     finals = [{"run": "A", "what": "pruned", "value": 0.9, "low": 0.88, "high": 0.92, **at}]
     ways = [{"run": "A", "step": 1, "macs": 0.8, "params": 0.8, "value": 0.95}]
-    spec = curves.tradeoff(pd.DataFrame(finals), pd.DataFrame(ways), METRIC, {"A": "#123456"}, kind="macs").to_dict()
+    drawing = comparison.tradeoff(pd.DataFrame(finals), pd.DataFrame(ways), METRIC, {"A": "#123456"}, kind="macs")
+    spec = drawing.to_dict()
     for layer in spec["layer"]:
         validation = "step" in spec["datasets"][layer["data"]["name"]][0]
         assert (layer["mark"]["type"] == "line") <= validation
@@ -109,5 +110,5 @@ def test_a_map_of_widths_has_a_cell_for_every_group_and_step():
         for step in range(3)
         for group in ("a", "b")
     ]
-    spec = curves.width_map(pd.DataFrame(rows), 1).to_dict()
+    spec = gradual.width_map(pd.DataFrame(rows), 1).to_dict()
     assert sorted(len(rows) for rows in data(spec, "share")) == [2, 4]

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.runs.history.baselines import baselines
-from explorer.runs.queue.desk import Desk, Place
+from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
+from explorer.runs.queue.lanes import Place
 from explorer.ui import engine
 from explorer.ui.navigation import PAGES as NAVIGATION
 from explorer.ui.navigation import path_to

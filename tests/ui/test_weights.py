@@ -15,7 +15,7 @@ from explorer.export.layout import REPORT
 from explorer.runs.history.single_weights import Snapshot
 from explorer.runs.queue.job import Job
 from explorer.strict_json import dumps
-from explorer.ui.parts import weights
+from explorer.ui.charts import zeros
 from explorer.ui.state.workspace import WORKSPACES
 from pages.weights import matrix
 from pages.weights.matrix import RETURNED, STAYS, ZERO, Matrix
@@ -279,11 +279,11 @@ def test_a_tall_matrix_lies_on_its_side():
 
 def test_bins_count_what_stays_leaves_and_came_back():
     told = {"low": -4.0, "high": 4.0, "kept": [0] * 39 + [2], "removed": [0] * 20 + [3] + [0] * 19}
-    chosen = weights.bins({"histogram": told})
+    chosen = zeros.bins({"histogram": told})
     assert chosen[["part", "weights"]].to_numpy().tolist() == [["leaves", 3], ["stays", 2]]
     assert chosen[["low", "high"]].to_numpy().tolist() == pytest.approx(np.array([[0.0, 0.2], [3.8, 4.0]]))
     weight = torch.tensor([0.0, 0.5, -1.0, 1.0])
     found = Snapshot(weight, torch.tensor([1, 0, 0, 0]), torch.tensor([False, True, False, False]))
-    after = weights.bins({"histogram": told}, found)
+    after = zeros.bins({"histogram": told}, found)
     assert after.groupby("part").weights.sum().to_dict() == {"came back": 1, "stays": 2}
-    assert json.dumps(weights.histogram(after, (-0.1, 0.1)).to_dict())
+    assert json.dumps(zeros.histogram(after, (-0.1, 0.1)).to_dict())

@@ -64,7 +64,7 @@ def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
     names = [each.criterion for each in scores]
     differences = []
     for group in dict.fromkeys(name for each in scores for name in each.groups):
-        ranked = {each.criterion: _places(each.groups[group]) for each in scores if group in each.groups}
+        ranked = {each.criterion: places(each.groups[group]) for each in scores if group in each.groups}
         if len(ranked) < 2 or len(next(iter(ranked.values()))) < 2:
             continue
         table = np.stack(list(ranked.values()))
@@ -75,8 +75,8 @@ def disputes(scores: Sequence[Scores], most: int = 20) -> list[Dispute]:
     return sorted(differences, key=lambda dispute: -dispute.difference)[:most]
 
 
-def _places(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0 to 1, ties at their mean."""
+def places(values: np.ndarray) -> np.ndarray:
+    """Ranks of scores from 0 (leaves first) to 1 (last), ties at their mean."""
     from scipy.stats import rankdata  # slow to import
 
     return (rankdata(values) - 1) / max(len(values) - 1, 1)

@@ -19,10 +19,10 @@ from explorer.budget import (
 from explorer.criteria import Scores
 from explorer.evaluation.size import size_model
 from explorer.methods.spec import Spec
-from explorer.methods.studies.latency_profile import Stopwatch
 from explorer.methods.studies.sensitivity import Points, cached_curves, measure_curves
 from explorer.methods.tools import steps
 from explorer.methods.tools.account import Account, BudgetStudy, Clocked, Effect
+from explorer.methods.tools.stopwatch import Stopwatch
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from explorer.errors import ExplorerError, unknown
 from explorer.export.layout import PRUNED_AT, REPORT
 from explorer.methods import METHODS
+from explorer.pruning.unstructured import BINS
 from explorer.runs.checkpoint import SPEC
 from explorer.runs.folders import partial, steps_in
 from explorer.runs.queue.job import BUNDLE
@@ -20,6 +21,13 @@ from explorer.tasks import metric_of
 
 _STEP = "sparse-"  # how the records of its steps begin
 _UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
+
+
+class Moved(NamedTuple):
+    """How many weights of all layers a step set to zero, and how many it gave back."""
+
+    removed: int
+    regrown: int
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,15 @@ class SparseRun:
                 return entry
         raise ExplorerError(f"there is no step {step}: {self.folder} has steps 1 to {len(self.steps)}")
 
+    def moved(self, step: int | None = None) -> Moved:
+        """What a step did to all layers together.
+
+        Raises:
+            ExplorerError: there is no such step.
+        """
+        layers = self.at(step)["layers"]
+        return Moved(sum(layer["removed"] for layer in layers), sum(layer["regrown"] for layer in layers))
+
     def layer(self, name: str, step: int | None = None) -> Mapping[str, Any]:
         """What a step did to one layer.
 
@@ -78,6 +95,33 @@ class Snapshot:
     weight: Tensor
     pruned_at: Tensor
     regrown: Tensor | None
+
+    @property
+    def stays(self) -> Tensor:
+        """Which weights are not zero."""
+        return self.pruned_at == 0
+
+    @property
+    def left(self) -> int:
+        """How many weights are not zero."""
+        return int(self.stays.sum())
+
+    def within(self, margins: tuple[float, float]) -> int:
+        """How many of the weights that are left lie between the margins, after training that moved them."""
+        left = self.weight[self.stays]
+        return int(((left >= margins[0]) & (left <= margins[1])).sum())
+
+    def histogram(self) -> dict[str, Any]:
+        """The weights that are left, those that came back apart: ``{low, high, kept: [count], regrown: [count]}``.
+
+        It is symmetric about 0, in as many bins as a step's own, see `explorer.pruning.unstructured.told`.
+        """
+        high = max(float(self.weight.abs().max()), torch.finfo(torch.float32).tiny)
+        regrown = torch.zeros_like(self.stays) if self.regrown is None else self.regrown
+        kept, back = (
+            torch.histc(self.weight[which], BINS, -high, high).tolist() for which in (self.stays & ~regrown, regrown)
+        )
+        return {"low": -high, "high": high, "kept": kept, "regrown": back}
 
 
 def read_sparse(folder: Path) -> SparseRun:
@@ -173,7 +217,7 @@ def weights_of(run: SparseRun, layer: str | None = None, step: int | None = None
             {
                 "step": entry["step"],
                 "sparsity": entry["sparsity"],
-                "regrown": sum(part["regrown"] for part in entry["layers"]),
+                "regrown": run.moved(entry["step"]).regrown,
                 "layers": {part["name"]: part["sparsity"] for part in entry["layers"]},
             }
             for entry in run.steps

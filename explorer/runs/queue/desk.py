@@ -4,48 +4,22 @@ import atexit
 import threading
 import time
 import uuid
-from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
+from explorer.runs.queue.claims import Claims
 from explorer.runs.queue.job import FILE, Job
 from explorer.runs.queue.kinds import JOBS
-from explorer.runs.queue.lanes import connect, lane_of, on_cluster
+from explorer.runs.queue.lanes import Lane, Place, connect, lane_of, on_cluster
 from explorer.runs.queue.links import Event, Link
 
 QUEUE_LIMIT = 8
 GRACE = 5.0
 LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
-_CLAIM = "desk.lock"
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError)  # what reading a saved job raises
-
-
-@dataclass
-class _Lane:
-    """One device: its queue, its worker, the job that the worker is at."""
-
-    device: str
-    queue: deque[Job] = field(default_factory=deque)
-    link: Link | None = None
-    current: Job | None = None
-
-
-@dataclass(frozen=True)
-class Place:
-    """A job's place at its device: `position` 0 runs, the others wait. `id` is empty where another owner's."""
-
-    device: str
-    position: int
-    title: str
-    fraction: float
-    own: bool
-    id: str
 
 
 class Desk:
@@ -71,8 +45,8 @@ class Desk:
         self._limit = limit
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
-        self._lanes: dict[str, _Lane] = {}
-        self._claims: dict[str, FileLock] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._claims = Claims()
         self._recalled = False
         self._closed = False
 
@@ -113,7 +87,7 @@ class Desk:
             if not job.resumable:
                 raise ExplorerError(f"run {job.title!r} is {job.state} and left no finished step: start it anew")
             self._admit(job.owner)
-            if not self._claim(job):
+            if not self._claims.take(job):
                 raise ExplorerError(f"run {job.title!r} goes on at another server already: look at it there")
             job = self._jobs[id] = Job.load(Path(job.directory))  # that may have been and ended
             job.queue()
@@ -143,21 +117,13 @@ class Desk:
         with self._lock:
             job = self._find(id)
             lane = self._lanes.get(job.device)
-            if lane is None or job not in lane.queue:
-                return 0
-            return lane.queue.index(job) + (lane.current is not None)
+            return 0 if lane is None else lane.ahead_of(job)
 
     def queue(self, owner: str = "") -> list[Place]:
         """What runs and waits, device by device in the order in which it will be done, as `owner` may see it."""
         with self._lock:
             self._recall()
-            places = []
-            for device, lane in sorted(self._lanes.items()):
-                first = 0 if lane.current else 1
-                for position, job in enumerate([*filter(None, [lane.current]), *lane.queue], start=first):
-                    own = job.owner == owner
-                    places.append(Place(device, position, job.title, job.fraction, own, job.id if own else ""))
-            return places
+            return [place for _, lane in sorted(self._lanes.items()) for place in lane.places(owner)]
 
     def cancel(self, id: str) -> None:
         """Stops a job: at once when it waits, within one batch when it runs, by force after the grace.
@@ -196,9 +162,7 @@ class Desk:
             for lane in self._lanes.values():
                 if lane.link:
                     links.append((lane.link, self._grace if lane.current else 0.0))
-                left += [*filter(None, [lane.current]), *lane.queue]
-                lane.current = None
-                lane.queue.clear()
+                left += lane.clear()
         for link, grace in links:
             link.close(grace)
         with self._lock:
@@ -208,7 +172,7 @@ class Desk:
                     continue
                 job.queue("interrupted: it goes on when the server has started again")
                 self._save(job)
-                self._release(job)
+                self._claims.give_back(job)
 
     def _admit(self, owner: str) -> None:
         waiting = sum(job.owner == owner and job.state == "queued" for job in self._jobs.values())
@@ -221,7 +185,7 @@ class Desk:
         job = Job(id, owner, title, request, device, str(directory), key=key)
         try:
             directory.mkdir(parents=True)
-            self._claim(job)
+            self._claims.take(job)
             job.save()
         except OSError as error:
             raise ExplorerError(
@@ -256,7 +220,7 @@ class Desk:
             if job.final or job.id in self._claims or self._closed:
                 continue
             try:
-                ours = self._claim(job)
+                ours = self._claims.take(job)
                 job = self._jobs[job.id] = Job.load(Path(job.directory))
             except _UNREADABLE:
                 continue  # deleted meanwhile: it stays as it was last seen
@@ -266,7 +230,7 @@ class Desk:
     def _take_up(self, job: Job) -> None:
         """Goes on with a job whose server is gone."""
         if job.final:
-            self._release(job)
+            self._claims.give_back(job)
         elif job.stopping:
             self._end(job, "cancelled")
         elif job.state == "running":
@@ -274,23 +238,9 @@ class Desk:
         else:
             self._enqueue(job)
 
-    def _claim(self, job: Job) -> bool:
-        """Whether this desk has the job to itself: the lock goes with the process, however that ends."""
-        lock = FileLock(Path(job.directory) / _CLAIM, thread_local=False)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        self._claims[job.id] = lock
-        return True
-
-    def _release(self, job: Job) -> None:
-        if (lock := self._claims.pop(job.id, None)) is not None:
-            lock.release()
-
     def _enqueue(self, job: Job, *, first: bool = False) -> None:
-        lane = self._lanes.setdefault(job.device, _Lane(job.device))
-        lane.queue.insert(0 if first else len(lane.queue), job)
+        lane = self._lanes.setdefault(job.device, Lane(job.device))
+        lane.add(job, first=first)
         self._advance(lane)
 
     def _interrupted(self, job: Job, reason: str) -> None:
@@ -308,7 +258,7 @@ class Desk:
         self._save(job)
         self._enqueue(job, first=True)
 
-    def _advance(self, lane: _Lane) -> None:
+    def _advance(self, lane: Lane) -> None:
         """Hands the next job to the lane's worker when it has none."""
         if self._closed or lane.current is not None or not lane.queue:
             return
@@ -330,7 +280,7 @@ class Desk:
     def _end(self, job: Job, state: str, **outcome: Any) -> None:
         job.finish(state, **outcome)
         self._save(job)
-        self._release(job)
+        self._claims.give_back(job)
 
     def _save(self, job: Job) -> None:
         try:
@@ -344,7 +294,7 @@ class Desk:
         except OSError as error:
             job.warn(f"this run's events could not be saved: {error.strerror}")
 
-    def _lane_of(self, link: Link) -> _Lane | None:
+    def _lane_of(self, link: Link) -> Lane | None:
         return next((lane for lane in self._lanes.values() if lane.link is link), None)
 
     def _on_event(self, link: Link, event: Event) -> None:
@@ -384,7 +334,7 @@ class Desk:
                 self._interrupted(job, reason)
             self._advance(lane)
 
-    def _force(self, lane: _Lane, link: Link, job: Job) -> None:
+    def _force(self, lane: Lane, link: Link, job: Job) -> None:
         with self._lock:
             if lane.link is link and lane.current is job:
                 link.kill()

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from explorer.tasks import Metric
+from explorer.ui.charts.axes import finish, group_y, row_height, short_names
 from explorer.ui.charts.colours import ACCENT, AFTER, MUTED, palette
-from explorer.ui.charts.pictures import finish, group_y, heat_image, row_height, short_names
+from explorer.ui.charts.scores import heat_image
 
 COLUMNS, WIDTH, HEIGHT = 6, 128, 74
 DIVERGING = ("#a3526f", "#f2f2f2", "#1d8aa3")

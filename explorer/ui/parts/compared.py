@@ -157,11 +157,11 @@ def _digest(entry: Shown) -> str | None:
 
 
 def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The measured ends and the validated steps of runs of one metric, as `curves.tradeoff` takes them.
+    """The measured ends and the validated steps of runs of one metric, as `charts.comparison.tradeoff` takes them.
 
     Beside macs and params they have `nonzero`, the share of the first model's parameters that are there and not zero.
     """
-    finals, ways = {}, []
+    finals, trajectories = {}, []
     for entry in chosen:
         owner = entry.baseline_of or entry.name
         for point in curve(entry.run):
@@ -171,7 +171,7 @@ def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
                 continue
             if point.split == "validation":
                 if not point.rolled_back:
-                    ways.append({"run": owner, "step": point.step, **at, "value": point.value})
+                    trajectories.append({"run": owner, "step": point.step, **at, "value": point.value})
                 continue
             low, high = (point.value if side is None else side for side in (point.low, point.high))
             end = {**at, "value": point.value, "low": low, "high": high}
@@ -181,7 +181,12 @@ def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
                 finals[BASE, entry.run.spec["model"]] = {"run": BASE, "what": "base model", **end}
     order = sorted(finals.values(), key=lambda row: row["run"] != BASE)
     columns = ["run", "step", *WHOLE, "nonzero", "value"]
-    return pd.DataFrame(order), pd.DataFrame(ways, columns=columns)
+    return pd.DataFrame(order), pd.DataFrame(trajectories, columns=columns)
+
+
+def named(shown: Sequence[Shown], name: str) -> Shown:
+    """The run of that name."""
+    return next(entry for entry in shown if entry.name == name)
 
 
 def cutting(chosen: Sequence[Shown]) -> list[Shown]:
@@ -197,7 +202,7 @@ def of_one_metric(chosen: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
 
 
 def widths_frame(groups: Sequence[GroupWidths]) -> pd.DataFrame:
-    """The groups of a comparison, a row per run, as `curves.widths` takes them."""
+    """The groups of a comparison, a row per run, as `charts.comparison.widths` takes them."""
     return pd.DataFrame(
         {"group": group.name, "run": run, "kept": kept, "size": group.size, "share": kept / group.size}
         for group in groups
@@ -206,7 +211,7 @@ def widths_frame(groups: Sequence[GroupWidths]) -> pd.DataFrame:
 
 
 def units_frame(difference: Difference, colours: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The units of two plans, and the colours of who removes them, as `curves.shared_units` takes them."""
+    """The units of two plans, and the colours of who removes them, as `charts.comparison.shared_units` takes them."""
     first, second = difference.runs
     names = {"first": f"only {first}", "both": "both", "second": f"only {second}"}
     rows = [
@@ -229,7 +234,7 @@ def colours_of(chosen: Sequence[Shown]) -> dict[str, str]:
 
 
 def tree_frames(forest: Sequence[Branch], shown: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tree as `curves.family` takes it; baselines are left out."""
+    """The tree as `charts.comparison.family` takes it; baselines are left out."""
     by_id = {entry.record.id: entry for entry in shown if entry.baseline_of is None}
     nodes, ties = [], []
 

@@ -6,6 +6,7 @@ import altair as alt
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
@@ -58,10 +59,17 @@ def model_or_stop(workspace: Workspace) -> Opened:
         st.stop()
 
 
-def task_or_word(workspace: Workspace, found: Opened) -> Task | None:
+def stop_without_groups(structure: Structure) -> None:
+    """Says so and stops where the network has no channels that can be cut."""
+    if not structure.groups:
+        st.info("This network has no channels that can be cut; the Model page says why.", icon=":material/lock:")
+        st.stop()
+
+
+def task_or_word(workspace: Workspace, opened: Opened) -> Task | None:
     """The workspace's task; None, and the reason on the page, where it can't be read or doesn't fit the model."""
     try:
-        return engine.task(workspace.data, found.model)
+        return engine.task(workspace.data, opened.model)
     except ExplorerError as error:
         st.warning(f"No accuracy: {error}", icon=":material/image_not_supported:")
         return None

@@ -11,7 +11,7 @@ from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.tasks import METRICS
-from explorer.ui.charts.pictures import progress
+from explorer.ui.charts.progress import progress
 from explorer.ui.parts import frame
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words

@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from explorer.budget.latency_table import RUNTIMES
-from explorer.methods.studies.latency_profile import CHECKS, FITS, SECONDS
 from explorer.methods.studies.sensitivity import RATIOS
+from explorer.methods.tools.timed_plans import CHECKS, FITS
+from explorer.methods.tools.turns import SECONDS
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.parts import jobs
-from explorer.ui.parts.board import RUNTIME_NAMES
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -34,12 +34,12 @@ def staircases_of(workspace: Workspace) -> dict[str, Any] | None:
 
 def runtime_and_batch() -> tuple[str, int]:
     """What times are of, on all pages of the session."""
-    return st.session_state.get("runtime", RUNTIMES[0]), st.session_state.get("batch", 1)
+    return st.session_state.get("runtime", next(iter(RUNTIMES))), st.session_state.get("batch", 1)
 
 
 def _choose_runtime() -> None:
     st.selectbox(
-        "Latency in", RUNTIMES, format_func=RUNTIME_NAMES.get, key="runtime", width=160, persist_state="session"
+        "Latency in", list(RUNTIMES), format_func=RUNTIMES.get, key="runtime", width=160, persist_state="session"
     )
     st.number_input("Batch", 1, 1024, 1, key="batch", width=120, persist_state="session", help="Inputs at a time")
 

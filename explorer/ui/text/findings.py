@@ -57,7 +57,7 @@ def of_qualities(frame: pd.DataFrame, metric: Metric) -> str:
     return f"The cut leaves {metric.text(frame.value.iloc[1])}; after recovery it is {metric.text(after)}, {end}"
 
 
-def of_course(steps: Sequence[Step], metric: Metric, kind: str) -> str:
+def of_trajectory(steps: Sequence[Step], metric: Metric, kind: str) -> str:
     """Where a run that cuts in steps has come to."""
     base, kept = steps[0], [step for step in steps[1:] if not step.rolled_back]
     if not kept:
@@ -131,6 +131,17 @@ def of_zeros(rows: Sequence[Row], metric: Metric) -> str:
     )
 
 
+def of_sparsity(table: pd.DataFrame) -> str:
+    """Which layer has most zeros, and which least; columns group (a layer), share."""
+    most, least = table.loc[table.share.idxmax()], table.loc[table.share.idxmin()]
+    if most.share == least.share:
+        return f"Every layer has {most.share:.1%} zeros"
+    return (
+        f"{most.group.removesuffix('.weight')} has most zeros, {most.share:.1%}; "
+        f"{least.group.removesuffix('.weight')} least, {least.share:.1%}"
+    )
+
+
 def of_overlap(difference: Difference) -> str:
     """How much two plans have in common, against what chance would give."""
     if difference.overlap is None:
@@ -185,6 +196,17 @@ def of_agreement(criteria: Sequence[str], overall: Sequence[Sequence[float | Non
     (low, *least), (high, *most) = min(pairs), max(pairs)
     said = f"{most[0]} and {most[1]} rank most alike ({_signed(high)})"
     return said if len(pairs) == 1 else f"{said}, {least[0]} and {least[1]} least ({_signed(low)})"
+
+
+def of_groups(table: pd.DataFrame, chance: str) -> str:
+    """Which pair of criteria agrees most unevenly from group to group; columns pair, rho.
+
+    Pairs with the criterion titled `chance`, which is of no opinion, count only where there are no others.
+    """
+    spans = table.groupby("pair", sort=False).rho.agg(lambda rho: rho.max() - rho.min())
+    meant = spans[[chance not in pair.split(" · ") for pair in spans.index]]
+    meant = spans if meant.empty else meant
+    return f"Groups differ: {meant.idxmax()} spans {meant.max():.2f} from group to group"
 
 
 def _signed(correlation: float) -> str:

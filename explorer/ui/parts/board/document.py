@@ -1,25 +1,13 @@
-"""The board: heatmap, sliders and network in one picture, as a component that answers while a hand still drags.
+"""What the board shows, as one JSON document."""
 
-Python is the truth. A document carries a revision; the browser takes over Python's values only when it changes, and
-`accept` drops what was committed against an older one.
-"""
-
-import base64
-import hashlib
-import json
-import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
-from explorer import places
 from explorer.budget import Target
 from explorer.budget.allocation import most_removable
-from explorer.budget.latency_table import ALIGNMENT, LatencyTable
+from explorer.budget.latency_table import ALIGNMENT, RUNTIMES, LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.methods.studies.sensitivity import sparklines
@@ -28,38 +16,8 @@ from explorer.structure.links import links
 from explorer.tasks import METRICS
 from explorer.ui.text.words import stages
 
-ASSETS = places.ASSETS / "board"
-MODULES = (
-    *("cost", "words", "clock", "lanes", "view", "rows", "measured"),
-    *("colours", "paint", "parts", "tools", "row", "hand", "board"),
-)
-VOLATILE = ("removed", "locked")  # of a group: what a drag changes
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows"}
-RUNTIME_NAMES = {"torch": "torch eager", "onnx": "onnxruntime"}
 DIGITS = 6  # of milliseconds behind the point
-
-
-class BoardUnavailableError(ExplorerError):
-    """The component can't be shown here; the page falls back to native controls."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What a person did on the board.
-
-    `removed` is the whole plan as counts of lowest-scored units by group; groups that stay whole are absent.
-    `inspect` is a (group, unit) that was clicked, in the coordinates of the original model.
-    """
-
-    revision: int
-    removed: dict[str, int]
-    locked: tuple[str, ...]
-    selected: str | None
-    inspect: tuple[str, int] | None
-
-    def budget(self, structure: Structure) -> dict[str, float]:
-        """The fraction of each group's units to remove."""
-        return {name: count / structure.groups[name].units for name, count in self.removed.items()}
 
 
 def board_document(
@@ -190,7 +148,7 @@ def _latency(latency: Mapping[str, Any]) -> dict[str, Any]:
         "scale": latency["scale"],
         "overlap": latency["overlap_ms"],
         "alignment": ALIGNMENT,
-        "runtime": RUNTIME_NAMES[latency["runtime"]],
+        "runtime": RUNTIMES[latency["runtime"]],
         "batch": latency["batch"],
         "device": latency["device"],
         "error": latency["error"],
@@ -217,132 +175,3 @@ def _range(scores: Scores) -> list[float]:
     everything = np.concatenate([np.asarray(v, float).ravel() for v in scores.groups.values()] or [np.zeros(0)])
     finite = everything[np.isfinite(everything)]
     return [float(np.percentile(finite, q)) for q in (1, 99)] if finite.size else [0.0, 1.0]
-
-
-def accept(commit: Any, revision: int, document: Mapping[str, Any]) -> Commit | None:
-    """What the browser sent, checked; None where it was made against another revision or does not fit `document`.
-
-    Locked groups are as the commit says; those without scores stay whole whatever it says.
-    """
-    if not isinstance(commit, Mapping) or commit.get("revision") != revision:
-        return None
-    groups = {group["name"]: group for group in document["groups"]}
-    removed, locked = commit.get("removed"), commit.get("locked")
-    if not isinstance(removed, Mapping) or not isinstance(locked, list | tuple):
-        return None
-    if not all(name in groups and _fits(count, groups[name]) for name, count in removed.items()):
-        return None
-    selected, inspect = commit.get("selected"), commit.get("inspect")
-    return Commit(
-        revision,
-        {name: count for name, count in removed.items() if count},
-        tuple(name for name in groups if name in locked),
-        selected if isinstance(selected, str) and selected in groups else None,
-        _inspected(inspect, groups),
-    )
-
-
-def _fits(count: Any, group: Mapping[str, Any]) -> bool:
-    most = 0 if group["skipped"] else group["units"] - group["minimum"]
-    return type(count) is int and 0 <= count <= most
-
-
-def _inspected(inspect: Any, groups: Mapping[str, Mapping[str, Any]]) -> tuple[str, int] | None:
-    if not isinstance(inspect, Mapping) or not isinstance(inspect.get("group"), str):
-        return None
-    name, unit = inspect["group"], inspect.get("unit")
-    known = name in groups and type(unit) is int and 0 <= unit < groups[name]["units"]
-    return (name, unit) if known else None
-
-
-def board(
-    document: Mapping[str, Any],
-    *,
-    key: str,
-    height: int = 640,
-    on_change: Callable[[Commit], None] | None = None,
-) -> Commit | None:
-    """Shows the board; gives what a person did in this run, if anything.
-
-    Args:
-        document: from `board_document`.
-        height: of the whole board in pixels; a network with few groups takes less.
-        on_change: called with the commit before the script runs again, so that all of the page follows it.
-
-    Raises:
-        BoardUnavailableError: this Streamlit has no components of version 2, or the assets are missing.
-    """
-    picture, feed = _components()
-
-    def changed() -> None:
-        commit = accept(st.session_state[key].commit, document["revision"], document)
-        if commit and on_change:
-            on_change(commit)
-
-    # Two elements: what is heavy stays the same from run to run, so that Streamlit sends a reference to it, and
-    # what a drag changes is small.
-    fixed, changing = _split(document)
-    with st.container(gap=None):
-        result = picture(key=key, data={**fixed, "key": key, "height": height}, on_commit_change=changed)
-        feed(key=f"{key} feed", data={**changing, "key": key})
-    return accept(result.commit, document["revision"], document)
-
-
-def _split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What stays while a person drags, its arrays packed, and what changes; both have the former's `id`."""
-    fixed = {
-        **{name: document[name] for name in ("cost", "whole", "links", "range", "metric", "latency")},
-        "groups": [_packed(group) for group in document["groups"]],
-    }
-    digest = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
-    changing = {name: [group[name] for group in document["groups"]] for name in VOLATILE}
-    changing.update({name: document[name] for name in ("target", "revision")}, id=digest)
-    return {**fixed, "id": digest}, changing
-
-
-def _packed(group: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in group.items() if name not in VOLATILE}
-    for name, dtype in (("scores", "<f4"), ("order", "<u4"), ("flow", "<f4")):
-        if kept[name] is not None:
-            kept[name] = base64.b64encode(np.asarray(kept[name], dtype).tobytes()).decode()
-    return kept
-
-
-@cache
-def _components() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The picture, and the element that feeds it; registered once.
-
-    Raises:
-        BoardUnavailableError: see `board`.
-    """
-    try:
-        component = st.components.v2.component
-        css = (ASSETS / "board.css").read_text(encoding="utf-8")
-        return component("pruning_board", css=css, js=script()), component("pruning_board_feed", js=_source("feed"))
-    except (AttributeError, OSError) as error:
-        raise BoardUnavailableError(f"the board can't be shown ({error}): use the sliders below") from error
-
-
-def script() -> str:
-    """The modules of `assets/board` as one, which is what a component may be; each keeps its own scope."""
-    *parts, last = MODULES
-    return "\n".join([*(_scoped(name) for name in parts), _IMPORT.sub(_destructured, _source(last))])
-
-
-_IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
-_EXPORT = re.compile(r"^export ((?:function|class|const) (\w+))", re.MULTILINE)
-
-
-def _source(name: str) -> str:
-    return (ASSETS / f"{name}.js").read_text(encoding="utf-8")
-
-
-def _scoped(name: str) -> str:
-    body = _IMPORT.sub(_destructured, _source(name))
-    exports = ", ".join(found.group(2) for found in _EXPORT.finditer(body))
-    body = _EXPORT.sub(lambda found: found.group(1), body)
-    return f"const module_{name} = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();"
-
-
-def _destructured(found: re.Match[str]) -> str:
-    return f"const {found.group(1)} = module_{found.group(2)};"

@@ -1,4 +1,4 @@
-"""Who pays: the classes that lose, and the samples whose answer flips."""
+"""The share of the loss by class: the classes that lose right answers, and the samples whose answer flips."""
 
 import numpy as np
 import pandas as pd
@@ -7,14 +7,14 @@ import streamlit as st
 from explorer.evaluation import who_pays
 from explorer.tasks import Task
 from explorer.ui import engine
-from explorer.ui.charts import pictures as charts
+from explorer.ui.charts import quality
 from explorer.ui.parts import frame
 from explorer.ui.text import words
 
 SHOWN = 8
 
 
-def payers(task: Task, whole: engine.Simulated, now: engine.Simulated) -> None:
+def loss_by_class(task: Task, whole: engine.Simulated, now: engine.Simulated) -> None:
     """What the plan takes from single classes and samples of the validation slice, where the task has classes."""
     if whole.answers is None or now.answers is None:
         st.caption("**Who pays** is shown for tasks that answer with a class.")
@@ -32,7 +32,7 @@ def payers(task: Task, whole: engine.Simulated, now: engine.Simulated) -> None:
         title = f"Class {task.classes[found.worst]} pays most: {points[found.worst]:+.0f} points as cut".replace(
             "-", "−"
         )
-    frame.chart(title, charts.classes(table), "Change of right answers by class, as cut")
+    frame.chart(title, quality.classes(table), "Change of right answers by class, as cut")
     flipped, lost = len(found.flipped), len(found.lost)
     st.caption(f"{flipped} of {len(now.answers)} {samples} get another answer, {lost} of them were right.")
     if len(task.input_shape) == 3:

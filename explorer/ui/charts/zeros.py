@@ -1,62 +1,19 @@
-"""Single weights on the page: how sparse layers are, step by step, and how a step chose."""
+"""Single weights that are zero: how sparse layers are, step by step, and how a step chose."""
 
-import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-import streamlit as st
-import torch
 
-from explorer.export.layout import REPORT
-from explorer.pruning.margins import Margins
-from explorer.pruning.unstructured import BINS, prunable
-from explorer.runs.folders import partial
-from explorer.runs.history.single_weights import Snapshot, SparseRun, read_sparse
-from explorer.runs.queue.job import BUNDLE
-from explorer.ui import engine
+from explorer.pruning.unstructured import BINS
+from explorer.runs.history.single_weights import Snapshot
+from explorer.ui.charts.axes import finish, group_y, row_height
 from explorer.ui.charts.colours import ACCENT, AFTER, CAME_BACK, MUTED, SEQUENTIAL
-from explorer.ui.charts.pictures import finish, group_y, row_height
 
 PARTS = {"leaves": MUTED, "stays": ACCENT, "came back": CAME_BACK}
 LEAVES, KEPT, BACK = PARTS
-
-
-def opened(folder: Path) -> SparseRun:
-    """The run in a folder as it is now, see `explorer.runs.history.single_weights.read_sparse`.
-
-    Raises:
-        ExplorerError: see there.
-    """
-    return _opened(str(folder), _stamp(folder))
-
-
-@st.cache_data(max_entries=8, show_spinner="Reading the run…")
-def _opened(folder: str, stamp: str) -> SparseRun:
-    return read_sparse(Path(folder))
-
-
-def _stamp(folder: Path) -> str:
-    """Changes with every finished step, and when the run has ended."""
-    times = []
-    for bundle in (folder, folder / BUNDLE):
-        with contextlib.suppress(OSError):
-            times.append((bundle / REPORT).stat().st_mtime_ns)
-        times += sorted(path.name for path in partial(bundle).glob("*.safetensors"))
-    return str(times)
-
-
-def margins_of(ref: str) -> Margins:
-    """The magnitudes of the weights of a model."""
-    return _margins(ref, engine.opened(ref))
-
-
-@st.cache_resource(max_entries=2, show_spinner="Sorting the weights…", hash_funcs={engine.Opened: id})
-def _margins(ref: str, found: engine.Opened) -> Margins:
-    return Margins(prunable(found.model.module))
 
 
 def sparsity_map(frame: pd.DataFrame, now: int) -> alt.LayerChart:
@@ -93,21 +50,19 @@ def _counted() -> list[alt.Tooltip]:
     ]
 
 
-def bins(facts: Mapping[str, Any], found: Snapshot | None = None) -> pd.DataFrame:
+def bins(facts: Mapping[str, Any], after: Snapshot | None = None) -> pd.DataFrame:
     """A layer's histogram as rows low, high, weights, part.
 
     By default it is the one that a step saw when it chose, see `explorer.pruning.unstructured.told`; with a snapshot,
     that of the weights which are left after the step's training, those that came back apart.
     """
-    told = facts["histogram"]
-    low, high, counts = told["low"], told["high"], {LEAVES: told["removed"], KEPT: told["kept"]}
-    if found is not None:
-        high = max(float(found.weight.abs().max()), np.finfo(np.float32).tiny)
-        low, stays = -high, found.pruned_at == 0
-        back = torch.zeros_like(stays) if found.regrown is None else found.regrown
-        parts = {KEPT: found.weight[stays & ~back], BACK: found.weight[back]}
-        counts = {name: torch.histc(values, BINS, low, high).tolist() for name, values in parts.items()}
-    edges = np.linspace(low, high, BINS + 1)
+    if after is None:
+        told = facts["histogram"]
+        counts = {LEAVES: told["removed"], KEPT: told["kept"]}
+    else:
+        told = after.histogram()
+        counts = {KEPT: told["kept"], BACK: told["regrown"]}
+    edges = np.linspace(told["low"], told["high"], BINS + 1)
     frame = pd.concat(
         pd.DataFrame({"low": edges[:-1], "high": edges[1:], "weights": values, "part": name})
         for name, values in counts.items()

@@ -1,0 +1,69 @@
+"""Above the board: a target to be shared out, the other ways to begin, and the way back."""
+
+import streamlit as st
+
+from explorer.ui.parts import sharing
+from explorer.ui.state.workspace import Choice
+from explorer.ui.text import words
+from pages.budget import account, allotting, targets
+from pages.budget.view import View
+
+
+def show(view: View) -> None:
+    """All of it in a row, below it what of the target is in reach and how sharing it out goes."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        targets.ask()
+        st.button("Cut to target", type="primary", on_click=_cut, args=(view,), icon=":material/adjust:")
+        with st.popover("How", icon=":material/tune:", help="How the cut is shared out, and further limits"):
+            targets.ask_further()
+            st.divider()
+            _uniform(view)
+        st.space("stretch")
+        _history(view)
+    account.in_reach(view.workspace, view.held)
+    allotting.watch(view.workspace)
+    for sentence in st.session_state.pop("remark", ()):
+        st.warning(words.sentence(sentence), icon=":material/info:")
+
+
+def _cut(view: View) -> None:
+    allotting.share_out(view.workspace, view.scores, view.held)
+
+
+def _uniform(view: View) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Or remove (%)",
+            0,
+            95,
+            30,
+            5,
+            key="uniform",
+            width=115,
+            persist_state="session",
+            help="This share of every group's units, the lowest scored first",
+        )
+        st.button("of every group", on_click=_set_uniform, args=(view,), disabled=not view.scores.groups)
+
+
+def _set_uniform(view: View) -> None:
+    """One ratio for every group that has scores and is not locked."""
+    workspace, ratio = view.workspace, st.session_state["uniform"] / 100
+    stay = {name: part for name, part in workspace.budget.items() if name in workspace.locked}
+    workspace.replace(dict.fromkeys(view.scores.groups, ratio) | dict.fromkeys(workspace.locked, 0.0) | stay)
+
+
+def _history(view: View) -> None:
+    workspace, draft = view.workspace, view.workspace.draft
+    st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
+    st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
+    st.button(
+        "Reset",
+        icon=":material/restart_alt:",
+        on_click=workspace.go_to,
+        args=(Choice(),),
+        disabled=draft.now == Choice(),
+        help="Nothing goes and nothing is locked",
+    )
+    with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
+        sharing.panel(workspace, view.plan)

@@ -1,0 +1,75 @@
+"""The final numbers of runs as a table and as files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from explorer.recovery import RECOVERIES
+from explorer.runs.history.comparison import Row, row
+from explorer.strict_json import dumps
+from explorer.tasks import METRICS
+from explorer.ui.parts.compared import Shown
+from explorer.ui.text import words
+
+
+def table(chosen: Sequence[Shown]) -> pd.DataFrame:
+    """The final numbers, as text."""
+    rows = []
+    for entry in chosen:
+        final = row(entry.run)
+        metric = METRICS[final.metric]
+        measured = final.value is not None
+        rows.append(
+            {
+                "Run": entry.name,
+                "MACs kept": f"{entry.origin['macs'] * final.macs_kept:.1%}",
+                "Parameters kept": f"{entry.origin['params'] * final.params_kept:.1%}",
+                **(_zeros(final) if any(other.run.sparse for other in chosen) else {}),
+                "Test metric": f"{metric.short} {metric.text(final.value)}" if measured else "not measured",
+                "95% interval": metric.interval(final.low, final.high) if final.low is not None else "–",
+                "Against its base": metric.difference(final.change) if final.change is not None else "–",
+                "Latency, batch of 1": f"{final.latency_ms:.2f} ms",
+                "Size": words.size(final.size_bytes),
+                "Took": words.duration(final.seconds),
+                "Recovery": RECOVERIES[final.recover].title if final.recover in RECOVERIES else final.recover,
+                "Seed": final.seed,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _zeros(final: Row) -> dict[str, str]:
+    """What single zeros come to, beside what was cut; nothing where channels were."""
+    if final.sparsity is None:
+        return {"Zeros": "none set", "Not zero": "–", "Packed": "–"}
+    return {
+        "Zeros": f"{final.sparsity:.1%} of weights",
+        "Not zero": f"{words.count(final.nonzero_params)} parameters",
+        "Packed": words.size(final.compressed_bytes),
+    }
+
+
+def downloads(chosen: Sequence[Shown], document: Mapping[str, Any]) -> None:
+    """The comparison as files, and as a command."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "Numbers as CSV",
+            pd.DataFrame(document["runs"]).to_csv(index=False),
+            "comparison.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Everything as JSON",
+            dumps(document, indent=1),
+            "comparison.json",
+            "application/json",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        with st.popover("The same on the command line", icon=":material/terminal:"):
+            folders = " ".join(str(entry.record.folder) for entry in chosen)
+            st.code(f"python -m explorer compare {folders} --json", language="bash", wrap_lines=True)

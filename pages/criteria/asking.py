@@ -1,0 +1,79 @@
+"""What a comparison of criteria costs, and the job that makes it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from explorer.criteria import CRITERIA
+from explorer.methods.studies.agreement import MOST
+from explorer.tasks import Task
+from explorer.ui import engine
+from explorer.ui.parts import measured
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+DEFAULT = ("flow", "l2", "taylor", "random")
+
+
+def choose() -> list[str]:
+    """Asks for the criteria to be compared."""
+    return st.multiselect(
+        "Criteria to compare",
+        list(CRITERIA),
+        default=list(DEFAULT),
+        format_func=lambda name: CRITERIA[name].title,
+        max_selections=MOST,
+        key="compared criteria",
+        persist_state="session",
+        help="Each with its default options, on the same calibration samples.",
+    )
+
+
+def show_costs(workspace: Workspace, task: Task | None, names: Sequence[str]) -> None:
+    """What every criterion needs, and how long it will take here."""
+    rows = []
+    for name in names:
+        entry = CRITERIA[name]
+        free = not entry.needs & {"inputs", "labels"}
+        timed = free or task is not None
+        seconds = engine.scoring_seconds(workspace.model, workspace.data, name) if timed else None
+        rows.append(
+            {
+                "Criterion": entry.title,
+                "Needs": ", ".join(sorted(entry.needs)) or "the weights",
+                "Cost": entry.cost,
+                "Time of its passes here": "not timed" if seconds is None else _seconds(seconds),
+            }
+        )
+    st.dataframe(rows, hide_index=True, alt="What every criterion needs and costs", height="content")
+
+
+def _seconds(value: float) -> str:
+    if value == 0:
+        return "no passes"
+    return f"{value:.1g} s" if value < 1 else f"{value:.0f} s" if value < 55 else words.duration(value)
+
+
+def offer(workspace: Workspace, names: Sequence[str], *, oracle: bool, label: str, about: str) -> dict[str, Any] | None:
+    """The document of a finished comparison; else its button, or how it goes.
+
+    Args:
+        workspace: whose model and data it is on.
+        names: of the criteria.
+        oracle: whether the effect of single units is measured beside them.
+        label: of the button.
+        about: what it does, for a person.
+    """
+    spec = {"model": workspace.model, "data": workspace.data, "samples": engine.SAMPLES}
+    request = {"kind": "agreement", "spec": spec, "criteria": list(names), "oracle": oracle}
+    kind = f"agreement {'effect ' if oracle else ''}{workspace.model} {workspace.data} {' '.join(names)}"
+    result = measured.offer(workspace, kind, request, label, about, ":material/play_arrow:", primary=not oracle)
+    return None if result is None else _document(result["file"])
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _document(file: str) -> dict[str, Any]:
+    return json.loads(Path(file).read_text(encoding="utf-8"))

@@ -1,0 +1,99 @@
+"""The choice of a network and its data: bundled ones, refs that a person types, and weights from the browser."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer.errors import ExplorerError
+from explorer.sources import list_models, list_tasks, ref_for
+from explorer.ui import engine
+from explorer.ui.state import access, session
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+REFUSALS = "refusals"  # how many choices were refused: part of the choosers' keys, so that a refused one springs back
+REFUSAL = "refusal"  # why the last one was, for the page that comes after it
+
+
+def show(workspace: Workspace) -> None:
+    """Two boxes and the upload; what is chosen is opened at once."""
+    titles = {entry.ref: entry.title for entry in list_models()}
+    left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
+    model = _chooser(
+        left,
+        "Model",
+        titles,
+        workspace.model,
+        "Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], hf:ID or hf:FOLDER (Hugging Face), "
+        "file:PATH#ARCHITECTURE, run:DIR",
+    )
+    data = _chooser(
+        middle,
+        "Data",
+        dict(list_tasks()),
+        workspace.data,
+        "Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
+        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:ID or folder:PATH",
+    )
+    with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
+        _upload(workspace)
+    if model and model != workspace.model:
+        _adopt(workspace, model)
+    elif data and data != workspace.data:
+        _adopt(workspace, workspace.model, data)
+    if sentence := st.session_state.pop(REFUSAL, None):
+        st.error(sentence, icon=":material/error:")
+
+
+def _chooser(place: DeltaGenerator, label: str, titles: Mapping[str, str], current: str, about: str) -> str | None:
+    """Asks for a ref: one with a title, or any that a person types."""
+    refs = list(dict.fromkeys([*titles, current]))
+    return place.selectbox(
+        label,
+        refs,
+        index=refs.index(current),
+        format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
+        accept_new_options=True,
+        key=f"{label.lower()} {_refusals()} {current}",
+        help=about,
+    )
+
+
+def _adopt(workspace: Workspace, model: str, data: str | None = None) -> None:
+    """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is shown.
+
+    A new network takes as many outputs as the data has classes.
+    """
+    try:
+        opened = engine.opened(session.permitted(model, workspace))
+        wanted = session.permitted(data or opened.model.data or "random", workspace)
+        opened = engine.opened(ref_for(opened.model, wanted))
+        engine.task(wanted, opened.model)
+        workspace.choose(opened.model.ref, wanted)
+    except ExplorerError as error:
+        st.session_state[REFUSAL] = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
+        st.session_state[REFUSALS] = _refusals() + 1
+    st.rerun()
+
+
+def _refusals() -> int:
+    return st.session_state.get(REFUSALS, 0)
+
+
+def _upload(workspace: Workspace) -> None:
+    """A state dict from the browser becomes a `file:` ref; it is never unpickled."""
+    with st.form("upload", border=False):
+        file = st.file_uploader("State dict, up to 200 MB", type=[s[1:] for s in access.UPLOAD_SUFFIXES])
+        architecture = st.text_input(
+            "Architecture",
+            placeholder="torchvision:resnet18?num_classes=10",
+            help="The network that the weights belong to, as a model ref",
+        )
+        if st.form_submit_button("Open", type="primary") and file and architecture:
+            try:
+                path = access.save_upload(file.name, file.getvalue(), session.uploads(workspace))
+            except ExplorerError as error:
+                st.error(str(error))
+            else:
+                _adopt(workspace, f"file:{path}#{architecture.strip()}")

@@ -1,0 +1,63 @@
+"""What is known of the open network in numbers, its task's metric among them."""
+
+import streamlit as st
+
+from explorer.tasks import METRICS, Task, headline
+from explorer.ui import engine
+from explorer.ui.engine import Opened
+from explorer.ui.parts import frame, jobs
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+
+def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
+    """Size, costs, input and metric; below them the button that measures a large network."""
+    cost, shape = opened.structure.cost(), opened.model.input_shape
+    with st.grid(5, min_column_width=150):
+        frame.fact("Parameters", words.count(cost.params), definition=words.PARAM_HELP)
+        frame.fact("MACs", words.count(cost.macs), definition=words.MAC_HELP)
+        frame.fact("Size on disk", words.size(opened.size_bytes), definition=words.SIZE_HELP)
+        frame.fact("Input", words.shape(shape), definition=words.input_help(shape))
+        _metric(workspace, task)
+    if task is not None and task.measured and not engine.test_is_quick(workspace.model, task):
+        _offer_measurement(workspace)
+
+
+def _metric(workspace: Workspace, task: Task | None) -> None:
+    """The task's metric on the test data, measured here: at once for small networks, at the desk for large ones."""
+    metric = METRICS[task.metric if task is not None else "top1"]
+    if task is None or not task.measured:
+        about = "This data has no meaningful labels: it serves timing only."
+        frame.fact(metric.label, "not measured", definition=about)
+        return
+    if engine.test_is_quick(workspace.model, task):
+        with st.spinner("Measuring…"):
+            measured = engine.base_quality(workspace.model, workspace.data).to_json()
+    else:
+        measured = jobs.result(workspace, _job_kind(workspace))
+        if measured is None:
+            about = "A large network: measured in the background."
+            frame.fact(metric.label, "not measured yet", definition=about)
+            return
+    found = headline(measured | {"metric": task.metric})
+    note = f"{found.samples} test {words.samples(task)}"
+    if found.low is not None and found.high is not None:
+        note = f"{metric.interval(found.low, found.high)} · {note}"
+    frame.fact(metric.label, metric.text(found.value), note, f"{metric.definition} {words.INTERVAL_HELP}")
+
+
+def _offer_measurement(workspace: Workspace) -> None:
+    kind = _job_kind(workspace)
+    if jobs.under_way(workspace, kind) or jobs.result(workspace, kind) is not None:
+        return
+    request = {"kind": "evaluate", "spec": {"model": workspace.model, "data": workspace.data}}
+    st.button(
+        "Measure in the background",
+        icon=":material/play_arrow:",
+        on_click=jobs.start,
+        args=(workspace, kind, request, f"Evaluate {workspace.model}"),
+    )
+
+
+def _job_kind(workspace: Workspace) -> str:
+    return f"evaluate {workspace.model} {workspace.data}"

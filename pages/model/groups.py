@@ -1,0 +1,66 @@
+"""The groups of channels of a network as a picture and a table, and what can't be cut."""
+
+import pandas as pd
+import streamlit as st
+
+from explorer.structure import Structure
+from explorer.ui.charts.network import network
+from explorer.ui.parts import frame
+from explorer.ui.text import findings, words
+
+ALL_ROWS = 24  # up to which a table is as high as it is long
+
+
+def show(structure: Structure, table: pd.DataFrame) -> None:
+    """All groups; `table` as in `explorer.ui.text.tables.groups`."""
+    if not table.empty:
+        frame.chart(findings.of_network(table), network(table), "The network as a row of bars, as tall as channels")
+    st.subheader(f"{len(table)} groups of channels that can be cut", anchor=False)
+    st.caption(
+        "A group is what has to leave together: removing a channel of one layer means removing it wherever it is "
+        f"added, normalised or read. Found in {structure.seconds:.2f} s."
+    )
+    _table(table)
+    if structure.blocked:
+        _blocked(structure)
+
+
+def _table(table: pd.DataFrame) -> None:
+    saves = "Share that removing all of it would save"
+    kinds = "; ".join(f"{kind}: {about}" for kind, about in words.KIND_HELP.items())
+    st.dataframe(
+        table.drop(columns=["kept", "units"]),
+        hide_index=True,
+        height="content" if len(table) <= ALL_ROWS else 640,
+        column_config={
+            "name": st.column_config.TextColumn(
+                "Group", help="Named after the layer that first makes its channels", pinned=True
+            ),
+            "kind": st.column_config.TextColumn("Kind", help=kinds),
+            "channels": st.column_config.NumberColumn("Channels", format="%d"),
+            "unit": st.column_config.NumberColumn(
+                "Per unit", help="Channels that leave at once, a whole head for instance"
+            ),
+            "exact": st.column_config.CheckboxColumn("Exact", help="Whether a mask gives the very logits of the cut"),
+            "params": _share("Parameters", saves),
+            "macs": _share("MACs", saves),
+            "why": st.column_config.TextColumn("Why tied", width="large"),
+        },
+        alt="The groups with their kind, channels, share of parameters and MACs, and what ties them",
+    )
+
+
+def _share(label: str, about: str) -> dict:
+    return st.column_config.ProgressColumn(label, format="percent", min_value=0, max_value=1, help=about)
+
+
+def _blocked(structure: Structure) -> None:
+    parts = structure.blocked
+    said = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
+    with st.expander(f"{said} of the network can't be cut, and why", icon=":material/lock:"):
+        st.dataframe(
+            [{"Layer": part.name, "Channels": part.size, "Why": part.reason} for part in parts],
+            hide_index=True,
+            column_config={"Why": st.column_config.TextColumn(width="large")},
+            alt="Layers whose channels can't be cut, with the reason",
+        )
