@@ -14,8 +14,8 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
-from torch.utils.data import Dataset, Subset
 
+from explorer.batches import Samples, subset
 from explorer.budget import Meter, Target
 from explorer.budget import allocate as allocate_targets
 from explorer.criteria import Scores, score
@@ -444,13 +444,13 @@ def top1(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def _task(own: Own, train: Any, validation: Any, test: Any, shape: tuple[int, ...]) -> Task:
     """The four parts of a person's data."""
-    learnt: Dataset = OwnData(train, own.ports)
-    if len(learnt) == 0:  # type: ignore[arg-type]
+    learnt: Samples = OwnData(train, own.ports)
+    if len(learnt) == 0:
         raise ExplorerError("the training data is empty: give at least one batch")
     if validation is None:
-        places = range(len(learnt))  # type: ignore[arg-type]
-        judged: Dataset = Subset(learnt, [place for place in places if place % VALIDATES == 0])
-        learnt = Subset(learnt, [place for place in places if place % VALIDATES] or list(places))
+        places = range(len(learnt))
+        judged: Samples = subset(learnt, [place for place in places if place % VALIDATES == 0])
+        learnt = subset(learnt, [place for place in places if place % VALIDATES] or list(places))
     else:
         judged = OwnData(validation, own.ports)
     return Task(
@@ -460,10 +460,10 @@ def _task(own: Own, train: Any, validation: Any, test: Any, shape: tuple[int, ..
         input_shape=shape,
         mean=(),
         std=(),
-        train=learnt,  # type: ignore[arg-type]
-        calibration=learnt,  # type: ignore[arg-type]
-        validation=judged,  # type: ignore[arg-type]
-        test=judged if test is None else OwnData(test, own.ports),  # type: ignore[arg-type]
+        train=learnt,
+        calibration=learnt,
+        validation=judged,
+        test=judged if test is None else OwnData(test, own.ports),
         measured=own.judges,
         kind=OWN,
     )

@@ -1,21 +1,31 @@
 """Reading a dataset in batches, and putting a module where it computes."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence, Sized
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, TensorDataset, default_collate
+from torch.utils.data import Subset, TensorDataset, default_collate
 
 from explorer.modules import borrowed
+
+
+class Samples(Sized, Protocol):
+    """Indexable by position: (input, label).
+
+    The input is a float32 image (C, H, W) or the int64 token ids (L,) of a text; the label a class, a float score,
+    an int64 map of classes (H, W), or ``{"boxes": (n, 4) float32 x1 y1 x2 y2 in pixels, "labels": (n,) int64}``.
+    """
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]: ...
 
 
 class Targets(dict):
     """What one sample of a person's own task is judged by: tensors by name."""
 
 
-def fetch(data: Dataset, indices: Tensor) -> tuple[Tensor, Any]:
+def fetch(data: Samples, indices: Tensor) -> tuple[Tensor, Any]:
     """The inputs (batch, …) and labels, as `collate` makes them, at `indices`."""
     if isinstance(data, TensorDataset):
         inputs, labels = data[indices]
@@ -33,6 +43,11 @@ def collate(pairs: list[tuple[Tensor, Any]]) -> tuple[Tensor, Any]:
     return inputs, labels
 
 
+def subset(data: Samples, places: Sequence[int]) -> Samples:
+    """The samples at these places."""
+    return Subset(data, places)  # type: ignore[arg-type]  # it asks for torch's own class, and needs no more than this
+
+
 def to_device(labels: Any, device: torch.device) -> Any:
     """Labels, or inputs, on the device."""
     if isinstance(labels, list):
@@ -40,7 +55,7 @@ def to_device(labels: Any, device: torch.device) -> Any:
     return labels.to(device)
 
 
-def batches(data: Dataset, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Any]]:
+def batches(data: Samples, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Any]]:
     """`data` in batches of at most `size`, in the given order of indices (default: its own)."""
     indices = torch.arange(len(data)) if order is None else order
     for chunk in indices.split(size):

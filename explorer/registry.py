@@ -308,11 +308,12 @@ def _modules(package: str) -> list[tuple[str, Path]]:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(f"{package} is no package")
-    found = []
-    for info in sorted(pkgutil.iter_modules(spec.submodule_search_locations), key=lambda info: info.name):
-        if not info.ispkg:
-            found.append((f"{package}.{info.name}", Path(info.module_finder.path) / f"{info.name}.py"))
-    return found
+    return sorted(
+        (f"{package}.{info.name}", Path(place) / f"{info.name}.py")
+        for place in spec.submodule_search_locations
+        for info in pkgutil.iter_modules([place])
+        if not info.ispkg
+    )
 
 
 @dataclass(frozen=True)
@@ -360,7 +361,7 @@ class _Source:
                 return node.value, self
             if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == name and node.value is not None:
                 return node.value, self
-            if isinstance(node, ast.ImportFrom) and not node.level:
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 for alias in node.names:
                     if (alias.asname or alias.name) == name:
                         return self._beside(node.module).assigned(alias.name)
@@ -374,8 +375,10 @@ class _Source:
 
 @cache
 def _source_of(module: str) -> _Source:
-    path = importlib.util.find_spec(module).origin
-    return _Source(module, ast.parse(Path(path).read_text(encoding="utf-8")))
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise _NotPlainError(module)
+    return _Source(module, ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
 
 
 def _facts(call: ast.Call, source: _Source, registry: Registry[Record]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the names of allocators are read without torch
     from explorer.structure.types import Structure
 
 Ranked = Mapping[str, np.ndarray]
+T = TypeVar("T")
 
 NEEDS = frozenset({"shapes", "curves", "latency", "target"})
 
@@ -39,6 +40,17 @@ class Case:
     shapes: Mapping[str, tuple[int, ...]] | None = None
     curves: "Curves | None" = None
     limits: "Limits | None" = None
+
+
+def needed(given: T | None, what: str) -> T:
+    """A part of a case that may be missing, where it must be there.
+
+    Raises:
+        ExplorerError: it is missing.
+    """
+    if given is None:
+        raise ExplorerError(f"this allocation needs {what} and there are none: give them, or use another one")
+    return given
 
 
 Times = dict[str, np.ndarray]
@@ -79,7 +91,8 @@ class Allocator(Entry):
         self.check(case)
         if self.counts is not None:
             return self.counts(case)
-        return nearest_prefix(departures(self.order(case), case), len(case.most), case.limits.load, 1.0)
+        limits = needed(case.limits, "limits")
+        return nearest_prefix(departures(self.function(case), case), len(case.most), limits.load, 1.0)
 
     def check(self, case: Case) -> None:
         """Raises where something is missing that the allocator needs."""

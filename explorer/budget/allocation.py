@@ -6,7 +6,7 @@ from math import ceil, inf
 
 import numpy as np
 
-from explorer.budget.allocating import ALLOCATORS, Allocator, Case, departures
+from explorer.budget.allocating import ALLOCATORS, Allocator, Case, departures, needed
 from explorer.budget.curves import Curves
 from explorer.budget.limits import Limits, Meter
 from explorer.budget.normalising import NORMALISERS, Normaliser
@@ -143,7 +143,7 @@ def allocate(
     ranked = {group: np.sort(normaliser(scores.groups[group])) for group in free}
     case = Case(structure, ranked, most, shapes, curves, limits)
     allocator.check(case)
-    removed, lowest = _met(allocator, case, near, round_to), limits.costs(most)
+    removed, lowest = _met(allocator, case, limits, near, round_to), limits.costs(most)
     counts = {**held, **dict(zip(free, removed.tolist(), strict=True))}
     costs = limits.costs(removed)
     reach = _reach(targets, lowest, limits)
@@ -160,7 +160,7 @@ def allocate(
             for kind, cost, goal in zip(limits.kinds, costs, limits.goals, strict=True)
             if abs(cost / goal - 1) <= 2 * TOLERANCE
         ),
-        lambda: _next_step(case, removed, round_to),
+        lambda: _next_step(case, limits, removed, round_to),
     )
 
 
@@ -245,9 +245,9 @@ def removal_order(
     return departures(allocator.order(case), case)
 
 
-def _met(allocator: Allocator, case: Case, near: float, round_to: int) -> np.ndarray:
+def _met(allocator: Allocator, case: Case, limits: Limits, near: float, round_to: int) -> np.ndarray:
     """Units that each free group loses, (groups,): the allocator's, moved a little where that comes nearer."""
-    limits, most = case.limits, case.most
+    most = case.most
     if limits.load(most) >= 1:
         return most
     if limits.load(np.zeros_like(most)) <= 1:
@@ -273,7 +273,7 @@ def _furthest(limits: Limits, structure: Structure, free: Sequence[str], minimum
         widths = units - levels(most_removable(structure, name, minimum), step, units)[::-1]
         most.append(units - widths[0])
         if "latency" in limits.kinds:
-            fastest.append(units - limits.meter.latency.fastest(name, widths.tolist()))
+            fastest.append(units - needed(limits.meter.latency, "measured times").fastest(name, widths.tolist()))
     furthest = np.array(most, dtype=int)
     if not fastest or (limits.load(furthest) <= 1 and len(limits.kinds) > 1):
         return furthest
@@ -285,9 +285,9 @@ def _steps(case: Case, round_to: int) -> np.ndarray:
     return np.array([unit_step(round_to, case.structure.groups[name].unit) for name in case.ranked])
 
 
-def _next_step(case: Case, removed: np.ndarray, round_to: int) -> Step | None:
+def _next_step(case: Case, limits: Limits, removed: np.ndarray, round_to: int) -> Step | None:
     """The single step that saves the most of the limits for the score that it gives up; None where none is left."""
-    limits, step, best = case.limits, _steps(case, round_to), None
+    step, best = _steps(case, round_to), None
     now, weight = limits.costs(removed), limits.weight(removed)
     for index, (name, worth) in enumerate(case.ranked.items()):
         here, units = int(removed[index]), case.structure.full[name]

@@ -96,8 +96,8 @@ class LatencyTable:
             )
             for name, picture in document["groups"].items()
         }
-        about = (document[key] for key in ("runtime", "batch", "device"))
-        return cls(*about, base, groups, document["scale"], document["overlap_ms"])
+        runtime, batch, device = (document[key] for key in ("runtime", "batch", "device"))
+        return cls(runtime, batch, device, base, groups, document["scale"], document["overlap_ms"])
 
     @property
     def error(self) -> float | None:
@@ -110,7 +110,7 @@ class LatencyTable:
         Straight lines between timed widths, but multiples of eight channels and other widths each for themselves:
         vector units treat the two differently, so that a line from one to the other says nothing.
         """
-        rows = self.groups.get(name, ())
+        rows: Sequence[Timing] = self.groups.get(name, ())
         same = [row for row in rows if aligned(row.kept * unit) == aligned(kept * unit)]
         rows = same if same and same[0].kept <= kept <= same[-1].kept else rows
         return float(np.interp(kept, [row.kept for row in rows], [row.ms for row in rows])) if rows else 0.0

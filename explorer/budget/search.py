@@ -71,7 +71,10 @@ def refine(
         value = cost(removed)
         if abs(value - goal) <= tolerance * goal:
             break
-        singles = _single_changes(removed, most) if step is None else _stepped_changes(removed, most, step, full)
+        if step is None or full is None:
+            singles = _single_changes(removed, most)
+        else:
+            singles = _stepped_changes(removed, most, step, full)
         if not singles:
             break
         changes = np.array([cost(removed + change) - value for change in singles])

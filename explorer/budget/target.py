@@ -33,14 +33,23 @@ class Target:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("target", self.kind, KINDS)
-        value = self.keep if self.amount is None else self.amount
-        if value is None or (self.keep is not None and self.amount is not None):
-            raise ExplorerError(f"a target for {self.kind} takes either a fraction or an amount: give one of them")
+        value = self._asked()
         if not 0 < value < float("inf") or (self.keep is not None and self.keep > 1):
             raise ExplorerError(
                 f"{self} can't be kept: give a fraction above 0 and up to 1, such as {self.kind}=0.5, or an amount, "
                 f"such as {EXAMPLES[self.kind]}"
             )
+
+    def _asked(self) -> float:
+        """The fraction, or the amount.
+
+        Raises:
+            ExplorerError: it is neither of them, or both.
+        """
+        value = self.keep if self.amount is None else self.amount
+        if value is None or (self.keep is not None and self.amount is not None):
+            raise ExplorerError(f"a target for {self.kind} takes either a fraction or an amount: give one of them")
+        return value
 
     def __str__(self) -> str:
         return f"{self.kind}={self.keep:g}" if self.amount is None else f"{self.kind}={amount(self.kind, self.amount)}"
@@ -51,13 +60,13 @@ class Target:
 
     def goal(self, whole: float) -> float:
         """What may be kept of a model that costs `whole`."""
-        return self.keep * whole if self.amount is None else self.amount
+        return self._asked() * whole if self.amount is None else self.amount
 
     @property
     def value(self) -> float | str:
         """As `parse` reads it behind the equals sign: a fraction, or an amount with its unit."""
         unit, size = next(iter(UNITS[self.kind].items())) if self.kind != "latency" else ("ms", 1.0)
-        return self.keep if self.amount is None else f"{self.amount / size:.12g}{unit}"
+        return self._asked() if self.amount is None else f"{self.amount / size:.12g}{unit}"
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -68,17 +77,17 @@ class Target:
         """
         kind, equals, asked = (part.strip() for part in text.partition("="))
         parts = _ASKED.fullmatch(asked)
-        value = _number(parts[1]) if parts else None
+        value, unit = (_number(parts[1]), parts[2]) if parts else (None, "")
         if not equals or (value is None and kind in KINDS):
             example = EXAMPLES.get(kind, EXAMPLES["size"])
             raise ExplorerError(f"{text!r} is no target: write what to keep, such as macs=0.5, params=0.3 or {example}")
-        if kind not in KINDS or not parts[2]:
+        if kind not in KINDS or value is None or not unit:
             return cls(kind, 0.0 if value is None else value)
-        if parts[2] == "%":
+        if unit == "%":
             return cls(kind, value / 100)
-        if parts[2] not in UNITS[kind]:
-            raise unknown(f"unit of {kind}", parts[2], UNITS[kind])
-        return cls(kind, amount=value * UNITS[kind][parts[2]])
+        if unit not in UNITS[kind]:
+            raise unknown(f"unit of {kind}", unit, UNITS[kind])
+        return cls(kind, amount=value * UNITS[kind][unit])
 
 
 _ASKED = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([A-Za-z]*|%)")

@@ -1,6 +1,7 @@
 """Criteria that ask how much, or how often, a channel is active."""
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from explorer.criteria.tools.context import Context
@@ -29,12 +30,12 @@ def apoz(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     """``1 − APoZ_c``, the fraction of a channel's activations that differ from zero, over inputs and positions."""
     gauges = {gauge for gauge in all_gauges(context) if gauge.activation in SILENT}
 
-    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums:
+    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums[str]:
         active = to_float64(activation.count_nonzero(over_all(activation)))
-        return {"active": active, "entries": activation.numel() // activation.shape[1]}
+        return {"active": active, "entries": torch.tensor(activation.numel() // activation.shape[1])}
 
     read = observe(context, gauges, measure)
-    shares = {gauge: to_numpy(sums["active"]) / sums["entries"] for gauge, sums in read.items()}
+    shares = {gauge: to_numpy(sums["active"]) / int(sums["entries"]) for gauge, sums in read.items()}
     return joined(context, shares, members, "no ReLU or the like follows, so its activations are hardly ever zero")
 
 
@@ -54,9 +55,10 @@ def apoz(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
 def mean_activation(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean |a|`` over inputs and positions."""
 
-    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums:
+    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums[str]:
         total = to_float64(activation.abs()).sum(over_all(activation))
-        return {"total": total, "entries": activation.numel() // activation.shape[1]}
+        return {"total": total, "entries": torch.tensor(activation.numel() // activation.shape[1])}
 
     read = observe(context, all_gauges(context), measure)
-    return joined(context, {gauge: to_numpy(sums["total"]) / sums["entries"] for gauge, sums in read.items()}, members)
+    means = {gauge: to_numpy(sums["total"]) / int(sums["entries"]) for gauge, sums in read.items()}
+    return joined(context, means, members)

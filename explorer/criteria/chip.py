@@ -9,7 +9,7 @@ from torch import Tensor
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, Sums, all_gauges, joined, observe
 from explorer.criteria.tools.members import MEMBERS
-from explorer.criteria.tools.numbers import to_float64, to_numpy
+from explorer.criteria.tools.numbers import added, to_float64, to_numpy
 from explorer.criteria.tools.registry import criterion
 
 STEP = 0.4
@@ -32,14 +32,15 @@ ROOM = 2**24  # entries of the largest intermediate result
 def chip(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of ‖A‖_* − ‖A without row c‖_*``, A the layer's activations as (channels, positions)."""
 
-    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums:
+    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums[str]:
         maps = activation.flatten(2) if activation.ndim > 2 else activation[..., None]
         channels, positions = maps.shape[1:]
         parts = maps.split(1 + ROOM // (channels * max(len(BELOW), positions)))
-        return {"changes": sum(nuclear_changes(part).sum(0) for part in parts), "inputs": len(maps)}
+        return {"changes": added(nuclear_changes(part).sum(0) for part in parts), "inputs": torch.tensor(len(maps))}
 
     read = observe(context, all_gauges(context), measure)
-    return joined(context, {gauge: to_numpy(sums["changes"]) / sums["inputs"] for gauge, sums in read.items()}, members)
+    means = {gauge: to_numpy(sums["changes"]) / int(sums["inputs"]) for gauge, sums in read.items()}
+    return joined(context, means, members)
 
 
 def nuclear_changes(maps: Tensor) -> Tensor:

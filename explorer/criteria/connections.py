@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gradients import producer_weights, requiring, set_gradients
 from explorer.criteria.tools.members import MEMBERS, combine, sums, unit_sums
-from explorer.criteria.tools.numbers import to_numpy
+from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.modules import watching
 from explorer.registry import Choice
@@ -112,9 +112,9 @@ def _hessian_product(
         def work(size: int, inputs: Tensor = inputs, labels: Any = labels) -> list[Tensor]:
             products = [torch.zeros_like(weight) for weight in used]
             for chunk, targets in context.chunks(size, inputs, labels):
-                loss = context.loss(chunk, targets) * (len(chunk) / len(context.data))
+                loss = context.loss(chunk, targets) * (len(chunk) / len(context.examples))
                 gradients = torch.autograd.grad(loss, used, create_graph=True, allow_unused=True)
-                along = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True) if g is not None)
+                along = added((g * d).sum() for g, d in zip(gradients, direction, strict=True) if g is not None)
                 seconds = torch.autograd.grad(along, used, allow_unused=True)
                 products = [f if s is None else f + s for f, s in zip(products, seconds, strict=True)]
             return products

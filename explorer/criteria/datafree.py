@@ -106,7 +106,10 @@ def dfpc(context: Context) -> dict[str, np.ndarray | str]:
     mode = _Neighbours(names_by_identity(tensors.items()))
     run_on_ones(context, tensors, mode)
     masks = mode.masks
-    slopes = torch.autograd.grad(mode.noticed, list(masks.values()), allow_unused=True) if masks else ()
+    if mode.noticed is None:  # no layer reads what another has made
+        slopes: tuple[Tensor | None, ...] = (None,) * len(masks)
+    else:
+        slopes = torch.autograd.grad(mode.noticed, list(masks.values()), allow_unused=True)
     seen = {name: slope for name, slope in zip(masks, slopes, strict=True) if slope is not None}
     return {name: _unit_totals(group, seen) for name, group in context.structure.groups.items()}
 
@@ -117,13 +120,14 @@ class _Neighbours(Absolute):
     def __init__(self, names: dict[int, list[str]]) -> None:
         super().__init__(names)
         self.masks: dict[str, Tensor] = {}
-        self.noticed: Tensor | float = 0.0
+        self.noticed: Tensor | None = None
 
     def multiplied(self, call: Product, names: list[str]) -> Tensor:
         if call.depthwise:
             return super().multiplied(call, names)
         if call.input.requires_grad:
-            self.noticed = self.noticed + call.run(call.input, call.weight).sum()
+            more = call.run(call.input, call.weight).sum()
+            self.noticed = more if self.noticed is None else self.noticed + more
         output = call.run(torch.ones_like(call.input), call.weight).detach()
         if names[0] not in self.masks:
             self.masks[names[0]] = output.new_ones(output.shape[call.axis]).requires_grad_()

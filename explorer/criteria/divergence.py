@@ -9,14 +9,14 @@ from itertools import takewhile
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.criteria.flow import measure
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import UNSEEN, Inputs, Sums, all_gauges, observe, places
 from explorer.criteria.tools.gauges import Gauge as Place
 from explorer.criteria.tools.members import MEMBERS, Part, combine, norms, owned, tensor_sums, unit_means
-from explorer.criteria.tools.numbers import to_numpy
+from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.scoring import opened
 from explorer.errors import unknown
@@ -60,7 +60,7 @@ def divergence(context: Context, *, members: str = "mean") -> dict[str, np.ndarr
         for place, member in at[name]
     }
 
-    def see(place: Place, activation: Tensor, _inputs: Inputs) -> Sums:
+    def see(place: Place, activation: Tensor, _inputs: Inputs) -> Sums[str]:
         whole = {"heads": _unit_norms(activation, *heads[place])} if place in heads else {}
         return {**measure(activation), **whole}
 
@@ -73,15 +73,15 @@ def divergence(context: Context, *, members: str = "mean") -> dict[str, np.ndarr
     return scores
 
 
-def _channel_part(group: Group, member: Member, seen: Sums, tensors: Mapping[str, Tensor]) -> Part:
-    entries = len(seen["norms"]) * seen["entries"]  # of all inputs
+def _channel_part(group: Group, member: Member, seen: Sums[str], tensors: Mapping[str, Tensor]) -> Part:
+    entries = len(seen["norms"]) * int(seen["entries"])  # of all inputs
     values = to_numpy(seen["norms"]) / entries * to_numpy(norms(tensors[member.tensor], member.axis))
     return unit_means(values, member, group.units)
 
 
-def _head_part(group: Group, member: Member, seen: Sums, tensors: Mapping[str, Tensor]) -> Part:
+def _head_part(group: Group, member: Member, seen: Sums[str], tensors: Mapping[str, Tensor]) -> Part:
     lengths = _projection_norms(group, member, tensors)
-    return Part(to_numpy(seen["heads"]) / seen["entries"] * lengths, np.ones(group.units, dtype=bool))
+    return Part(to_numpy(seen["heads"]) / int(seen["entries"]) * lengths, np.ones(group.units, dtype=bool))
 
 
 def _unit_norms(activation: Tensor, member: Member, units: int) -> Tensor:
@@ -104,7 +104,7 @@ def _projection_norms(group: Group, reader: Member, tensors: Mapping[str, Tensor
         rows, values = np.concatenate(squares, axis=1), int((reader.units >= 0).sum()) // group.units
         inner = (rows.shape[1] - values) // 2
         squares = np.split(rows, [inner, 2 * inner], axis=1)
-    return sum(np.sqrt(rows.sum(1)) for rows in squares)
+    return added(np.sqrt(rows.sum(1)) for rows in squares)
 
 
 def _nearness(one: str, other: str) -> int:
@@ -116,7 +116,7 @@ def _nearness(one: str, other: str) -> int:
 def block_divergence(
     module: nn.Module,
     structure: Structure,
-    data: Dataset,
+    data: Samples,
     *,
     by: str = "divergence",
     device: torch.device,
@@ -210,4 +210,4 @@ def _mean_loss(context: Context) -> float:
                 return sum(float(context.loss(inputs, targets)) * len(inputs) for inputs, targets in chunks)
 
         total += context.batch.retry(work)
-    return total / len(context.data)
+    return total / len(context.examples)

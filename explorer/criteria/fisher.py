@@ -14,6 +14,7 @@ from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import add
 from explorer.criteria.tools.gradients import producer_weights
 from explorer.criteria.tools.members import MEMBERS
+from explorer.criteria.tools.numbers import added
 from explorer.criteria.tools.registry import criterion
 from explorer.structure.products import Product, parameter_names, product
 
@@ -71,7 +72,7 @@ class _Recorder(TorchFunctionMode):
         output = function(*args, **(kwargs or {}))
         call = product(function, args, kwargs or {})
         name = self._names.get(id(call.weight)) if call is not None else None
-        if name is None:
+        if call is None or name is None:
             return output
         if not output.requires_grad:
             output.requires_grad_()
@@ -101,7 +102,7 @@ def _squares(calls: list[tuple[Product, Tensor]], samples: int) -> Tensor:
     step = max(1, _NUMBERS // weight.numel())
     for start in range(0, samples, step):
         chosen = slice(start, min(start + step, samples))
-        total += sum(_sample_gradients(call, slope, samples, chosen) for call, slope in calls).square().sum(0)
+        total += added(_sample_gradients(call, slope, samples, chosen) for call, slope in calls).square().sum(0)
     return total
 
 

@@ -55,7 +55,7 @@ def flow(context: Context, *, scale: str = "none", members: str = "mean") -> dic
     return scores
 
 
-def measure(activation: Tensor) -> Sums:
+def measure(activation: Tensor) -> Sums[str]:
     """Per channel, the sum over inputs of the L2 norm over all positions; how many inputs, and how many entries."""
     positions = tuple(range(2, activation.ndim))
     if not positions:
@@ -65,14 +65,14 @@ def measure(activation: Tensor) -> Sums:
     else:  # ten times as fast as vector_norm where the channels lie next to one another
         norm = activation.square().sum(positions).sqrt()
     wide = torch.float32 if activation.device.type == "mps" else torch.float64
-    inputs = activation.shape[0]
-    return {"norms": norm.sum(0, dtype=wide), "inputs": inputs, "entries": activation.numel() // activation.shape[1]}
+    counts = {"inputs": len(activation), "entries": activation.numel() // activation.shape[1]}
+    return {"norms": norm.sum(0, dtype=wide)} | {name: torch.tensor(count) for name, count in counts.items()}
 
 
-def _scaled(reading: Sums, scale: str) -> np.ndarray:
+def _scaled(reading: Sums[str], scale: str) -> np.ndarray:
     """The mean activation norm d_c of every channel, divided as `scale` says."""
-    mean = to_numpy(reading["norms"]) / reading["inputs"]
+    mean = to_numpy(reading["norms"]) / int(reading["inputs"])
     if scale == "layer-mean":
         return mean / mean.mean() if mean.any() else mean
-    positions = reading["entries"] / reading["inputs"]
+    positions = int(reading["entries"]) / int(reading["inputs"])
     return mean / {"none": 1, "chw": mean.size * positions, "sqrt-hw": positions**0.5}[scale]

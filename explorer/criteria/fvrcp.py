@@ -38,8 +38,8 @@ def fvrcp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | 
     """
     reading = by_gauge(context)
 
-    def measure(gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums:
-        sums: Sums = {}
+    def measure(gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums[tuple[str, str]]:
+        sums: Sums[tuple[str, str]] = {}
         for tensor, read in reading[gauge].items():
             seen, weights = map(to_float64, sample(context, read[0].reader, activation, inputs.first))
             seen = seen.flatten(0, 1)
@@ -59,11 +59,11 @@ def fvrcp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | 
     return {name: combine(known, members) if known else UNREAD for name, known in parts.items()}
 
 
-def _layer_sums(seen: Tensor, weights: Tensor) -> Sums:
+def _layer_sums(seen: Tensor, weights: Tensor) -> Sums[str]:
     """Over samples of inputs x (samples, groups, channels, entries), what their moments with outputs y need."""
     outputs = torch.einsum("ngck,gock->ngo", seen, weights)
     return {
-        "samples": len(seen),
+        "samples": torch.tensor(len(seen)),
         "x": seen.sum(0),
         "y": outputs.sum(0),
         "yy": outputs.square().sum(0),
@@ -71,7 +71,7 @@ def _layer_sums(seen: Tensor, weights: Tensor) -> Sums:
     }
 
 
-def _part(sums: Sums, squares: Tensor, weights: Tensor, member: Member, units: int) -> Part:
+def _part(sums: Sums[str], squares: Tensor, weights: Tensor, member: Member, units: int) -> Part:
     """The score of every unit at one consumer; see `fvrcp`.
 
     Args:
@@ -79,7 +79,7 @@ def _part(sums: Sums, squares: Tensor, weights: Tensor, member: Member, units: i
         squares: sums of products of a unit's own entries, (groups, units held, entries, entries).
         weights: (groups, outputs, channels, entries).
     """
-    count, entries = sums["samples"], owned(member)
+    count, entries = int(sums["samples"]), owned(member)
     x, y = sums["x"] / count, sums["y"] / count
     joint = sums["xy"] / count - x[..., None] * y[:, None, None]
     shared = (weights.permute(0, 2, 3, 1) * joint).sum(2)[:, entries].sum(2)  # C: (groups, units held, outputs)

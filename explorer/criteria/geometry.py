@@ -26,9 +26,10 @@ def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     tensors = context.module.state_dict()
     scores: dict[str, np.ndarray | str] = {}
     for name, group in context.groups():
-        rows = [unit_rows(tensors[m.tensor], m, group) for m in distinct(group.of_role("producer"))]
-        if not rows or any(row is None for row in rows):
-            scores[name] = UNEVEN if rows else "no layer's weights produce its channels"
+        found = [unit_rows(tensors[m.tensor], m, group) for m in distinct(group.of_role("producer"))]
+        rows = [row for row in found if row is not None]
+        if not rows or len(rows) < len(found):
+            scores[name] = UNEVEN if found else "no layer's weights produce its channels"
             continue
         totals = [to_numpy(squared_distances(row).sqrt().sum(1)) for row in rows]
         scores[name] = combine([Part(total, np.ones(group.units, bool)) for total in totals], members)

@@ -30,14 +30,14 @@ FLAT = "it makes no two-dimensional maps larger than one entry, so that ranks sa
 def hrank(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
     """``mean over inputs of rank(A_c)``, A_c the (height, width) map of channel c after its non-linearity."""
 
-    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums:
+    def measure(_gauge: Gauge, activation: Tensor, *_: object) -> Sums[str]:
         if activation.ndim != 4 or activation[0, 0].numel() == 1:
             return {}
         ranks = torch.cat([matrix_ranks(maps) for maps in activation.split(1 + 2**22 // activation[0].numel())])
-        return {"ranks": ranks.sum(0), "inputs": len(ranks)}
+        return {"ranks": ranks.sum(0), "inputs": torch.tensor(len(ranks))}
 
     read = observe(context, all_gauges(context), measure)
-    means = {gauge: to_numpy(sums["ranks"]) / sums["inputs"] for gauge, sums in read.items()}
+    means = {gauge: to_numpy(sums["ranks"]) / int(sums["inputs"]) for gauge, sums in read.items()}
     return joined(context, means, members, FLAT)
 
 

@@ -110,7 +110,7 @@ class Layer:
     member: Member
     units: np.ndarray
 
-    def channels(self, units: Sequence[int]) -> np.ndarray:
+    def channels(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
         """Where the units lie on the gauge's axis."""
         return np.flatnonzero(np.isin(self.member.units, units))
 
@@ -163,7 +163,7 @@ def masking(
         ExplorerError: the network gives something else than classes.
     """
     ranked = rank(context, int(size), masked)
-    parts = {name: [] for name in context.structure.groups}
+    parts: dict[str, list[Part]] = {name: [] for name in context.structure.groups}
     for each in ranked:
         parts[each.layer.group].append(each.part(context.structure.groups[each.layer.group], per))
     if coupling == "stages":
@@ -190,7 +190,7 @@ def rank(
     passes = MaskedPasses(context.module, tasks)
     totals = [np.zeros(len(task.sets)) for task in tasks]
     count, number = 0, sum(len(task.sets) for task in tasks)
-    rows = BatchSize(min(context.batch.size, len(context.data)) * masks)  # of a pass: masks times inputs
+    rows = BatchSize(min(context.batch.size, len(context.examples)) * masks)  # of a pass: masks times inputs
     for images, _ in context.batches(_GROUPING, 1.0):
 
         def work(size: int, images: Tensor = images, done: int = count) -> list[np.ndarray]:
@@ -205,7 +205,7 @@ def rank(
                     done_here = done + len(inputs) * passed / number
                     slow = f", each by a whole pass: {passes.refused}" if passes.refused else ""
                     context.report(
-                        _GROUPING + (1 - _GROUPING) * min(1.0, done_here / len(context.data)),
+                        _GROUPING + (1 - _GROUPING) * min(1.0, done_here / len(context.examples)),
                         f"masked {passed} of {number} sets{slow}",
                     )
                 done += len(inputs)
@@ -240,8 +240,8 @@ def in_step(structure: Structure, parts: Mapping[str, Sequence[Part]], size: int
             scores[name] = own
             if not isinstance(own, str):
                 step = np.arange(len(own)) * base // (len(own) * size)
-                scores[name] = np.empty(len(own))
-                scores[name][np.argsort(own, kind="stable")] = np.array(least)[step]
+                scores[name] = alike = np.empty(len(own))
+                alike[np.argsort(own, kind="stable")] = np.array(least)[step]
     return scores
 
 
@@ -275,7 +275,8 @@ def _names_of(structure: Structure, role: str) -> dict[str, set[str]]:
 
 def _reached(name: str, neighbours: Mapping[str, set[str]], ends: Collection[str]) -> set[str]:
     """The groups on the ways from one, each way up to the first of the ends."""
-    reached, ahead = set(), [name]
+    reached: set[str] = set()
+    ahead = [name]
     while ahead:
         new = neighbours[ahead.pop()] - reached
         reached |= new
@@ -294,9 +295,9 @@ def _layers(context: Context) -> list[Layer]:
 def _sets(context: Context, layers: Sequence[Layer], size: int) -> dict[Layer, list[np.ndarray]]:
     """The sets of each layer that inputs pass."""
 
-    def see(gauge: Gauge, activation: Tensor, _inputs: Inputs) -> Sums:
+    def see(gauge: Gauge, activation: Tensor, _inputs: Inputs) -> Sums[str]:
         values = to_float64(activation if activation.ndim == 2 else activation.abs().flatten(2).sum(2))
-        return {"count": len(values), "sums": values.sum(0), "products": values.T @ values}
+        return {"count": torch.tensor(len(values)), "sums": values.sum(0), "products": values.T @ values}
 
     start = replace(context, report=part(context.report, 0.0, _GROUPING))
     seen = observe(start, {layer.gauge for layer in layers}, see)
@@ -306,14 +307,14 @@ def _sets(context: Context, layers: Sequence[Layer], size: int) -> dict[Layer, l
             sums = seen[layer.gauge]
             owns = (layer.member.units == layer.units[:, None]).astype(np.float64)  # (units, channels)
             products = owns @ to_numpy(sums["products"]) @ owns.T
-            correlation = correlations(sums["count"], owns @ to_numpy(sums["sums"]), products)
+            correlation = correlations(int(sums["count"]), owns @ to_numpy(sums["sums"]), products)
             sets[layer] = [layer.units[places] for places in similar_sets(correlation, size)]
     return sets
 
 
 def _task(context: Context, layer: Layer, sets: Sequence[np.ndarray], masked: str) -> Task:
     gauge = layer.gauge
-    fill = -torch.inf if gauge.activation in _SILENT else 0.0
+    fill: Tensor | float = -torch.inf if gauge.activation in _SILENT else 0.0
     if masked == "weights" and not gauge.at_input:
         fill = _shift(context.module, gauge.module, layer.member.tensor.rpartition(".")[0])
     place = Place(gauge.module, gauge.axis, fill, gauge.at_input)
@@ -322,14 +323,17 @@ def _task(context: Context, layer: Layer, sets: Sequence[np.ndarray], masked: st
 
 def _shift(module: nn.Module, seen: str, maker: str) -> Tensor | float:
     """What the module `seen`, a layer or the batch norm behind it, gives where the layer's weights are zero."""
-    bias = getattr(module.get_submodule(maker), "bias", None)
-    bias = bias.detach() if isinstance(bias, Tensor) else 0.0
-    norm = module.get_submodule(seen)
-    if seen == maker or getattr(norm, "running_mean", None) is None:
-        return bias
-    scale = (norm.running_var + norm.eps).rsqrt()
-    shift = (bias - norm.running_mean) * scale
-    return shift if norm.weight is None else (shift * norm.weight + norm.bias).detach()
+    own: Tensor | None = getattr(module.get_submodule(maker), "bias", None)
+    made = own.detach() if isinstance(own, Tensor) else 0.0
+    norm = module.get_submodule(seen)  # of PyTorch, or a frozen one of a library: what counts is what it holds
+    mean: Tensor | None = getattr(norm, "running_mean", None)
+    variance: Tensor | None = getattr(norm, "running_var", None)
+    if seen == maker or mean is None or variance is None:
+        return made
+    shift = (made - mean) * (variance + getattr(norm, "eps", 0.0)).rsqrt()
+    weight: Tensor | None = getattr(norm, "weight", None)
+    bias: Tensor | None = getattr(norm, "bias", None)
+    return shift if weight is None or bias is None else (shift * weight + bias).detach()
 
 
 def _plain(module: nn.Module, inputs: Tensor, tasks: Sequence[Task]) -> Iterator[tuple[int, range, Tensor]]:

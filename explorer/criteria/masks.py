@@ -7,7 +7,7 @@ from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gates import Gate, maker_gates, on_axis, reader_gates, sample_slopes
 from explorer.criteria.tools.gauges import UNSEEN
 from explorer.criteria.tools.members import MEMBERS, combine, tensor_sums, unit_means
-from explorer.criteria.tools.numbers import to_numpy
+from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.registry import Choice
 
@@ -50,7 +50,7 @@ def taylor_activation(
     for slopes in sample_slopes(context, _all(gates)):
         for gate, (values, positions) in slopes.items():
             means = (values.abs() if absolute == "sample" else values).cpu().double().sum(0) / positions
-            totals[gate] = totals.get(gate, 0) + means
+            totals[gate] = totals[gate] + means if gate in totals else means
         samples += len(next(iter(slopes.values())).values) if slopes else 0
     scores: dict[str, np.ndarray | str] = {}
     for name, group in context.structure.groups.items():
@@ -103,7 +103,7 @@ def _all(gates: dict) -> list[Gate]:
 
 def _unit_slopes(slopes: dict, pairs: list, units: int) -> torch.Tensor:
     """The sum over gates of every sample's slopes by unit, float64 of shape (samples, units), on the CPU."""
-    return sum(tensor_sums(on_axis(slopes[gate].values, m).cpu().double(), m, units) for gate, m in pairs)
+    return added(tensor_sums(on_axis(slopes[gate].values, m).cpu().double(), m, units) for gate, m in pairs)
 
 
 def _saving(context: Context, name: str, per: str) -> float:

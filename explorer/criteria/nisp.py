@@ -9,7 +9,7 @@ from explorer.criteria.tools.absolute import Absolute, absolute_weights
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, all_gauges, joined, over_all
 from explorer.criteria.tools.members import MEMBERS
-from explorer.criteria.tools.numbers import to_numpy
+from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.criteria.tools.traces import slopes, traced
 from explorer.errors import ExplorerError
@@ -46,7 +46,7 @@ def nisp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     """
     last, features = _last_features(context)
     start = torch.as_tensor(infinite_selection(features), device=context.device)
-    first = context.data[0][0][None].to(context.device)
+    first = context.examples[0][0][None].to(context.device)
     inputs = torch.ones_like(first, dtype=torch.float64) if first.is_floating_point() else first
     gauges = all_gauges(context)
     mode = Absolute(parameter_names(context.module))
@@ -54,7 +54,7 @@ def nisp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
         functional_call(context.module, absolute_weights(context.module), (inputs,))
     end = traces.pop(last)[-1].movedim(last.axis, -1)
     read = slopes((end * start).sum(), traces)
-    values = {gauge: to_numpy(sum(slope.sum(over_all(slope)) for _, slope in pairs)) for gauge, pairs in read.items()}
+    values = {gauge: to_numpy(added(slope.sum(over_all(slope)) for _, slope in pairs)) for gauge, pairs in read.items()}
     if last in gauges:
         values[last] = to_numpy(start)
     return joined(context, {gauge: value for gauge, value in values.items() if value.any()}, members, UNREACHED)
@@ -62,7 +62,7 @@ def nisp(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
 
 def _last_features(context: Context) -> tuple[Gauge, np.ndarray]:
     """Where the last layer reads, and what it reads: (inputs, channels), means over positions."""
-    layers = {
+    layers: dict[str, nn.Module] = {
         name: part
         for name, part in context.module.named_modules()
         if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)

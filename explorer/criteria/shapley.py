@@ -1,6 +1,7 @@
 """The criterion that lets units join a network one after the other, in any order."""
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def shapley(context: Context, *, permutations: str = "1", truncation: str = "0.0
         if isinstance(labels, list):
             raise ExplorerError("shapley needs a loss of the network's outputs and boxes have none: use taylor or flow")
         for number, name in enumerate(played):
-            share = (done + len(images) * number / len(played)) / len(context.data)
+            share = (done + len(images) * number / len(played)) / len(context.examples)
             context.report(share, f"units of {name} join in {permutations} orders")
             group = context.structure.groups[name]
             game = _Game(context, group, games[name], weights, images, labels, float(truncation))
@@ -77,7 +78,7 @@ class _Game:
         context: Context,
         group: Group,
         members: list[Member],
-        weights: dict[str, Tensor],
+        weights: Mapping[str, Tensor],
         images: Tensor,
         labels: Any,
         truncation: float,

@@ -11,7 +11,7 @@ from explorer.criteria.connections import by_producer
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gradients import batch_gradients, producer_weights
 from explorer.criteria.tools.members import MEMBERS, Part, combine, maskable, sums, unit_sums
-from explorer.criteria.tools.numbers import to_numpy
+from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
 from explorer.structure.types import Member
@@ -109,7 +109,7 @@ def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.nda
         slopes = {tensor: to_numpy(weights[tensor] * gradient) for tensor, gradient in gradients.items()}
         for name, own in gates.items():
             for total, member in zip(totals[name], own, strict=True):
-                channels = sum(slopes[tensor] for tensor in _pair(member) if tensor in slopes)
+                channels = added(slopes[tensor] for tensor in _pair(member) if tensor in slopes)
                 total += unit_sums(channels, member, len(total)).values ** 2
         batches += 1
     scores: dict[str, np.ndarray | str] = {}

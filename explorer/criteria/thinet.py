@@ -9,7 +9,7 @@ from torch import Tensor
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.gauges import Gauge, Inputs, Sums, observe
 from explorer.criteria.tools.members import tensor_sums
-from explorer.criteria.tools.numbers import to_float64, to_numpy
+from explorer.criteria.tools.numbers import added, to_float64, to_numpy
 from explorer.criteria.tools.readers import UNREAD, Reader, by_gauge, draw, sample
 from explorer.criteria.tools.registry import criterion
 
@@ -35,8 +35,8 @@ def thinet(context: Context) -> dict[str, np.ndarray | str]:
     """
     reading = by_gauge(context)
 
-    def measure(gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums:
-        sums: Sums = {}
+    def measure(gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums[tuple[str, str]]:
+        sums: Sums[tuple[str, str]] = {}
         for name, reader in chain.from_iterable(reading[gauge].values()):
             parts = contributions(context, reader, context.structure.full[name], activation, inputs.first)
             sums[name, reader.member.tensor] = parts.mT @ parts
@@ -61,7 +61,7 @@ def contributions(context: Context, reader: Reader, units: int, activation: Tens
 
 
 def _score(grams: list[np.ndarray]) -> np.ndarray:
-    gram = sum(gram / (trace if (trace := np.trace(gram)) > 0 else 1) for gram in grams)
+    gram = added(gram / (trace if (trace := np.trace(gram)) > 0 else 1) for gram in grams)
     return (np.argsort(removal_order(gram)) + 1) / len(gram)
 
 

@@ -42,7 +42,7 @@ def tvsprune(context: Context, *, members: str = "mean") -> dict[str, np.ndarray
     return joined(context, {gauge: separation(*_moments(sums)) for gauge, sums in read.items()}, members)
 
 
-def _class_sums(_gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums:
+def _class_sums(_gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums[int]:
     """Per class: how many features, their sum, and their sum of squares per channel."""
     labels = _classes(inputs.labels)
     features = activation.mean(tuple(range(2, activation.ndim))) if activation.ndim > 2 else activation
@@ -50,7 +50,7 @@ def _class_sums(_gauge: Gauge, activation: Tensor, inputs: Inputs) -> Sums:
     windows, left = divmod(len(features), len(labels))  # windows of one image follow one another
     if left:
         return {}
-    sums: Sums = {}
+    sums: Sums[int] = {}
     features = features.unflatten(0, (len(labels), windows)).mean(1)
     for label in labels.unique().tolist():
         mine = features[(labels == label).to(features.device)]
@@ -64,7 +64,7 @@ def _classes(labels: Any) -> Tensor:
     return labels
 
 
-def _moments(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
+def _moments(sums: Sums[int]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (classes, channels) of the classes with two inputs or more."""
     known = [to_numpy(values) for _, values in sorted(sums.items()) if values[0, 0] > 1]
     if len(known) < 2:

@@ -27,13 +27,15 @@ class Margins:
         n counts all weights, or those of `layer` where `scope` is "layer".
 
         Raises:
-            ExplorerError: a share outside of 0 to 1, an unknown scope.
+            ExplorerError: a share outside of 0 to 1, an unknown scope, or no layer where the scope takes one.
         """
         if not 0 <= share < 1:
             raise ExplorerError(f"sparsity is {share:g}: give the share of weights that become zero, 0.9 for 90 %")
         if scope not in SCOPES:
             raise unknown("scope", scope, SCOPES)
-        ordered = self._together if scope == "global" else self._sizes[layer]
+        if scope != "global" and layer is None:
+            raise ExplorerError("every layer has a margin of its own in this scope: name a layer")
+        ordered = self._together if scope == "global" or layer is None else self._sizes[layer]
         count = round(share * len(ordered))
         return float(ordered[count - 1]) if count else None
 

@@ -61,7 +61,7 @@ def drop_lowest(scores: Mapping[str, Tensor], masks: Masks, share: float, scope:
     Raises:
         ExplorerError: a score that isn't finite.
     """
-    result = {}
+    result: Masks = {}
     for names in _pools(masks, scope):
         kept = _joined(masks, names)
         further = round(share * len(kept)) - int((~kept).sum())
@@ -82,7 +82,7 @@ def tails(weights: Mapping[str, Tensor], masks: Masks, scope: str = "global") ->
     weights (DG2PF, eq. 1, with "or" for its "and", which nothing satisfies): tails of equal count, whatever
     their magnitudes. Zeros count as inside the margins.
     """
-    result = {}
+    result: dict[str, Tensor] = {}
     for names in _pools(masks, scope):
         kept, values = _joined(masks, names), _joined(weights, names)
         places = kept.nonzero().squeeze(1)
@@ -148,6 +148,8 @@ class Masked(nn.Module):
     Entries in `left_out` are zero in the passes that follow, too, but their gradient reaches what is stored
     (straight-through estimator, Bengio et al. 2013, arXiv:1308.3432).
     """
+
+    mask: Tensor
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__()

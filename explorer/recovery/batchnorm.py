@@ -7,9 +7,8 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import Dataset
 
-from explorer.batches import evaluating, fetch
+from explorer.batches import Samples, evaluating, fetch
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
@@ -34,7 +33,7 @@ def recalibration(module: nn.Module, work: Work) -> History:
 
 def recalibrate(
     module: nn.Module,
-    data: Dataset,
+    data: Samples,
     *,
     device: torch.device,
     batch_size: int = 100,
@@ -106,7 +105,7 @@ def _cumulative(layers: list[_BatchNorm]) -> Iterator[None]:
 def _observe(
     module: nn.Module,
     layers: list[_BatchNorm],
-    data: Dataset,
+    data: Samples,
     order: tuple[Tensor, ...],
     device: torch.device,
     report: Report,

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-from torch.utils.data import Dataset
 
-from explorer.batches import evaluating, fetch
+from explorer.batches import Samples, evaluating, fetch
 from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
@@ -48,7 +47,7 @@ def variance_matching(module: nn.Module, work: Work) -> History:
 
 def match_variances(
     module: nn.Module,
-    data: Dataset,
+    data: Samples,
     origin: Origin,
     *,
     device: torch.device,
@@ -179,7 +178,7 @@ def _observe(
     base: nn.Module,
     module: nn.Module,
     places: list[Place],
-    data: Dataset,
+    data: Samples,
     order: tuple[Tensor, ...],
     device: torch.device,
     report: Report,

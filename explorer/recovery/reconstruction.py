@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-from torch.utils.data import Dataset
 
-from explorer.batches import evaluating, fetch
+from explorer.batches import Samples, evaluating, fetch
 from explorer.criteria.tools.numbers import to_float64
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
@@ -47,7 +46,7 @@ def reconstruction(module: nn.Module, work: Work) -> History:
 
 def reconstruct(
     module: nn.Module,
-    data: Dataset,
+    data: Samples,
     origin: Origin,
     *,
     device: torch.device,
@@ -231,7 +230,7 @@ class Moments:
 
 @torch.no_grad()
 def _observe(
-    base: nn.Module, module: nn.Module, reading: Reading, data: Dataset, size: int, device: torch.device
+    base: nn.Module, module: nn.Module, reading: Reading, data: Samples, size: int, device: torch.device
 ) -> Moments:
     moments, layer = Moments(), module.get_submodule(reading.layer)
     stays = torch.from_numpy(np.flatnonzero(reading.stays)).to(device)

@@ -13,12 +13,13 @@ import torchvision
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from explorer.batches import Samples
 from explorer.files import replacing_file
 from explorer.places import ASSETS
 from explorer.progress import Report, part, silent
 from explorer.sources.loading import load_task
 from explorer.sources.networks.architectures import build
-from explorer.tasks import Images, Task
+from explorer.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _augmented(images: Tensor, recipe: Recipe) -> Tensor:
 
 
 @torch.inference_mode()
-def _accuracy(module: nn.Module, images: Images) -> float:
+def _accuracy(module: nn.Module, images: Samples) -> float:
     inputs, labels = _stacked(images)
     correct = sum(
         int((module(batch).argmax(1) == target).sum())
@@ -158,7 +159,7 @@ def _accuracy(module: nn.Module, images: Images) -> float:
     return correct / len(labels)
 
 
-def _stacked(images: Images) -> tuple[Tensor, Tensor]:
+def _stacked(images: Samples) -> tuple[Tensor, Tensor]:
     pairs = [images[index] for index in range(len(images))]
     return torch.stack([image for image, _ in pairs]), torch.tensor([int(label) for _, label in pairs])
 

@@ -216,7 +216,7 @@ def adapted(module: nn.Module, own: Own) -> nn.Module:
     """The module with the engine's face: it shares all tensors and children, and the module itself stays as it is."""
     face = copy.copy(module)
     face.__class__ = type(type(module).__name__, (OneTensor, type(module)), {"__module__": type(module).__module__})
-    face.own_ = own
+    face.__dict__["own_"] = own
     return face
 
 
@@ -262,7 +262,9 @@ class OwnData(Dataset):
     """
 
     def __init__(self, source: Any, ports: Ports) -> None:
-        self._ports, self._batches, self._starts = ports, [], []
+        self._ports = ports
+        self._batches: list[tuple[Tensor, dict[str, Any]]] = []
+        self._starts: list[int] = []  # the first sample of each
         self._collate: Callable[[list[Any]], Any] = default_collate
         self._samples: Any = None
         if isinstance(source, DataLoader) and source.batch_size and not isinstance(source.dataset, IterableDataset):

@@ -67,7 +67,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             if key != SKIPPED:
                 setattr(module.get_submodule(name), key, value)
     state = OrderedDict(tensors)
-    state._metadata = module.state_dict(keep_vars=True)._metadata  # some architectures ask for their version here
+    # Some architectures ask for their version here; torch keeps it as an attribute of a dictionary.
+    state._metadata = module.state_dict(keep_vars=True)._metadata  # type: ignore[attr-defined]
     module.load_state_dict(state)
 
 
@@ -80,9 +81,9 @@ def _depthwise_multiplier(layer: nn.Module) -> int:
 
 def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
     """Let a layer's own record of its widths follow its tensors."""
-    weight = getattr(layer, "weight", None)
+    weight: Tensor | None = getattr(layer, "weight", None)
     if isinstance(layer, _ConvNd):
-        outer, inner = weight.shape[:2]
+        outer, inner = layer.weight.shape[:2]
         if layer.transposed:
             layer.groups = outer if depthwise_multiplier else layer.groups
             layer.in_channels, layer.out_channels = outer, inner * layer.groups
@@ -90,11 +91,12 @@ def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
             layer.groups = outer // depthwise_multiplier if depthwise_multiplier else layer.groups
             layer.in_channels, layer.out_channels = inner * layer.groups, outer
     elif isinstance(layer, nn.Linear):
-        layer.out_features, layer.in_features = weight.shape
-    elif type(layer).__name__ == "Conv1D" and hasattr(layer, "nf"):  # transformers' linear layer, (inputs, outputs)
-        layer.nx, layer.nf = weight.shape
+        layer.out_features, layer.in_features = layer.weight.shape
+    elif type(layer).__name__ == "Conv1D" and hasattr(layer, "nf") and weight is not None:
+        for name, size in zip(("nx", "nf"), weight.shape, strict=True):  # transformers' linear layer
+            setattr(layer, name, size)
     elif isinstance(layer, nn.Embedding):
-        layer.num_embeddings, layer.embedding_dim = weight.shape
+        layer.num_embeddings, layer.embedding_dim = layer.weight.shape
     elif isinstance(layer, nn.LayerNorm | nn.RMSNorm) and weight is not None:
         layer.normalized_shape = tuple(weight.shape)
     elif isinstance(layer, nn.GroupNorm) and weight is not None:
@@ -102,7 +104,7 @@ def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
             layer.num_groups = weight.shape[0]
         layer.num_channels = weight.shape[0]
     elif isinstance(layer, nn.PReLU):
-        layer.num_parameters = weight.shape[0]
+        layer.num_parameters = layer.weight.shape[0]
     elif isinstance(layer, _NormBase):
         sized = weight if weight is not None else layer.running_mean
         layer.num_features = layer.num_features if sized is None else sized.shape[0]

@@ -58,7 +58,7 @@ class Costs:
 
 def _add(terms: dict[tuple[Width, ...], int], coefficient: int, widths: list[Width]) -> None:
     """Add a term, constant widths drawn into the coefficient."""
-    varying = []
+    varying: list[Width] = []
     for w in widths:
         if len(w) == 1 and not w[0][1]:
             coefficient *= w[0][0]
@@ -72,7 +72,7 @@ def _width(owners: Ids, units: Units, names: list[str], dims: HeadDims) -> Width
     group = np.where(owners >= 0, units.group[units.of[owners]], OUTSIDE)
     inner = dims.of(owners)
     met, counts = np.unique(np.stack([group, inner]), axis=1, return_counts=True)
-    width = []
+    width: list[tuple[int, tuple[str, ...]]] = []
     for (g, d), count in zip(met.T.tolist(), counts.tolist(), strict=True):
         if g == OUTSIDE:
             width.append((int(count), ()))

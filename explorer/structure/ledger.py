@@ -168,7 +168,9 @@ class Ledger:
 
     def settle(self) -> None:
         """What heads that leave as a whole share stays; elsewhere its channels leave with their places."""
-        units = self.units() if self.shared else None
+        if not self.shared:
+            return
+        units = self.units()
         for shared in self.shared:
             rows = units[shared.grid]
             if (rows == rows[:, :1]).all():
@@ -234,7 +236,8 @@ class Ledger:
         if (label := self.shown.get(seen.module)) is None:
             return False
         channels = label.movedim(seen.axis, -1)[(0,) * (label.dim() - 1)].numpy()
-        return any(np.array_equal(channels, self.rows.get((producer, axis))) for axis in (0, 1))
+        rows = [self.rows[producer, axis] for axis in (0, 1) if (producer, axis) in self.rows]
+        return any(np.array_equal(channels, ids) for ids in rows)
 
     def makers(self) -> list[Producer]:
         """The producers whose rows make channels: no inputs, no constants, no vectors beside what others made."""

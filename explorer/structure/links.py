@@ -25,7 +25,9 @@ def links(structure: Structure) -> tuple[Link, ...]:
 
     A depthwise convolution makes the channels that it reads, so it links nothing; nor does a normalisation.
     """
-    readers, makers, roots = defaultdict(dict), defaultdict(dict), set()
+    readers: dict[str, dict[str, None]] = defaultdict(dict)
+    makers: dict[str, dict[str, None]] = defaultdict(dict)
+    roots: set[tuple[str | None, str]] = set()
     order: dict[str, None] = {}
     for name, group in structure.groups.items():
         made = group.of_role("producer")
@@ -36,8 +38,8 @@ def links(structure: Structure) -> tuple[Link, ...]:
                 order[_layer(member.tensor)] = None
     result: list[Link] = []
     for layer in order:
-        sources = list(readers[layer]) or [None]
-        targets = list(makers[layer]) or [None]
+        sources: list[str | None] = [*readers[layer]] or [None]
+        targets: list[str | None] = [*makers[layer]] or [None]
         result += [
             Link(source, target, layer)
             for source in sources

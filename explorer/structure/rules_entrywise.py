@@ -25,7 +25,7 @@ class _Operand(NamedTuple):
 def entrywise(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Operands with channels are tied to one another; what has none must be the same for all channels."""
     if operator is ADD and _is_bias(tracing, *args[:2]):
-        _add_bias(tracing, *args[:2], out)
+        _add_bias(tracing, args[0], args[1], out)
         return
     outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
@@ -61,7 +61,7 @@ def _is_bias(tracing: Tracing, x: Any, vector: Any) -> bool:
 
 
 def _add_bias(tracing: Tracing, x: Tensor, vector: Tensor, out: Tensor) -> None:
-    label = tracing.label(x)
+    label = tracing.labels[x]
     tracing.attach(vector, along(label, x.dim() - 1))
     tracing.assign(out, label)
 

@@ -97,12 +97,14 @@ def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, size
     """
     *batch, rows, inner, columns = sizes
     first = len(batch)  # of a matrix's two axes
-    if _carries_rows(la, lb, first):
+    if la is not None and _carries_rows(la, lb, first):
         turned = _of_activations(tracing, None if lb is None else lb.mT, la.mT, (*batch, columns, inner, rows))
         return None if turned is None else turned.mT
     la, lb = _followed(tracing, la, lb, first)
     heads = {d for d in (*varying(la), *varying(lb)) if d < first}
-    if first + 1 in varying(la):
+    made: Tensor | None
+    counted: Tensor | None
+    if la is not None and lb is not None and first + 1 in varying(la):
         made, counted = _summed(tracing, la, lb, heads, first)
     elif lb is not None:
         made = counted = _carried(tracing, la, lb, heads, first)

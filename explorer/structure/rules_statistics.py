@@ -152,5 +152,5 @@ def _normalise_heads(tracing: Tracing, label: Tensor, over: set[int], vectors: t
     """A layer norm inside each head: all heads share its scale and shift."""
     _reduce_channels(tracing, "layer norm", label, over)
     for vector in vectors:
-        if (own := tracing.label(vector, label)) is not None:
+        if vector is not None and (own := tracing.label(vector, label)) is not None:
             meet(tracing, vector, own.expand(label.shape), label, "layer norm")

@@ -60,6 +60,7 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
     axis = 1 if call.turned else 0
     rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
     read = _read_by_convolution(tracing, call, label, rows)
+    sides: tuple[Ids, ...]
     if call.depthwise:
         tracing.ledger.unite(np.repeat(read, len(rows) // len(read)), rows, "depthwise convolution", tracing.here)
         made, sides = np.repeat(rows, out.shape[1] // len(rows)), (rows,)
@@ -142,11 +143,13 @@ def weigh(
         tracing.attach(bias, rows)
     if tracing.costs:
         each = Contraction(prod(shape[:-1]), (rows, read))
-        if positions:
+        if label is not None and positions:
             each = Contraction(1, (rows, read, label.select(-1, 0).reshape(-1).numpy()))
         tracing.ledger.contractions.append(each)
     made = (*shape[:-1], len(rows))
-    return restrict(label, positions).expand(made) if positions else on_axis(rows, last, made)
+    if label is not None and positions:
+        return restrict(label, positions).expand(made)
+    return on_axis(rows, last, made)
 
 
 def _read_by_matrix(tracing: Tracing, label: Tensor | None, positions: set[int], last: int, size: int) -> Ids:

@@ -85,8 +85,9 @@ class _Calls:
         tracing.path.append(name)
         self._shortcuts.enter(name, args, len(tracing.ledger.contractions))
         label = tracing.label(args[0]) if leaf and args else None
-        axes = varying(label)
-        self._given[name] = (args[0].shape, axes[0], along(label, axes[0])) if len(axes) == 1 else None
+        self._given[name] = None
+        if label is not None and len(axes := varying(label)) == 1:
+            self._given[name] = args[0].shape, axes[0], along(label, axes[0])
 
     def _leave(self, name: str, layer: nn.Module, args: tuple, out: Any) -> None:
         tracing = self._tracing
@@ -94,7 +95,7 @@ class _Calls:
         self._shortcuts.leave(name, out, len(tracing.ledger.contractions))
         shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
         label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
-        if len(varying(label)) == 1:
+        if label is not None and len(varying(label)) == 1:
             tracing.ledger.shown[name] = label
         if (given := self._given[name]) and isinstance(out, Tensor) and out.shape == given[0]:
             tracing.ledger.pass_through(name, *given[1:])

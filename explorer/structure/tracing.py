@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from explorer.structure.labels import Ids, along, flat, ids_in, restrict, varyin
 from explorer.structure.ledger import Ledger
 
 
-class Axis(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Axis:
     """An axis of a parameter, and the index along it of every entry that is met."""
 
     number: int
@@ -70,14 +71,14 @@ class View:
             return Axis(single[0], np.zeros(1, dtype=np.int64))
         return None
 
-    def met_by(self, like: Tensor | None) -> Axis | None:
+    def met_by(self, like: Tensor | None) -> int | None:
         """The last axis with several entries; where it meets the label `like`, the last that runs where that varies."""
         axes = [axis for axis, size in enumerate(self.shape) if size > 1]
         if like is not None:
             skipped = like.dim() - self.indices[0].dim() if self.indices else 0
             met = {d - skipped for d in varying(like)}
             axes = [axis for axis in axes if met & set(varying(self.indices[axis]))]
-        return Axis(axes[-1], self.indices[axes[-1]]) if axes else None
+        return axes[-1] if axes else None
 
 
 class Tracing:
@@ -117,8 +118,8 @@ class Tracing:
         axis = None if view is None else view.met_by(like)
         if axis is None:
             return None
-        ids = self.ledger.produce(view.name, axis.number, view.shape[axis.number], role="affine")
-        index = view.indices[axis.number]
+        ids = self.ledger.produce(view.name, axis, view.shape[axis], role="affine")
+        index = view.indices[axis]
         return torch.from_numpy(ids)[restrict(index, varying(index))].expand(index.shape)
 
     def assign(self, tensor: Any, label: Tensor | None) -> None:

@@ -65,7 +65,7 @@ def grouped(ledger: Ledger, unit_of: Ids, frozen: Collection[int]) -> Units:
     free = free[np.argsort(first[free])]
     group, rank = np.full(total, OUTSIDE), np.full(total, OUTSIDE)
     _, inverse = np.unique(signature[free], return_inverse=True)
-    sizes = []
+    sizes: list[int] = []
     for key in dict.fromkeys(inverse.tolist()):
         members = free[inverse == key]
         group[members], rank[members] = len(sizes), np.arange(len(members))

@@ -13,7 +13,6 @@ from .tools.metric import Metric as Metric
 from .tools.quality import Quality as Quality
 from .tools.quality import evaluate as evaluate
 from .tools.task import PARTS as PARTS
-from .tools.task import Images as Images
 from .tools.task import Task as Task
 from .tools.task_kind import DEFAULT_KIND as DEFAULT_KIND
 from .tools.task_kind import TASK_KINDS as TASK_KINDS

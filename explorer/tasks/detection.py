@@ -1,18 +1,31 @@
 """Detection: boxes around objects, judged by the mean average precision of COCO."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from explorer.batches import evaluating, to_device
+from explorer.batches import Samples, evaluating, to_device
 from explorer.device import BatchSize
+from explorer.errors import ExplorerError
 from explorer.progress import Report
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.quality import Quality
 from explorer.tasks.tools.samples import picture
 from explorer.tasks.tools.task_kind import task_kind
+
+
+class Teachable(Protocol):
+    """A detector that can be trained."""
+
+    def loss(self, pixels: Tensor, targets: list[dict[str, Tensor]], /) -> Tensor: ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """A network that says where objects are."""
+
+    def detect(self, pixels: Tensor, /) -> list[dict[str, Tensor]]: ...
 
 
 def objects(label: dict[str, Tensor], classes: tuple[str, ...]) -> str:
@@ -25,7 +38,7 @@ def are_boxes(labels: Any) -> bool:
     return isinstance(labels, list) and all({"boxes", "labels"} <= label.keys() for label in labels)
 
 
-def detector_loss(module: nn.Module, inputs: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
+def detector_loss(module: Teachable, inputs: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
     """The loss that a detector computes itself, of all that it finds on the way to its boxes."""
     return module.loss(inputs, labels)
 
@@ -50,8 +63,14 @@ def detector_loss(module: nn.Module, inputs: Tensor, labels: list[dict[str, Tens
     unrepeatable="code that depends on the data finds its boxes",
     rank=50,
 )
-def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Quality:
-    """Mean average precision, and that at overlaps of 50 and of 75%; it has no interval."""
+def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Quality:
+    """Mean average precision, and that at overlaps of 50 and of 75%; it has no interval.
+
+    Raises:
+        ExplorerError: the network finds no boxes.
+    """
+    if not isinstance(module, Detector):
+        raise ExplorerError("this network finds no boxes: detection takes a detector")
     with evaluating(module, device):
         values = BatchSize(batch_size).retry(lambda size: _precisions(module, data, device, size, report))
     others = {name: values[name] for name in ("map_50", "map_75")}
@@ -59,7 +78,7 @@ def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size:
 
 
 @torch.inference_mode()
-def _precisions(module: nn.Module, data: Dataset, device: torch.device, size: int, report: Report) -> dict[str, float]:
+def _precisions(module: Detector, data: Samples, device: torch.device, size: int, report: Report) -> dict[str, float]:
     from torchmetrics.detection import MeanAveragePrecision
 
     metric = MeanAveragePrecision(backend="pycocotools")

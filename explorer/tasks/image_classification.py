@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.progress import Report
 from explorer.tasks.tools.accuracy import Accuracy, accuracy
 from explorer.tasks.tools.losses import are_classes, class_loss
@@ -48,6 +48,6 @@ def shifted(
     classifies=True,
     rank=10,
 )
-def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Accuracy:
+def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Accuracy:
     """Accuracy, with top-5 where there are as many classes."""
     return accuracy(module, data, device=device, batch_size=batch_size, report=report)

@@ -1,18 +1,41 @@
 """A task of one's own: any targets, judged by a person's own metric or loss."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
-from torch.utils.data import Dataset
 
-from explorer.batches import Targets, batches, evaluating, to_device
+from explorer.batches import Samples, Targets, batches, evaluating, to_device
 from explorer.device import BatchSize
+from explorer.errors import ExplorerError
 from explorer.progress import Report
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.quality import Quality
 from explorer.tasks.tools.task_kind import task_kind
+
+
+class Judgement(Protocol):
+    """What a person's network is judged by."""
+
+    @property
+    def loss(self) -> Callable[[Any, Any], Any] | None: ...
+
+
+@runtime_checkable
+class OwnNetwork(Protocol):
+    """A person's network with the engine's face, see `explorer.sources.own`."""
+
+    own_: Judgement
+
+    def outputs_(self, packed: Tensor, /) -> Any: ...
+
+    def loss_of(self, packed: Tensor, labels: list[Targets], /) -> Tensor: ...
+
+    def loss_between(self, outputs: Any, labels: list[Targets], /) -> Tensor: ...
+
+    def judged(self, outputs: Any, labels: list[Targets], loss: float, /) -> float: ...
 
 
 def described(label: Targets, classes: tuple[str, ...]) -> str:
@@ -30,7 +53,7 @@ def are_own(labels: Any) -> bool:
     return isinstance(labels, list) and bool(labels) and isinstance(labels[0], Targets)
 
 
-def own_loss(module: nn.Module, inputs: Tensor, labels: list[Targets]) -> Tensor:
+def own_loss(module: OwnNetwork, inputs: Tensor, labels: list[Targets]) -> Tensor:
     """The loss that the problem was given."""
     return module.loss_of(inputs, labels)
 
@@ -49,21 +72,27 @@ def own_loss(module: nn.Module, inputs: Tensor, labels: list[Targets]) -> Tensor
     logits=False,
     rank=45,
 )
-def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Quality:
+def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Quality:
     """The own metric over all samples, or the own mean loss; where less is better, with its sign turned.
 
     Args:
         module: of `explorer.sources.own`, which knows the functions.
+
+    Raises:
+        ExplorerError: it is another one.
     """
+    if not isinstance(module, OwnNetwork):
+        raise ExplorerError("this network has no loss or metric of its own: open it as a problem")
     with evaluating(module, device):
         loss, value = BatchSize(batch_size).retry(lambda size: _judged(module, data, device, size, report))
     return Quality("own", value, None, None, len(data), loss)
 
 
 @torch.inference_mode()
-def _judged(module: nn.Module, data: Dataset, device: torch.device, size: int, report: Report) -> tuple[float, float]:
+def _judged(module: OwnNetwork, data: Samples, device: torch.device, size: int, report: Report) -> tuple[float, float]:
     """Mean loss (0 where there is none) and metric."""
-    total, done, outputs, labels = 0.0, 0, [], []
+    total, done, outputs = 0.0, 0, []
+    labels: list[Targets] = []
     for inputs, targets in batches(data, size):
         inputs, targets = inputs.to(device), to_device(targets, device)
         given = module.outputs_(inputs)

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from explorer.batches import batches, evaluating
+from explorer.batches import Samples, batches, evaluating
 from explorer.device import BatchSize
 from explorer.progress import Report
 from explorer.tasks.tools.losses import IGNORED, check_labels, misfit, resized
@@ -61,7 +60,7 @@ def map_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     loss=map_loss,
     rank=40,
 )
-def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Quality:
+def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Quality:
     """Mean IoU with its interval, and the share of pixels that are right."""
     with evaluating(module, device):
         counts, loss = BatchSize(batch_size).retry(lambda size: _confusions(module, data, device, size, report))
@@ -73,7 +72,7 @@ def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size:
 
 @torch.inference_mode()
 def _confusions(
-    module: nn.Module, data: Dataset, device: torch.device, size: int, report: Report
+    module: nn.Module, data: Samples, device: torch.device, size: int, report: Report
 ) -> tuple[np.ndarray, float]:
     """Pixel counts (samples, true class, predicted class), and the mean loss."""
     from torchmetrics.functional.classification import multiclass_confusion_matrix

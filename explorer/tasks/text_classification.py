@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.progress import Report
 from explorer.tasks.tools.accuracy import Accuracy, accuracy
 from explorer.tasks.tools.losses import are_classes, class_loss
@@ -28,7 +28,7 @@ from explorer.tasks.tools.task_kind import task_kind
     classifies=True,
     rank=20,
 )
-def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Accuracy:
+def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Accuracy:
     """Accuracy, with the macro average of F1 and the Matthews correlation."""
     from torchmetrics.functional.classification import multiclass_f1_score, multiclass_matthews_corrcoef
 

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from explorer.batches import evaluating
+from explorer.batches import Samples, evaluating
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import Report
@@ -62,7 +61,7 @@ def squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
     logits=False,
     rank=30,
 )
-def judge(module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report) -> Quality:
+def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Quality:
     """Pearson's correlation with its interval, and the mean squared error.
 
     Raises:

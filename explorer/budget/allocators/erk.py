@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from explorer.budget.allocating import Case, Times, allocator, middles
+from explorer.budget.allocating import Case, Times, allocator, middles, needed
 
 
 @allocator(
@@ -20,10 +20,11 @@ def erk(case: Case) -> Times:
     A group at density 1 is whole and ε grows for the others, so units leave in the order in which a falling ε
     reaches them.
     """
-    times = {}
+    shapes = needed(case.shapes, "shapes")
+    times: Times = {}
     for name, scores in case.ranked.items():
         group = case.structure.groups[name]
-        made = [case.shapes[member.tensor] for member in group.of_role("producer")]
+        made = [shapes[member.tensor] for member in group.of_role("producer")]
         made = [shape for shape in made if len(shape) > 1] or [(group.size, 1)]
         density = sum(map(sum, made)) / sum(float(np.prod(shape)) for shape in made)
         times[name] = (middles(len(scores)) - 1) / density

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from explorer.budget.allocating import Case, allocator
+from explorer.budget.allocating import Case, allocator, needed
 from explorer.budget.allocators.knapsack import packed
 
 
@@ -16,4 +16,4 @@ from explorer.budget.allocators.knapsack import packed
     rank=45,
 )
 def halp(case: Case) -> np.ndarray:
-    return packed(case, case.limits.latency)
+    return packed(case, needed(case.limits, "limits").latency)

@@ -21,7 +21,7 @@ def isomorphic(case: Case) -> Times:
     classes: dict[object, list[str]] = defaultdict(list)
     for name in case.ranked:
         classes[_topology(case.structure.groups[name])].append(name)
-    times = {}
+    times: Times = {}
     for names in classes.values():
         scores = np.concatenate([case.ranked[name] for name in names])
         places = np.empty(len(scores))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explorer.budget.allocating import Case, allocator
+from explorer.budget.allocating import Case, allocator, needed
 from explorer.budget.search import cheapest_choices
 
 NEAR = 0.01  # of a limit, that a knapsack may miss it by
@@ -22,11 +22,12 @@ ROUNDS = 4  # in which savings are taken anew at the widths that the last ones l
     rank=40,
 )
 def knapsack(case: Case) -> np.ndarray:
-    return packed(case, case.limits.weight)
+    return packed(case, needed(case.limits, "limits").weight)
 
 
 def packed(case: Case, weight: Callable[[np.ndarray], float]) -> np.ndarray:
     """The knapsack's counts: of a few rounds those that meet the limits and lose the least."""
+    limits = needed(case.limits, "limits")
     losses = [np.concatenate([[0.0], np.cumsum(s - min(s.min(initial=0.0), 0.0))]) for s in case.ranked.values()]
     losses = [loss[: n + 1] for loss, n in zip(losses, case.most, strict=True)]
 
@@ -35,9 +36,9 @@ def packed(case: Case, weight: Callable[[np.ndarray], float]) -> np.ndarray:
 
     removed, best = np.zeros_like(case.most), case.most
     for _ in range(ROUNDS):
-        savings = [case.limits.savings(removed, index, n, weight) for index, n in enumerate(case.most)]
-        before, removed = removed, cheapest_choices(losses, savings, case.limits.load)
-        best = min(best, removed, key=lambda counts: (case.limits.load(counts) > 1 + NEAR, lost(counts)))
+        savings = [limits.savings(removed, index, n, weight) for index, n in enumerate(case.most)]
+        before, removed = removed, cheapest_choices(losses, savings, limits.load)
+        best = min(best, removed, key=lambda counts: (limits.load(counts) > 1 + NEAR, lost(counts)))
         if (removed == before).all():
             break
     return best

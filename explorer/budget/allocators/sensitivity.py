@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explorer.budget.allocating import Case, Times, allocator, departures
+from explorer.budget.allocating import Case, Times, allocator, departures, needed
 from explorer.budget.search import nearest_prefix
 
 ROUNDS = 4  # in which prices are taken anew at the widths that the last ones led to
@@ -23,15 +23,17 @@ def sensitivity(case: Case) -> np.ndarray:
 
     For convex Δ and a price per unit that is the order of slope over price, which is bisected on the true cost.
     """
-    slopes = {name: case.curves.slopes(name, case.structure.full[name]) for name in case.ranked}
+    curves = needed(case.curves, "curves")
+    slopes = {name: curves.slopes(name, case.structure.full[name]) for name in case.ranked}
     return _settled(case, lambda prices: {n: slopes[n] / price for n, price in zip(case.ranked, prices, strict=True)})
 
 
 def _settled(case: Case, times: Callable[[np.ndarray], Times]) -> np.ndarray:
     """The units that leave at prices which belong to the widths that they lead to, as near as a few rounds come."""
-    removed, prices = np.zeros_like(case.most), None
+    limits, removed = needed(case.limits, "limits"), np.zeros_like(case.most)
+    prices: np.ndarray | None = None
     for _ in range(ROUNDS):
-        here = case.limits.prices(removed, case.most)
+        here = limits.prices(removed, case.most)
         prices = here if prices is None else (prices + here) / 2  # else two groups take turns in being cheap
-        removed = nearest_prefix(departures(times(prices), case), len(case.most), case.limits.load, 1.0)
+        removed = nearest_prefix(departures(times(prices), case), len(case.most), limits.load, 1.0)
     return removed

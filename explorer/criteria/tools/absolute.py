@@ -9,6 +9,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from explorer.criteria.tools.context import Context
+from explorer.criteria.tools.numbers import added
 from explorer.structure.products import Product, product
 
 TOKENS = "the network reads numbered tokens, which have no input of ones"
@@ -113,7 +114,7 @@ def total(outputs: Tensor | tuple | list | dict) -> Tensor:
     if isinstance(outputs, Tensor):
         return outputs.sum()
     parts = outputs.values() if isinstance(outputs, dict) else outputs
-    return sum(total(part) for part in parts if part is not None)
+    return added(total(part) for part in parts if part is not None)
 
 
 def reads_tokens(context: Context) -> bool:

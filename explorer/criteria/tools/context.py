@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader
 
-from explorer.batches import collate, to_device
+from explorer.batches import Samples, collate, subset, to_device
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import Report, part
@@ -35,11 +35,22 @@ class Context:
 
     module: nn.Module
     structure: Structure
-    data: Dataset | None
+    data: Samples | None
     device: torch.device
     batch: BatchSize
     seed: int
     report: Report
+
+    @property
+    def examples(self) -> Samples:
+        """The data, of a criterion that looks at inputs.
+
+        Raises:
+            ExplorerError: there is none.
+        """
+        if self.data is None:
+            raise ExplorerError("this looks at inputs and there is no data: give some")
+        return self.data
 
     def groups(self) -> Iterator[tuple[str, Group]]:
         """All groups by name, for criteria that look at one after the other."""
@@ -48,17 +59,20 @@ class Context:
             self.report(done / len(groups), f"scoring {name}")
             yield name, group
 
-    def batches(self, start: float = 0.0, stop: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, start: float = 0.0, stop: float = 1.0) -> Iterator[tuple[Tensor, Any]]:
         """Mini-batches of (images, labels) in the data's order, on the CPU, of sizes that differ by one at most.
 
         A criterion that takes several passes says which part of its work, from `start` to `stop`, this one is.
         """
-        total, asked = len(self.data), self.batch.size
+        data, asked = self.examples, self.batch.size
+        total = len(data)
         splits = np.array_split(np.arange(total), ceil(total / asked))
         done = 0
         report = part(self.report, start, stop)
         sampler = [split.tolist() for split in splits]
-        for images, labels in DataLoader(self.data, batch_sampler=sampler, collate_fn=collate):
+        # The loader asks for torch's own class and needs no more than samples by number.
+        loader: DataLoader = DataLoader(data, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+        for images, labels in loader:
             report(done / total, f"scored {done} of {total} inputs{self._smaller(asked)}")
             yield images, labels
             done += len(images)
@@ -67,7 +81,7 @@ class Context:
     def _smaller(self, asked: int) -> str:
         return f", {self.batch.size} at a time for lack of memory" if self.batch.size < asked else ""
 
-    def chunks(self, size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    def chunks(self, size: int, *tensors: Any) -> Iterator[tuple[Any, ...]]:
         """The tensors, or lists of boxes, in slices of at most `size` along the batch, on the device."""
         for start in range(0, len(tensors[0]), size):
             yield tuple(to_device(tensor[start : start + size], self.device) for tensor in tensors)
@@ -90,7 +104,7 @@ class Context:
         return model_loss(self.module, inputs, labels)
 
 
-def calibration_slice(data: Dataset, samples: int | None, seed: int) -> Dataset:
+def calibration_slice(data: Samples, samples: int | None, seed: int) -> Samples:
     """`samples` examples of the data, in its order: drawn evenly from every class where the labels are known.
 
     Labels are known where `data` has `labels` or `targets` or is a `TensorDataset`; elsewhere reading them would
@@ -109,14 +123,14 @@ def calibration_slice(data: Dataset, samples: int | None, seed: int) -> Dataset:
     labels = _labels(data)
     if labels is not None:
         order = order[np.argsort(_rank_in_class(labels[order]), kind="stable")]
-    return Subset(data, np.sort(order[:samples]).tolist())
+    return subset(data, np.sort(order[:samples]).tolist())
 
 
-def _labels(data: Dataset) -> np.ndarray | None:
+def _labels(data: Samples) -> np.ndarray | None:
     for name in ("labels", "targets"):
         if (labels := getattr(data, name, None)) is not None:
             return np.asarray(labels)
-    tensors = getattr(data, "tensors", ())
+    tensors: tuple[Tensor, ...] = getattr(data, "tensors", ())
     classes = len(tensors) > 1 and tensors[1].dim() == 1 and not tensors[1].is_floating_point()
     return tensors[1].numpy() if classes else None
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, Subset
 
+from explorer.batches import Samples, subset
 from explorer.criteria.tools.absolute import ones, reads_tokens, total
 from explorer.criteria.tools.context import Context, calibration_slice
 from explorer.criteria.tools.gradients import requiring
@@ -23,7 +23,7 @@ def estimate(
     criterion: Criterion,
     module: nn.Module,
     structure: Structure,
-    data: Dataset | None = None,
+    data: Samples | None = None,
     samples: int | None = None,
     device: torch.device | str = "auto",
     *,
@@ -52,13 +52,14 @@ def estimate(
     forwards = criterion.forwards + criterion.forwards_per_unit * sum(structure.full.values())
     if not forwards:
         return 0.0
-    if criterion.needs & {"inputs", "labels"}:
+    batch: Samples | None = None
+    if data is not None and criterion.needs & {"inputs", "labels"}:
         data = calibration_slice(data, samples, 0)
         device = choose_device(device) if isinstance(device, str) else device
         size = min(batch_size, len(data))
-        batch, batches = Subset(data, range(size)), len(data) / size
+        batch, batches = subset(data, range(size)), len(data) / size
     else:
-        device, size, batch, batches = next(module.parameters()).device, 1, None, 1.0
+        device, size, batches = next(module.parameters()).device, 1, 1.0
     with opened(module, structure, batch, device, batch_size=size, report=report) as context:
         if batch is None and reads_tokens(context):
             return 0.0

@@ -56,7 +56,7 @@ class Gates(TorchFunctionMode):
         }
         self._masks: dict[tuple[Gate, bool], Tensor] = {}  # the flag says: after the activation
         self._positions: dict[Gate, int] = {}
-        self._waiting: dict[int | None, tuple[Tensor, Gate]] = {}
+        self._waiting: dict[int, tuple[Tensor, Gate]] = {}
         self._hooks = ExitStack()
 
     def __enter__(self) -> "Gates":
@@ -83,20 +83,20 @@ class Gates(TorchFunctionMode):
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         call = product(function, args, kwargs)
-        gates = self._weights.get(id(call.weight), ()) if call is not None else ()
-        for gate in gates:
+        met = [] if call is None else [(gate, call) for gate in self._weights.get(id(call.weight), ())]
+        for gate, one in met:
             if not gate.made:
-                masked = self._masked(gate, call.input, call.axis, late=False)
-                args = tuple(masked if arg is call.input else arg for arg in args)
-                kwargs = {key: masked if arg is call.input else arg for key, arg in kwargs.items()}
+                masked = self._masked(gate, one.input, one.axis, late=False)
+                args = tuple(masked if arg is one.input else arg for arg in args)
+                kwargs = {key: masked if arg is one.input else arg for key, arg in kwargs.items()}
         output = function(*args, **kwargs)
-        for gate in gates:
+        for gate, one in met:
             if gate.made:
-                output = self._masked(gate, output, call.axis, late=False)
-        seen, gate = self._waiting.get(id(args[0]) if args else None, (None, None))
+                output = self._masked(gate, output, one.axis, late=False)
+        seen, late = self._waiting.get(id(args[0]), (None, None)) if args else (None, None)
         called = getattr(function, "__name__", "").removesuffix("_")
-        if gate is not None and seen is args[0] and called in (gate.activation, _ALIASES.get(gate.activation)):
-            return self._masked(gate, output, gate.axis, late=True)
+        if late is not None and seen is args[0] and called in (late.activation, _ALIASES.get(late.activation)):
+            return self._masked(late, output, late.axis, late=True)
         return output
 
     def _at_output(self, gate: Gate) -> Callable:

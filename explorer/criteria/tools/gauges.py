@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
 from explorer.criteria.tools.members import combine, unit_means
-from explorer.modules import watching
+from explorer.modules import Hook, watching
 from explorer.structure.types import Group, Member
 
 
@@ -59,9 +59,11 @@ class Watch:
         self._show = see
         self._seen.clear()
         names = {gauge.activation for gauge in self.gauges}
-        at = defaultdict(list)
+        at: dict[tuple[str, bool], list[Gauge]] = defaultdict(list)
         for gauge in self.gauges:
             at[gauge.module, gauge.at_input].append(gauge)
+        entered: list[tuple[str, Hook]]
+        left: list[tuple[str, Hook]]
         entered = [(name, partial(self._enter, gauges)) for (name, at_input), gauges in at.items() if at_input]
         left = [(name, partial(self._leave, gauges)) for (name, at_input), gauges in at.items() if not at_input]
         activations = [path for path, part in self.module.named_modules() if _activation(part) in names]
@@ -101,7 +103,8 @@ class Watch:
         self._seen.clear()
 
     def _read(self, gauge: Gauge, activation: Tensor) -> None:
-        self._show(gauge, activation.movedim(gauge.axis, 1))
+        if self._show is not None:
+            self._show(gauge, activation.movedim(gauge.axis, 1))
 
 
 def _activation(part: nn.Module) -> str:
@@ -116,20 +119,23 @@ class Inputs(NamedTuple):
     labels: Any
 
 
-Sums = dict[Hashable, Tensor | float]
+Key = TypeVar("Key", bound=Hashable)
+Sums = dict[Key, Tensor]
+"""What adds up, by name; counts are whole numbers of no axis."""
 
 
 def observe(
-    context: Context, gauges: Collection[Gauge], measure: Callable[[Gauge, Tensor, Inputs], Sums]
-) -> dict[Gauge, Sums]:
+    context: Context, gauges: Collection[Gauge], measure: Callable[[Gauge, Tensor, Inputs], Sums[Key]]
+) -> dict[Gauge, Sums[Key]]:
     """The sums over the calibration set of what `measure` finds at every gauge, key by key, in one pass.
 
     Only the sums are kept from one slice of inputs to the next. `measure` sees activations as `Watch` shows them, of
     slices as large as the device has room for: what it gives must add up. A gauge that no input passes, or of which
     nothing was measured, is missing.
     """
-    watch, totals, first = Watch(context.module, gauges), {}, 0
-    slice_sums: dict[Gauge, Sums] = {}
+    watch, first = Watch(context.module, gauges), 0
+    totals: dict[Gauge, Sums[Key]] = {}
+    slice_sums: dict[Gauge, Sums[Key]] = {}
     behind = Inputs(0, None)
 
     def see(gauge: Gauge, activation: Tensor) -> None:
@@ -151,7 +157,7 @@ def observe(
     return {place: sums for place, sums in totals.items() if sums}
 
 
-def add(total: Sums, more: Mapping[Hashable, Tensor | float]) -> None:
+def add(total: Sums[Key], more: Mapping[Key, Tensor]) -> None:
     """Adds to the sums, key by key."""
     for key, value in more.items():
         total[key] = total[key] + value if key in total else value

@@ -34,7 +34,7 @@ def set_gradients(
     totals = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     for inputs, labels in context.batches(start, stop):
         for name, gradient in batch_gradients(context, inputs, labels, weights).items():
-            totals[name] += gradient * (len(inputs) / len(context.data))
+            totals[name] += gradient * (len(inputs) / len(context.examples))
     return totals
 
 

@@ -83,7 +83,7 @@ class MaskedPasses:
         return torch.cat([straightforward(self._module, inputs, place, sets[each]) for each in which])
 
     def _resumed(self, way: "_Way", inputs: Tensor, masks: int) -> Iterator[tuple[int, range, Tensor]]:
-        run = Run(way.tape, self._network, inputs)
+        run = Run(way.tape, way.network, inputs)
         stacks = self._stacks(run) if masks > 1 and self._sharing(way, inputs) >= _SHARING else None
         at, known = 0, None
         for start, number in way.order:
@@ -109,7 +109,7 @@ class MaskedPasses:
         if inputs.shape not in self._stacked:
             other = inputs[:1].expand_as(inputs)
             try:
-                tape, outputs = self._record(torch.cat([inputs, other]))
+                tape, outputs = self._record(run.network, torch.cat([inputs, other]))
                 alone = [self._module(part.clone()) for part in (inputs, inputs[:1])]
                 expected = torch.cat([alone[0], alone[1].expand_as(alone[0])])
                 self._stacked[inputs.shape] = Stacks(run.tape, tape, len(inputs)) if _agree(outputs, expected) else None
@@ -133,22 +133,32 @@ class MaskedPasses:
         return self._ways.get(inputs.shape)
 
     def _recorded(self, inputs: Tensor) -> "_Way":
-        if self._network is None:
+        network = self._network
+        if network is None:
             tape, _ = record(self._module, inputs.clone(), whole=_steps(self._module, self._places), tick=still)
-            self._network, self._places = _folded(self._module, tape, self._places)
-        tape, _ = self._record(inputs)
-        if not _agree(Run(tape, self._network, inputs).outputs(0, None), self._module(inputs.clone())):
+            network, self._places = _folded(self._module, tape, self._places)
+            self._network = network
+        tape, _ = self._record(network, inputs)
+        if not _agree(Run(tape, network, inputs).outputs(0, None), self._module(inputs.clone())):
             raise UnrepeatableError("it gives something else each time")
-        return _Way.along(tape, self._network, self._places)
+        return _Way.along(tape, network, self._places)
 
-    def _record(self, inputs: Tensor) -> tuple[Tape, Tensor]:
-        return record(self._network, inputs, whole=_steps(self._network, self._places), tick=still)
+    def _record(self, network: nn.Module, inputs: Tensor) -> tuple[Tape, Tensor]:
+        return record(network, inputs, whole=_steps(network, self._places), tick=still)
 
 
 class _Way(NamedTuple):
-    """A tape, (the step before which its mask begins, number) of every task in order, and tasks that can't begin so."""
+    """A network's tape.
+
+    Args:
+        tape: of the network.
+        network: whose tape it is.
+        order: (the step before which its mask begins, number) of every task, in the order of the steps.
+        rest: the tasks that can't begin so.
+    """
 
     tape: Tape
+    network: nn.Module
     order: list[tuple[int, int]]
     rest: list[int]
 
@@ -166,7 +176,7 @@ class _Way(NamedTuple):
             if first >= 0 and not more and tape.can_begin(start) and (narrow or not place.at_input):
                 order.append((start, number))
         known = {number for _, number in order}
-        return cls(tape, sorted(order), [number for number in range(len(places)) if number not in known])
+        return cls(tape, network, sorted(order), [number for number in range(len(places)) if number not in known])
 
 
 class _Rest:
@@ -193,15 +203,17 @@ class _Rest:
         changed = [self._segment.changed(channels) for channels in sets]
         if len(sets) == 1:
             return run.outputs(stop, self._segment.after | changed[0])
+        if self._stacks is None:
+            raise ValueError("without stacks every mask takes a pass of its own")
         joined = {slot: torch.cat([each[slot] for each in changed]) for slot in changed[0]}
         longer = run._replace(tape=self._stacks.tape(len(sets)))
-        return longer.outputs(stop, self._unchanged(joined, len(sets)) | joined)
+        return longer.outputs(stop, self._unchanged(self._stacks, joined, len(sets)) | joined)
 
-    def _unchanged(self, changed: Collection[int], count: int) -> Values:
+    def _unchanged(self, stacks: Stacks, changed: Collection[int], count: int) -> Values:
         """What is alive behind the segment but for what masks change there, for so many masks."""
         if count not in self._copies:
             same = {slot: value for slot, value in self._segment.after.items() if slot not in changed}
-            self._copies[count] = {slot: self._stacks.repeated(slot, value, count) for slot, value in same.items()}
+            self._copies[count] = {slot: stacks.repeated(slot, value, count) for slot, value in same.items()}
         return self._copies[count]
 
 
@@ -237,8 +249,10 @@ def _folded(network: nn.Module, tape: Tape, places: Sequence[Place]) -> tuple[nn
         return network, list(places)
     folded = copy.deepcopy(network)
     for norm, conv in moved.items():
-        folded.set_submodule(conv, fuse_conv_bn_eval(network.get_submodule(conv), network.get_submodule(norm)))
-        folded.set_submodule(norm, nn.Identity())
+        first, second = network.get_submodule(conv), network.get_submodule(norm)
+        if isinstance(first, CONVOLUTIONS) and isinstance(second, NORMS):
+            folded.set_submodule(conv, fuse_conv_bn_eval(first, second))
+            folded.set_submodule(norm, nn.Identity())
     return folded, [replace(place, module=moved.get(place.module, place.module)) for place in places]
 
 
@@ -250,10 +264,14 @@ def _pairs(network: nn.Module, tape: Tape) -> Iterator[tuple[str, str]]:
             readers.setdefault(slot, []).append(step)
     calls = Counter(step.call for step in tape.steps)
 
-    def is_called_once(step: Step, kinds: tuple[type[nn.Module], ...]) -> bool:
-        return calls[step.call] == 1 and isinstance(step.call, str) and type(network.get_submodule(step.call)) in kinds
+    def called_once(step: Step, kinds: tuple[type[nn.Module], ...]) -> str | None:
+        path = step.call
+        alone = isinstance(path, str) and calls[path] == 1
+        return path if isinstance(path, str) and alone and type(network.get_submodule(path)) in kinds else None
 
     for step in tape.steps:
-        behind = readers.get(makes(step)[0], []) if is_called_once(step, CONVOLUTIONS) else []
-        if len(behind) == 1 and is_called_once(behind[0], NORMS):
-            yield step.call, behind[0].call
+        conv = called_once(step, CONVOLUTIONS)
+        behind = [] if conv is None else readers.get(makes(step)[0], [])
+        norm = called_once(behind[0], NORMS) if len(behind) == 1 else None
+        if conv is not None and norm is not None:
+            yield conv, norm

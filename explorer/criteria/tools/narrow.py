@@ -1,5 +1,6 @@
 """Changes to a few channels of an activation, followed through the operators that keep channels apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import prod
@@ -8,6 +9,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from explorer.structure.operators import ACTIVATIONS
 
@@ -72,7 +75,7 @@ def through_layer(layer: nn.Module, x: Narrow) -> Narrow | Delta | None:
     return None
 
 
-def through_operator(name: str, call: Any, args: tuple, kwargs: dict) -> Narrow | None:
+def through_operator(name: str, call: Any, args: Sequence[Any], kwargs: dict) -> Narrow | None:
     """What an ATen operator makes of changes among its arguments; None where it does not keep channels apart.
 
     Args:
@@ -106,13 +109,13 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor | Narrow)
 
 
-def _normalised(layer: nn.Module, x: Narrow) -> Narrow:
+def _normalised(layer: _BatchNorm, x: Narrow) -> Narrow:
     tensors = layer.running_mean, layer.running_var, layer.weight, layer.bias
-    own = [None if tensor is None else tensor.index_select(0, x.index) for tensor in tensors]
-    return _each(x, lambda part: F.batch_norm(part, *own, False, 0.0, layer.eps))
+    mean, variance, weight, bias = (None if own is None else own.index_select(0, x.index) for own in tensors)
+    return _each(x, lambda part: F.batch_norm(part, mean, variance, weight, bias, False, 0.0, layer.eps))
 
 
-def _depthwise(layer: nn.Module, x: Narrow) -> Narrow:
+def _depthwise(layer: _ConvNd, x: Narrow) -> Narrow:
     weight = layer.weight.index_select(0, x.index)
     bias = None if layer.bias is None else layer.bias.index_select(0, x.index)
     convolve = getattr(F, f"conv{weight.ndim - 2}d")

@@ -1,7 +1,19 @@
 """Numbers as sums want them: in double precision."""
 
+import operator
+from collections.abc import Iterable
+from functools import reduce
+from typing import TypeVar
+
 import numpy as np
 from torch import Tensor
+
+Summand = TypeVar("Summand", Tensor, np.ndarray)
+
+
+def added(values: Iterable[Summand]) -> Summand:
+    """The sum of one array or more of one shape."""
+    return reduce(operator.add, values)
 
 
 def to_float64(tensor: Tensor) -> Tensor:

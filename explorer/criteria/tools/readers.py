@@ -84,7 +84,8 @@ def sample(context: Context, reader: Reader, activation: Tensor, first: int) -> 
     where = np.unravel_index(rows, sizes) if sizes else ()
     index = [torch.as_tensor(axis, device=activation.device) for axis in where]
     # Indices on both sides of the channels' slice: the sampled axes come first.
-    seen = windows[(batch, slice(None), *index)] if index else windows[:, None]
+    chosen: tuple[Tensor | slice, ...] = (batch, slice(None), *index)
+    seen = windows[chosen] if index else windows[:, None]
     return Sample(seen.reshape(*rows.shape, len(weights), *weights.shape[2:]), weights)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from explorer.errors import unknown
 from explorer.registry import Entry, Registry
@@ -31,7 +32,7 @@ class Criterion(Entry):
         if not self.needs <= NEEDS:
             raise ValueError(f"criterion {self.name!r} needs something that is not in {set(NEEDS)}")
 
-    def read(self, given: Mapping[str, str]) -> dict[str, str]:
+    def read(self, given: Mapping[str, str]) -> dict[str, Any]:
         """All settings, which a person calls options; those not given at their defaults.
 
         Raises:
@@ -40,8 +41,10 @@ class Criterion(Entry):
         for name in given:
             if name not in self.settings:
                 raise unknown(f"option of criterion {self.name}", name, self.settings)
-        told = {name: self.settings[name].read(f"{self.name}'s option {name}", text) for name, text in given.items()}
-        return {name: setting.default for name, setting in self.settings.items()} | told
+        return {
+            name: setting.read(f"{self.name}'s option {name}", given[name]) if name in given else setting.default
+            for name, setting in self.settings.items()
+        }
 
 
 CRITERIA: Registry[Criterion] = Registry("criterion", Criterion, decorator="criterion", package="explorer.criteria")

@@ -66,7 +66,7 @@ class Relevance(TorchFunctionMode):
             bent = _bent(args[0], function(args[0].detach().clone(), *args[1:], **kwargs))
             return self._gate(bent) if plain in _GATES else bent
         if plain in _TIMES | _OVER and all(isinstance(arg, Tensor) and _learnt(arg) for arg in args[:2]):
-            return self._scaled(torch.mul if plain in _TIMES else torch.div, *args[:2], divided=plain in _OVER)
+            return self._scaled(torch.mul if plain in _TIMES else torch.div, args[0], args[1], divided=plain in _OVER)
         if name == "__iadd__":
             return args[0] + args[1]
         output = function(*args, **kwargs)
@@ -97,8 +97,8 @@ class Relevance(TorchFunctionMode):
 
     def _batch_norm(self, function: Callable, args: tuple, kwargs: dict) -> Tensor:
         output = function(*args, **kwargs)
-        made, call = self._made.get(id(args[0]), (None, None))
-        if made is None or not self._positive or call.inputs_first:
+        _, call = self._made.get(id(args[0]), (None, None))
+        if call is None or not self._positive or call.inputs_first:
             return output
         shape = [1] * call.weight.ndim
         ones = torch.ones_like(args[0][:1].detach())
@@ -169,4 +169,4 @@ def _affine(tensor: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tenso
     return tensor if bias is None else tensor + bias
 
 
-_NORMS = {"layer_norm": _layer_norm, "rms_norm": _rms_norm, "group_norm": _group_norm}
+_NORMS: dict[str, Callable[..., Tensor]] = {"layer_norm": _layer_norm, "rms_norm": _rms_norm, "group_norm": _group_norm}

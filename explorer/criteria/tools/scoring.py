@@ -9,8 +9,8 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.criteria.tools.context import Context, calibration_slice
 from explorer.criteria.tools.registry import CRITERIA, Criterion
 from explorer.device import BatchSize, choose_device
@@ -47,7 +47,7 @@ def score(
     name: str,
     module: nn.Module,
     structure: Structure,
-    data: Dataset | None = None,
+    data: Samples | None = None,
     *,
     options: Mapping[str, str] = MappingProxyType({}),
     device: torch.device | str = "auto",
@@ -92,7 +92,7 @@ def score(
     return _sorted_out(criterion, structure, answers, time.perf_counter() - started)
 
 
-def usable(name: str, data: Dataset | None) -> Criterion:
+def usable(name: str, data: Samples | None) -> Criterion:
     """The criterion `name`, if it is known and has the data that it needs.
 
     Raises:
@@ -124,7 +124,7 @@ def _sorted_out(criterion: Criterion, structure: Structure, answers: dict, secon
 def opened(
     module: nn.Module,
     structure: Structure,
-    data: Dataset | None,
+    data: Samples | None,
     device: torch.device,
     *,
     batch_size: int = 100,

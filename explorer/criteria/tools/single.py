@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.criteria.connections import connection_sensitivity, gradient_flow
 from explorer.criteria.datafree import flow_shares
 from explorer.criteria.tools.absolute import TOKENS, reads_tokens
@@ -58,7 +58,7 @@ def score_weights(
     criterion: str,
     module: nn.Module,
     structure: Structure,
-    data: Dataset,
+    data: Samples,
     weights: Weights,
     *,
     options: Mapping[str, str] = MappingProxyType({}),
@@ -97,7 +97,7 @@ def score_weights(
 def dense_gradients(
     module: nn.Module,
     structure: Structure,
-    data: Dataset,
+    data: Samples,
     weights: Weights,
     *,
     device: torch.device,

@@ -28,7 +28,7 @@ def traced(module: nn.Module, gauges: Collection[Gauge]) -> Iterator[Traces]:
     The copy is what modules that write into their input write into.
     """
     traces: Traces = {}
-    at = defaultdict(list)
+    at: dict[tuple[str, bool], list[Gauge]] = defaultdict(list)
     for gauge in gauges:
         at[gauge.module, gauge.at_input].append(gauge)
 
@@ -82,7 +82,7 @@ def input_means(
             return sums
 
         add(totals, context.batch.retry(work))
-    return {gauge: to_numpy(values) / len(context.data) for gauge, values in totals.items()}
+    return {gauge: to_numpy(values) / len(context.examples) for gauge, values in totals.items()}
 
 
 def target_outputs(criterion: str, outputs: Tensor, labels: Any) -> Tensor:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import TensorDataset
 
-from explorer.batches import fetch
+from explorer.batches import Samples, fetch
 from explorer.errors import ExplorerError
 from explorer.evaluation.live.resident import Resident
 from explorer.progress import Report, silent
@@ -62,7 +62,7 @@ class Live:
         self,
         module: nn.Module,
         structure: Structure,
-        data: Dataset,
+        data: Samples,
         *,
         kind: str = DEFAULT_KIND,
         device: torch.device,
@@ -79,7 +79,7 @@ class Live:
         self.batch_size = max(1, min(batch_size, len(data) // FEWEST_BATCHES))
         self._resident: Resident | None = None
         if self._kind.unrepeatable:
-            self._data: Dataset = [data[index] for index in range(len(data))]
+            self._data: Samples = [data[index] for index in range(len(data))]
         else:
             inputs, labels = fetch(data, torch.arange(len(data)))
             self._data = TensorDataset(inputs.to(device), labels)

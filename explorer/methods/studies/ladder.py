@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
@@ -85,7 +85,7 @@ def recovery_stage(
     task: Task,
     plan: Plan,
     *,
-    data: Dataset,
+    data: Samples,
     device: torch.device,
     epochs: int | None = None,
     seed: int = 0,

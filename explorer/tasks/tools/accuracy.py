@@ -1,5 +1,6 @@
 """Accuracy with a confidence interval."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
@@ -8,9 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from explorer.batches import batches, evaluating
+from explorer.batches import Samples, batches, evaluating
 from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
@@ -47,7 +47,7 @@ class Accuracy:
     class_correct: np.ndarray = field(repr=False, compare=False)
     class_samples: np.ndarray = field(repr=False, compare=False)
     metric: str = "top1"
-    others: dict[str, float | None] = field(default_factory=dict)
+    others: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -80,7 +80,7 @@ def wilson(correct: float, samples: int, z: float = Z_95) -> tuple[float, float]
 
 def accuracy(
     module: nn.Module,
-    data: Dataset,
+    data: Samples,
     *,
     device: torch.device,
     batch_size: int = 256,
@@ -104,7 +104,7 @@ def accuracy(
 
 @torch.inference_mode()
 def predict(
-    module: nn.Module, data: Dataset, *, device: torch.device, batch_size: int, report: Report = silent
+    module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report = silent
 ) -> tuple[Tensor, Tensor]:
     """Logits (samples, classes) and labels (samples,), both on the CPU; the module's mode is left alone."""
     logits, labels, done = [], [], 0

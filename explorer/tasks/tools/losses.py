@@ -1,9 +1,10 @@
 """The loss of a model's outputs: what the labels look like says whose."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from explorer.errors import ExplorerError
 from explorer.tasks.tools.task_kind import TASK_KINDS, TaskKind
@@ -11,7 +12,7 @@ from explorer.tasks.tools.task_kind import TASK_KINDS, TaskKind
 IGNORED = 255  # the label of pixels that nobody is judged on
 
 
-def model_loss(module: nn.Module, inputs: Tensor, labels: Any) -> Tensor:
+def model_loss(module: Callable[[Tensor], Any], inputs: Tensor, labels: Any) -> Tensor:
     """The mean training loss of the module on a batch, with its auxiliary heads where it gives their outputs too.
 
     Auxiliary heads weigh 0.3 each where there are two (GoogLeNet, Szegedy et al. 2015, section 5) and 0.4 where

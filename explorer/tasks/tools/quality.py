@@ -1,12 +1,13 @@
 """How good a model is at its task, whatever the task: the main metric with its uncertainty, and what goes with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
+from explorer.batches import Samples
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 from explorer.tasks.tools.accuracy import NO_SAMPLES, Accuracy
@@ -26,7 +27,7 @@ class Quality:
     high: float | None
     samples: int
     loss: float
-    others: dict[str, float | None] = field(default_factory=dict)
+    others: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The metrics under their own names."""
@@ -36,7 +37,7 @@ class Quality:
 
 def evaluate(
     module: nn.Module,
-    data: Dataset,
+    data: Samples,
     *,
     kind: str = DEFAULT_KIND,
     device: torch.device,

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.errors import ExplorerError
 from explorer.tasks.tools.task import Task
 
 
@@ -21,5 +22,11 @@ def picture(task: Task, index: int, part: str) -> np.ndarray:
 
 
 def text(task: Task, index: int, part: str) -> str:
-    """A text as it was before it became tokens."""
+    """A text as it was before it became tokens.
+
+    Raises:
+        ExplorerError: the task has none.
+    """
+    if task.texts is None:
+        raise ExplorerError(f"{task.title} has no texts to show")
     return task.texts[part][index]

@@ -1,25 +1,13 @@
 """A task: labelled examples of one kind in four fixed parts."""
 
-from collections.abc import Sized
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
-from torch import Tensor
 
+from explorer.batches import Samples
 from explorer.tasks.tools.task_kind import DEFAULT_KIND, DEFAULT_METRIC, TASK_KINDS
 
 PARTS = ("train", "calibration", "validation", "test")
-
-
-class Images(Sized, Protocol):
-    """Indexable by position: (input, label).
-
-    The input is a float32 image (C, H, W) or the int64 token ids (L,) of a text; the label a class, a float score,
-    an int64 map of classes (H, W), or ``{"boxes": (n, 4) float32 x1 y1 x2 y2 in pixels, "labels": (n,) int64}``.
-    """
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -48,10 +36,10 @@ class Task:
     input_shape: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    train: Images = field(repr=False)
-    calibration: Images = field(repr=False)
-    validation: Images = field(repr=False)
-    test: Images = field(repr=False)
+    train: Samples = field(repr=False)
+    calibration: Samples = field(repr=False)
+    validation: Samples = field(repr=False)
+    test: Samples = field(repr=False)
     note: str = ""
     measured: bool = True
     kind: str = DEFAULT_KIND
