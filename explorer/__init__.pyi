@@ -10,5 +10,4 @@ from .criteria import CRITERIA as CRITERIA
 from .errors import ExplorerError as ExplorerError
 from .methods import METHODS as METHODS
 from .recovery import RECOVERIES as RECOVERIES
-
-__version__: str
+from .version import __version__ as __version__

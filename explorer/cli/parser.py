@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from explorer import __version__
 from explorer.cli.verb import VERBS, Verb
 from explorer.errors import ExplorerError
+from explorer.version import __version__
 
 INSTALLED = "pruning-explorer"  # the command that installing the package makes
 GROUPS = {"bench": "make one of the tables of the documentation"}

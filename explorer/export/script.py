@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import nn
 
-from explorer import __version__
 from explorer.sources.networks import attention, shuffle, windows, zoo
 from explorer.sources.networks.detectors import Detector
 from explorer.sources.networks.hub_models import HEADS
 from explorer.sources.networks.segmenters import MainOutput
 from explorer.structure import adapt
+from explorer.version import __version__
 
 adapting = sys.modules[adapt.__module__]
 

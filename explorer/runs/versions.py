@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from explorer import __version__
+from explorer.version import __version__
 
 PACKAGES = ("torch", "torchvision", "numpy", "safetensors", "onnx", "onnxscript", "onnxruntime")
 
