@@ -12,13 +12,15 @@ from explorer.ui.parts import controls
 from explorer.ui.state.workspace import Workspace
 
 PLAIN = ("max_drop", "teacher", "blocks", "block_order")  # of gradual methods: they stand open on the page
-NORMALISER = {"normaliser": Choice("mean", tuple(NORMALISERS), "what makes the scores of different groups comparable")}
+USUAL = "mean"  # normaliser
 
 
 def ask(workspace: Workspace, method: Method, criterion: str) -> None:
     """The controls, folded away."""
     with st.expander("More settings", icon=":material/tune:"):
-        controls.ask(_settings(method) | (NORMALISER if method.gradual else {}), partial(_key, method), {}, keep=True)
+        controls.ask(
+            _settings(method) | (_normalisers() if method.gradual else {}), partial(_key, method), {}, keep=True
+        )
         if not method.chooses:  # the board has criterion and options
             return
         key = partial(_option_key, workspace, method, criterion)
@@ -32,12 +34,17 @@ def settings(method: Method) -> dict[str, str]:
 
 def normaliser(method: Method) -> str:
     """What the scores are made comparable by."""
-    return controls.chosen(NORMALISER, partial(_key, method)).get("normaliser", NORMALISER["normaliser"].default)
+    return controls.chosen(_normalisers(), partial(_key, method)).get("normaliser", USUAL)
 
 
 def options(workspace: Workspace, method: Method, criterion: str) -> dict[str, str]:
     """The criterion's options."""
     return controls.chosen(CRITERIA[criterion].settings, partial(_option_key, workspace, method, criterion))
+
+
+def _normalisers() -> dict[str, Setting]:
+    """Those that are registered now, as a setting."""
+    return {"normaliser": Choice(USUAL, tuple(NORMALISERS), "what makes the scores of different groups comparable")}
 
 
 def _settings(method: Method) -> dict[str, Setting]:
