@@ -268,6 +268,7 @@ def test_by_reference_it_is_what_the_app_opens(tmp_path):
         torch.testing.assert_close(ex.load(tmp_path / "small")(picture), smaller.module(picture))
 
 
+@pytest.mark.slow
 def test_a_run_writes_what_the_command_line_writes(tmp_path):
     small = tmp_path / "small"
     result = ex.run("demo:resnet20-digits", "digits", out=small, keep={"macs": 0.5}, criterion="l1")

@@ -41,6 +41,7 @@ def test_it_holds_the_app_and_names_its_command(installed):
     assert not list(installed.rglob("__pycache__"))
 
 
+@pytest.mark.slow
 def test_it_prunes_outside_of_the_checkout(installed, tmp_path):
     where = run(installed, tmp_path, "-c", "import explorer; print(explorer.__file__)").stdout
     assert Path(where.strip()).is_relative_to(installed)
