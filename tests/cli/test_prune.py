@@ -52,6 +52,7 @@ def test_the_answer_and_the_folder(bundle):
     assert result["versions"]["torch"].startswith(torch.__version__.partition("+")[0])
 
 
+@pytest.mark.slow
 def test_the_run_is_a_model_again(bundle, tmp_path, capsys):
     out, result = bundle
     loaded = load_model(f"run:{out}")

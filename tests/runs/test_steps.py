@@ -27,6 +27,7 @@ def run(tmp_path_factory):
     return out, execute(SPEC, out).to_json()
 
 
+@pytest.mark.slow
 def test_every_accepted_step_is_the_model_that_the_report_tells_of(run):
     out, result = run
     assert [step["folder"] for step in result["steps"]] == ["steps/01", "steps/02", "steps/03"]
@@ -43,6 +44,7 @@ def test_every_accepted_step_is_the_model_that_the_report_tells_of(run):
         assert parent_of(f"run:{folder}") == Parent(f"run:{folder}", result["id"], step["step"])
 
 
+@pytest.mark.slow
 def test_steps_are_no_part_of_what_is_downloaded(run):
     out, _ = run
     assert set(files(out)) == {path.name for path in out.iterdir() if path.is_file()}
