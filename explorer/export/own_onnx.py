@@ -13,6 +13,7 @@ from explorer.batches import evaluating
 from explorer.errors import ExplorerError
 from explorer.export.onnx_file import CPU, first_line, open_session, quiet, tolerance
 from explorer.files import replacing_file
+from explorer.sources.own import call
 
 BATCHES = (1, 2, 5)
 
@@ -35,7 +36,7 @@ def export_own(module: nn.Module, inputs: Any, path: Path | str) -> dict[str, An
     path = Path(path)
     batches = [repeated(inputs, size) for size in BATCHES]
     with evaluating(module, CPU), torch.inference_mode():
-        wanted = [_called(module, batch) for batch in batches]
+        wanted = [call(module, batch) for batch in batches]
     names = _output_names(wanted[0])
     with replacing_file(path, private=False) as partial:
         program = _exported(module, batches[1], names)
@@ -50,12 +51,6 @@ def export_own(module: nn.Module, inputs: Any, path: Path | str) -> dict[str, An
 def repeated(inputs: Any, size: int) -> Any:
     """A batch of this size, of the inputs over and over."""
     return tree_map(lambda leaf: leaf[torch.arange(size) % len(leaf)], inputs)
-
-
-def _called(module: nn.Module, inputs: Any) -> Any:
-    if isinstance(inputs, Mapping):
-        return module(**inputs)
-    return module(*inputs) if isinstance(inputs, tuple) else module(inputs)
 
 
 def _output_names(outputs: Any) -> list[str]:

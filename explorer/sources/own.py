@@ -117,11 +117,15 @@ class Ports:
         )
 
 
-def call(module: nn.Module, inputs: Any) -> Any:
-    """The module on its inputs: a tensor, positional arguments in a tuple, or keyword arguments in a dictionary."""
+def call(function: Callable[..., Any], inputs: Any) -> Any:
+    """A module, or its forward pass, on its inputs.
+
+    Args:
+        inputs: a tensor, positional arguments in a tuple, or keyword arguments in a dictionary.
+    """
     if isinstance(inputs, Mapping):
-        return module(**inputs)
-    return module(*inputs) if isinstance(inputs, tuple) else module(inputs)
+        return function(**inputs)
+    return function(*inputs) if isinstance(inputs, tuple) else function(inputs)
 
 
 @dataclass(frozen=True)
@@ -175,10 +179,7 @@ class OneTensor(nn.Module):
 
     def outputs_(self, packed: Tensor) -> Any:
         """What the person's module returns for packed inputs."""
-        inputs = self.own_.ports.unpack(packed)
-        if isinstance(inputs, Mapping):
-            return super().forward(**inputs)
-        return super().forward(*inputs) if isinstance(inputs, tuple) else super().forward(inputs)
+        return call(super().forward, self.own_.ports.unpack(packed))
 
     def loss_of(self, packed: Tensor, labels: Sequence[Mapping[str, Tensor]]) -> Tensor:
         """The person's loss of a batch, differentiable. The network is called as ever, so that hooks see it.

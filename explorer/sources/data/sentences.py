@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from explorer.registry import Number
 from explorer.sources.reading import reviews
+from explorer.sources.reading.reviews import SETTINGS
 from explorer.sources.reading.splits import four_parts
 from explorer.sources.reading.texts import Texts, text_task
 from explorer.sources.refs import read_options
@@ -12,10 +12,6 @@ from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task
 
 TITLE = "Reviews: negative, neutral, positive"
-SETTINGS = {
-    "n": Number(4000, 200, 100_000, "how many reviews", whole=True),
-    "seed": Number(0, 0, 2**31 - 1, "of the reviews", whole=True),
-}
 
 
 def describe_sentences(ref: str) -> Description:

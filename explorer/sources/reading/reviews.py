@@ -2,6 +2,12 @@
 
 import numpy as np
 
+from explorer.registry import Number
+
+SETTINGS = {
+    "n": Number(4000, 200, 100_000, "how many reviews", whole=True),
+    "seed": Number(0, 0, 2**31 - 1, "of the reviews", whole=True),
+}
 CLASSES = ("negative", "neutral", "positive")
 
 _THINGS = "film book meal hotel phone camera game concert lecture garden museum train".split()
