@@ -31,3 +31,9 @@ def unknown(kind: str, name: object, choices: Iterable[str], few: int = 12) -> E
     else:
         advice = f"there are {len(choices)}, such as {', '.join(choices[:5])}"
     return ExplorerError(f"unknown {kind} {str(name)!r}: {advice}")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message, shortened to one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "…"

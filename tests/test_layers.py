@@ -7,8 +7,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    *("version", "errors", "strict_json", "progress", "files", "places", "registry", "distributed", "device"),
-    *("modules", "batches", "cache", "structure", "tasks", "sources", "pruning", "evaluation", "criteria", "budget"),
+    *("version", "errors", "strict_json", "reading", "memory", "progress", "files", "places", "registry"),
+    *(
+        "distributed",
+        "device",
+        "modules",
+        "batches",
+        "cache",
+        "structure",
+        "tasks",
+        "sources",
+        "pruning",
+        "evaluation",
+        "criteria",
+        "budget",
+    ),
     *("recovery", "export", "methods", "runs", "bench", "api", "ui", "cli"),
 )
 """What stands on what: each may import those before it."""

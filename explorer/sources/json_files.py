@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from explorer.errors import ExplorerError
-from explorer.sources.refs import one_line
+from explorer.errors import ExplorerError, one_line
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import torch
 
-from explorer.errors import ExplorerError, unknown
+from explorer.errors import ExplorerError, one_line, unknown
 from explorer.sources.listing import list_models
 from explorer.sources.loaded import LoadedModel
 from explorer.sources.reading.texts import Tokenizer
-from explorer.sources.refs import one_line
 from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES, DataSource
 from explorer.sources.request import Description, InputRequest, ModelRequest, Normalisation
 from explorer.tasks import TASK_KINDS, Task

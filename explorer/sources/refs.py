@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
 
 
@@ -75,12 +75,6 @@ def local_folder(rest: str) -> Path | None:
     name = rest.partition("?")[0]
     path = Path(name).expanduser()
     return path if name and (name.startswith(("/", ".", "~")) or path.is_dir()) else None
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's message, shortened to one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "…"
 
 
 def network_reason(error: BaseException) -> str:

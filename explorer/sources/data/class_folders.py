@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.reading.picture_files import EXTENSIONS, NATIVE, PictureFiles, cropped_note, natural
 from explorer.sources.reading.splits import FRACTIONS, shares_of, stratified_split
-from explorer.sources.refs import one_line
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import InputRequest
 from explorer.tasks import PARTS, Task

@@ -10,11 +10,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.reading.picture_files import NATIVE, cropped_note, natural
 from explorer.sources.reading.splits import split_missing
 from explorer.sources.reading.texts import SCORE, Texts, text_task
-from explorer.sources.refs import local_folder, one_line, split_query
+from explorer.sources.refs import local_folder, split_query
 from explorer.sources.registries import data_source
 from explorer.sources.request import Description, InputRequest, Normalisation, Shape
 from explorer.tasks import Task

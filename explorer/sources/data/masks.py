@@ -9,14 +9,14 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
 from explorer.sources.reading import shape_pictures
 from explorer.sources.reading.in_memory import of_pictures
 from explorer.sources.reading.picture_files import EXTENSIONS, NATIVE, cropped_note, natural, read_picture
 from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts, split_missing
-from explorer.sources.refs import one_line, read_options
+from explorer.sources.refs import read_options
 from explorer.sources.registries import data_source, folder_layout
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task

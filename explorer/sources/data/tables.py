@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.reading.splits import split_missing
 from explorer.sources.reading.texts import SCORE, Texts, text_task
-from explorer.sources.refs import one_line
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task

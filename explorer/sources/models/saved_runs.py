@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.json_files import read_json
-from explorer.sources.refs import one_line
 from explorer.sources.registries import model_source
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from explorer.errors import ExplorerError, unknown
+from explorer.errors import ExplorerError, one_line, unknown
 from explorer.sources.networks.attention import replace_attention
 from explorer.sources.networks.detectors import ONE_STAGE, TWO_STAGE, wrapper_of
 from explorer.sources.networks.hub_models import HEADS, build_from_config
@@ -14,7 +14,6 @@ from explorer.sources.networks.segmenters import MainOutput
 from explorer.sources.networks.shuffle import replace_shuffles
 from explorer.sources.networks.windows import replace_windows
 from explorer.sources.networks.zoo import ZOO
-from explorer.sources.refs import one_line
 
 FAMILIES = ("demo", "torchvision", "huggingface")
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError, unknown
+from explorer.errors import ExplorerError, one_line, unknown
 from explorer.sources.networks.detectors import QueryDetector
 from explorer.sources.networks.hugging_face import ImageModel, TextModel
 from explorer.sources.reading.texts import Tokenizer
-from explorer.sources.refs import integer, local_folder, one_line, split_query
+from explorer.sources.refs import integer, local_folder, split_query
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _REVISION = re.compile(r"[\w./-]+")

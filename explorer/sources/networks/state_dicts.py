@@ -11,8 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError
-from explorer.sources.refs import one_line
+from explorer.errors import ExplorerError, one_line
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

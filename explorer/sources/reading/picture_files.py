@@ -8,8 +8,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from explorer.errors import ExplorerError
-from explorer.sources.refs import one_line
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.request import Normalisation, Shape
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
