@@ -8,12 +8,16 @@ import sys
 # when it is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from explorer.cli import main
-
 
 def start() -> None:
     """Runs the command line and leaves with its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up like any other end
+    try:
+        from explorer.cli import main
+    except ImportError as error:
+        from explorer.errors import missing_package
+
+        sys.exit(f"error: {missing_package(error)}")
     sys.exit(main())
 
 

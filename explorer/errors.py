@@ -37,3 +37,11 @@ def one_line(error: BaseException) -> str:
     """An exception's message, shortened to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "…"
+
+
+def missing_package(error: ImportError) -> str:
+    """The line about a package that is absent, or there but not whole."""
+    package = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package:
+        return f"the package {package} is missing: install it with `pip install -r requirements.txt`"
+    return f"{package or 'a package'} can't be imported ({one_line(error)}): install it again"

@@ -14,6 +14,7 @@ LAYERS = (
         "modules",
         "batches",
         "cache",
+        "mishaps",
         "structure",
         "tasks",
         "sources",

@@ -1,12 +1,13 @@
 """The command line: the same verbs as the pages, headless.
 
-Exit codes: 0, 1 where a table shows something that falls short, 2 for bad input (one line on standard error), 130
-when interrupted. With ``--json`` standard output carries exactly one JSON object; progress and warnings go to
-standard error.
+Exit codes: 0, 1 where a table shows something that falls short or the program has a fault (one line that names the
+file with its trace), 2 for bad input (one line on standard error), 130 when interrupted. With ``--json`` standard
+output carries exactly one JSON object; progress and warnings go to standard error.
 """
 
 import logging
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,17 +15,20 @@ from collections.abc import Sequence
 from explorer.cli.console import Console
 from explorer.cli.parser import build_parser
 from explorer.distributed import is_main, processes
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, missing_package
+from explorer.mishaps import told
 from explorer.runs.output import reserved_stdout
 
 INTERRUPTED = 130
 BAD_INPUT = 2
+FAULT = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        return _run(arguments)
     except ExplorerError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
@@ -36,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         return _complain(f"can't use{where or ' a file'}: {error.strerror or error}")
+    except MemoryError:
+        return _complain("the machine has not enough memory for this: use a smaller model, batch or sample")
+    except Exception as error:
+        if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "explorer":
+            return _complain(missing_package(error))
+        return _complain(told(error, shlex.join(["explorer", *arguments])), FAULT)
 
 
 def _run(arguments: list[str]) -> int:
@@ -59,6 +69,6 @@ def _run(arguments: list[str]) -> int:
     return answer.code
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, code: int = BAD_INPUT) -> int:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    return BAD_INPUT
+    return code

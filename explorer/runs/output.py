@@ -20,7 +20,7 @@ def reserved_stdout() -> Iterator[TextIO]:
         except (OSError, ValueError, AttributeError):  # captured by a test or a notebook: no descriptor
             answers = sys.stdout
         else:
-            answers = stack.enter_context(os.fdopen(os.dup(number), "w", encoding="utf-8"))
+            answers = stack.enter_context(os.fdopen(os.dup(number), "w", encoding="utf-8", errors="backslashreplace"))
             saved = os.dup(number)
             os.dup2(sys.stderr.fileno(), number)
             stack.callback(_restore, saved, number)
