@@ -32,10 +32,11 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ExplorerError(f"unknown device {name!r}: use auto, cpu, cuda or mps") from None
+    number = device.index or 0
     present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
+        "cpu": number == 0,
+        "cuda": torch.cuda.is_available() and 0 <= number < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available() and number == 0,
     }
     if not present.get(device.type, False):
         raise ExplorerError(f"device {name!r} is not present on this machine: use --device auto or cpu")

@@ -22,6 +22,7 @@ from explorer.runs.output import reserved_stdout
 INTERRUPTED = 130
 BAD_INPUT = 2
 FAULT = 1
+_LONGEST = 1500  # characters of an error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         return _complain(f"can't use{where or ' a file'}: {error.strerror or error}")
-    except MemoryError:
-        return _complain("the machine has not enough memory for this: use a smaller model, batch or sample")
     except Exception as error:
+        if _is_out_of_memory(error):
+            return _complain("the machine has not enough memory for this: use a smaller model, batch or sample")
         if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "explorer":
             return _complain(missing_package(error))
         return _complain(told(error, shlex.join(["explorer", *arguments])), FAULT)
@@ -69,6 +70,17 @@ def _run(arguments: list[str]) -> int:
     return answer.code
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:  # which is slow to import, and whose errors need its help to be known
+        return isinstance(error, MemoryError)
+    from explorer.device import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
 def _complain(message: str, code: int = BAD_INPUT) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    """Prints one line; of a very long one, which repeats very long input, the beginning and the end."""
+    line = " ".join(message.split())
+    shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 300]} … {line[-300:]}"
+    print(f"error: {shown}", file=sys.stderr)
     return code

@@ -145,8 +145,11 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names between commas."""
-    return tuple(name for name in text.split(",") if name)
+    """Names between commas; at least one."""
+    found = tuple(name for name in text.split(",") if name)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing: write A,B")
+    return found
 
 
 def whole(text: str) -> int:

@@ -11,9 +11,19 @@ from explorer.methods.spec import KEYED, Spec
 from explorer.methods.tools.pace import TEACHERS
 from explorer.recovery import RECOVERIES
 
-# The least that a number may be, by its key in the JSON.
-_LEAST = {"samples": 1, "epochs": 1, "seed": 0, "minimum": 0, "steps": 1, "alpha": 0, "max_drop": 0, "blocks": 0}
-_LEAST |= {"round_to": 1, "batch": 1}
+# The least and the most that a number may be, by its key in the JSON.
+_RANGES: dict[str, tuple[float, float]] = {
+    "samples": (1, 10**9),
+    "epochs": (1, 10**6),
+    "seed": (0, 2**32 - 1),  # what every generator takes
+    "minimum": (0, 10**9),
+    "steps": (1, 10_000),
+    "alpha": (0, 100),
+    "max_drop": (0, 10**9),
+    "blocks": (0, 10**6),
+    "round_to": (1, 10**6),
+    "batch": (1, 10**6),
+}
 
 
 def check(spec: Spec, *, removes: bool = True) -> None:
@@ -40,16 +50,22 @@ def _check_numbers(spec: Spec) -> None:
     for keyed in KEYED.values():
         if keyed.number and isinstance(document[keyed.key], str):
             raise ExplorerError(f"{keyed.key} is {document[keyed.key]!r}: give a number")
-    for key, bound in _LEAST.items():
+    for key, (least, most) in _RANGES.items():
         value = document[key]
-        if value is not None and not value >= bound:
-            raise ExplorerError(f"{key} is {value:g}: it must be at least {bound}")
+        if value is not None and not least <= value <= most:
+            bound = f"at least {least:,}" if not value >= least else f"at most {most:,}"
+            raise ExplorerError(f"{key} is {_short(value)}: it must be {bound}")
     _check_growth(document["rho"], (2 - 1 / spec.steps) ** document["alpha"])
     if spec.sparsity is not None and not 0 < spec.sparsity < 1:
         raise ExplorerError(f"sparsity is {spec.sparsity:g}: give the share of weights that become zero, 0.9 for 90 %")
     for group, ratio in spec.ratios.items():
         if not 0 <= ratio < 1:
             raise ExplorerError(f"ratio {group}={ratio:g}: give a fraction to remove, at least 0 and below 1")
+
+
+def _short(value: float) -> str:
+    """A number for a person, however many digits it has."""
+    return f"{value:g}" if abs(value) < 10**15 else f"{value:.3g}" if isinstance(value, float) else "too large"
 
 
 def _check_growth(rho: float | None, growth: float) -> None:

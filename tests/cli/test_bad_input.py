@@ -76,6 +76,16 @@ def complaint(arguments, tmp_path, capsys):
         (["evaluate", "--model", "run:/nowhere", "--data", "digits"], "/nowhere"),
         (["export", "--model", "demo:resnet20-digits", "--out", "x.onnx"], "run:"),
         (["demo", "--model", "demo:resnet99-digits", "--out", "OUT"], "demo:resnet20-digits"),
+        ([*PRUNE, "--method", "ifap", "--alpha", "1e6"], "alpha is 1e+06: it must be at most 100"),
+        ([*KEEP, "--seed", str(2**64)], "seed is too large: it must be at most 4,294,967,295"),
+        ([*KEEP, "--seed", "9" * 3000], "seed is too large"),
+        ([*KEEP, "--batch", str(10**9)], "batch is 1e+09: it must be at most 1,000,000"),
+        ([*KEEP, "--minimum", "nan"], "minimum is nan"),
+        ([*KEEP, "--device", "cpu:99"], "not present"),
+        ([*KEEP, "--model", "m" * 9000], "unknown"),
+        (["agreement", *PRUNE[1:5], "--criteria", ","], "names nothing"),
+        (["bench", "methods", "--models", ""], "names nothing"),
+        (["app", "--port", "65536"], "1 to 65535"),
     ],
 )
 def test_one_line(arguments, words, tmp_path, capsys):

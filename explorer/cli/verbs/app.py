@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from explorer.cli.console import Answer
 from explorer.cli.options import Options, whole
 from explorer.cli.verb import verb
+from explorer.errors import ExplorerError
 from explorer.progress import Report
 
 
@@ -17,5 +18,7 @@ def arguments(parser: ArgumentParser) -> None:
 def app(options: Options, report: Report) -> Answer:
     from explorer.ui.launcher import launch
 
+    if options.port is not None and not 0 < options.port < 2**16:
+        raise ExplorerError("a port is a number from 1 to 65535: give another --port")
     launch(port=options.port, address=options.address)
     return Answer({}, "")

@@ -48,5 +48,6 @@ def _text(document: Mapping[str, Any]) -> str:
         what = "simulated by mask" if rung["by"] == "mask" else "measured on the cut network"
         rows.append([RECOVERY_STAGES[rung["recovery"]], quality(rung | {"metric": metric}), what])
     kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
-    notes = [f"{RECOVERY_STAGES[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
+    notes = [f"note: {warning}" for warning in document["warnings"]]
+    notes += [f"{RECOVERY_STAGES[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
     return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])

@@ -58,15 +58,17 @@ class RecoveryComparison:
         base: that of the whole network.
         kept: what the plan leaves of params and MACs, as fractions.
         stages: the metric after each recovery.
+        warnings: about the plan, for example that a target can't be met.
     """
 
     metric: str
     base: Accuracy | Quality
     kept: Mapping[str, float]
     stages: tuple[RecoveryStage, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """``{metric, base: {METRIC, low, high, samples}, kept: {params, macs}, rungs: [{recovery, by, …}]}``.
+        """``{metric, base: {METRIC, low, high, samples}, kept: {params, macs}, rungs: [{recovery, by, …}], warnings}``.
 
         METRIC is the name that `metric` tells, for images ``top1``, from 0 to 1.
         """
@@ -75,6 +77,7 @@ class RecoveryComparison:
             "base": self.base.to_json(),
             "kept": dict(self.kept),
             "rungs": [stage.to_json() for stage in self.stages],
+            "warnings": list(self.warnings),
         }
 
 
@@ -127,11 +130,12 @@ def ladder(
     task, structure = subject.task, subject.structure
     if not task.measured:
         raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
+    warnings: list[str] = []
     if spec.plan is not None:
         plan = steps.explicit_plan(subject, spec)
     else:
         scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))
-        plan, *_ = choose(subject, spec, scores)
+        plan, warnings, _ = choose(subject, spec, scores)
     data, device = task.validation, subject.device
     base = evaluate(subject.module, data, kind=task.kind, device=device, report=part(report, 0.2, 0.25))
     stages = []
@@ -150,4 +154,5 @@ def ladder(
             report=part(report, *stretch),
         )
         stages.append(found)
-    return RecoveryComparison(task.metric, base, steps.fractions(plan.cost(structure), structure.cost()), tuple(stages))
+    kept = steps.fractions(plan.cost(structure), structure.cost())
+    return RecoveryComparison(task.metric, base, kept, tuple(stages), tuple(warnings))

@@ -48,7 +48,7 @@ class Narrowing:
     def warnings(self) -> Iterator[str]:
         """What a person should know about where the steps ended."""
         target = self._spec.target()
-        if target is not None and not self._reached.empty:
+        if target is not None:
             achieved = self._trajectory.kept(self._reached)[target.kind]
             if abs(achieved - target.keep) > TOLERANCE * target.keep:
                 reason = self._ending or "after steps were taken back, the others went less deep"
