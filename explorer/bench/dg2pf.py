@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from explorer.bench.kept import Row, data_of, made, pipes
-from explorer.bench.seeds import over_seeds
+from explorer.bench.seeds import MOST_SEEDS, over_seeds
 from explorer.errors import ExplorerError, unknown
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
@@ -49,8 +49,8 @@ class Grid:
         for name in self.tables:
             if name not in TABLES:
                 raise unknown("table", name, TABLES)
-        if self.seeds < 1 or self.epochs < 1 or not self.sparsities or len(self.rates) != 2:
-            raise ExplorerError("the tables need at least one seed, epoch and sparsity, and two rates")
+        if not 1 <= self.seeds <= MOST_SEEDS or self.epochs < 1 or not self.sparsities or len(self.rates) != 2:
+            raise ExplorerError(f"tables need one seed, at most {MOST_SEEDS:,}, one epoch, one sparsity, and two rates")
 
     def runs(self) -> Iterator[tuple[str, str, str, Spec]]:
         """Table, line and spec of every run; DG2PF's own steps are as many as the epochs allow."""

@@ -1,6 +1,5 @@
 """Rows of a long table, kept in a file as they come, so that an interrupted table goes on where it stopped."""
 
-import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -8,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.files import write_text
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
+from explorer.reading import DamagedError, parse_json, read_text
 from explorer.sources import load_model
 from explorer.strict_json import dumps
 
@@ -29,14 +30,18 @@ class Kept:
         self.rows: dict[str, Row] = {}
         if path is None or not path.exists():
             return
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):  # its writer was killed in the middle of it
-            lines.pop()
-            path.write_text("".join(lines), encoding="utf-8")
+        foreign = ExplorerError(f"{path} holds no rows of this table: name another file")
         try:
-            self.rows = {row[key]: row for row in map(json.loads, lines)}
-        except (ValueError, KeyError, TypeError):
-            raise ExplorerError(f"{path} holds no rows of this table: name another file") from None
+            lines = read_text(path).splitlines(keepends=True)
+            torn = bool(lines) and not lines[-1].endswith("\n")  # its writer was killed in the middle of it
+            rows = [parse_json(line) for line in (lines[:-1] if torn else lines)]
+            self.rows = {str(row[key]): row for row in rows}
+        except (DamagedError, ValueError, KeyError, TypeError):
+            raise foreign from None
+        if torn and not lines[-1].startswith("{"):  # nothing that was begun here
+            raise foreign
+        if torn:
+            write_text(path, "".join(lines[:-1]))
 
     def add(self, row: Row) -> None:
         self.rows[row[self._key]] = row

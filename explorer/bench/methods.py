@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from explorer.bench.kept import Row, data_of, made, pipes
-from explorer.bench.seeds import over_seeds
+from explorer.bench.seeds import MOST_SEEDS, over_seeds
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
@@ -59,8 +59,10 @@ class Grid:
                     raise unknown(what, name, known)
         if sparse := [name for name in self.methods if METHODS[name].sparse]:
             raise ExplorerError(f"{sparse[0]} has no target of MACs: use bench dg2pf")
-        if self.seeds < 1 or self.epochs < self.steps or self.steps < 1:
-            raise ExplorerError("the scoreboard needs at least one seed, one step, and as many epochs as steps")
+        if not 1 <= self.seeds <= MOST_SEEDS or self.epochs < self.steps or self.steps < 1:
+            raise ExplorerError(
+                f"the scoreboard needs one seed, at most {MOST_SEEDS:,}, at least one step, and as many epochs as steps"
+            )
 
     def specs(self) -> Iterator[Spec]:
         """One run each, the quick ones first."""

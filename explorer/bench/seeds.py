@@ -8,6 +8,7 @@ from typing import Any
 from explorer.bench.kept import Row
 from explorer.tasks import wilson
 
+MOST_SEEDS = 1000  # of a line
 COUNTED = ("top1", "accuracy")  # shares of the test inputs
 
 

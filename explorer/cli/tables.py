@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from explorer.cli.options import Options, Parser, whole
+from explorer.errors import ExplorerError
 
 Grid = TypeVar("Grid")
+_MOST = 256  # processes
 
 
 def add_files(parser: Parser) -> None:
@@ -22,12 +24,27 @@ def add_processes(parser: Parser) -> None:
 
 
 def kept(options: Options) -> Path | None:
-    """The file of finished rows."""
+    """The file of finished rows; also sees to it, before hours of work, that what is to be written can be.
+
+    Raises:
+        ExplorerError: a file has another ending than what will be in it, or lies in no folder.
+    """
+    for name, endings in (("out", (".md",)), ("figure", (".svg", ".png")), ("resume", (".jsonl",))):
+        text = getattr(options, name, None)
+        if text is None:
+            continue
+        path = Path(text)
+        if path.suffix not in endings:
+            raise ExplorerError(f"--{name} {text!r} must end in {' or '.join(endings)}: name such a file")
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise ExplorerError(f"--{name} {text!r} is no file in a folder that is there: name one")
     return None if options.resume is None else Path(options.resume)
 
 
 def processes(options: Options) -> int:
     """How many runs are made at a time."""
+    if options.processes is not None and not 1 <= options.processes <= _MOST:
+        raise ExplorerError(f"--processes is from 1 to {_MOST}: give another number")
     return options.processes or os.cpu_count() or 1
 
 

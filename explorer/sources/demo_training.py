@@ -14,12 +14,17 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from explorer.batches import Samples
+from explorer.errors import ExplorerError
 from explorer.files import replacing_file
 from explorer.places import ASSETS
 from explorer.progress import Report, part, silent
+from explorer.reading import read_object
 from explorer.sources.loading import load_task
 from explorer.sources.networks.architectures import build
 from explorer.tasks import Task
+
+
+INDEX = "demo.json"  # of a folder of checkpoints: the record of each
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def train_all(report: Report = silent, out: Path = ASSETS) -> dict[str, dict[str
     """Trains every demo checkpoint and writes `out/NAME.safetensors` and `out/demo.json`; gives the records.
 
     Raises:
+        ExplorerError: see `train_demo`.
         Cancelled: by the report. Checkpoints that were finished stay.
     """
     records = {}
@@ -73,7 +79,13 @@ def train_all(report: Report = silent, out: Path = ASSETS) -> dict[str, dict[str
 
 
 def train_demo(ref: str, report: Report = silent, out: Path = ASSETS) -> dict[str, Any]:
-    """Trains one checkpoint and writes it with its record: seed, time, test top-1, sizes and versions."""
+    """Trains one checkpoint and writes it with its record: seed, time, test top-1, sizes and versions.
+
+    Raises:
+        ExplorerError: `out` is no folder, or holds something else; then nothing is trained.
+        Cancelled: by the report.
+    """
+    _records(out)
     recipe = RECIPES[ref]
     task = load_task(recipe.data)
     arguments = {"classes": len(task.classes), "channels": task.input_shape[0]}
@@ -169,8 +181,20 @@ def _write(ref: str, module: nn.Module, record: dict[str, Any], out: Path) -> No
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     with replacing_file(out / f"{ref.removeprefix('demo:')}.safetensors", private=False) as path:
         path.write_bytes(save(tensors, metadata={"ref": ref}))
-    index = out / "demo.json"
-    records = json.loads(index.read_text()) if index.exists() else {}
-    records[ref] = record
-    with replacing_file(index, private=False) as path:
+    records = _records(out) | {ref: record}
+    with replacing_file(out / INDEX, private=False) as path:
         path.write_text(json.dumps({key: records[key] for key in RECIPES if key in records}, indent=2) + "\n")
+
+
+def _records(out: Path) -> dict[str, Any]:
+    """What a folder of checkpoints has; nothing yet where it is empty or absent."""
+    if not out.exists() and not out.is_symlink():
+        return {}
+    if not out.is_dir():
+        raise ExplorerError(f"{out} is a file: name a folder")
+    try:
+        return read_object(out / INDEX)
+    except FileNotFoundError:
+        if any(out.iterdir()):
+            raise ExplorerError(f"{out} holds other files: name a new or empty folder") from None
+        return {}

@@ -134,3 +134,12 @@ def test_the_command_writes_table_and_picture(tmp_path, capsys):
     assert [line["criterion"] for line in lines] == ["l1", "random"]
     assert table.read_text().count("demo:vgg-digits") == 2
     assert "Random" in picture.read_text()
+
+
+@pytest.mark.parametrize("text", ["my thesis\nits last line", "its only line", "[" * 100_000 + "\n", '{"a": 1}\nx'])
+def test_a_file_of_something_else_stays_as_it_is(tmp_path, text):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    with pytest.raises(ExplorerError, match="holds no rows of this table"):
+        scoreboard(SMALL, kept=path)
+    assert path.read_text() == text

@@ -142,6 +142,9 @@ def test_places_that_cannot_be_written(tmp_path, capsys):
     assert "is a file" in complaint([*KEEP, "--out", str(tmp_path / "file")], tmp_path, capsys)
     assert "can't write" in complaint([*KEEP, "--out", str(tmp_path / "file" / "out")], tmp_path, capsys)
     assert "other files" in complaint([*KEEP, "--out", str(tmp_path / "full")], tmp_path, capsys)
+    demo = ["demo", "--model", "demo:vgg-digits", "--out"]
+    assert "other files" in complaint([*demo, str(tmp_path / "full")], tmp_path, capsys)
+    assert "is a file" in complaint([*demo, str(tmp_path / "file")], tmp_path, capsys)
     assert os.listdir(tmp_path / "full") == ["thesis.txt"]
 
 
