@@ -23,7 +23,6 @@ from explorer.sources.loading import load_task
 from explorer.sources.networks.architectures import build
 from explorer.tasks import Task
 
-
 INDEX = "demo.json"  # of a folder of checkpoints: the record of each
 
 
@@ -179,11 +178,15 @@ def _stacked(images: Samples) -> tuple[Tensor, Tensor]:
 def _write(ref: str, module: nn.Module, record: dict[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    with replacing_file(out / f"{ref.removeprefix('demo:')}.safetensors", private=False) as path:
+    with replacing_file(out / _file(ref), private=False) as path:
         path.write_bytes(save(tensors, metadata={"ref": ref}))
     records = _records(out) | {ref: record}
     with replacing_file(out / INDEX, private=False) as path:
         path.write_text(json.dumps({key: records[key] for key in RECIPES if key in records}, indent=2) + "\n")
+
+
+def _file(ref: str) -> str:
+    return f"{ref.removeprefix('demo:')}.safetensors"
 
 
 def _records(out: Path) -> dict[str, Any]:
@@ -195,6 +198,7 @@ def _records(out: Path) -> dict[str, Any]:
     try:
         return read_object(out / INDEX)
     except FileNotFoundError:
-        if any(out.iterdir()):
+        own = {_file(ref) for ref in RECIPES}  # a stop between the weights and their record leaves weights alone
+        if any(path.name not in own for path in out.iterdir()):
             raise ExplorerError(f"{out} holds other files: name a new or empty folder") from None
         return {}
