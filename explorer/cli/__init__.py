@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if any("\0" in argument for argument in arguments):
+        raise ExplorerError("an argument holds a NUL, which no name or path can: leave it out")
     parser = build_parser()
     if not arguments:
         parser.print_help()

@@ -86,6 +86,7 @@ def complaint(arguments, tmp_path, capsys):
         (["agreement", *PRUNE[1:5], "--criteria", ","], "names nothing"),
         (["bench", "methods", "--models", ""], "names nothing"),
         (["app", "--port", "65536"], "1 to 65535"),
+        ([*KEEP, "--plan", "a\0b"], "NUL"),
     ],
 )
 def test_one_line(arguments, words, tmp_path, capsys):
