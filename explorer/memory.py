@@ -1,13 +1,20 @@
-"""How much memory one thing may take: asked before it is taken."""
+"""How much memory one thing may take, asked before it is taken, and what is kept within it."""
 
 import contextlib
 import os
 import re
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, TypeVar
 
 from explorer.errors import ExplorerError
 
+T = TypeVar("T")
 SWITCH = "EXPLORER_MEMORY"
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _WRITTEN = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
@@ -64,3 +71,77 @@ def _of_machine() -> int:
         with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
             found = min(found, int(Path(path).read_text()))
     return found
+
+
+_NOT_ITS_OWN = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
+
+
+class Kept:
+    """The latest results of work by key: as many as `limit` lets be kept together, and always the last one.
+
+    Of several threads that ask for one thing at once, one makes it and the others wait.
+    """
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._turns: dict[Hashable, threading.RLock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
+        """What `make` gave for this key, now or before.
+
+        Args:
+            extra: bytes that it will take beside those that it holds when it is made.
+        """
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.RLock())
+        with turn:
+            with self._lock:
+                if key in self._found:
+                    self._found.move_to_end(key)
+                    return self._found[key][0]
+            try:
+                made = make()
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
+            size = held(made) + extra
+            with self._lock:
+                self._found[key] = made, size
+                taken = sum(bytes_of for _, bytes_of in self._found.values())
+                while taken > limit() and len(self._found) > 1:
+                    taken -= self._found.popitem(last=False)[1][1]
+            return made
+
+    def clear(self) -> None:
+        with self._lock:
+            self._found.clear()
+
+
+KEPT = Kept()
+"""What this process keeps of models, data and what was computed of them: one, so that its limit is that of them all."""
+
+
+def held(value: Any) -> int:
+    """Bytes of memory behind a value: what its containers and its objects' attributes hold, each once."""
+    seen: set[int] = set()
+    total, waiting = 0, [value]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, _NOT_ITS_OWN):
+            continue
+        seen.add(id(item))
+        total += sys.getsizeof(item, 0)  # of an array with its numbers, unless it is a view
+        if callable(storage := getattr(item, "untyped_storage", None)):
+            with contextlib.suppress(RuntimeError, NotImplementedError):  # sparse tensors have none
+                memory = storage()
+                if memory.data_ptr() not in seen:
+                    seen.add(memory.data_ptr())
+                    total += memory.nbytes()
+        elif isinstance(item, Mapping):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list | tuple | set | frozenset):
+            waiting += item
+        waiting += vars(item).values() if hasattr(item, "__dict__") else ()
+        waiting += (getattr(item, name, None) for name in getattr(type(item), "__slots__", ()) if isinstance(name, str))
+    return total

@@ -15,3 +15,4 @@ from .registries import DataSource as DataSource
 from .registries import FolderLayout as FolderLayout
 from .registries import ModelEntry as ModelEntry
 from .registries import ModelSource as ModelSource
+from .registries import places as places

@@ -1,11 +1,13 @@
 """A network as its ref names it."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from explorer import memory
 from explorer.sources.networks.hub_models import example_ids
 from explorer.sources.reading.texts import Tokenizer
 from explorer.sources.request import Normalisation
@@ -45,7 +47,12 @@ class LoadedModel:
     normalisation: Normalisation | None = None
 
     def example(self, batch: int = 1) -> Tensor:
-        """Inputs that are always the same: normal noise (batch, C, H, W), or random token ids (batch, L)."""
+        """Inputs that are always the same: normal noise (batch, C, H, W), or random token ids (batch, L).
+
+        Raises:
+            ExplorerError: so many would take too much memory.
+        """
+        memory.require(4 * batch * prod(self.input_shape), f"a batch of {batch:,}", "use a smaller batch or input")
         if len(self.input_shape) == 1:
             return example_ids(self.module, self.input_shape[0], batch)
         return torch.randn(batch, *self.input_shape, generator=torch.Generator().manual_seed(0))

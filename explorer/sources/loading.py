@@ -8,6 +8,7 @@ from explorer.errors import ExplorerError, one_line, unknown
 from explorer.sources.listing import list_models
 from explorer.sources.loaded import LoadedModel
 from explorer.sources.reading.texts import Tokenizer
+from explorer.sources.refs import check_text
 from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES, DataSource
 from explorer.sources.request import Description, InputRequest, ModelRequest, Normalisation
 from explorer.tasks import TASK_KINDS, Task
@@ -36,14 +37,15 @@ def load_model(
         ExplorerError: the ref names nothing, its files are missing or damaged, its weights can't be downloaded,
             or the input shape or the number of classes doesn't fit.
     """
-    scheme, colon, rest = ref.partition(":")
+    scheme, colon, rest = check_text(ref).partition(":")
     if not colon:
         raise _unknown_model(ref)
     if scheme not in MODEL_SOURCES:
         *others, last = (f"{name}:" for name in MODEL_SOURCES)
         raise ExplorerError(f"unknown kind of model {scheme!r} in {ref!r}: use {', '.join(others)} or {last}")
     shape = None if input_shape is None else _checked(input_shape)
-    model = MODEL_SOURCES[scheme].function(rest, ModelRequest(shape, classes, kind))
+    source = MODEL_SOURCES[scheme]
+    model = source.function(source.place(ref) if source.place else rest, ModelRequest(shape, classes, kind))
     if kind is not None and kind != model.kind:
         wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
         raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")
@@ -83,7 +85,8 @@ def load_task(
         ExplorerError: the ref is unknown, its data can't be read or downloaded, or doesn't fit the model.
     """
     source = _data_source(ref)
-    task = source.function(ref, InputRequest(input_shape, classes, tokenizer, normalisation))
+    request = InputRequest(input_shape, classes, tokenizer, normalisation)
+    task = source.function(source.place(ref) if source.place else ref, request)
     if kind is not None and source.noise:
         return replace(task, kind=kind)
     if kind is not None and task.kind != kind:
@@ -104,7 +107,7 @@ def describe_task(ref: str) -> Description:
         ExplorerError: see `load_task`.
     """
     source = _data_source(ref)
-    told = source.describe(ref) if source.describe else None
+    told = source.describe(source.place(ref) if source.place else ref) if source.describe else None
     if isinstance(told, Description):
         return told
     task = load_task(ref)
@@ -168,7 +171,7 @@ def ref_for(model: LoadedModel, data_ref: str) -> str:
 
 def _data_source(ref: str) -> DataSource:
     """The source that a data ref names."""
-    scheme, colon, _ = ref.partition(":")
+    scheme, colon, _ = check_text(ref).partition(":")
     taking = colon and scheme in DATA_SOURCES and DATA_SOURCES[scheme].takes
     name = scheme if taking else ref.partition("?")[0]
     if name in DATA_SOURCES and bool(DATA_SOURCES[name].takes) == bool(taking):

@@ -1,12 +1,108 @@
-"""Reading references: their query options, the folders that they name, and errors in one line."""
+"""Reading references: the paths that they name, their query options, and errors in one line."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
+
+_LONGEST = 4096  # characters; no path of the system is longer
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no text, ends of lines
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a ref says that can name a path, read once: for whoever checks it and for whoever opens it.
+
+    Args:
+        ref: the whole of it.
+        name: the path or the id, as it was written.
+        path: the file or folder, absolute and with links followed; None where `name` is the id of a repository.
+        rest: what stands behind the name: a model ref after ``#``, or options after ``?``.
+    """
+
+    ref: str
+    name: str
+    path: Path | None
+    rest: str = ""
+
+    @property
+    def file(self) -> Path:
+        """The path of a place that is no repository."""
+        assert self.path is not None
+        return self.path
+
+
+def path_only(ref: str) -> Place:
+    """``scheme:PATH``; every character after the colon is the path's.
+
+    Raises:
+        ExplorerError: that can be no path.
+    """
+    name = check_text(ref).partition(":")[2]
+    return Place(ref, name, resolved(name, ref))
+
+
+def path_and_ref(ref: str) -> Place:
+    """``scheme:PATH#REF``; the path goes up to the last ``#``.
+
+    Raises:
+        ExplorerError: see `path_only`.
+    """
+    rest = check_text(ref).partition(":")[2]
+    name, _, base = rest.rpartition("#") if "#" in rest else (rest, "", "")
+    return Place(ref, name, resolved(name, ref), base)
+
+
+def folder_or_id(ref: str) -> Place:
+    """``scheme:NAME?options``; NAME is a path where it begins as paths do or there is one, else a repository's id.
+
+    Raises:
+        ExplorerError: see `path_only`.
+    """
+    name, _, options = check_text(ref).partition(":")[2].partition("?")
+    path = resolved(name, ref) if name else None
+    return Place(ref, name, path if name.startswith(("/", ".", "~")) or (path and path.exists()) else None, options)
+
+
+def check_text(ref: str) -> str:
+    """The ref, if it is one line of text.
+
+    Raises:
+        ExplorerError: it is too long, or has characters that can't be shown.
+    """
+    if len(ref) > _LONGEST:
+        raise ExplorerError(
+            f"a ref of {len(ref):,} characters, {ref[:40]!r}…, is too long: no path has more than 4,096"
+        )
+    if odd := next((letter for letter in ref if unicodedata.category(letter) in _UNPRINTABLE), None):
+        raise ExplorerError(f"the ref {ref[:80]!a} has the character {odd!a}, which can't be shown: rename it")
+    return ref
+
+
+def resolved(name: str, ref: str) -> Path:
+    """The absolute path that is meant by `name`, with ``~`` and links followed.
+
+    Raises:
+        ExplorerError: it can't be one: it is empty or too long, or its user is not known.
+    """
+    if not name.strip():
+        raise ExplorerError(f"{ref!r} names no path: write one after the colon")
+    try:
+        path = Path(name).expanduser().resolve()
+        path.exists()  # too long names, which resolving lets through
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise ExplorerError(f"can't use the path {_short(name)} ({reason}): check how it is written") from None
+    return path
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 120 else f"{name[:117]}…")
 
 
 def split_query(ref: str, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
@@ -68,13 +164,6 @@ def read_options(ref: str, settings: Mapping[str, Number]) -> dict[str, Any]:
         for name, setting in settings.items()
     }
     return {name: setting.default for name, setting in settings.items()} | split_query(ref, parsers)[1]
-
-
-def local_folder(rest: str) -> Path | None:
-    """The folder that the part of a ref after ``hf:`` names; None where it is the id of a repository."""
-    name = rest.partition("?")[0]
-    path = Path(name).expanduser()
-    return path if name and (name.startswith(("/", ".", "~")) or path.is_dir()) else None
 
 
 def network_reason(error: BaseException) -> str:

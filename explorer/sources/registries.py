@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from explorer.registry import Entry, Registry
+from explorer.sources.refs import Place, check_text
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,22 @@ class ModelEntry:
 class ModelSource(Entry):
     """Where networks come from: refs ``name:…``.
 
-    `function(rest, request)` opens what stands after the colon, for a `ModelRequest`, as a `LoadedModel`.
+    `function(rest, request)` opens what stands after the colon, for a `ModelRequest`, as a `LoadedModel`; of a source
+    that has a `place` it is given the `Place` instead.
 
     Args:
         takes: what stands after the colon, for a person: "NAME".
         entries: () → the refs that need no path, as `ModelEntry`; None: there are none.
         outputs: the option of a ref that says how many outputs a new network has; empty: it has none.
         base: whether its refs can name the network of a file's weights.
-        path: what stands after the colon → the file or folder that is read, None where it names none.
+        place: ref → what it names, one of the readers in `explorer.sources.refs`; None: its refs name no path.
     """
 
     takes: str
     entries: Callable[[], list[ModelEntry]] | None = field(default=None, repr=False)
     outputs: str = ""
     base: bool = False
-    path: Callable[[str], Path | None] | None = field(default=None, repr=False)
+    place: Callable[[str], Place] | None = field(default=None, repr=False)
 
 
 MODEL_SOURCES: Registry[ModelSource] = Registry(
@@ -49,21 +51,23 @@ model_source = MODEL_SOURCES.register
 class DataSource(Entry):
     """Where data comes from: refs ``name?options``, or ``name:…`` where it `takes` something.
 
-    `function(ref, request)` makes the `Task`, with inputs as an `InputRequest` wants them.
+    `function(ref, request)` makes the `Task`, with inputs as an `InputRequest` wants them; of a source that has a
+    `place` it is given the `Place` in the ref's stead.
 
     Args:
         takes: what stands after the colon, for a person: "PATH"; empty: there is no colon.
         entries: () → the refs and titles of its data that needs no path; None: the name itself where it takes nothing.
-        describe: ref → the `Description` of data that takes a tokenizer to open; None, or giving None: it takes none.
+        describe: ref, or `Place` → the `Description` of data that takes a tokenizer to open; None, or giving None: it
+            takes none.
         noise: whether its labels mean nothing, so that it fits any model.
-        path: as of a `ModelSource`.
+        place: as of a `ModelSource`.
     """
 
     takes: str = ""
     entries: Callable[[], list[tuple[str, str]]] | None = field(default=None, repr=False)
     describe: Callable[..., object] | None = field(default=None, repr=False)
     noise: bool = False
-    path: Callable[[str], Path | None] | None = field(default=None, repr=False)
+    place: Callable[[str], Place] | None = field(default=None, repr=False)
 
 
 DATA_SOURCES: Registry[DataSource] = Registry(
@@ -76,14 +80,14 @@ data_source = DATA_SOURCES.register
 class FolderLayout(Entry):
     """How files of one kind of task lie in a folder; a folder is read by the first layout that it has.
 
-    `function(path, request)` makes the `Task`.
+    `function(place, request)` makes the `Task` of a `Place`.
 
     Args:
         fits: path → whether what lies there has this layout.
-        describe: as of a `DataSource`, of a path.
+        describe: `Place` → as of a `DataSource`.
     """
 
-    fits: Callable[[str], bool] = field(repr=False)
+    fits: Callable[[Path], bool] = field(repr=False)
     describe: Callable[..., object] | None = field(default=None, repr=False)
 
 
@@ -91,3 +95,15 @@ FOLDER_LAYOUTS: Registry[FolderLayout] = Registry(
     "folder layout", FolderLayout, decorator="folder_layout", package="explorer.sources.data"
 )
 folder_layout = FOLDER_LAYOUTS.register
+
+
+def places(ref: str) -> list[Place]:
+    """Everything that a ref of a model or of data names, also what it names behind a ``#``; empty where it needs none.
+
+    Raises:
+        ExplorerError: it can't be read.
+    """
+    scheme = check_text(ref).partition(":")[0]
+    sources = [registry.declared().get(scheme) for registry in (MODEL_SOURCES, DATA_SOURCES)]
+    found = [source.place(ref) for source in sources if source is not None and source.place is not None]
+    return found + [inner for place in found if "#" in ref for inner in places(place.rest)]

@@ -1,13 +1,13 @@
 """The engine as the pages call it: cached, one computation at a time, small work here and large work at the desk."""
 
-import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,16 +22,20 @@ from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.evaluation import Live, latency, size_bytes
+from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
+from explorer.memory import KEPT
 from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.latency_profile import cached_latency
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
-from explorer.sources import LoadedModel, load_model, task_for
+from explorer.reading import read_object
+from explorer.sources import LoadedModel, load_model, places, task_for
 from explorer.structure import Structure, analyse
 from explorer.tasks import Accuracy, Quality, Task, evaluate
-from explorer.ui.state.access import path_of
 from explorer.ui.text import tables
+
+P, T = ParamSpec("P"), TypeVar("T")
 
 # Masks, hooks and backend switches are process-wide, and two cores serve one network best.
 _TURN = threading.RLock()
@@ -47,26 +51,28 @@ FEW_GROUPS = 60  # whose widths are rounded at once
 Found = Accuracy | Quality
 
 
-class _Recent:
-    """The latest results by key. Not a Streamlit cache: the work reports progress to the page while it runs."""
+def _waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
+    """What is kept under the key, else what is made while the page shows some words (empty: none)."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit, self._kept, self._lock = limit, OrderedDict(), threading.Lock()
+    def shown() -> T:
+        with st.spinner(words) if words else nullcontext():
+            return make()
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._limit:
-                self._kept.popitem(last=False)
-        return made
+    return KEPT.get(key, shown, extra)
 
 
-_QUALITIES = _Recent(256)
+def _kept(words: str = "", extra: int = 0) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Results of a function kept by its arguments; see `_waited`. All that pages keep shares one limit of bytes."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def kept(*arguments: P.args, **named: P.kwargs) -> T:
+            key = function.__qualname__, arguments, tuple(sorted(named.items()))
+            return _waited(words, key, lambda: function(*arguments, **named), extra)
+
+        return kept
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,9 @@ class Opened:
 
 def _stamp(ref: str) -> str:
     """Changes when a file behind a ref does, so that a cache never answers for an older one."""
-    path = path_of(ref)
-    if path is None:
-        return ""
+    paths = [place.path for place in places(ref) if place.path is not None]
     try:
-        parts = sorted(path.iterdir()) if path.is_dir() else [path]
+        parts = [part for path in paths for part in (sorted(path.iterdir()) if path.is_dir() else [path])]
         return " ".join(f"{part.stat().st_mtime_ns}" for part in parts)
     except OSError:
         return "missing"
@@ -99,7 +103,7 @@ def opened(ref: str) -> Opened:
     return _opened(ref, _stamp(ref))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the model and tracing its structure…")
+@_kept("Reading the model and tracing its structure…")
 def _opened(ref: str, stamp: str) -> Opened:
     model = load_model(ref)
     with _TURN:
@@ -112,7 +116,7 @@ def table(ref: str) -> pd.DataFrame:
     return _table(ref, _stamp(ref))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_size="64 MB", show_spinner=False)
 def _table(ref: str, stamp: str) -> pd.DataFrame:
     return tables.groups(opened(ref).structure)
 
@@ -123,12 +127,8 @@ def task(ref: str, model: LoadedModel) -> Task:
     Raises:
         ExplorerError: see `explorer.sources.load_task`.
     """
-    return _task(ref, model.ref, _stamp(ref), _stamp(model.ref), model)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the data…")
-def _task(ref: str, model_ref: str, stamp: str, model_stamp: str, _model: LoadedModel) -> Task:
-    return task_for(_model, ref)
+    key = "task", ref, model.ref, _stamp(ref), _stamp(model.ref)
+    return _waited("Reading the data…", key, lambda: task_for(model, ref))
 
 
 def scores_are_quick(ref: str, criterion: str) -> bool:
@@ -148,7 +148,7 @@ def quick_scores(ref: str, data: str, criterion: str, options: Mapping[str, str]
     return _quick_scores(ref, data, criterion, tuple(sorted(options.items())), _stamp(ref))
 
 
-@st.cache_resource(max_entries=64, show_spinner="Scoring the channels…")
+@_kept("Scoring the channels…")
 def _quick_scores(ref: str, data: str, criterion: str, options: tuple[tuple[str, str], ...], stamp: str) -> Scores:
     found = opened(ref)
     calibration = task(data, found.model).calibration if data else None
@@ -158,10 +158,10 @@ def _quick_scores(ref: str, data: str, criterion: str, options: tuple[tuple[str,
         )
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@_kept()
 def read_scores(file: str) -> Scores:
     """Scores that a worker has left in a file."""
-    document = json.loads(Path(file).read_text(encoding="utf-8"))
+    document = read_object(Path(file))
     groups = {name: np.asarray(values, dtype=np.float64) for name, values in document["groups"].items()}
     return Scores(document["criterion"], document["seconds"], groups, document.get("skipped", {}))
 
@@ -200,7 +200,7 @@ def reach(
     return feasible(meter.structure, targets, locked=locked, meter=meter, round_to=round_to)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@_kept()
 def _meter(ref: str, stamp: str) -> Meter:
     found = opened(ref)
     return Meter(found.structure, size_model(found.model.module, found.structure))
@@ -227,7 +227,7 @@ def timed(ref: str, runtime: str, batch: int) -> dict[str, Any] | None:
     return _timed(ref, runtime, batch, _stamp(ref), changed("latency"))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@_kept()
 def _timed(ref: str, runtime: str, batch: int, stamp: str, kept: int) -> dict[str, Any] | None:
     found = opened(ref)
     profile = cached_latency(found.model, found.structure, runtime=runtime, batch=batch)
@@ -285,7 +285,7 @@ def base_quality(ref: str, data: str, report: Report = silent) -> Found:
         with _TURN:
             return evaluate(found.model.module, images.test, kind=images.kind, device=device, report=report)
 
-    return _QUALITIES.get(("test", ref, data, _stamp(ref), _stamp(data)), work)
+    return KEPT.get(("test", ref, data, _stamp(ref), _stamp(data)), work)
 
 
 @dataclass(frozen=True)
@@ -317,7 +317,7 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
         inexact = [name for name in plan.remove if not opened(ref).structure.groups[name].exact]
         return Simulated(answer.quality, answer.by, tuple(inexact), answer.answers)
 
-    return _QUALITIES.get(("simulated", *_key(ref, data, plan)), work)
+    return KEPT.get(("simulated", *_key(ref, data, plan)), work)
 
 
 def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> RecoveryStage:
@@ -338,7 +338,7 @@ def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> Re
                 "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
             )
 
-    return _QUALITIES.get(("recalibrated", *_key(ref, data, plan)), work)
+    return KEPT.get(("recalibrated", *_key(ref, data, plan)), work)
 
 
 def has_batch_norm(ref: str) -> bool:
@@ -352,7 +352,7 @@ def slice_of(ref: str, data: str) -> Dataset:
     return portion(task(data, found.model).validation, found.structure.cost().macs)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the validation slice…")
+@_kept("Reading the validation slice…", extra=MEMORY)
 def _live(ref: str, data: str, stamp: str, data_stamp: str) -> Live:
     found = opened(ref)
     kind = task(data, found.model).kind

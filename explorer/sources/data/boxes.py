@@ -1,6 +1,5 @@
 """`boxes`: pictures with boxes around objects; and a layout of folders, pictures with COCO annotations."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,16 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from explorer import memory
 from explorer.errors import ExplorerError, one_line
+from explorer.reading import DamagedError, read_json
 from explorer.registry import Number
 from explorer.sources.reading import shape_pictures
 from explorer.sources.reading.in_memory import of_pictures
-from explorer.sources.reading.picture_files import NATIVE, natural
+from explorer.sources.reading.picture_files import NATIVE, natural, opened
 from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts, split_missing
-from explorer.sources.refs import read_options
+from explorer.sources.refs import Place, read_options
 from explorer.sources.registries import data_source, folder_layout
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task
@@ -32,6 +33,8 @@ SETTINGS = {
     "n": Number(1500, 200, 100_000, "how many pictures", whole=True),
 }
 ANNOTATIONS = "annotations.json"
+_GROWTH = 16  # bytes in memory of a byte of JSON
+_FARTHEST = 1e6  # pixels
 _SIDE = 2 * shape_pictures.SIZE
 
 
@@ -123,9 +126,9 @@ def boxes_task(
     return Task(ref, title, CLASSES, shape, *normalisation, **data, note=note, kind="detection")
 
 
-def is_boxes_folder(path: str) -> bool:
+def is_boxes_folder(path: Path) -> bool:
     """Whether there are annotations of boxes."""
-    return (Path(path).expanduser() / ANNOTATIONS).is_file()
+    return (path / ANNOTATIONS).is_file()
 
 
 class BoxedPictures(Dataset):
@@ -140,14 +143,9 @@ class BoxedPictures(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Boxes]:
         path, boxes = self._items[index]
-        try:
-            with Image.open(path) as picture:
-                if picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
-                    raise ValueError(f"{picture.width}×{picture.height} pixels are too many")
-                scale = _scales((picture.height, picture.width), self._shape)
-                resized = picture.convert("RGB").resize((self._shape[2], self._shape[1]), Image.Resampling.BILINEAR)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ExplorerError(f"can't read the picture {path}: {one_line(error)}; repair or remove it") from None
+        with opened(path, f"the picture {path}") as picture:
+            scale = _scales((picture.height, picture.width), self._shape)
+            resized = picture.convert("RGB").resize((self._shape[2], self._shape[1]), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255
         return (pixels - self._mean) / self._std, {"boxes": boxes["boxes"] * scale, "labels": boxes["labels"]}
 
@@ -159,7 +157,7 @@ class BoxedPictures(Dataset):
     fits=is_boxes_folder,
     rank=20,
 )
-def boxes_folder(path: str, request: InputRequest) -> Task:
+def boxes_folder(place: Place, request: InputRequest) -> Task:
     """Pictures under `images/` with COCO's `annotations.json`; split at random into four fixed parts.
 
     Classes are the categories in the order of their ids, after the background. Crowds are left out.
@@ -167,35 +165,35 @@ def boxes_folder(path: str, request: InputRequest) -> Task:
     Raises:
         ExplorerError: the annotations are damaged, name a picture that is missing, or there are too few.
     """
-    root, shape = Path(path).expanduser(), request.image() or NATIVE
+    root, shape = place.file, request.image() or NATIVE
     normalisation = request.normalised(natural(shape[0]))
     classes, items = _annotated(root)
-    parts = split_missing({"train": np.arange(len(items))}, np.zeros(len(items)), path)
+    parts = split_missing({"train": np.arange(len(items))}, np.zeros(len(items)), place.name)
     data = {name: BoxedPictures([items[i] for i in index], shape, normalisation) for name, index in parts.items()}
     note = f"pictures stretched to {shape[1]}×{shape[2]}; split at random into four fixed parts"
     title = root.resolve().name
-    return Task(f"folder:{path}", title, classes, shape, *normalisation, **data, note=note, kind="detection")
+    return Task(place.ref, title, classes, shape, *normalisation, **data, note=note, kind="detection")
 
 
 def _annotated(root: Path) -> tuple[tuple[str, ...], list[tuple[Path, Boxes]]]:
     try:
-        document = json.loads((root / ANNOTATIONS).read_text(encoding="utf-8"))
+        document = read_json(root / ANNOTATIONS, memory.limit() // _GROWTH)
         categories = sorted(document["categories"], key=lambda category: category["id"])
         label = {category["id"]: number for number, category in enumerate(categories, start=1)}
         by_picture: dict[Any, list[tuple[list[float], int]]] = {entry["id"]: [] for entry in document["images"]}
         for entry in document["annotations"]:
             x, y, width, height = map(float, entry["bbox"])
+            if not all(abs(value) <= _FARTHEST for value in (x, y, width, height)):
+                raise ValueError(f"a box reaches to {max(map(abs, (x, y, width, height))):g}")
             if width > 0 and height > 0 and not entry.get("iscrowd"):
                 by_picture[entry["image_id"]].append(([x, y, x + width, y + height], label[entry["category_id"]]))
         names = [(entry["id"], str(entry["file_name"])) for entry in document["images"]]
         classes = ("background", *(str(category["name"]) for category in categories))
-    except OSError as error:
-        raise ExplorerError(f"can't read {str(root / ANNOTATIONS)!r}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
+        pictures = [(entry, (root / "images" / name).resolve(), name) for entry, name in names]
+    except (DamagedError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RuntimeError) as error:
         raise ExplorerError(f"{str(root / ANNOTATIONS)!r} is no COCO file: {one_line(error)}") from None
     items = []
-    for key, name in names:
-        picture = (root / "images" / name).resolve()
+    for key, picture, name in pictures:
         if not picture.is_relative_to((root / "images").resolve()) or not picture.is_file():
             raise ExplorerError(f"{str(root / ANNOTATIONS)!r} names {name!r}, which is not under images/")
         corners, labels = [box for box, _ in by_picture[key]], [number for _, number in by_picture[key]]

@@ -7,6 +7,7 @@ import numpy as np
 from explorer.errors import ExplorerError, one_line
 from explorer.sources.reading.picture_files import EXTENSIONS, NATIVE, PictureFiles, cropped_note, natural
 from explorer.sources.reading.splits import FRACTIONS, shares_of, stratified_split
+from explorer.sources.refs import Place
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import InputRequest
 from explorer.tasks import PARTS, Task
@@ -16,7 +17,7 @@ _VALIDATION = ("val", "valid", "validation")
 Files = tuple[list[Path], np.ndarray]  # paths, and the number of each one's class
 
 
-def anything(path: str) -> bool:
+def anything(path: Path) -> bool:
     """Always: what is wrong with a folder that fits no layout is said as of this one."""
     return True
 
@@ -28,8 +29,8 @@ def anything(path: str) -> bool:
     fits=anything,
     rank=90,
 )
-def class_folders_task(path: str, request: InputRequest) -> Task:
-    """The pictures under `path`, cropped in the middle and resized, read when they are asked for.
+def class_folders_task(place: Place, request: InputRequest) -> Task:
+    """The pictures under the path, cropped in the middle and resized, read when they are asked for.
 
     Parts: the subfolders `train`, `val` (or `valid`, `validation`) and `test` where they exist. With `val` but
     without `test`, `val` is the test part, as for ImageNet. What is missing is split off the training pictures,
@@ -41,14 +42,14 @@ def class_folders_task(path: str, request: InputRequest) -> Task:
     shape = request.image() or NATIVE
     if shape[0] not in (1, 3):
         raise ExplorerError(f"the model wants {shape[0]} channels: pictures have 1 (grey) or 3 (colour)")
-    root, (mean, std) = Path(path).expanduser(), request.normalised(natural(shape[0]))
+    root, (mean, std) = place.file, request.normalised(natural(shape[0]))
     try:
         classes, parts, origin = _parts(root)
     except OSError as error:
-        raise ExplorerError(f"can't read the folder {path!r}: {error.strerror or one_line(error)}") from None
+        raise ExplorerError(f"can't read the folder {place.name!r}: {error.strerror or one_line(error)}") from None
     images = {name: PictureFiles(*files, shape, mean, std) for name, files in parts.items()}
     note = f"{cropped_note(shape)}; {origin}"
-    return Task(f"folder:{path}", root.resolve().name, classes, shape, mean, std, **images, note=note)
+    return Task(place.ref, root.resolve().name, classes, shape, mean, std, **images, note=note)
 
 
 def _parts(root: Path) -> tuple[tuple[str, ...], dict[str, Files], str]:

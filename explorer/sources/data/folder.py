@@ -2,21 +2,16 @@
 
 from pathlib import Path
 
+from explorer.sources.refs import Place, path_only
 from explorer.sources.registries import FOLDER_LAYOUTS, FolderLayout, data_source
 from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task
 
 
-def place(path: str) -> Path:
-    """Where the folder or the table lies."""
-    return Path(path).expanduser()
-
-
-def describe_folder(ref: str) -> Description | None:
+def describe_folder(place: Place) -> Description | None:
     """What the folder's texts are labelled with; None where it holds something else."""
-    path = ref.partition(":")[2]
-    layout = _layout(path)
-    return layout.describe(path) if layout.describe else None
+    layout = _layout(place.file)
+    return layout.describe(place) if layout.describe else None
 
 
 @data_source(
@@ -25,14 +20,13 @@ def describe_folder(ref: str) -> Description | None:
     explanation="Pictures in a folder for each class, beside their masks or with COCO's boxes, or tables of texts.",
     takes="PATH",
     describe=describe_folder,
-    path=place,
+    place=path_only,
     rank=80,
 )
-def open_folder(ref: str, request: InputRequest) -> Task:
-    path = ref.partition(":")[2]
-    return _layout(path).function(path, request)
+def open_folder(place: Place, request: InputRequest) -> Task:
+    return _layout(place.file).function(place, request)
 
 
-def _layout(path: str) -> FolderLayout:
+def _layout(path: Path) -> FolderLayout:
     """The first that what lies at the path has; the last fits everything."""
     return next(layout for layout in FOLDER_LAYOUTS.values() if layout.fits(path))

@@ -9,14 +9,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
-from explorer.errors import ExplorerError, one_line
+from explorer.errors import ExplorerError
+from explorer.reading import read_text
 from explorer.registry import Number
 from explorer.sources.reading import shape_pictures
 from explorer.sources.reading.in_memory import of_pictures
-from explorer.sources.reading.picture_files import EXTENSIONS, NATIVE, cropped_note, natural, read_picture
+from explorer.sources.reading.picture_files import EXTENSIONS, NATIVE, cropped_note, natural, opened, read_picture
 from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts, split_missing
-from explorer.sources.refs import read_options
+from explorer.sources.refs import Place, read_options
 from explorer.sources.registries import data_source, folder_layout
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task
@@ -97,27 +98,21 @@ def read_mask(path: Path, size: tuple[int, ...] | None = None) -> np.ndarray:
     Raises:
         ExplorerError: it can't be read, or has colours instead of classes.
     """
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-                raise ValueError(f"{image.width}×{image.height} pixels are too many")
-            if image.mode not in ("L", "P", "1"):
-                raise ValueError("it has colours, a mask holds one class number a pixel")
-            if size is None:
-                return np.array(image)
-            side = min(image.width / size[1], image.height / size[0])
-            width, height = side * size[1], side * size[0]
-            left, top = (image.width - width) / 2, (image.height - height) / 2
-            box = (left, top, left + width, top + height)
-            return np.array(image.resize((size[1], size[0]), Image.Resampling.NEAREST, box=box))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ExplorerError(f"can't read the mask {path}: {one_line(error)}; repair or remove it") from None
+    with opened(path, f"the mask {path}") as image:
+        if image.mode not in ("L", "P", "1"):
+            raise ValueError("it has colours, a mask holds one class number a pixel")
+        if size is None:
+            return np.array(image)
+        side = min(image.width / size[1], image.height / size[0])
+        width, height = side * size[1], side * size[0]
+        left, top = (image.width - width) / 2, (image.height - height) / 2
+        box = (left, top, left + width, top + height)
+        return np.array(image.resize((size[1], size[0]), Image.Resampling.NEAREST, box=box))
 
 
-def is_masks_folder(path: str) -> bool:
+def is_masks_folder(path: Path) -> bool:
     """Whether there are folders of pictures and of masks."""
-    root = Path(path).expanduser()
-    return (root / "images").is_dir() and (root / "masks").is_dir()
+    return (path / "images").is_dir() and (path / "masks").is_dir()
 
 
 @folder_layout(
@@ -127,7 +122,7 @@ def is_masks_folder(path: str) -> bool:
     fits=is_masks_folder,
     rank=30,
 )
-def masks_folder(path: str, request: InputRequest) -> Task:
+def masks_folder(place: Place, request: InputRequest) -> Task:
     """Pictures under `images/` with a mask of the same name, a .png, under `masks/`.
 
     `classes.txt` may name the classes, one a line; else they have numbers. The pixel value 255 counts for nothing.
@@ -136,7 +131,7 @@ def masks_folder(path: str, request: InputRequest) -> Task:
     Raises:
         ExplorerError: a mask is missing or unreadable, or there are too few pictures.
     """
-    root, shape = Path(path).expanduser(), request.image() or NATIVE
+    root, shape = place.file, request.image() or NATIVE
     normalisation = request.normalised(natural(shape[0]))
     pictures = sorted(p for p in (root / "images").rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
     pairs = [(p, root / "masks" / p.relative_to(root / "images").with_suffix(".png")) for p in pictures]
@@ -144,20 +139,17 @@ def masks_folder(path: str, request: InputRequest) -> Task:
         if not mask.is_file():
             raise ExplorerError(f"there is no mask {str(mask)!r}: every picture needs one")
     classes = mask_classes(root)
-    parts = split_missing({"train": np.arange(len(pairs))}, np.zeros(len(pairs)), path)
+    parts = split_missing({"train": np.arange(len(pairs))}, np.zeros(len(pairs)), place.name)
     data = {name: MaskedPictures([pairs[i] for i in index], shape, normalisation) for name, index in parts.items()}
     note = f"{cropped_note(shape)}; split at random into four fixed parts"
     title = root.resolve().name
-    return Task(f"folder:{path}", title, classes, shape, *normalisation, **data, note=note, kind="segmentation")
+    return Task(place.ref, title, classes, shape, *normalisation, **data, note=note, kind="segmentation")
 
 
 def mask_classes(root: Path) -> tuple[str, ...]:
     """The names in `classes.txt`, or the numbers up to the largest in the masks."""
     if (root / "classes.txt").is_file():
-        try:
-            names = tuple(filter(None, map(str.strip, (root / "classes.txt").read_text(encoding="utf-8").splitlines())))
-        except (OSError, ValueError) as error:
-            raise ExplorerError(f"can't read {str(root / 'classes.txt')!r}: {one_line(error)}") from None
+        names = tuple(filter(None, map(str.strip, read_text(root / "classes.txt").splitlines())))
     else:
         largest = 0
         for mask in sorted((root / "masks").rglob("*.png")):

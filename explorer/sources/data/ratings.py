@@ -1,7 +1,6 @@
 """`ratings`: made reviews, each with a score of how much it praises."""
 
-from functools import lru_cache
-
+from explorer.memory import KEPT
 from explorer.sources.reading import reviews
 from explorer.sources.reading.reviews import SETTINGS
 from explorer.sources.reading.splits import four_parts
@@ -32,8 +31,11 @@ def ratings_task(ref: str, request: InputRequest) -> Task:
     return text_task(ref, _texts(ref), request.tokenizer)
 
 
-@lru_cache(maxsize=4)
 def _texts(ref: str) -> Texts:
+    return KEPT.get((__name__, ref), lambda: _made(ref))
+
+
+def _made(ref: str) -> Texts:
     options = read_options(ref, SETTINGS)
     texts, scores = reviews.generate(options["n"], options["seed"])
     return Texts(TITLE, texts, scores, SCORE, four_parts(reviews.classify(scores), options["seed"]))

@@ -1,7 +1,6 @@
 """`sentences`: made reviews, each negative, neutral or positive."""
 
-from functools import lru_cache
-
+from explorer.memory import KEPT
 from explorer.sources.reading import reviews
 from explorer.sources.reading.reviews import SETTINGS
 from explorer.sources.reading.splits import four_parts
@@ -32,8 +31,11 @@ def sentences_task(ref: str, request: InputRequest) -> Task:
     return text_task(ref, _texts(ref), request.tokenizer)
 
 
-@lru_cache(maxsize=4)
 def _texts(ref: str) -> Texts:
+    return KEPT.get((__name__, ref), lambda: _made(ref))
+
+
+def _made(ref: str) -> Texts:
     options = read_options(ref, SETTINGS)
     texts, scores = reviews.generate(options["n"], options["seed"])
     labels = reviews.classify(scores)

@@ -1,36 +1,38 @@
 """Tables of texts with a class or a score each: a layout of folders."""
 
 import csv
-import json
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from explorer.errors import ExplorerError, one_line
+from explorer.reading import parse_json
 from explorer.sources.reading.splits import split_missing
-from explorer.sources.reading.texts import SCORE, Texts, text_task
+from explorer.sources.reading.texts import MOST_TEXTS, SCORE, Texts, text_task
+from explorer.sources.refs import Place
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task
 
 TABLES = (".csv", ".tsv", ".jsonl")
 _TEXTS, _LABELS = ("text", "sentence", "review", "content"), ("label", "class", "score", "target")
-_MOST_CLASSES = 1000
+_MOST_CLASSES, _LONGEST_NAME = 1000, 200
 _LARGEST = 200 * 2**20  # bytes of one table
 
 
-def is_table(path: str) -> bool:
+def is_table(path: Path) -> bool:
     """Whether a path is a table, or a folder with one of training data."""
-    place = Path(path).expanduser()
-    if place.is_dir():
-        return any((place / f"train{suffix}").is_file() for suffix in TABLES)
-    return place.suffix in TABLES and place.is_file()
+    if path.is_dir():
+        return any((path / f"train{suffix}").is_file() for suffix in TABLES)
+    return path.suffix in TABLES and path.is_file()
 
 
-def describe_table(path: str) -> Description:
+def describe_table(place: Place) -> Description:
     """What its texts are labelled with."""
-    held = read_tables(Path(path).expanduser())
+    held = read_tables(place.file)
     return Description(held.kind, held.classes)
 
 
@@ -43,8 +45,8 @@ def describe_table(path: str) -> Description:
     describe=describe_table,
     rank=10,
 )
-def tables_task(path: str, request: InputRequest) -> Task:
-    return text_task(f"folder:{path}", read_tables(Path(path).expanduser()), request.tokenizer)
+def tables_task(place: Place, request: InputRequest) -> Task:
+    return text_task(place.ref, read_tables(place.file), request.tokenizer)
 
 
 def read_tables(path: Path) -> Texts:
@@ -74,25 +76,55 @@ def read_tables(path: Path) -> Texts:
 
 
 def _rows(path: Path) -> list[tuple[str, Any]]:
+    """The text and the label of every row.
+
+    Raises:
+        ExplorerError: see `read_tables`.
+    """
     try:
         if path.stat().st_size > _LARGEST:
             raise ExplorerError(f"the table {str(path)!r} is larger than {_LARGEST >> 20} MB: give a part of it")
-        with path.open(encoding="utf-8", newline="") as file:
-            if path.suffix == ".jsonl":
-                rows = [json.loads(line) for line in file if line.strip()]
-            else:
-                rows = list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = _records(file, path)
+            first = next(rows, None)
+            if first is None:
+                raise ExplorerError(f"the table {str(path)!r} has no rows with named columns")
+            text, label = _columns(list(first), path)
+            pairs = [(row.get(text), row.get(label)) for row in islice(chain([first], rows), MOST_TEXTS + 1)]
     except OSError as error:
         raise ExplorerError(f"can't read {str(path)!r}: {error.strerror}") from None
     except (ValueError, csv.Error) as error:
         raise ExplorerError(f"the table {str(path)!r} is damaged: {one_line(error)}") from None
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise ExplorerError(f"the table {str(path)!r} has no rows with named columns")
-    text, label = _columns(list(rows[0]), path)
-    pairs = [(row.get(text), row.get(label)) for row in rows]
+    if len(pairs) > MOST_TEXTS:
+        raise ExplorerError(f"the table {str(path)!r} has more than {MOST_TEXTS:,} rows: give a part of it")
     if not all(isinstance(sentence, str) and value not in (None, "") for sentence, value in pairs):
         raise ExplorerError(f"the table {str(path)!r} has rows without a {text!r} or a {label!r}: fill or remove them")
+    if not all(isinstance(value, str | int | float) for _, value in pairs):
+        raise ExplorerError(f"the table {str(path)!r} has a {label!r} that is neither a text nor a number: write one")
     return pairs
+
+
+def _records(file: Iterable[str], path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of an open table, as they are read.
+
+    Raises:
+        ValueError, csv.Error: there is something else.
+    """
+    if path.suffix == ".jsonl":
+        for number, line in enumerate(file, start=1):
+            row = parse_json(line, strict=False) if line.strip() else {}
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} should hold a JSON object")
+            if row:
+                yield row
+        return
+    rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+    if len(set(rows.fieldnames or ())) < len(rows.fieldnames or ()):
+        raise ValueError("it has two columns of one name")
+    for row in rows:
+        if None in row:
+            raise ValueError(f"line {rows.line_num} has more fields than there are columns")
+        yield row
 
 
 def _columns(names: list[str], path: Path) -> tuple[str, str]:
@@ -102,7 +134,8 @@ def _columns(names: list[str], path: Path) -> tuple[str, str]:
         text = text or next((name for name in names if name != label), None)
         label = label or next((name for name in names if name != text), None)
     if text is None or label is None:
-        raise ExplorerError(f"the table {str(path)!r} has columns {', '.join(names)}: name two of them text and label")
+        told = one_line(ValueError(", ".join(names)))
+        raise ExplorerError(f"the table {str(path)!r} has columns {told}: name two of them text and label")
     return text, label
 
 
@@ -110,12 +143,18 @@ def _labels(raw: list[Any], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """int64 classes with their names, or float32 scores where every label is a number and one has a fraction."""
     try:
         numbers = np.array([float(value) for value in raw])
-    except (TypeError, ValueError):
+    except (ValueError, OverflowError):
         numbers = None
-    if numbers is not None and not np.isfinite(numbers).all():
-        raise ExplorerError(f"{str(path)!r} has labels that are no finite numbers")
+    if numbers is not None and not (np.abs(numbers) <= np.finfo(np.float32).max).all():
+        raise ExplorerError(
+            f"{str(path)!r} has labels that are no finite numbers of 32 bits: correct or remove these rows"
+        )
     if numbers is not None and (numbers != np.rint(numbers)).any():
         return numbers.astype(np.float32), SCORE
+    if max(len(str(value)) for value in raw) > _LONGEST_NAME:
+        raise ExplorerError(
+            f"{str(path)!r} has labels of more than {_LONGEST_NAME} characters: name the column of labels"
+        )
     names = sorted({str(value) for value in raw}, key=lambda name: (float(name) if numbers is not None else 0, name))
     if not 2 <= len(names) <= _MOST_CLASSES:
         raise ExplorerError(f"{str(path)!r} has {len(names)} classes: it should have 2 to {_MOST_CLASSES}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.errors import unknown
 from explorer.places import ASSETS
-from explorer.sources.json_files import read_json
+from explorer.reading import read_object
 from explorer.sources.refs import split_query
 from explorer.sources.registries import ModelEntry, model_source
 
@@ -19,7 +19,7 @@ def demo_records() -> dict[str, dict[str, Any]]:
     Raises:
         ExplorerError: the bundled files are missing or damaged.
     """
-    return read_json(ASSETS / "demo.json")
+    return read_object(ASSETS / "demo.json")
 
 
 def demo_entries() -> list[ModelEntry]:

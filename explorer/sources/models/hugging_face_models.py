@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from explorer.sources.refs import local_folder
+from explorer.sources.refs import Place, folder_or_id
 from explorer.sources.registries import model_source
 
 if TYPE_CHECKING:
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     reference="https://huggingface.co/docs/transformers",
     takes="ID",
     outputs="labels",
-    path=local_folder,
+    place=folder_or_id,
     rank=30,
 )
-def open_hugging_face(rest: str, request: "ModelRequest") -> "LoadedModel":
+def open_hugging_face(place: Place, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks.hub_models import read
 
-    held = read(rest, request.shape, request.classes, request.kind)
+    held = read(place, request.shape, request.classes, request.kind)
     return LoadedModel(
-        ref=f"hf:{rest}",
+        ref=place.ref,
         module=held.module,
         input_shape=held.input_shape,
         classes=held.classes,

@@ -1,10 +1,10 @@
 """`run:DIR`: a pruned model that a run saved."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError, one_line
-from explorer.sources.json_files import read_json
+from explorer.reading import read_object
+from explorer.sources.refs import Place, path_only
 from explorer.sources.registries import model_source
 
 if TYPE_CHECKING:
@@ -14,20 +14,15 @@ if TYPE_CHECKING:
 TOKENIZER = "tokenizer"  # the folder of a saved run that holds its files
 
 
-def place(rest: str) -> Path:
-    """Where the run lies."""
-    return Path(rest).expanduser()
-
-
 @model_source(
     "run",
     title="Saved runs",
     explanation="A pruned model that a run saved, to look at or to prune again.",
     takes="DIR",
-    path=place,
+    place=path_only,
     rank=40,
 )
-def open_run(rest: str, request: "ModelRequest") -> "LoadedModel":
+def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks.architectures import build
     from explorer.sources.networks.hub_models import read_tokenizer
@@ -35,10 +30,10 @@ def open_run(rest: str, request: "ModelRequest") -> "LoadedModel":
     from explorer.structure import adapt
     from explorer.tasks import DEFAULT_KIND
 
-    folder = place(rest)
+    folder = place.file
     if not (folder / "report.json").is_file():
-        raise ExplorerError(f"run:{rest} is no saved model: there is no {folder / 'report.json'}")
-    report, tensors = read_json(folder / "report.json"), read_tensors(folder / "weights.safetensors")
+        raise ExplorerError(f"{place.ref} is no saved model: there is no {folder / 'report.json'}")
+    report, tensors = read_object(folder / "report.json"), read_tensors(folder / "weights.safetensors")
     try:
         architecture, attributes = report["architecture"], report["attributes"]
         classes, shape = report["classes"], tuple(int(size) for size in report["input_shape"])
@@ -46,9 +41,9 @@ def open_run(rest: str, request: "ModelRequest") -> "LoadedModel":
         module = build(architecture)
         adapt(module, tensors, attributes)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ExplorerError(f"the saved model in {rest!r} is damaged: {_reason(error)}") from None
+        raise ExplorerError(f"the saved model in {place.name!r} is damaged: {_reason(error)}") from None
     return LoadedModel(
-        ref=f"run:{rest}",
+        ref=place.ref,
         module=module.eval(),
         input_shape=shape,
         classes=classes if isinstance(classes, int) else len(classes),

@@ -1,5 +1,6 @@
 """Descriptions in JSON → untrained networks: the only way in which modules come into being."""
 
+import copy
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torchvision import models
 
 from explorer.errors import ExplorerError, one_line, unknown
 from explorer.sources.networks.attention import replace_attention
+from explorer.sources.networks.bounded import bounded
 from explorer.sources.networks.detectors import ONE_STAGE, TWO_STAGE, wrapper_of
 from explorer.sources.networks.hub_models import HEADS, build_from_config
 from explorer.sources.networks.segmenters import MainOutput
@@ -15,6 +17,7 @@ from explorer.sources.networks.shuffle import replace_shuffles
 from explorer.sources.networks.windows import replace_windows
 from explorer.sources.networks.zoo import ZOO
 
+_WIDTHS = {"classes", "channels", "num_classes"}  # arguments that only make single layers wider
 FAMILIES = ("demo", "torchvision", "huggingface")
 
 
@@ -31,6 +34,8 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
         family, name, arguments = (architecture[key] for key in ("family", "name", "arguments"))
     except (KeyError, TypeError):
         raise ExplorerError("the architecture is damaged: it needs family, name and arguments") from None
+    if not isinstance(name, str) or not isinstance(arguments, dict) or not all(isinstance(k, str) for k in arguments):
+        raise ExplorerError("the architecture is damaged: its name should be a text and its arguments be named")
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
     names = {"demo": ZOO, "torchvision": every_torchvision_name(), "huggingface": HEADS}[family]
@@ -39,10 +44,21 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            module = _MAKERS[family](name, arguments)
-        except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
-            raise ExplorerError(f"{name} can't be built with {arguments}: {one_line(error)}") from None
+            if arguments.keys() - _WIDTHS:  # its size does not show before its tensors have values
+                with bounded(f"the network {name}"), torch.device("meta"):
+                    _MAKERS[family](name, copy.deepcopy(arguments))
+            with bounded(f"the network {name}"):
+                module = _MAKERS[family](name, arguments)
+        except ExplorerError:
+            raise
+        except Exception as error:  # what is wrong with arguments shows anywhere in what is built of them
+            raise ExplorerError(f"{name} can't be built with {_short(arguments)}: {one_line(error)}") from None
     return cuttable(module).eval()
+
+
+def _short(arguments: dict[str, Any]) -> str:
+    text = str(arguments)
+    return text if len(text) <= 200 else f"{text[:197]}…"
 
 
 def _torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:

@@ -11,14 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explorer import memory
 from explorer.errors import ExplorerError, one_line, unknown
+from explorer.reading import read_object
+from explorer.sources.networks.bounded import bounded
 from explorer.sources.networks.detectors import QueryDetector
 from explorer.sources.networks.hugging_face import ImageModel, TextModel
 from explorer.sources.reading.texts import Tokenizer
-from explorer.sources.refs import integer, local_folder, split_query
+from explorer.sources.refs import Place, integer, split_query
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _REVISION = re.compile(r"[\w./-]+")
+_MOST_CLASSES = 100_000
+_COUNTED = re.compile(r"num_|^n_|layers?$|depths?$|_experts?$")  # numbers of a configuration that count something
+_MOST_COUNTED = 100_000
 _LENGTH = 64  # tokens of a text, where the model allows as many
 _FORGOTTEN = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "auto_map")
 
@@ -82,8 +88,8 @@ class HubModel:
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None
 
 
-def read(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: str | None = None) -> HubModel:
-    """The model of ``hf:REST``: a folder or a repository's id, with options ``revision``, ``task`` and ``labels``.
+def read(place: Place, shape: tuple[int, ...] | None, classes: int | None, kind: str | None = None) -> HubModel:
+    """The model of ``hf:…``: a folder or a repository's id, with options ``revision``, ``task`` and ``labels``.
 
     Only configurations in JSON, weights in safetensors and tokenizers in JSON or text are read; code that a
     repository carries is never run.
@@ -94,10 +100,28 @@ def read(rest: str, shape: tuple[int, ...] | None, classes: int | None, kind: st
         kind: the task of such a head, where the ref does not say it.
 
     Raises:
-        ExplorerError: it can't be found or reached, has weights in another format, or is for another task.
+        ExplorerError: it can't be found or reached, has weights in another format, is for another task, too large, or
+            damaged.
     """
-    name, options = split_query(rest, {"revision": _revision, "task": _task, "labels": integer(1, 100_000)})
-    place, source = _place(name), _Source(name, options.get("revision"))
+    options = split_query(place.ref, {"revision": _revision, "task": _task, "labels": integer(1, _MOST_CLASSES)})[1]
+    where = _checked_folder(place.path) if place.path else _hub_id(place)
+    try:
+        return _opened(place.name, where, options, shape, classes, kind)
+    except ExplorerError:
+        raise
+    except Exception as error:  # a configuration can say anything in any place
+        raise ExplorerError(f"hf:{place.name} can't be read: {_reason(error)}") from None
+
+
+def _opened(
+    name: str,
+    place: str | Path,
+    options: dict[str, Any],
+    shape: tuple[int, ...] | None,
+    classes: int | None,
+    kind: str | None,
+) -> HubModel:
+    source = _Source(name, options.get("revision"))
     config = source.config(place)
     head, is_new = _head(config, options.get("task"), kind, name)
     wanted = options.get("labels", classes if is_new else None)
@@ -137,6 +161,7 @@ def build_from_config(kind: str, arguments: dict[str, Any]) -> nn.Module:
     if kind not in HEADS:
         raise ValueError(f"there is no head for {kind}")
     values = dict(arguments["config"])
+    _check_counts(values)
     config = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
     head = HEADS[kind]
     with _quietly():
@@ -168,7 +193,11 @@ def read_tokenizer(folder: Path, length: int) -> Tokenizer:
     """
     try:
         with _quietly():
+            if (folder / "tokenizer_config.json").is_file():
+                _check_tokenizer(read_object(folder / "tokenizer_config.json"))
             inner = _transformers().AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except ExplorerError:
+        raise
     except Exception as error:  # of many libraries
         raise ExplorerError(f"the tokenizer in {str(folder)!r} is damaged: {one_line(error)}") from None
     return Tokenizer(inner, length)
@@ -184,12 +213,16 @@ class _Source:
             self._options["revision"] = revision
 
     def config(self, place: str | Path) -> Any:
+        _check_counts(self._read(lambda t: t.PreTrainedConfig.get_config_dict(place, **self._options)[0]))
         return self._read(lambda t: t.AutoConfig.from_pretrained(place, **self._options))
 
     def tokenizer(self, place: str | Path, config: Any, shape: tuple[int, ...] | None) -> Tokenizer | None:
         """The tokenizer with the length of its texts; None where the model comes without."""
         if isinstance(place, Path) and not any((place / file).is_file() for file in _TOKENIZER_FILES):
             return None
+        _check_tokenizer(
+            self._read(lambda t: t.models.auto.tokenization_auto.get_tokenizer_config(place, **self._options))
+        )
         inner = self._read(lambda t: t.AutoTokenizer.from_pretrained(place, **self._options))
         most = min(getattr(config, "max_position_embeddings", None) or 10**6, inner.model_max_length)
         if getattr(config, "model_type", "") == "roberta":
@@ -200,17 +233,18 @@ class _Source:
 
     def model(self, place: str | Path, config: Any, head: Head, is_new: bool) -> tuple[nn.Module, list[str]]:
         """The network with its weights, in float32, and the names of weights that were not there."""
-        model, told = self._read(
-            lambda t: getattr(t, head.auto_class).from_pretrained(
-                place,
-                config=config,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=is_new,
-                **self._options,
+        with bounded(f"the network of hf:{self._name}"):
+            model, told = self._read(
+                lambda t: getattr(t, head.auto_class).from_pretrained(
+                    place,
+                    config=config,
+                    use_safetensors=True,
+                    dtype=torch.float32,
+                    output_loading_info=True,
+                    ignore_mismatched_sizes=is_new,
+                    **self._options,
+                )
             )
-        )
         missing = sorted({*told["missing_keys"], *(entry[0] for entry in told["mismatched_keys"])})
         body = [key for key in missing if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key]
         if body:
@@ -251,12 +285,14 @@ class _Source:
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model")
 
 
-def _place(name: str) -> str | Path:
-    folder = local_folder(name)
-    if folder is None:
-        if not _HUB_ID.fullmatch(name):
-            raise ExplorerError(f"hf:{name} names no model: write hf:OWNER/NAME, or hf:./FOLDER")
-        return name
+def _hub_id(place: Place) -> str:
+    if not _HUB_ID.fullmatch(place.name):
+        raise ExplorerError(f"hf:{place.name} names no model: write hf:OWNER/NAME, or hf:./FOLDER")
+    return place.name
+
+
+def _checked_folder(folder: Path) -> Path:
+    """A folder with a configuration and weights in safetensors, which name no files elsewhere."""
     if not folder.is_dir():
         raise ExplorerError(f"there is no folder {str(folder)!r}: check the path")
     if not (folder / "config.json").is_file():
@@ -266,7 +302,63 @@ def _place(name: str) -> str | Path:
             f"the folder {str(folder)!r} has no weights in safetensors, and other formats could run code: "
             "save it with save_pretrained(…, safe_serialization=True)"
         )
-    return folder.resolve()
+    if (folder / "adapter_config.json").exists():
+        raise ExplorerError(
+            f"the folder {str(folder)!r} holds an adapter, which names its network: merge the two first"
+        )
+    sizes = [file.stat().st_size for file in folder.iterdir() if file.is_file()]
+    memory.require(2 * sum(sizes), f"reading the model in {str(folder)!r}", "choose a smaller one")
+    if "configuration_files" in read_object(folder / "config.json"):
+        raise ExplorerError(f"the configuration in {str(folder)!r} names others: name a folder with a single one")
+    for index in sorted(folder.glob("*.index.json")):
+        shards = read_object(index).get("weight_map")
+        if not isinstance(shards, dict) or not all(_is_plain(file) for file in shards.values()):
+            raise ExplorerError(f"{str(index)!r} is damaged: it should name files beside it")
+    return folder
+
+
+def _is_plain(name: object) -> bool:
+    """Whether it is the name of a file, without a folder."""
+    return isinstance(name, str) and Path(name).name == name not in ("", "..")
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _check_counts(config: Any) -> None:
+    """Refuses numbers of layers, classes and the like that no network has, and of which lists would be made.
+
+    Raises:
+        ExplorerError: it names one; or there is no object of settings.
+    """
+    if not isinstance(config, dict):
+        raise ExplorerError("config.json is damaged: it should hold a JSON object")
+    waiting: list[tuple[str, Any]] = list(config.items())
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(str(key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [(name, inner) for inner in value]
+        elif isinstance(value, int | float) and _COUNTED.search(name) and not abs(value) <= _MOST_COUNTED:
+            raise ExplorerError(f"the configuration has {name} = {value}: it may be {_MOST_COUNTED:,} at most")
+
+
+def _check_tokenizer(config: Any) -> None:
+    """Refuses a tokenizer's configuration that names files which lie elsewhere.
+
+    Raises:
+        ExplorerError: it names one.
+    """
+    for name, value in config.items() if isinstance(config, dict) else ():
+        if name.endswith("_file") and isinstance(value, str) and _exists(value):  # as seen from the working directory
+            raise ExplorerError(f"the tokenizer names {name} = {value!r}, which is not its own: remove that line")
+        if name.endswith("_files") and not all(map(_is_plain, value if isinstance(value, list) else [value])):
+            raise ExplorerError(f"the tokenizer names {name} that are not beside it: remove that line")
 
 
 def _head(config: Any, task: str | None, kind: str | None, name: str) -> tuple[Head, bool]:

@@ -2,36 +2,45 @@
 
 import pickle
 import warnings
-import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from explorer import memory
 from explorer.errors import ExplorerError, one_line
+from explorer.sources.networks.archives import Declared, declared
+
+_SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, name: str | None = None) -> dict[str, Tensor]:
     """The tensors of a `.safetensors`, `.pth` or `.pt` file, on the CPU.
 
     A `.pth` that wraps its tensors as ``{"state_dict": …}`` or ``{"model": …}`` is unwrapped.
 
+    Args:
+        name: the path as a person wrote it; its ending says what the file is, which may be a link's.
+
     Raises:
-        ExplorerError: the file is missing, damaged, of another kind, or holds anything but tensors.
+        ExplorerError: the file is missing, damaged, of another kind, too large, or holds anything but tensors.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise ExplorerError(f"there is no file {str(path)!r}: check the path")
-    readers = {".safetensors": _read_safetensors, ".pth": _read_torch, ".pt": _read_torch}
-    if path.suffix not in readers:
-        raise ExplorerError(f"can't read weights from {path.name!r}: use .safetensors, .pth or .pt with a state dict")
+    name = name or str(path)
+    suffix = Path(name).suffix
     try:
-        return readers[path.suffix](path)
+        if not path.is_file():
+            raise ExplorerError(f"there is no file {name!r}: check the path")
+        if suffix not in _SUFFIXES:
+            raise ExplorerError(
+                f"can't read weights from {Path(name).name!r}: use .safetensors, .pth or .pt with a state dict"
+            )
+        return _read_safetensors(path) if suffix == ".safetensors" else _read_torch(path)
     except OSError as error:
-        raise ExplorerError(f"can't read {str(path)!r}: {error.strerror or one_line(error)}") from None
+        raise ExplorerError(f"can't read {name!r}: {error.strerror or one_line(error)}") from None
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -51,6 +60,8 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
             [f"{n} {shapes[n]} instead of {wanted[n]}" for n in wanted if n in shapes and shapes[n] != wanted[n]],
         ),
     ]
+    if not any(names for _, names in problems):
+        problems = [("that are no floating-point numbers", _of_other_numbers(module, tensors))]
     told = [f"{len(names)} {what} ({_few(names)})" for what, names in problems if names]
     if told:
         raise ExplorerError(f"the weights in {source} don't fit the network: {'; '.join(told)}")
@@ -59,31 +70,72 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
     module.load_state_dict(state, strict=False)
 
 
+def _of_other_numbers(module: nn.Module, tensors: dict[str, Tensor]) -> list[str]:
+    """Parameters whose values the file has as whole or complex numbers, which copying would turn into other ones."""
+    return [
+        name
+        for name, parameter in module.named_parameters()
+        if name in tensors and parameter.is_floating_point() and not tensors[name].is_floating_point()
+    ]
+
+
 def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    memory.require(2 * path.stat().st_size, f"reading {str(path)!r}", "save fewer tensors in it")
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise ExplorerError(f"{str(path)!r} is damaged: {one_line(error)}; fetch or write it again") from None
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
+        _check(_unwrapped(declared(path)), path)
         with warnings.catch_warnings(action="ignore"):  # about the kind of file; what matters is raised
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError:
         raise ExplorerError(
             f"{str(path)!r} holds more than tensors, and what it holds could run code, so it was not opened: "
             "save the state dict alone"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+    except ExplorerError:
+        raise
+    except Exception as error:  # torch raises of many kinds over a file that somebody has changed
         raise ExplorerError(f"{str(path)!r} is damaged: {one_line(error)}") from None
+    return {name.removeprefix("module."): value for name, value in content.items()}
+
+
+def _unwrapped(content: Any) -> Any:
     for wrapper in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    return content
+
+
+def _check(content: Any, path: Path) -> None:
+    """Refuses what is no state dict of dense tensors.
+
+    Raises:
+        ExplorerError: it names the first that is none.
+    """
+    if not isinstance(content, dict) or not content:
         raise ExplorerError(f"{str(path)!r} holds no state dict: save model.state_dict()")
-    return {name.removeprefix("module."): value for name, value in content.items()}
+    for name, value in content.items():
+        problem = "is no name" if not isinstance(name, str) else ""
+        if not problem and not isinstance(value, Declared):
+            problem = f"is no tensor but {type(value).__name__}"
+        if not problem and value.odd:
+            problem = f"is {value.odd}"
+        if problem:
+            raise ExplorerError(
+                f"{str(path)!r} holds no state dict: its entry {_short(name)} {problem}; save model.state_dict() with"
+                " dense tensors"
+            )
+
+
+def _short(name: object) -> str:
+    text = ascii(name)
+    return text if len(text) <= 80 else text[:77] + "…"

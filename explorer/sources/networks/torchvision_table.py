@@ -10,7 +10,7 @@ from typing import Any
 
 from explorer import cache
 from explorer.files import write_text
-from explorer.sources.json_files import read_json
+from explorer.reading import read_object
 from explorer.sources.registries import ModelEntry
 
 SHIPPED = Path(__file__).with_suffix(".json")
@@ -49,7 +49,7 @@ def installed_table() -> dict[str, Any]:
 
 def _table() -> dict[str, Any]:
     """The shipped table where it is of the installed version, else one that is kept in the cache."""
-    shipped = read_json(SHIPPED)
+    shipped = read_object(SHIPPED)
     if shipped["torchvision"] == _series():
         return shipped
     kept = cache.Entry("torchvision", {"version": _series()})

@@ -1,29 +1,29 @@
 """Data sources whose pictures fit into memory."""
 
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import wraps
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.memory import KEPT
 from explorer.sources.reading.pictures import PixelImages, fit_note
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task
 
 CENTRED = (0.5,), (0.5,)  # mean and standard deviation that bring pixels to −1…1
-_KEPT = 4
 
 
 def of_pictures(
     make: Callable[[str, Shape | None, Normalisation], Task],
 ) -> Callable[[str, InputRequest], Task]:
-    """The function of a data source from ``make(ref, shape, normalisation)``, whose last few tasks are kept."""
-    kept = lru_cache(maxsize=_KEPT)(make)
+    """The function of a data source from ``make(ref, shape, normalisation)``, whose last tasks are kept."""
 
     @wraps(make)
     def opened(ref: str, request: InputRequest) -> Task:
-        return kept(ref, request.image(), request.normalised(CENTRED))
+        asked = ref, request.image(), request.normalised(CENTRED)
+        return KEPT.get((make.__module__, make.__qualname__, *asked), lambda: make(*asked))
 
     return opened
 

@@ -1,5 +1,8 @@
 """Picture files, read one at a time."""
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,12 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from explorer import memory
 from explorer.errors import ExplorerError, one_line
 from explorer.sources.request import Normalisation, Shape
 
+_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF", "MPO")  # no others, of which some start programs
+_COPIES = 16  # bytes of a pixel: as it is decoded, turned, and in colours or in numbers
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 NATIVE: Shape = (3, 224, 224)  # what pictures become for a model that asks for nothing
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which torchvision's weights expect
@@ -54,12 +60,31 @@ def read_picture(path: Path, shape: Shape) -> np.ndarray:
     Raises:
         ExplorerError: it is no picture that can be read, or has an absurd number of pixels.
     """
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width}×{image.height} pixels are too many")
-            upright = ImageOps.exif_transpose(image).convert("RGB" if shape[0] == 3 else "L")
+    return cropped(path, shape, str(path))
+
+
+def cropped(source: Path | bytes, shape: Shape, name: str) -> np.ndarray:
+    """`read_picture` of a file or of its content, which errors call `name`."""
+    with opened(source, f"the picture {name}") as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB" if shape[0] == 3 else "L")
         pixels = np.array(ImageOps.fit(upright, (shape[2], shape[1]), Image.Resampling.BILINEAR))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ExplorerError(f"can't read the picture {path}: {one_line(error)}; repair or remove it") from None
     return pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None]
+
+
+@contextmanager
+def opened(source: Path | bytes, what: str) -> Iterator[Image.Image]:
+    """A picture whose size was looked at before any of it is decoded, for work whose errors are the picture's too.
+
+    Raises:
+        ExplorerError: it can't be read, or has an absurd number of pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS) as image:
+            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+                raise ValueError(f"{image.width}×{image.height} pixels are too many")
+            memory.require(_COPIES * image.width * image.height, what, "make it smaller")
+            yield image
+    except ExplorerError:
+        raise
+    except Exception as error:  # a decoder may fail in any way over a file that is damaged
+        raise ExplorerError(f"can't read {what}: {one_line(error)}; repair or remove it") from None

@@ -1,5 +1,6 @@
 """Texts with classes or scores as tasks: token ids of one length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from explorer import memory
 from explorer.errors import ExplorerError
 from explorer.tasks import Task
 
+MOST_TEXTS = 200_000
+_AT_ONCE, _BYTES = 1000, 8  # texts that are made into tokens together; of a token's id
 SCORE = ("score",)  # what stands for classes where texts have scores
 
 
@@ -27,9 +31,20 @@ class Tokenizer:
         inner.padding_side = "right"
         self._inner, self.length, self.padding = inner, length, inner.pad_token_id
 
-    def __call__(self, texts: list[str]) -> Tensor:
-        found = self._inner(list(texts), padding="max_length", truncation=True, max_length=self.length)
-        return torch.tensor(found["input_ids"], dtype=torch.int64)
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """Token ids.
+
+        Raises:
+            ExplorerError: they would take too much memory.
+        """
+        size = 2 * _BYTES * len(texts) * self.length  # twice: then each part has its own
+        memory.require(size, f"{len(texts):,} texts of {self.length} tokens", "give fewer texts, or a smaller --input")
+        tokens = torch.empty(len(texts), self.length, dtype=torch.int64)
+        for start in range(0, len(texts), _AT_ONCE):
+            part = list(texts[start : start + _AT_ONCE])
+            found = self._inner(part, padding="max_length", truncation=True, max_length=self.length)
+            tokens[start : start + _AT_ONCE] = torch.tensor(found["input_ids"], dtype=torch.int64)
+        return tokens
 
     def save(self, folder: Path) -> None:
         """Writes its files, which `AutoTokenizer.from_pretrained` reads."""

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from explorer.errors import ExplorerError
-from explorer.sources import DATA_SOURCES, MODEL_SOURCES
+from explorer.sources import places
+from explorer.sources.refs import resolved
 
 UPLOAD_SUFFIXES = (".safetensors", ".pth", ".pt")
 UPLOAD_BYTES = 200 * 2**20
@@ -24,41 +25,69 @@ def allowed_roots(address: str | None, environment: str | None) -> list[Path] | 
     Args:
         address: what the server listens on; None means all interfaces.
         environment: the value of EXPLORER_ROOTS: folders joined by the system's path separator.
+
+    Raises:
+        ExplorerError: one of them can be no path.
     """
     if environment:
-        return [Path(root).expanduser().resolve() for root in environment.split(os.pathsep) if root]
+        return [resolved(root, "EXPLORER_ROOTS") for root in environment.split(os.pathsep) if root.strip()]
     return None if is_local(address) else []
-
-
-def path_of(ref: str) -> Path | None:
-    """The file or folder that a ref points to; None where it points to none."""
-    scheme, colon, rest = ref.partition(":")
-    sources = [registry.declared().get(scheme) for registry in (MODEL_SOURCES, DATA_SOURCES)] if colon else []
-    named = (source.path(rest) for source in sources if source is not None and source.path is not None)
-    return next((path for path in named if path is not None), None)
 
 
 def check_ref(ref: str, roots: Collection[Path] | None) -> str:
     """`ref` itself, if a browser may use it.
 
-    Symbolic links are followed before comparing, so neither ``..`` nor a link leads out of a root.
+    What it names is read by the very functions that give it to the loaders, with links followed; links that lie in a
+    folder that it names may not lead out either.
 
     Args:
         roots: the folders that refs may point into, resolved; None where any path may be named.
 
     Raises:
-        ExplorerError: the ref names a path outside the roots.
+        ExplorerError: the ref can't be read, or names a path outside the roots.
     """
-    named = path_of(ref)
-    if named is None or roots is None:
+    paths = [place.path for place in places(ref) if place.path is not None]
+    if roots is None:
         return ref
-    path = named.resolve()
-    if any(map(path.is_relative_to, roots)):
-        return ref
-    raise ExplorerError(
-        f"{ref.partition(':')[0]}: paths outside the server's open folders are not readable from a browser: "
-        "put the file under a folder of EXPLORER_ROOTS, or upload it"
-    )
+    scheme = ref.partition(":")[0]
+    if not all(_is_inside(path, roots) for path in paths):
+        raise ExplorerError(
+            f"{scheme}: paths outside the server's open folders are not readable from a browser: "
+            "put the file under a folder of EXPLORER_ROOTS, or upload it"
+        )
+    for link in filter(None, (_link_out(path, roots) for path in paths)):
+        raise ExplorerError(
+            f"{scheme}: {link.name!r} is a link out of the server's open folders, which is not followed for a browser: "
+            "put what it leads to under a folder of EXPLORER_ROOTS, or remove it"
+        )
+    return ref
+
+
+def _is_inside(path: Path, roots: Collection[Path]) -> bool:
+    return any(map(path.is_relative_to, roots))
+
+
+def _link_out(path: Path, roots: Collection[Path]) -> Path | None:
+    """The first link below a folder that leads out of the roots."""
+    waiting, seen = [path], {path}
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:  # a file, or nothing that could be read later
+            continue
+        for entry in entries:
+            found = Path(entry.path)
+            if entry.is_symlink():
+                try:
+                    found = found.resolve()
+                except (OSError, RuntimeError):  # in a circle
+                    return Path(entry.path)
+                if not _is_inside(found, roots):
+                    return Path(entry.path)
+            if found not in seen and found.is_dir():
+                seen.add(found)
+                waiting.append(found)
+    return None
 
 
 def save_upload(name: str, content: bytes, folder: Path) -> Path:
