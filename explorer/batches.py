@@ -1,6 +1,7 @@
 """Reading a dataset in batches, and putting a module where it computes."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence, Sized
 from typing import Any, Protocol
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Subset, TensorDataset, default_collate
 
+from explorer import memory
 from explorer.modules import borrowed
 
 
@@ -63,7 +65,13 @@ def batches(data: Samples, size: int, order: Tensor | None = None) -> Iterator[t
 
 
 def sample_inputs(inputs: tuple[int, ...] | Tensor, batch: int) -> Tensor:
-    """`batch` inputs on the CPU: normal noise where a shape is given, always the same, or the given ones repeated."""
+    """`batch` inputs on the CPU: normal noise where a shape is given, always the same, or the given ones repeated.
+
+    Raises:
+        ExplorerError: so many would take too much memory.
+    """
+    one = inputs[0].nbytes if isinstance(inputs, Tensor) else 4 * math.prod(inputs)
+    memory.require(batch * one, f"a batch of {batch:,}", "use a smaller one")
     if isinstance(inputs, Tensor):
         return inputs[torch.arange(batch) % len(inputs)]
     return torch.randn(batch, *inputs, generator=torch.Generator().manual_seed(0))

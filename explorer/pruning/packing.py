@@ -11,7 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from explorer import memory
 from explorer.errors import ExplorerError
+from explorer.reading import parse_json
 
 _BITS, _VALUES, _SHAPES = ".mask", ".values", "shapes"
 
@@ -38,15 +40,23 @@ def unpacked(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """
     try:
         with safe_open(path, "pt") as file:
-            shapes = json.loads(file.metadata()[_SHAPES])
+            shapes = parse_json(file.metadata()[_SHAPES])
+            memory.require(
+                2 * _whole(path, shapes), f"unpacking {str(path)!r}", "choose the weights of a smaller network"
+            )
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         masks = {name: _mask(stored.pop(name + _BITS), shape) for name, shape in shapes.items()}
         for name, mask in masks.items():
             values = stored.pop(name + _VALUES)
             stored[name] = torch.zeros(mask.shape, dtype=values.dtype).masked_scatter_(mask, values)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ExplorerError(f"{path} holds no packed weights ({error}): name the sparse.safetensors of a run") from None
     return stored, masks
+
+
+def _whole(path: Path, shapes: Mapping[str, list[int]]) -> int:
+    """Bytes of the file's tensors when they are whole again, each with its mask; at most eight for a value."""
+    return path.stat().st_size + sum((1 + 8) * abs(prod(shape)) for shape in shapes.values())
 
 
 def _mask(bits: Tensor, shape: list[int]) -> Tensor:

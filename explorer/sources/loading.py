@@ -1,9 +1,11 @@
 """Model refs → networks, data refs → tasks, made to fit each other."""
 
+import math
 from dataclasses import replace
 
 import torch
 
+from explorer import memory
 from explorer.errors import ExplorerError, one_line, unknown
 from explorer.sources.listing import list_models
 from explorer.sources.loaded import LoadedModel
@@ -15,6 +17,7 @@ from explorer.tasks import TASK_KINDS, Task
 
 DEFAULT_DATA = "random"  # of models that were trained on nothing that is known
 _LARGEST_SIDE = 2048
+_AT_ONCE = 256  # inputs of a batch
 _LONGEST_TEXT = 8192
 
 
@@ -46,6 +49,8 @@ def load_model(
     shape = None if input_shape is None else _checked(input_shape)
     source = MODEL_SOURCES[scheme]
     model = source.function(source.place(ref) if source.place else rest, ModelRequest(shape, classes, kind))
+    _check_input(model)
+    _check_numbers(model)
     if kind is not None and kind != model.kind:
         wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
         raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")
@@ -85,6 +90,9 @@ def load_task(
         ExplorerError: the ref is unknown, its data can't be read or downloaded, or doesn't fit the model.
     """
     source = _data_source(ref)
+    if input_shape is not None:
+        size = 4 * _AT_ONCE * math.prod(_checked(input_shape))
+        memory.require(size, f"{_AT_ONCE} inputs of {_text(input_shape)}", "use a smaller --input")
     request = InputRequest(input_shape, classes, tokenizer, normalisation)
     task = source.function(source.place(ref) if source.place else ref, request)
     if kind is not None and source.noise:
@@ -199,6 +207,37 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
             f" or for texts the number of tokens, up to {_LONGEST_TEXT}"
         )
     return shape[0], shape[1], shape[2]
+
+
+def _check_input(model: LoadedModel) -> None:
+    """Refuses a model whose own input is none: configurations can say anything.
+
+    Raises:
+        ExplorerError: it names the model.
+    """
+    try:
+        _checked(model.input_shape)
+    except ExplorerError as error:
+        raise ExplorerError(f"{model.ref} can't be used: its {error}") from None
+
+
+def _check_numbers(model: LoadedModel) -> None:
+    """Refuses weights with which nothing can be computed.
+
+    Raises:
+        ExplorerError: some are NaN or infinite; it names the first.
+    """
+    if not model.trained:
+        return
+    broken = [name for name, tensor in model.module.named_parameters() if not tensor.isfinite().all()]
+    broken += [
+        name for name, tensor in model.module.named_buffers() if tensor.isnan().any()
+    ]  # of infinities masks are made
+    if broken:
+        raise ExplorerError(
+            f"the weights of {model.ref} hold NaN or infinity in {len(broken)} tensors ({broken[0]}, …): the training"
+            " that they come from went wrong, use those of an earlier step"
+        )
 
 
 @torch.no_grad()

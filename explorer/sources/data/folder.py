@@ -1,7 +1,10 @@
 """`folder:PATH`: pictures or texts of your own, in one of the layouts that are known."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.refs import Place, path_only
 from explorer.sources.registries import FOLDER_LAYOUTS, FolderLayout, data_source
 from explorer.sources.request import Description, InputRequest
@@ -10,8 +13,9 @@ from explorer.tasks import Task
 
 def describe_folder(place: Place) -> Description | None:
     """What the folder's texts are labelled with; None where it holds something else."""
-    layout = _layout(place.file)
-    return layout.describe(place) if layout.describe else None
+    with _readable(place):
+        layout = _layout(place.file)
+        return layout.describe(place) if layout.describe else None
 
 
 @data_source(
@@ -24,7 +28,17 @@ def describe_folder(place: Place) -> Description | None:
     rank=80,
 )
 def open_folder(place: Place, request: InputRequest) -> Task:
-    return _layout(place.file).function(place, request)
+    with _readable(place):
+        return _layout(place.file).function(place, request)
+
+
+@contextmanager
+def _readable(place: Place) -> Iterator[None]:
+    """Says in one line what keeps the folder or the table from being read."""
+    try:
+        yield
+    except OSError as error:
+        raise ExplorerError(f"can't read {place.name!r}: {error.strerror or one_line(error)}") from None
 
 
 def _layout(path: Path) -> FolderLayout:

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
+from explorer import memory
 from explorer.errors import ExplorerError
 from explorer.reading import read_text
 from explorer.registry import Number
@@ -29,6 +30,7 @@ SETTINGS = {
     "seed": Number(0, 0, 2**31 - 1, "of the pictures", whole=True),
     "n": Number(3000, 200, 100_000, "how many pictures", whole=True),
 }
+_NATIVE: Shape = (3, shape_pictures.SIZE, shape_pictures.SIZE)
 _MOST_CLASSES = 250  # 255 is no class but what nobody is judged on
 
 
@@ -42,6 +44,9 @@ _MOST_CLASSES = 250  # 255 is no class but what nobody is judged on
 @of_pictures
 def made_masks_task(ref: str, shape: Shape | None, normalisation: Normalisation) -> Task:
     options = read_options(ref, SETTINGS)
+    height, width = (shape or _NATIVE)[1:]
+    size = 2 * options["n"] * height * width * (3 * 4 + 8)  # pictures and masks, and what they are made from on the way
+    memory.require(size, f"{options['n']:,} pictures of {height}×{width} with masks", "ask for fewer, with a smaller n")
     pixels, masks = made_masks(options["n"], options["difficulty"], options["seed"])
     parts = four_parts(masks.flatten(1).amax(1).numpy(), options["seed"])
     return masks_task(ref, TITLE, pixels, masks, parts, shape, normalisation)

@@ -39,7 +39,7 @@ def read_dataset(name: str) -> tuple[tuple[str, ...], Part, Part]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         return DATASETS[name](root)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, AssertionError) as error:
         raise ExplorerError(
             f"{name} is not in {root} and could not be downloaded ({network_reason(error)}): check the network,"
             " or put its files there"

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
+from explorer import memory
 from explorer.errors import ExplorerError
 
 _IN_MEMORY_BYTES = 256 * 2**20
@@ -63,7 +64,7 @@ class PixelImages(Dataset):
 
     def in_memory(self) -> Dataset:
         """The same images, computed once where they take little room."""
-        if 4 * len(self) * np.prod(self._shape) > _IN_MEMORY_BYTES:
+        if 4 * len(self) * np.prod(self._shape) > min(_IN_MEMORY_BYTES, memory.limit() // 16):
             return self
         return TensorDataset(self._normalised(self._pixels), self._labels)
 

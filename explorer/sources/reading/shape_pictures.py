@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from explorer import memory
+
 SIZE = 32
 SHAPES = ("disc", "square", "triangle", "cross")
 TEXTURES = ("plain", "striped", "checked")
 MOST_CLASSES = len(SHAPES) * len(TEXTURES)
 _CHUNK = 1000
+_COPIES = 5  # of pixels: as they are made, put in order, in the parts of a task, and the first as numbers
 
 Field = np.ndarray  # float32 of shape (n, SIZE, SIZE), or a number per image of shape (n, 1, 1)
 
@@ -64,6 +67,9 @@ def generate(count: int, classes: int, difficulty: float, seed: int) -> tuple[np
     """`count` labelled pictures: uint8 pixels (count, 3, 32, 32) and labels (count,), the classes evenly many.
 
     The same arguments give the same pictures; `count` is part of them.
+
+    Raises:
+        ExplorerError: they would take too much memory.
     """
     pixels, labels, _ = generate_with_masks(count, classes, difficulty, seed)
     return pixels, labels
@@ -72,7 +78,12 @@ def generate(count: int, classes: int, difficulty: float, seed: int) -> tuple[np
 def generate_with_masks(
     count: int, classes: int, difficulty: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `generate` gives, and where each picture's shape is: bool (count, 32, 32)."""
+    """What `generate` gives, and where each picture's shape is: bool (count, 32, 32).
+
+    Raises:
+        ExplorerError: they would take too much memory.
+    """
+    memory.require(_COPIES * count * 4 * SIZE * SIZE, f"{count:,} made pictures", "ask for fewer, with a smaller n")
     labels = np.arange(count) % classes
     pixels, inside = np.empty((count, 3, SIZE, SIZE), np.uint8), np.empty((count, SIZE, SIZE), bool)
     for number, start in enumerate(range(0, count, _CHUNK)):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from explorer import memory
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.tasks import Task
 
 MOST_TEXTS = 200_000
@@ -35,15 +35,18 @@ class Tokenizer:
         """Token ids.
 
         Raises:
-            ExplorerError: they would take too much memory.
+            ExplorerError: they would take too much memory, or the tokenizer fails.
         """
         size = 2 * _BYTES * len(texts) * self.length  # twice: then each part has its own
         memory.require(size, f"{len(texts):,} texts of {self.length} tokens", "give fewer texts, or a smaller --input")
         tokens = torch.empty(len(texts), self.length, dtype=torch.int64)
         for start in range(0, len(texts), _AT_ONCE):
             part = list(texts[start : start + _AT_ONCE])
-            found = self._inner(part, padding="max_length", truncation=True, max_length=self.length)
-            tokens[start : start + _AT_ONCE] = torch.tensor(found["input_ids"], dtype=torch.int64)
+            try:
+                found = self._inner(part, padding="max_length", truncation=True, max_length=self.length)
+                tokens[start : start + _AT_ONCE] = torch.tensor(found["input_ids"], dtype=torch.int64)
+            except Exception as error:  # of a library that runs what a model's files say
+                raise ExplorerError(f"the model's tokenizer can't read these texts: {one_line(error)}") from None
         return tokens
 
     def save(self, folder: Path) -> None:
