@@ -76,18 +76,22 @@ def _link_out(path: Path, roots: Collection[Path]) -> Path | None:
         except OSError:  # a file, or nothing that could be read later
             continue
         for entry in entries:
-            found = Path(entry.path)
-            if entry.is_symlink():
-                try:
-                    found = found.resolve()
-                except (OSError, RuntimeError):  # in a circle
-                    return Path(entry.path)
-                if not _is_inside(found, roots):
-                    return Path(entry.path)
-            if found not in seen and found.is_dir():
+            if not entry.is_symlink():
+                found = Path(entry.path) if entry.is_dir() else None
+            elif (found := _target(Path(entry.path))) is None or not _is_inside(found, roots):
+                return Path(entry.path)
+            if found is not None and found not in seen:
                 seen.add(found)
                 waiting.append(found)
     return None
+
+
+def _target(link: Path) -> Path | None:
+    """Where a link leads; None where that is nowhere."""
+    try:
+        return link.resolve()
+    except (OSError, RuntimeError):  # in a circle
+        return None
 
 
 def save_upload(name: str, content: bytes, folder: Path) -> Path:
