@@ -142,7 +142,7 @@ def _columns(names: list[str], path: Path) -> tuple[str, str]:
 def _labels(raw: list[Any], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """int64 classes with their names, or float32 scores where every label is a number and one has a fraction."""
     try:
-        numbers = np.array([float(value) for value in raw])
+        numbers = None if bool in map(type, raw) else np.array([float(value) for value in raw])
     except (ValueError, OverflowError):
         numbers = None
     if numbers is not None and not (np.abs(numbers) <= np.finfo(np.float32).max).all():

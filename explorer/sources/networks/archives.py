@@ -244,7 +244,7 @@ _STANDING_IN = {
     ("torch.serialization", "_get_layout"): lambda name: name,
     ("torch", "Size"): lambda sizes=(): tuple(sizes),
     ("torch", "device"): lambda *names: names,
-    ("_codecs", "encode"): lambda text, *_: text,
+    ("_codecs", "encode"): lambda text, _: text.encode("latin1"),
     ("collections", "Counter"): lambda items=(): items,
     ("builtins", "bytearray"): lambda content="", *_: _no_length(content),
     ("__builtin__", "bytearray"): lambda content="", *_: _no_length(content),

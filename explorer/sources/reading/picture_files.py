@@ -15,7 +15,7 @@ from explorer import memory
 from explorer.errors import ExplorerError, one_line
 from explorer.sources.request import Normalisation, Shape
 
-_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF", "MPO")  # no others, of which some start programs
+_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")  # no others, of which some start programs
 _COPIES = 16  # bytes of a pixel: as it is decoded, turned, and in colours or in numbers
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 NATIVE: Shape = (3, 224, 224)  # what pictures become for a model that asks for nothing
