@@ -85,6 +85,7 @@ class Kept:
     def __init__(self) -> None:
         self._found: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._turns: dict[Hashable, threading.RLock] = {}
+        self._taken = 0
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
@@ -94,28 +95,36 @@ class Kept:
             extra: bytes that it will take beside those that it holds when it is made.
         """
         with self._lock:
+            if key in self._found:
+                return self._again(key)
             turn = self._turns.setdefault(key, threading.RLock())
         with turn:
-            with self._lock:
-                if key in self._found:
-                    self._found.move_to_end(key)
-                    return self._found[key][0]
             try:
+                with self._lock:
+                    if key in self._found:
+                        return self._again(key)
                 made = make()
+                self._keep(key, made, held(made) + extra)
+                return made
             finally:
                 with self._lock:
                     self._turns.pop(key, None)
-            size = held(made) + extra
-            with self._lock:
-                self._found[key] = made, size
-                taken = sum(bytes_of for _, bytes_of in self._found.values())
-                while taken > limit() and len(self._found) > 1:
-                    taken -= self._found.popitem(last=False)[1][1]
-            return made
+
+    def _again(self, key: Hashable) -> Any:
+        self._found.move_to_end(key)
+        return self._found[key][0]
+
+    def _keep(self, key: Hashable, made: Any, size: int) -> None:
+        with self._lock:
+            self._taken += size - self._found.pop(key, (None, 0))[1]
+            self._found[key] = made, size
+            while self._taken > limit() and len(self._found) > 1:
+                self._taken -= self._found.popitem(last=False)[1][1]
 
     def clear(self) -> None:
         with self._lock:
             self._found.clear()
+            self._taken = 0
 
 
 KEPT = Kept()
