@@ -1,9 +1,7 @@
 """The scoreboard: every method and criterion, by recovery and target, over seeds, on the bundled tasks."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +12,7 @@ from explorer.bench.seeds import MOST_SEEDS, over_seeds
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError, unknown
+from explorer.memory import KEPT
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.methods.tools import steps
@@ -195,21 +194,21 @@ def _ranked_once(spec: Spec) -> Memo:
     return memo
 
 
-@lru_cache(maxsize=4)
 def _opened(model: str, data: str) -> tuple[steps.Subject, float]:
     """A subject and its test metric, shared by the runs of a process; runs do not write to it."""
-    subject = steps.open_subject(Spec(model, data, device="auto"), silent)
-    return subject, _test(subject, subject.module)
 
+    def make() -> tuple[steps.Subject, float]:
+        subject = steps.open_subject(Spec(model, data, device="auto"), silent)
+        return subject, _test(subject, subject.module)
 
-@lru_cache(maxsize=32)
-def _scored_by(text: str) -> Scores:
-    spec = Spec.from_json(json.loads(text))
-    return steps.scores_of(steps.score_subject(_opened(spec.model, spec.data)[0], spec, silent))
+    return KEPT.get((__name__, model, data), make)
 
 
 def _scored(spec: Spec) -> Scores:
-    return _scored_by(dumps(spec.to_json()))
+    def make() -> Scores:
+        return steps.scores_of(steps.score_subject(_opened(spec.model, spec.data)[0], spec, silent))
+
+    return KEPT.get((__name__, dumps(spec.to_json())), make)
 
 
 def _test(subject: steps.Subject, module: Any) -> float:

@@ -37,7 +37,7 @@ class Console:
         if self._quiet:
             return
         numbers = "".join(f"  {name} {value:.4g}" for name, value in metrics.items())
-        line = f"{fraction:4.0%}  {message}{numbers}"
+        line = f"{fraction:4.0%}  {' '.join(message.split())}{numbers}"
         if self._terminal:
             self._errors.write(f"\r\x1b[K{line[: _columns()]}")
             self._errors.flush()

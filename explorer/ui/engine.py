@@ -51,7 +51,7 @@ FEW_GROUPS = 60  # whose widths are rounded at once
 Found = Accuracy | Quality
 
 
-def _waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
+def waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
     """What is kept under the key, else what is made while the page shows some words (empty: none)."""
 
     def shown() -> T:
@@ -62,13 +62,13 @@ def _waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) ->
 
 
 def _kept(words: str = "", extra: int = 0) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Results of a function kept by its arguments; see `_waited`. All that pages keep shares one limit of bytes."""
+    """Results of a function kept by its arguments; see `waited`. All that pages keep shares one limit of bytes."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
         def kept(*arguments: P.args, **named: P.kwargs) -> T:
             key = function.__qualname__, arguments, tuple(sorted(named.items()))
-            return _waited(words, key, lambda: function(*arguments, **named), extra)
+            return waited(words, key, lambda: function(*arguments, **named), extra)
 
         return kept
 
@@ -84,7 +84,7 @@ class Opened:
     size_bytes: int
 
 
-def _stamp(ref: str) -> str:
+def stamp_of(ref: str) -> str:
     """Changes when a file behind a ref does, so that a cache never answers for an older one."""
     paths = [place.path for place in places(ref) if place.path is not None]
     try:
@@ -100,7 +100,7 @@ def opened(ref: str) -> Opened:
     Raises:
         ExplorerError: see `explorer.sources.load_model` and `explorer.structure.analyse`.
     """
-    return _opened(ref, _stamp(ref))
+    return _opened(ref, stamp_of(ref))
 
 
 @_kept("Reading the model and tracing its structure…")
@@ -113,7 +113,7 @@ def _opened(ref: str, stamp: str) -> Opened:
 
 def table(ref: str) -> pd.DataFrame:
     """The model's groups, see `explorer.ui.text.tables.groups`."""
-    return _table(ref, _stamp(ref))
+    return _table(ref, stamp_of(ref))
 
 
 @st.cache_data(max_size="64 MB", show_spinner=False)
@@ -127,8 +127,8 @@ def task(ref: str, model: LoadedModel) -> Task:
     Raises:
         ExplorerError: see `explorer.sources.load_task`.
     """
-    key = "task", ref, model.ref, _stamp(ref), _stamp(model.ref)
-    return _waited("Reading the data…", key, lambda: task_for(model, ref))
+    key = "task", ref, model.ref, stamp_of(ref), stamp_of(model.ref)
+    return waited("Reading the data…", key, lambda: task_for(model, ref))
 
 
 def scores_are_quick(ref: str, criterion: str) -> bool:
@@ -145,7 +145,7 @@ def quick_scores(ref: str, data: str, criterion: str, options: Mapping[str, str]
         ExplorerError: see `explorer.criteria.score`.
     """
     data = data if CRITERIA[criterion].needs & {"inputs", "labels"} else ""
-    return _quick_scores(ref, data, criterion, tuple(sorted(options.items())), _stamp(ref))
+    return _quick_scores(ref, data, criterion, tuple(sorted(options.items())), stamp_of(ref))
 
 
 @_kept("Scoring the channels…")
@@ -185,7 +185,7 @@ def allocated(ref: str, name: str, scores: Scores, targets: Sequence[Target], **
     """
     found = opened(ref)
     shapes = {key: tuple(tensor.shape) for key, tensor in found.model.module.state_dict().items()}
-    return allocate(name, found.structure, scores, targets, meter=_meter(ref, _stamp(ref)), shapes=shapes, **settings)
+    return allocate(name, found.structure, scores, targets, meter=_meter(ref, stamp_of(ref)), shapes=shapes, **settings)
 
 
 def reach(
@@ -196,7 +196,7 @@ def reach(
     Raises:
         ExplorerError: see there.
     """
-    meter = _meter(ref, _stamp(ref))
+    meter = _meter(ref, stamp_of(ref))
     return feasible(meter.structure, targets, locked=locked, meter=meter, round_to=round_to)
 
 
@@ -211,7 +211,7 @@ def scoring_seconds(ref: str, data: str, criterion: str) -> float | None:
     if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > INLINE_MACS:
         return None
     needs = CRITERIA[criterion].needs & {"inputs", "labels"}
-    return _scoring_seconds(ref, data if needs else "", criterion, _stamp(ref))
+    return _scoring_seconds(ref, data if needs else "", criterion, stamp_of(ref))
 
 
 @st.cache_data(max_entries=128, show_spinner="Timing a batch…")
@@ -224,7 +224,7 @@ def _scoring_seconds(ref: str, data: str, criterion: str, stamp: str) -> float:
 
 def timed(ref: str, runtime: str, batch: int) -> dict[str, Any] | None:
     """Every group's latency by width if it has been timed on this device before, by whomever; see `cached_latency`."""
-    return _timed(ref, runtime, batch, _stamp(ref), changed("latency"))
+    return _timed(ref, runtime, batch, stamp_of(ref), changed("latency"))
 
 
 @_kept()
@@ -254,7 +254,7 @@ def forward_seconds(ref: str) -> float | None:
     """Seconds of a forward pass for one sample of a batch, timed here; None where a batch takes long."""
     if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > INLINE_MACS:
         return None
-    return _forward_seconds(ref, _stamp(ref))
+    return _forward_seconds(ref, stamp_of(ref))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -285,7 +285,7 @@ def base_quality(ref: str, data: str, report: Report = silent) -> Found:
         with _TURN:
             return evaluate(found.model.module, images.test, kind=images.kind, device=device, report=report)
 
-    return KEPT.get(("test", ref, data, _stamp(ref), _stamp(data)), work)
+    return KEPT.get(("test", ref, data, stamp_of(ref), stamp_of(data)), work)
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,7 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
     """
 
     def work() -> Simulated:
-        live = _live(ref, data, _stamp(ref), _stamp(data))
+        live = _live(ref, data, stamp_of(ref), stamp_of(data))
         with _TURN:
             answer = live.evaluate(plan, report)
         inexact = [name for name in plan.remove if not opened(ref).structure.groups[name].exact]
@@ -360,7 +360,7 @@ def _live(ref: str, data: str, stamp: str, data_stamp: str) -> Live:
 
 
 def _key(ref: str, data: str, plan: Plan) -> Hashable:
-    return ref, data, tuple(sorted(plan.remove.items())), _stamp(ref), _stamp(data)
+    return ref, data, tuple(sorted(plan.remove.items())), stamp_of(ref), stamp_of(data)
 
 
 def plan_of(ref: str, scores: Scores, budget: Mapping[str, float]) -> Plan:

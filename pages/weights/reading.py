@@ -40,9 +40,5 @@ def _stamp(folder: Path) -> str:
 
 def margins_of(ref: str) -> Margins:
     """The magnitudes of the weights of a model."""
-    return _margins(ref, engine.opened(ref))
-
-
-@st.cache_resource(max_entries=2, show_spinner="Sorting the weights…", hash_funcs={engine.Opened: id})
-def _margins(ref: str, found: engine.Opened) -> Margins:
-    return Margins(prunable(found.model.module))
+    found, key = engine.opened(ref), ("margins", ref, engine.stamp_of(ref))
+    return engine.waited("Sorting the weights…", key, lambda: Margins(prunable(found.model.module)))

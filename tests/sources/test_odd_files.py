@@ -182,6 +182,14 @@ def test_pickles_against_the_reader(tmp_path, content):
     assert any(words in complaint(read_tensors, path) for words in ("is damaged", "was not opened", "no state dict"))
 
 
+def test_a_pickle_before_an_archive_is_a_pickle(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"weight": WEIGHT}, path)
+    path.write_bytes(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R." + path.read_bytes())
+    assert zipfile.is_zipfile(path)
+    assert "without having content" in complaint(read_tensors, path)
+
+
 def test_bytes_changed_anywhere(saved):
     generator = random.Random(0)
     path = saved({"a.weight": WEIGHT, "a.bias": WEIGHT[0], "state": {"b": WEIGHT}})
@@ -221,6 +229,8 @@ def lines(*labels: str) -> str:
         ("x.jsonl", '{"text": 5, "label": 1}\n{"text": [], "label": 0}\n', "rows without"),
         ("x.jsonl", "[" * 100_000, "nested"),
         ("x.jsonl", '{"a":' * 5000 + "1" + "}" * 5000, "nested"),
+        ("x.jsonl", '{"text": [' + "[]," * 400_000, "more than 1,048,576 characters"),
+        ("x.csv", "," * 2_000_000, "more than 1,048,576 characters"),
         ("x.jsonl", "[1]\n", "JSON object"),
         ("x.jsonl", "3\n", "JSON object"),
         ("x.jsonl", "\n\n", "no rows"),
@@ -422,6 +432,12 @@ def test_what_is_made_is_within_the_limit(monkeypatch):
     for ref in ("shapes?n=3000", "masks?n=1000", "boxes?n=1000"):
         assert "EXPLORER_MEMORY" in complaint(load_task, ref)
     assert "EXPLORER_MEMORY" in complaint(load_task, "random", input_shape=(3, 224, 224))
+
+
+def test_class_folders_with_names_of_other_bytes(tmp_path):
+    for name in (b"cat", b"d\xffg"):
+        os.makedirs(os.fsencode(tmp_path) + b"/" + name)
+    assert "'d\\udcffg', which is no UTF-8 text" in complaint(load_task, f"folder:{tmp_path}")
 
 
 def test_a_folder_that_may_not_be_read(tmp_path):

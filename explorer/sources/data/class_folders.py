@@ -76,12 +76,19 @@ def _split(files: Files, names: list[str] | tuple[str, ...], shares: tuple[float
     return {n: ([paths[i] for i in index], labels[index]) for n, index in zip(names, indices, strict=True)}
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: the system lets folders have any bytes for one."""
+    return name.encode(errors="ignore").decode() == name
+
+
 def _read_classes(folder: Path, expected: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], Files]:
     """The class names under a folder, and its picture files in a fixed order."""
     if not folder.is_dir():
         problem = "it is not a folder" if folder.exists() else "it does not exist"
         raise ExplorerError(f"can't read the folder {str(folder)!r}: {problem}")
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if odd := next((name for name in names if not _is_text(name)), None):
+        raise ExplorerError(f"the folder {str(folder)!r} has a class called {odd!a}, which is no UTF-8 text: rename it")
     classes = expected or tuple(names)
     if len(classes) < 2:
         raise ExplorerError(

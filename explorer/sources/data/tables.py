@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer import memory
 from explorer.errors import ExplorerError, one_line
 from explorer.reading import parse_json
 from explorer.sources.reading.splits import split_missing
@@ -21,6 +22,8 @@ TABLES = (".csv", ".tsv", ".jsonl")
 _TEXTS, _LABELS = ("text", "sentence", "review", "content"), ("label", "class", "score", "target")
 _MOST_CLASSES, _LONGEST_NAME = 1000, 200
 _LARGEST = 200 * 2**20  # bytes of one table
+_GROWTH = 10  # bytes in memory of a byte of a table
+_LONGEST_LINE = 2**20  # characters
 
 
 def is_table(path: Path) -> bool:
@@ -84,6 +87,7 @@ def _rows(path: Path) -> list[tuple[str, Any]]:
     try:
         if path.stat().st_size > _LARGEST:
             raise ExplorerError(f"the table {str(path)!r} is larger than {_LARGEST >> 20} MB: give a part of it")
+        memory.require(_GROWTH * path.stat().st_size, f"reading {str(path)!r}", "give a part of it")
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = _records(file, path)
             first = next(rows, None)
@@ -111,20 +115,27 @@ def _records(file: Iterable[str], path: Path) -> Iterator[dict[str, Any]]:
         ValueError, csv.Error: there is something else.
     """
     if path.suffix == ".jsonl":
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             row = parse_json(line, strict=False) if line.strip() else {}
             if not isinstance(row, dict):
                 raise ValueError(f"line {number} should hold a JSON object")
             if row:
                 yield row
         return
-    rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+    rows = csv.DictReader(_lines(file), delimiter="\t" if path.suffix == ".tsv" else ",")
     if len(set(rows.fieldnames or ())) < len(rows.fieldnames or ()):
         raise ValueError("it has two columns of one name")
     for row in rows:
         if None in row:
             raise ValueError(f"line {rows.line_num} has more fields than there are columns")
         yield row
+
+
+def _lines(file: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(file, start=1):
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(f"line {number} has more than {_LONGEST_LINE:,} characters")
+        yield line
 
 
 def _columns(names: list[str], path: Path) -> tuple[str, str]:

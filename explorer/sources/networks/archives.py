@@ -23,6 +23,7 @@ import torch
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
 
+_ARCHIVE = b"PK\x03\x04"
 _LARGEST_PICKLE = 8 * 2**20  # bytes; a state dict of a thousand tensors has 200 kB
 _LEGACY_PICKLES, _LEGACY_CONTENT = 5, 3  # magic number, version, machine, content, keys; then the storages' bytes
 _DEEPEST = 1000  # containers within one another; the interpreter's own hashing of deep tuples ends the process
@@ -56,9 +57,9 @@ def declared(path: Path) -> Any:
         ExplorerError: it is damaged, or would take too much memory.
     """
     try:
-        if zipfile.is_zipfile(path):
-            return _of_archive(path)
-        return _of_legacy(path)
+        with path.open("rb") as file:
+            is_archive = file.read(len(_ARCHIVE)) == _ARCHIVE  # as torch tells them apart
+        return _of_archive(path) if is_archive else _of_legacy(path)
     except (_Refused, ExplorerError):
         raise
     except Exception as error:  # a pickle can ask for any operation on anything

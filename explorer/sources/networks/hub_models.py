@@ -23,7 +23,7 @@ from explorer.sources.refs import Place, integer, split_query
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _REVISION = re.compile(r"[\w./-]+")
 _MOST_CLASSES = 100_000
-_COUNTED = re.compile(r"num_|^n_|layers?$|depths?$|_experts?$")  # numbers of a configuration that count something
+_COUNTED = re.compile(r"num_|layers?$|depths?$")  # numbers of a configuration that count something
 _MOST_COUNTED = 100_000
 _LENGTH = 64  # tokens of a text, where the model allows as many
 _FORGOTTEN = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "auto_map")
