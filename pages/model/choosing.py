@@ -34,7 +34,7 @@ def show(workspace: Workspace) -> None:
         dict(list_tasks()),
         workspace.data,
         "Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
-        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:ID or folder:PATH",
+        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:OWNER/NAME or folder:PATH",
     )
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
         _upload(workspace)

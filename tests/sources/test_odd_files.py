@@ -315,6 +315,17 @@ def test_pictures_of_a_data_set_are_measured_too(tmp_path):
     assert "pixels" in complaint(lambda: task.train[0])
 
 
+def test_parts_of_a_parquet_file_are_measured(tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    import pyarrow.parquet
+
+    rows = pyarrow.table({"text": ["it was"] * 200_000, "label": pyarrow.array([0, 1] * 100_000)})
+    pyarrow.parquet.write_table(rows, tmp_path / "train.parquet")
+    assert (tmp_path / "train.parquet").stat().st_size < 100_000
+    monkeypatch.setenv("EXPLORER_MEMORY", "2M")
+    assert "row groups" in complaint(load_task, f"hf:{tmp_path}")
+
+
 def test_a_picture_may_take_as_much_as_memory_allows(tmp_path, monkeypatch):
     Image.new("L", (600, 600)).save(tmp_path / "x.png")
     assert read_picture(tmp_path / "x.png", (1, 6, 6)).shape == (1, 6, 6)
@@ -393,6 +404,7 @@ def edited(folder: Path, copy: Path, name: str, **values: object) -> str:
         (0, "config.json", {"num_hidden_layers": 10**9}, "num_hidden_layers = 1000000000"),
         (0, "config.json", {"num_labels": 10**9}, "num_labels = 1000000000"),
         (1, "config.json", {"image_size": 10**6}, "of memory"),
+        (1, "preprocessor_config.json", {"image_mean": [0, 0, 0], "image_std": [1, 0, 1]}, "above 0"),
         (2, "config.json", {"depths": [1, 1, 1, 10**7]}, "depths = 10000000"),
         (0, "model.safetensors.index.json", {"weight_map": {"a": "../secret.safetensors"}}, "files beside it"),
         (0, "model.safetensors.index.json", {"weight_map": ["a"]}, "files beside it"),

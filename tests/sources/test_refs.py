@@ -223,6 +223,16 @@ def test_data_of_the_hub_has_an_owner(name, tmp_path, monkeypatch):
     assert not [file for file in files if file.endswith("secret.csv")]
 
 
+def test_a_file_of_the_working_directory_is_no_id_of_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.json").write_text('{"model_type": "bert"}')
+    with opened() as files, pytest.raises(ExplorerError, match="there is no folder"):
+        load_model("hf:secret.json")
+    assert not [file for file in files if file.endswith("secret.json")]
+    with pytest.raises(ExplorerError, match="EXPLORER_ROOTS"):
+        check_ref("hf:secret.json", [])
+
+
 def test_both_parts_of_a_ref_are_checked(tree):
     for base in (f"hf:{tree}/secret", f"run:{tree}/secret/run", f"folder:{tree}/secret"):
         with pytest.raises(ExplorerError, match="EXPLORER_ROOTS"):

@@ -30,6 +30,11 @@ def test_configured_roots_hold_even_on_localhost(root):
     assert found == [root, root / "inner"]
 
 
+def test_a_root_that_is_no_path_is_said():
+    with pytest.raises(ExplorerError, match="~nosuchuser"):
+        access.allowed_roots("localhost", "/tmp:~nosuchuser/data")
+
+
 @pytest.mark.parametrize("scheme", ["folder", "file", "run"])
 def test_paths_under_a_root_pass(root, scheme):
     ref = f"{scheme}:{root}/inner/model.safetensors#demo:resnet20-digits"

@@ -182,6 +182,7 @@ def _read(place: Place, config: str | None) -> dict[str, Any]:
     try:
         builder = datasets.load_dataset_builder(str(place.path or place.name), config)
         _check_files(builder, place)
+        _check_size(builder, place)
         builder.download_and_prepare()
         loaded = builder.as_dataset()
     except ExplorerError:
@@ -213,6 +214,18 @@ def _check_files(builder: Any, place: Place) -> None:
             )
             if not inside or "::" in file:
                 raise ExplorerError(f"hf:{place.name} names {file!r}, which is not one of its own files: remove that")
+
+
+def _check_size(builder: Any, place: Place) -> None:
+    """Refuses tables in parquet of which one part would take too much memory: a few bytes may stand for many rows."""
+    import pyarrow.parquet
+
+    for file in (str(file) for files in (builder.config.data_files or {}).values() for file in files):
+        if place.path is not None and file.endswith(".parquet"):
+            table = pyarrow.parquet.read_metadata(file)
+            for part in map(table.row_group, range(table.num_row_groups)):
+                size = max(part.total_byte_size, 8 * part.num_rows * part.num_columns)
+                memory.require(size, f"reading {file!r}", "write it in smaller row groups")
 
 
 def _column(features: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

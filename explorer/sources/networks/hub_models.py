@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -269,7 +270,12 @@ class _Source:
         mean, std = processor.get("image_mean"), processor.get("image_std")
         if not (mean and std and len(mean) == len(std) == channels):
             return (channels, height, width), None
-        return (channels, height, width), (tuple(map(float, mean)), tuple(map(float, std)))
+        mean, std = tuple(map(float, mean)), tuple(map(float, std))
+        if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
+            raise ExplorerError(
+                f"hf:{self._name} normalises pictures by {mean} and {std}: the latter should be above 0"
+            )
+        return (channels, height, width), (mean, std)
 
     def _read(self, work: Any) -> Any:
         transformers = _transformers()
