@@ -10,7 +10,6 @@ from typing import Any
 from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
 
-_LONGEST = 4096  # characters; no path of the system is longer
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no text, ends of lines
 
 
@@ -73,12 +72,8 @@ def check_text(ref: str) -> str:
     """The ref, if it is one line of text.
 
     Raises:
-        ExplorerError: it is too long, or has characters that can't be shown.
+        ExplorerError: it has characters that can't be shown.
     """
-    if len(ref) > _LONGEST:
-        raise ExplorerError(
-            f"a ref of {len(ref):,} characters, {ref[:40]!r}…, is too long: no path has more than 4,096"
-        )
     if odd := next((letter for letter in ref if unicodedata.category(letter) in _UNPRINTABLE), None):
         raise ExplorerError(f"the ref {ref[:80]!a} has the character {odd!a}, which can't be shown: rename it")
     return ref
@@ -91,7 +86,7 @@ def resolved(name: str, ref: str) -> Path:
         ExplorerError: it can't be one: it is empty or too long, or its user is not known.
     """
     if not name.strip():
-        raise ExplorerError(f"{ref!r} names no path: write one after the colon")
+        raise ExplorerError(f"{_short(ref)} names no path: write one after the colon")
     try:
         path = Path(name).expanduser().resolve()
         path.exists()  # too long names, which resolving lets through
