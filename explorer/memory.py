@@ -27,12 +27,22 @@ def limit() -> int:
     Raises:
         ExplorerError: the variable holds no amount of memory.
     """
-    text = os.environ.get(SWITCH, "").strip()
+    asked = amount(SWITCH)
+    return _of_machine() // 2 if asked is None else asked
+
+
+def amount(switch: str) -> int | None:
+    """Bytes that an environment variable says, as in 8G or 500M; None where it is not set.
+
+    Raises:
+        ExplorerError: it holds no amount.
+    """
+    text = os.environ.get(switch, "").strip()
     if not text:
-        return _of_machine() // 2
+        return None
     written = _WRITTEN.fullmatch(text)
     if written is None:
-        raise ExplorerError(f"{SWITCH}={text!r} is no amount of memory: write 8G or 500M")
+        raise ExplorerError(f"{switch}={text!r} is no amount of bytes: write 8G or 500M")
     return int(float(written[1]) * _UNITS[written[2].upper()])
 
 

@@ -6,9 +6,12 @@ through the entry script, so that idea is switched off before the server starts.
 """
 
 import os
+import signal
+import sys
 from typing import Any
 
 from explorer.places import ROOT
+from explorer.runs.queue.limits import Limits
 
 SCRIPT = ROOT / "app.py"
 
@@ -27,14 +30,24 @@ def launch(*, port: int | None = None, address: str | None = None, script: str |
         port: None for Streamlit's own choice: its settings, else 8501.
         address: what to listen on, None for the settings' (this machine only); ``0.0.0.0`` serves everybody.
         script: another entry script than the app's, for tests.
+
+    Raises:
+        ExplorerError: the environment holds a limit that is none.
     """
     from streamlit import config
+    from streamlit.starlette import App
     from streamlit.web import bootstrap
 
+    from explorer.ui.door import door
+    from explorer.ui.faults import tell
+
+    limits = Limits.of_environment()
     entry = str(SCRIPT if script is None else script)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options: dict[str, Any] = {"server_port": port, "server_address": address}
     config._main_script_path = entry
     bootstrap.load_config_options({name: value for name, value in options.items() if value is not None})
     own_navigation()
-    bootstrap.run(entry, False, [], options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # when the server has closed; jobs are handed over at exit
+    app = App(entry, middleware=[door(limits)], on_script_error=tell)
+    bootstrap.run_asgi_app(entry, app, [], options)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.errors import ExplorerError
 from explorer.sources import list_models, list_tasks, ref_for
 from explorer.ui import engine
-from explorer.ui.state import access, session
+from explorer.ui.state import session, uploads
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -84,7 +84,7 @@ def _refusals() -> int:
 def _upload(workspace: Workspace) -> None:
     """A state dict from the browser becomes a `file:` ref; it is never unpickled."""
     with st.form("upload", border=False):
-        file = st.file_uploader("State dict, up to 200 MB", type=[s[1:] for s in access.UPLOAD_SUFFIXES])
+        file = st.file_uploader("State dict, up to 200 MB", type=[s[1:] for s in uploads.SUFFIXES])
         architecture = st.text_input(
             "Architecture",
             placeholder="torchvision:resnet18?num_classes=10",
@@ -92,7 +92,7 @@ def _upload(workspace: Workspace) -> None:
         )
         if st.form_submit_button("Open", type="primary") and file and architecture:
             try:
-                path = access.save_upload(file.name, file.getvalue(), session.uploads(workspace))
+                path = session.save_upload(workspace, file.name, file.getvalue())
             except ExplorerError as error:
                 st.error(str(error))
             else:

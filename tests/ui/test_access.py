@@ -80,26 +80,3 @@ def test_nothing_is_open_without_roots_but_ones_own_folders(root, monkeypatch):
 @pytest.mark.parametrize("ref", ["demo:resnet20-digits", "torchvision:resnet18@DEFAULT", "digits", "random"])
 def test_refs_without_a_path_always_pass(ref):
     assert access.check_ref(ref, []) == ref
-
-
-def test_uploads_get_a_safe_name_and_old_ones_leave(tmp_path):
-    paths = []
-    for index in range(access.UPLOADS_KEPT + 2):
-        path = access.save_upload(f"../../evil name {index}.SafeTensors", b"abc", tmp_path / "uploads")
-        os.utime(path, ns=(index, index))
-        paths.append(path)
-    assert all(path.parent == tmp_path / "uploads" and path.suffix == ".safetensors" for path in paths)
-    assert len(list((tmp_path / "uploads").iterdir())) <= access.UPLOADS_KEPT + 1
-    assert paths[-1].read_bytes() == b"abc"
-
-
-@pytest.mark.parametrize(("name", "content"), [("model.pkl", b"x"), ("model", b"x"), ("model.pth", b"")])
-def test_other_files_and_empty_ones_are_refused(tmp_path, name, content):
-    with pytest.raises(ExplorerError):
-        access.save_upload(name, content, tmp_path)
-
-
-def test_an_upload_beyond_the_limit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(access, "UPLOAD_BYTES", 3)
-    with pytest.raises(ExplorerError, match="200 MB"):
-        access.save_upload("model.pth", b"four", tmp_path)

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from explorer.errors import ExplorerError
+from explorer.runs.queue.limits import Limits
 from explorer.ui.state.workspace import HISTORY, JOBS, TOKEN, TRAIL, Choice, Point, Workspaces
 
 
@@ -80,14 +82,69 @@ def test_history_and_jobs_are_bounded(workspace):
     assert "kind 0" not in workspace.jobs
 
 
-def test_the_workspace_unused_for_longest_makes_room():
-    store = Workspaces(limit=2)
-    first, second = store.create(), store.create()
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def kept(limit):
+    """A store that tells the time by a clock of the test's, and what has left it."""
+    clock, left = Clock(), []
+    return Workspaces(Limits(workspaces=limit), left.append, clock), clock, left
+
+
+def test_who_has_done_nothing_makes_room_then_who_came_back_longest_ago():
+    store, clock, left = kept(4)
+    busy, first, second, third = (store.create(address) for address in "abcd")
+    busy.adjust("a", 0.5)
     assert store.get(first.token) is first
-    third = store.create()
-    assert store.get(second.token) is None
-    assert store.get(first.token) is first
-    assert store.get(third.token) is third
+    store.create("e")
+    assert left == [second.token]
+    first.adjust("a", 0.5)
+    third.adjust("a", 0.5)
+    store.create("f").adjust("a", 0.5)
+    clock.now += 3600
+    store.get(busy.token)
+    store.create("g")
+    assert left[2:] == [third.token]
+    assert store.get(busy.token) is busy
+
+
+def test_nobody_at_work_is_pushed_out():
+    store, clock, left = kept(4)
+    for address in "abcd":
+        store.create(address).adjust("a", 0.5)
+    with pytest.raises(ExplorerError, match=r"^4 workspaces on this server are in use.*EXPLORER_WORKSPACES to more$"):
+        store.create("e")
+    clock.now += 3600
+    store.create("e")
+    assert len(left) == 1
+
+
+def test_one_address_fills_only_its_half():
+    store, _, left = kept(100)
+    others = [store.create("b") for _ in range(20)]
+    for _ in range(2000):
+        store.create("a")
+    assert all(store.get(workspace.token) is workspace for workspace in others)
+    for _ in range(50):
+        store.create("c").adjust("a", 0.5)
+    with pytest.raises(ExplorerError, match=r"^50 workspaces from your address are in use"):
+        store.create("c")
+    assert len(left) == len(set(left)) == 2000 + 20 - 50
+
+
+def test_a_class_behind_one_router_has_room():
+    store, address = Workspaces(Limits()), "10.0.0.1"
+    spaces = [store.create(address) for _ in range(40 * 3)]
+    for number, workspace in enumerate(spaces):
+        workspace.adjust("a", (number + 1) / 1000)
+    assert [store.get(workspace.token).budget["a"] for workspace in spaces] == [(n + 1) / 1000 for n in range(120)]
 
 
 @pytest.mark.parametrize("token", [None, "", "short", "x" * 65, "../../../../etc/passwd-long", "Grüße" * 6])

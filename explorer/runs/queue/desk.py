@@ -1,6 +1,7 @@
 """The desk takes jobs, queues them per device, and lets one worker process per device do them."""
 
 import atexit
+import contextlib
 import threading
 import time
 import uuid
@@ -14,9 +15,9 @@ from explorer.runs.queue.claims import Claims
 from explorer.runs.queue.job import FILE, Job
 from explorer.runs.queue.kinds import JOBS
 from explorer.runs.queue.lanes import Lane, Place, connect, lane_of, on_cluster
+from explorer.runs.queue.limits import WAITING, Limits, require_room, share
 from explorer.runs.queue.links import Event, Link
 
-QUEUE_LIMIT = 8
 GRACE = 5.0
 LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError)  # what reading a saved job raises
@@ -36,15 +37,16 @@ class Desk:
     Args:
         root: folder of the runs; by default ``$EXPLORER_RUNS``, else ``runs``.
         grace: seconds a cancelled job has to stop by itself before its worker is killed.
-        limit: jobs that one owner may have waiting.
+        limits: how many jobs may wait, and what they may take of the disk; by default those of the environment.
     """
 
-    def __init__(self, root: Path | str | None = None, *, grace: float = GRACE, limit: int = QUEUE_LIMIT) -> None:
+    def __init__(self, root: Path | str | None = None, *, grace: float = GRACE, limits: Limits | None = None) -> None:
         self._root = root
         self._grace = grace
-        self._limit = limit
+        self._limits = limits
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
+        self._addresses: dict[str, str] = {}  # of jobs that wait; in memory alone, so that none is ever written down
         self._lanes: dict[str, Lane] = {}
         self._claims = Claims()
         self._recalled = False
@@ -54,11 +56,21 @@ class Desk:
     def root(self) -> Path:
         return Path(self._root or default_root()).absolute()
 
-    def submit(self, request: Spec | dict[str, Any], owner: str = "", title: str = "", key: str = "") -> str:
+    @property
+    def limits(self) -> Limits:
+        """
+        Raises:
+            ExplorerError: the environment holds a limit that is none.
+        """
+        return self._limits or Limits.of_environment()
+
+    def submit(
+        self, request: Spec | dict[str, Any], owner: str = "", title: str = "", key: str = "", address: str = ""
+    ) -> str:
         """Queues a job and returns its id.
 
         `request` is a `Spec` (a prune run) or ``{"kind": ..., "spec": {...}, ...}``, see `explorer.runs.queue.kinds`;
-        `key` is kept with the job, see `Job`.
+        `key` is kept with the job, see `Job`; `address` is where the owner's browser is.
 
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many jobs waiting, no room for the folder.
@@ -68,30 +80,35 @@ class Desk:
         kind = JOBS.get(str(request.get("kind")))
         spec = kind.check(request, here=not on_cluster())
         device = lane_of(spec.device)
+        require_room(self.root, self.limits)
         with self._lock:
             self._recall()
-            self._admit(owner)
+            self._admit(owner, address)
             job = self._create(request, owner, title or kind.title, device, key)
             self._jobs[job.id] = job
+            self._addresses[job.id] = address
             self._enqueue(job)
             return job.id
 
-    def resume(self, id: str) -> None:
+    def resume(self, id: str, address: str = "") -> None:
         """Queues a job again that has failed or was cancelled: it goes on after its last finished step.
 
         Raises:
-            ExplorerError: there is no such job, nothing of it is finished, another server has it, too many are waiting.
+            ExplorerError: there is no such job, nothing of it is finished, another server has it, too many are waiting,
+                there is no room.
         """
+        require_room(self.root, self.limits)
         with self._lock:
             job = self._find(id)
             if not job.resumable:
                 raise ExplorerError(f"run {job.title!r} is {job.state} and left no finished step: start it anew")
-            self._admit(job.owner)
+            self._admit(job.owner, address)
             if not self._claims.take(job):
                 raise ExplorerError(f"run {job.title!r} goes on at another server already: look at it there")
             job = self._jobs[id] = Job.load(Path(job.directory))  # that may have been and ended
             job.queue()
             job.deaths = 0
+            self._addresses[id] = address
             self._save(job)
             self._enqueue(job)
 
@@ -102,10 +119,17 @@ class Desk:
             ExplorerError: there is no such job.
         """
         with self._lock:
-            return self._find(id).copy()
+            job = self._find(id)
+            if job.final:
+                with contextlib.suppress(*_UNREADABLE):  # as long as it lies there
+                    return Job.load(Path(job.directory))
+            return job.copy()
 
     def jobs(self, owner: str | None = None) -> list[Job]:
-        """Copies of all jobs, newest first, finished ones of earlier servers included."""
+        """Copies of all jobs, newest first, finished ones of earlier servers included; those that have ended in brief.
+
+        See `Job.brief`: `job` gives all of one.
+        """
         with self._lock:
             self._recall()
             self._follow(*self._jobs.values())
@@ -174,10 +198,19 @@ class Desk:
                 self._save(job)
                 self._claims.give_back(job)
 
-    def _admit(self, owner: str) -> None:
-        waiting = sum(job.owner == owner and job.state == "queued" for job in self._jobs.values())
-        if waiting >= self._limit:
-            raise ExplorerError(f"{waiting} runs are waiting already: cancel one or wait until one has finished")
+    def _admit(self, owner: str, address: str) -> None:
+        limits = self.limits
+        waiting = [job for job in self._jobs.values() if job.state == "queued"]
+        if (own := sum(job.owner == owner for job in waiting)) >= limits.own_waiting:
+            raise ExplorerError(f"{own} runs are waiting already: cancel one or wait until one has finished")
+        self._addresses = {job.id: self._addresses[job.id] for job in waiting if job.id in self._addresses}
+        if (near := sum(other == address for other in self._addresses.values())) >= share(limits.waiting):
+            raise ExplorerError(f"{near} runs from your address are waiting already: wait until some have finished")
+        if len(waiting) >= limits.waiting:
+            raise ExplorerError(
+                f"{len(waiting)} runs are waiting on this server already: wait until some have finished, "
+                f"or set {WAITING} to more"
+            )
 
     def _create(self, request: dict[str, Any], owner: str, title: str, device: str, key: str) -> Job:
         id = uuid.uuid4().hex[:12]
@@ -210,7 +243,7 @@ class Desk:
                 job = Job.load(path.parent)
             except _UNREADABLE:
                 continue  # not one of ours
-            self._jobs[job.id] = job
+            self._jobs[job.id] = job.brief() if job.final else job
         started_first = sorted(self._jobs.values(), key=lambda job: (job.state != "running", job.created))
         self._follow(*started_first)
 
@@ -230,6 +263,7 @@ class Desk:
     def _take_up(self, job: Job) -> None:
         """Goes on with a job whose server is gone."""
         if job.final:
+            self._jobs[job.id] = job.brief()
             self._claims.give_back(job)
         elif job.stopping:
             self._end(job, "cancelled")
@@ -279,14 +313,17 @@ class Desk:
 
     def _end(self, job: Job, state: str, **outcome: Any) -> None:
         job.finish(state, **outcome)
-        self._save(job)
+        if self._save(job):
+            self._jobs[job.id] = job.brief()
         self._claims.give_back(job)
 
-    def _save(self, job: Job) -> None:
+    def _save(self, job: Job) -> bool:
         try:
             job.save()
         except OSError as error:
             job.warn(f"this run's record could not be saved: {error.strerror}")
+            return False
+        return True
 
     def _keep(self, job: Job, event: Event) -> None:
         try:
@@ -308,9 +345,8 @@ class Desk:
                     if "step" in event["metrics"]:
                         self._keep(job, event)
                     job.progress(event["fraction"], event["message"], event["metrics"])
-                case "warning":
+                case "warning" if job.warn(event["message"]):
                     self._keep(job, event)
-                    job.warn(event["message"])
                 case "done":
                     self._end(job, "done", result=event["result"])
                 case "cancelled":

@@ -17,6 +17,7 @@ EVENTS = "events.jsonl"
 BUNDLE = "bundle"
 FINAL = ("done", "failed", "cancelled")
 _HISTORY_LIMIT = 2000
+_WARNINGS = 100
 
 
 @dataclass
@@ -74,6 +75,10 @@ class Job:
         """The job as it stands, for another thread to read."""
         return replace(self, points=list(self.points), history=list(self.history), warnings=list(self.warnings))
 
+    def brief(self) -> "Job":
+        """The job without what is long of it, which its folder has: for a server that knows thousands of them."""
+        return replace(self, points=[], history=[], result=None)
+
     def progress(self, fraction: float, message: str, metrics: Mapping[str, float], *, at: float | None = None) -> None:
         """Takes one report, made at the time `at`; a long history loses every second entry, never its last.
 
@@ -97,10 +102,12 @@ class Job:
                 return
         self.points.append(entry)
 
-    def warn(self, message: str) -> None:
-        """Adds a warning; a resumed run may repeat one."""
-        if message not in self.warnings:
-            self.warnings.append(message)
+    def warn(self, message: str) -> bool:
+        """Adds a warning; False where it is known, as a resumed run may repeat one, or where there are very many."""
+        if message in self.warnings or len(self.warnings) >= _WARNINGS:
+            return False
+        self.warnings.append(message)
+        return True
 
     def start(self) -> None:
         self.state, self.message, self.started = "running", "starting", self.started or time.time()

@@ -11,12 +11,14 @@ from typing import Any
 
 from explorer.runs.queue.links import OnEvent, OnExit
 
+_LONGEST = 4 * 2**20  # bytes of a log; of a longer one the last quarter of that is kept
+
 
 class ProcessLink:
     """A worker process on this machine. One thread reads its events; what else it prints goes to `log`."""
 
     def __init__(self, device: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> None:
-        self._on_event, self._on_exit = on_event, on_exit
+        self._on_event, self._on_exit, self._log = on_event, on_exit, log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "explorer.runs.queue.worker"],
@@ -35,6 +37,8 @@ class ProcessLink:
 
     def send(self, message: dict[str, Any]) -> None:
         """Sends one line; to a worker that has died it is dropped, its end is reported by the reader."""
+        if "run" in message:  # between two jobs the worker is silent
+            _shorten(self._log)
         with contextlib.suppress(OSError, ValueError):
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
@@ -59,6 +63,18 @@ class ProcessLink:
         code = self.process.wait()
         self.process.stdout.close()
         self._on_exit(self, _death(code))
+
+
+def _shorten(log: Path) -> None:
+    """Leaves the end of a log that has grown long; who writes into it appends."""
+    with contextlib.suppress(OSError), log.open("r+b") as file:
+        if file.seek(0, os.SEEK_END) <= _LONGEST:
+            return
+        file.seek(-_LONGEST // 4, os.SEEK_END)
+        end = file.read()
+        file.seek(0)
+        file.write(end)
+        file.truncate()
 
 
 def _death(code: int) -> str:

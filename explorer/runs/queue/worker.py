@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from explorer.errors import Cancelled, ExplorerError
+from explorer.mishaps import told
 from explorer.runs.output import reserved_stdout
 from explorer.runs.queue.job import FILE, Job
 from explorer.runs.queue.kinds import JOBS
@@ -76,7 +77,7 @@ class Worker:
             self.emit("failed", error=str(error))
         except Exception as error:
             traceback.print_exc()
-            self.emit("failed", error=_defect(error))
+            self.emit("failed", error=_defect(error, folder.name))
         finally:
             logging.getLogger("explorer").removeHandler(handler)
             _free_memory()
@@ -124,13 +125,12 @@ class _Forward(logging.Handler):
         self._worker.emit("warning", message=record.getMessage())
 
 
-def _defect(error: Exception) -> str:
+def _defect(error: Exception, run: str) -> str:
     from explorer.device import is_out_of_memory
 
     if is_out_of_memory(error):
         return "memory ran out: use fewer samples, a smaller input or another device"
-    detail = " ".join(str(error).split())[:300]
-    return f"unexpected {type(error).__name__}: {detail} (the worker's log has the details)"
+    return told(error, f"run {run}")
 
 
 def _free_memory() -> None:

@@ -13,6 +13,7 @@ from explorer.runs.queue.job import Job
 from explorer.tasks import METRICS
 from explorer.ui.charts.progress import progress
 from explorer.ui.parts import frame
+from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -40,7 +41,7 @@ def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
 def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
     """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
     try:
-        workspace.remember(kind, DESK.submit(request, owner=workspace.token, title=title, key=kind))
+        workspace.remember(kind, DESK.submit(request, workspace.token, title, kind, session.address()))
     except ExplorerError as error:
         st.session_state[f"refused-{kind}"] = str(error)
 
@@ -57,7 +58,7 @@ def cancel(job: Job) -> None:
 
 def resume(job: Job) -> None:
     """Goes on after the job's last finished step."""
-    _tell(job, DESK.resume)
+    _tell(job, lambda id: DESK.resume(id, session.address()))
 
 
 def _tell(job: Job, order: Callable[[str], None]) -> None:

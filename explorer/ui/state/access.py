@@ -1,17 +1,12 @@
-"""Which paths a browser may name, and where its uploads go."""
+"""Which paths a browser may name."""
 
 import os
-import secrets
 from collections.abc import Collection
 from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.sources import places
 from explorer.sources.refs import resolved
-
-UPLOAD_SUFFIXES = (".safetensors", ".pth", ".pt")
-UPLOAD_BYTES = 200 * 2**20
-UPLOADS_KEPT = 5
 
 
 def is_local(address: str | None) -> bool:
@@ -92,22 +87,3 @@ def _target(link: Path) -> Path | None:
         return link.resolve()
     except (OSError, RuntimeError):  # in a circle
         return None
-
-
-def save_upload(name: str, content: bytes, folder: Path) -> Path:
-    """Writes an upload under a generated name, keeping only the suffix of `name`; the newest few are kept.
-
-    Raises:
-        ExplorerError: the suffix is not one of a state dict, or the file is empty or too large.
-    """
-    suffix = Path(name).suffix.lower()
-    if suffix not in UPLOAD_SUFFIXES:
-        raise ExplorerError(f"{suffix or 'a file without suffix'} is no state dict: upload .safetensors, .pth or .pt")
-    if not 0 < len(content) <= UPLOAD_BYTES:
-        raise ExplorerError(f"the upload has {len(content)} bytes: it must be between 1 byte and 200 MB")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{secrets.token_hex(8)}{suffix}"
-    path.write_bytes(content)
-    for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)[:-UPLOADS_KEPT]:
-        old.unlink()
-    return path

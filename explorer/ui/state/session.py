@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
 from explorer.runs.queue.desk import DESK
 from explorer.ui.state.access import allowed_roots, check_ref
+from explorer.ui.state.uploads import Uploads
 from explorer.ui.state.workspace import WORKSPACES, Workspace
 
 PARAMETER = "w"
@@ -18,11 +20,15 @@ def open_workspace() -> None:
     """Finds the workspace that the URL or this session names, or makes one, and writes its token into the URL.
 
     Called by the entry script on every run: a page switch clears the URL's parameters.
+
+    Raises:
+        ExplorerError: there is no room for another workspace.
     """
+    _uploads(DESK.root)
     asked = st.query_params.get(PARAMETER)
     workspace = WORKSPACES.get(st.session_state.get("workspace")) or WORKSPACES.get(asked) or _returned(asked)
     if workspace is None:
-        workspace = WORKSPACES.create()
+        workspace = WORKSPACES.create(address())
         if asked:
             st.toast("That workspace is no longer on this server. This is a new one.", icon=":material/info:")
     st.session_state["workspace"] = workspace.token
@@ -37,7 +43,12 @@ def _returned(token: str | None) -> Workspace | None:
         return None
     spec = jobs[0].request["spec"]
     keys = [(job.key or job.kind, job.id) for job in reversed(jobs)]
-    return WORKSPACES.restore(token, spec["model"], spec["data"], keys)
+    return WORKSPACES.restore(token, spec["model"], spec["data"], keys, address())
+
+
+def address() -> str:
+    """Where this session's browser is; empty for one on this machine."""
+    return st.context.ip_address or ""
 
 
 def current() -> Workspace:
@@ -75,7 +86,37 @@ def own_change(workspace: Workspace, change: Callable[[tuple[str, int]], None]) 
 
 
 def uploads(workspace: Workspace) -> Path:
-    return DESK.root / "uploads" / workspace.token
+    """The folder of the workspace's uploads."""
+    return _uploads(DESK.root).folder(workspace.token)
+
+
+def save_upload(workspace: Workspace, name: str, content: bytes) -> Path:
+    """Keeps a file from the browser.
+
+    Raises:
+        ExplorerError: see `Uploads.save`.
+    """
+    going = [job.request["spec"] for job in DESK.jobs(workspace.token) if not job.final]
+    used = [workspace.model, *(str(spec["model"]) for spec in going)]
+    near = WORKSPACES.near(workspace)
+    return _uploads(DESK.root).save(name, content, workspace.token, DESK.limits, near, used)
+
+
+@cache
+def _uploads(root: Path) -> Uploads:
+    """The uploads below a folder of runs; what earlier servers left there goes, where no run can ask for it again."""
+    found = Uploads(root)
+    found.sweep({job.owner for job in DESK.jobs()})
+    return found
+
+
+def _gone(token: str) -> None:
+    """Uploads go with their workspace, unless it has runs: by those it can come back."""
+    if not DESK.jobs(token):
+        _uploads(DESK.root).forget(token)
+
+
+WORKSPACES.gone = _gone
 
 
 def permitted(ref: str, workspace: Workspace) -> str:

@@ -3,14 +3,20 @@
 import re
 import secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from explorer.errors import ExplorerError
+from explorer.runs.queue.limits import WORKSPACES as SWITCH
+from explorer.runs.queue.limits import Limits, share
 
 Budget = dict[str, float]
 
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "flow"
 HISTORY, JOBS, TRAIL = 200, 64, 300
+_AT_WORK = 3600.0  # seconds after its last use in which a workspace that holds something stays
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
 
@@ -87,8 +93,15 @@ class Workspace:
         self.model, self.data, self.criterion = MODEL, DATA, CRITERION
         self.options: dict[str, str] = {}
         self.jobs: dict[str, str] = {}
+        self.address, self.used = "", 0.0  # where its browser was when it came, and when it was last looked at
         self._drafts: OrderedDict[str, Draft] = OrderedDict({MODEL: Draft()})
         self._lock = threading.RLock()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has been done in it."""
+        chosen = (self.model, self.data, self.criterion) != (MODEL, DATA, CRITERION)
+        return not (chosen or self.options or self.jobs or any(draft.version for draft in self._drafts.values()))
 
     @property
     def draft(self) -> Draft:
@@ -177,11 +190,27 @@ class Workspace:
 
 
 class Workspaces:
-    """A bounded number of workspaces; the one unused for longest makes room."""
+    """A bounded number of workspaces, and at most half of them for one address.
 
-    def __init__(self, limit: int = 500) -> None:
-        self.limit = limit
-        self._kept: OrderedDict[str, Workspace] = OrderedDict()
+    Where there is no room, one leaves that holds nothing yet; else the one unused for longest, if that is for an hour
+    at least: who is at work is not pushed out by whoever comes.
+
+    Args:
+        limits: by default those of the environment.
+        gone: called with the token of a workspace that has left.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        gone: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits = limits
+        self.gone = gone
+        self._clock = clock
+        self._kept: dict[str, Workspace] = {}
         self._lock = threading.Lock()
 
     def get(self, token: str | None) -> Workspace | None:
@@ -189,17 +218,32 @@ class Workspaces:
         if token is None or not TOKEN.fullmatch(token):
             return None
         with self._lock:
-            if token in self._kept:
-                self._kept.move_to_end(token)
-            return self._kept.get(token)
+            if (workspace := self._kept.get(token)) is not None:
+                workspace.used = self._clock()
+            return workspace
 
-    def create(self) -> Workspace:
-        return self._keep(Workspace(secrets.token_urlsafe(24)))
+    def near(self, workspace: Workspace) -> list[str]:
+        """The tokens of all workspaces at one's address."""
+        with self._lock:
+            return [token for token, other in self._kept.items() if other.address == workspace.address]
 
-    def restore(self, token: str, model: str, data: str, jobs: Iterable[tuple[str, str]]) -> Workspace | None:
+    def create(self, address: str = "") -> Workspace:
+        """A new one, for a browser at an address.
+
+        Raises:
+            ExplorerError: there is no room for it.
+        """
+        return self._keep(Workspace(secrets.token_urlsafe(24)), address)
+
+    def restore(
+        self, token: str, model: str, data: str, jobs: Iterable[tuple[str, str]], address: str = ""
+    ) -> Workspace | None:
         """A workspace that was lost with its server; None where the token is malformed.
 
         `jobs`: the kind and the id of each, oldest first, as `Workspace.remember` took them.
+
+        Raises:
+            ExplorerError: there is no room for it.
         """
         if not TOKEN.fullmatch(token):
             return None
@@ -207,16 +251,38 @@ class Workspaces:
         workspace.choose(model, data)
         for kind, job in jobs:
             workspace.remember(kind, job)
-        return self._keep(workspace)
+        return self._keep(workspace, address)
 
-    def _keep(self, workspace: Workspace) -> Workspace:
+    def _keep(self, workspace: Workspace, address: str) -> Workspace:
         """Keeps it, unless another session has just kept one of its token, which is then given instead."""
+        limits = self._limits or Limits.of_environment()
         with self._lock:
+            left = [] if workspace.token in self._kept else self._make_room(limits, address)
+            workspace.address, workspace.used = address, self._clock()
             kept = self._kept.setdefault(workspace.token, workspace)
-            self._kept.move_to_end(workspace.token)
-            while len(self._kept) > self.limit:
-                self._kept.popitem(last=False)
-            return kept
+        for token in left if self.gone else ():
+            self.gone(token)
+        return kept
+
+    def _make_room(self, limits: Limits, address: str) -> list[str]:
+        """Lets workspaces leave until one more may come; their tokens."""
+        left = []
+        while True:
+            near = [workspace for workspace in self._kept.values() if workspace.address == address]
+            if len(near) >= share(limits.workspaces):
+                choice, whose = near, "from your address"
+            elif len(self._kept) >= limits.workspaces:
+                choice, whose = list(self._kept.values()), "on this server"
+            else:
+                return left
+            leaving = min(choice, key=lambda workspace: (not workspace.empty, workspace.used))
+            if not leaving.empty and self._clock() - leaving.used < _AT_WORK:
+                raise ExplorerError(
+                    f"{len(choice)} workspaces {whose} are in use, as many as there may be: come back in an hour, "
+                    f"open one of them by its link, or set {SWITCH} to more"
+                )
+            left.append(leaving.token)
+            del self._kept[leaving.token]
 
 
 # At module level and not in a Streamlit cache, which any viewer could clear.
