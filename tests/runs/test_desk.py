@@ -10,6 +10,7 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.limits import Limits
 from tests.runs.waiting import training, wait
 
 QUICK = {"kind": "score", "spec": Spec("demo:resnet20-digits", "digits", device="cpu").to_json()}
@@ -80,7 +81,7 @@ def test_a_killed_worker_is_replaced_and_its_job_goes_on(desk):
 
 
 def test_queue_position_limit_and_cancel_of_a_waiting_job(tmp_path):
-    desk = Desk(tmp_path, limit=2, grace=0.5)
+    desk = Desk(tmp_path, limits=Limits(own_waiting=2), grace=0.5)
     try:
         running = desk.submit(ENDLESS, owner="ada")
         second, third = desk.submit(QUICK, owner="ada"), desk.submit(QUICK, owner="ada")
