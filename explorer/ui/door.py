@@ -3,6 +3,7 @@
 Streamlit keeps what every open page shows, and every file until its page is closed, and knows no limit for either.
 """
 
+import asyncio
 from collections import Counter
 
 from starlette.datastructures import Headers
@@ -10,12 +11,13 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from explorer.memory import in_words
+from explorer.memory import give_back, in_words
 from explorer.runs.queue.limits import PAGES, UPLOADS, Limits, share
 from explorer.ui.state.uploads import LARGEST
 
 _STREAM, _UPLOAD = "/_stcore/stream", "/_stcore/upload_file/"
 _FILES = ("/_stcore/", "/static/", "/media/", "/component/")  # all other paths are pages
+TIDYING = 5.0  # seconds from a page's end until the memory of it is given back
 _IN_MEMORY = 4  # the part of the uploads that may be in memory at once, as a divisor
 
 
@@ -30,6 +32,7 @@ class Door:
         self._app, self._limits = app, limits
         self._pages: Counter[str] = Counter()
         self._coming = 0  # bytes of files that are on their way
+        self._tidying: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, address = scope.get("path", ""), (scope.get("client") or ("",))[0]
@@ -53,6 +56,16 @@ class Door:
             self._pages[address] -= 1
             if not self._pages[address]:
                 del self._pages[address]
+            self._tidy_soon()
+
+    def _tidy_soon(self) -> None:
+        """Gives memory back a while after the first of some pages has been closed, once for all of them."""
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(TIDYING, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        asyncio.get_running_loop().run_in_executor(None, give_back)
 
     def _full(self, address: str) -> str:
         """Why no further page can be opened; empty where one can."""
