@@ -52,6 +52,13 @@ class App:
         for pid in self.workers():
             os.kill(pid, signal.SIGKILL)
 
+    def kill(self) -> None:
+        """Ends the server and its workers as a crash of the machine does: nobody hears of it."""
+        workers = self.workers()
+        for pid in (self.process.pid, *workers):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
 
 @contextmanager
 def running(runs: Path, script: str = "app.py") -> Iterator[App]:
@@ -68,7 +75,7 @@ def running(runs: Path, script: str = "app.py") -> Iterator[App]:
             _wait_for(app)
             yield app
         finally:
-            process.terminate()
+            process.terminate()  # nothing happens where it has been killed
 
 
 def _serving(script: str, port: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Killed at random moments and resumed, a run loses no finished step and ends as if nothing had happened."""
 
-import json
 import multiprocessing
 import os
 import random
@@ -15,6 +14,7 @@ import pytest
 from explorer.cli import main
 from explorer.methods.spec import Spec
 from explorer.runs.queue.desk import Desk
+from tests.runs.outcome import finished, left_by
 
 pytestmark = pytest.mark.slow
 SPEC = Spec(
@@ -73,21 +73,6 @@ def whole(processes, tmp_path_factory):
     process.join(PATIENCE)
     assert process.exitcode == 0
     return left_by(out), min(30, time.monotonic() - start)
-
-
-def left_by(out):
-    """Weights, plan and steps of a run, without what a clock or a place has to do with."""
-    result = json.loads((out / "report.json").read_text())
-    steps = [{key: step[key] for key in step if key not in ("seconds", "folder")} for step in result["steps"]]
-    assert len(steps) == 3
-    weights, plan = ((out / name).read_bytes() for name in ("weights.safetensors", "plan.json"))
-    measured = [{key: result[name][key] for key in ("top1", "params", "macs")} for name in ("base", "as_cut", "pruned")]
-    return weights, plan, steps, result["groups"], measured
-
-
-def finished(folder):
-    """The finished steps in a folder, with when they were written."""
-    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
 
 
 def test_the_command_line_is_killed_again_and_again(processes, whole, tmp_path):

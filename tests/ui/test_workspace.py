@@ -98,6 +98,22 @@ def kept(limit):
     return Workspaces(Limits(workspaces=limit), left.append, clock), clock, left
 
 
+def test_the_history_of_a_large_network_is_shorter(workspace):
+    many = {f"group {number}": 0.5 for number in range(1000)}
+    for step in range(HISTORY):
+        workspace.replace({**many, "a": (step + 1) / 1000})
+        workspace.tried(point(workspace.draft.now, 0.5))
+    assert 10 <= len(workspace.draft.past) < 20
+    assert 10 <= len(workspace.draft.trail) < 20
+    workspace.undo()
+    assert workspace.budget["a"] == (HISTORY - 1) / 1000
+    huge = {f"group {number}": 0.5 for number in range(50_000)}
+    workspace.replace(huge)
+    workspace.replace({})
+    workspace.undo()
+    assert workspace.budget == huge
+
+
 def test_who_has_done_nothing_makes_room_then_who_came_back_longest_ago():
     store, clock, left = kept(4)
     busy, first, second, third = (store.create(address) for address in "abcd")

@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from explorer.runs.queue.links import OnEvent, OnExit
+from explorer.mishaps import kept
+from explorer.runs.queue.links import Event, OnEvent, OnExit
 
 _LONGEST = 4 * 2**20  # bytes of a log; of a longer one the last quarter of that is kept
 
@@ -58,11 +59,19 @@ class ProcessLink:
 
     def _listen(self) -> None:
         for line in self.process.stdout:
-            with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed worker may be torn
-                self._on_event(self, json.loads(line))
+            with contextlib.suppress(ValueError):  # the last line of a killed worker may be torn
+                self._hear(json.loads(line))
         code = self.process.wait()
         self.process.stdout.close()
         self._on_exit(self, _death(code))
+
+    def _hear(self, event: Event) -> None:
+        """Passes an event on; one that can't be taken ends the worker, so that its job goes on instead of hanging."""
+        try:
+            self._on_event(self, event)
+        except Exception as error:
+            kept(error, f"an event of a worker: {event!r:.1000}")
+            self.kill()
 
 
 def _shorten(log: Path) -> None:

@@ -7,15 +7,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from explorer.errors import ExplorerError
 from explorer.runs.queue.limits import WORKSPACES as SWITCH
 from explorer.runs.queue.limits import Limits, share
 
 Budget = dict[str, float]
+Item = TypeVar("Item")
 
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "flow"
 HISTORY, JOBS, TRAIL = 200, 64, 300
+ENTRIES = 20_000  # groups named in all choices of a history, or of a trail: about two megabytes
 _AT_WORK = 3600.0  # seconds after its last use in which a workspace that holds something stays
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
@@ -74,11 +77,21 @@ class Draft:
         """Takes `choice` as the present one; False where nothing changes."""
         if choice == self.now:
             return False
-        self.past = [*self.past[-HISTORY + 1 :], self.now]
+        self.past = _newest([*self.past[-HISTORY + 1 :], self.now], lambda choice: len(choice.budget))
         self.future = []
         self.now = choice
         self.version += 1
         return True
+
+
+def _newest(items: list[Item], size: Callable[[Item], int]) -> list[Item]:
+    """The last items that are `ENTRIES` together at most, the very last one in any case."""
+    room = ENTRIES
+    for place in range(len(items) - 1, -1, -1):
+        room -= size(items[place]) + 1
+        if room < 0:
+            return items[min(place + 1, len(items) - 1) :]
+    return items
 
 
 class Workspace:
@@ -165,7 +178,8 @@ class Workspace:
         """Adds a point to the trail; the same choice in the same setting after the same recovery is one point."""
         with self._lock:
             others = [old for old in self.draft.trail if old.place != point.place]
-            self.draft.trail = [*others[-TRAIL + 1 :], point]
+            points = [*others[-TRAIL + 1 :], point]
+            self.draft.trail = _newest(points, lambda point: len(point.choice.budget))
 
     def undo(self) -> None:
         self._step(back=True)
