@@ -19,6 +19,7 @@ T = TypeVar("T")
 SWITCH = "EXPLORER_MEMORY"
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _WRITTEN = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
+_ARENA_MAX = -8  # of glibc's malloc.h
 _CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -74,13 +75,18 @@ def in_words(size: int) -> str:
     return f"{amount:.3g} TB" if amount < 1000 else "over 1,000 TB"
 
 
-def give_back() -> None:
-    """Gives the system what this process has freed.
+def share_pool() -> None:
+    """Lets all threads free into one pool: glibc has one for each, and keeps in them as much again as is in use.
 
-    glibc keeps it in a pool for each thread, often more than is in use; with another C library nothing happens.
+    For a server that makes threads as it goes, before it makes any; with another C library nothing happens.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
+    if (settle := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        settle(_ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """Gives the system what this process has freed and glibc keeps; with another C library nothing happens."""
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 from typing import Any
 
+from explorer.memory import share_pool
 from explorer.places import ROOT
 from explorer.runs.queue.limits import Limits
 
@@ -41,6 +42,7 @@ def launch(*, port: int | None = None, address: str | None = None, script: str |
     from explorer.ui.door import door
     from explorer.ui.faults import tell
 
+    share_pool()
     limits = Limits.of_environment()
     entry = str(SCRIPT if script is None else script)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -18,7 +18,7 @@ from .app import PATIENCE, running, settled, visit
 from .test_main_job import fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-KILLS = 4
+KILLS = 3
 
 
 def start(page, url):
@@ -81,7 +81,7 @@ def test_a_run_of_the_page_outlives_the_killed_app(browser, tmp_path):
 
     whole = Desk(tmp_path / "whole")
     try:
-        undisturbed = wait(whole, whole.submit(killed.request))
+        undisturbed = wait(whole, whole.submit(killed.request), patience=5 * PATIENCE / 1000)
     finally:
         whole.close()
     assert undisturbed.warnings == []

@@ -5,8 +5,8 @@ import time
 PATIENCE = 120  # seconds; a busy machine is slow, not wrong
 
 
-def wait(desk, id, until=lambda job: job.final):
-    deadline = time.monotonic() + PATIENCE
+def wait(desk, id, until=lambda job: job.final, patience=PATIENCE):
+    deadline = time.monotonic() + patience
     while not until(job := desk.job(id)):
         assert time.monotonic() < deadline, f"still {job.state} at {job.fraction:.0%}: {job.message}"
         assert not (job.final and not until(job)), f"ended early: {job.error}"

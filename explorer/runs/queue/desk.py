@@ -90,7 +90,7 @@ class Desk:
             self._enqueue(job)
             return job.id
 
-    def resume(self, id: str, address: str = "") -> None:
+    def resume(self, id: str) -> None:
         """Queues a job again that has failed or was cancelled: it goes on after its last finished step.
 
         Raises:
@@ -102,13 +102,12 @@ class Desk:
             job = self._find(id)
             if not job.resumable:
                 raise ExplorerError(f"run {job.title!r} is {job.state} and left no finished step: start it anew")
-            self._admit(job.owner, address)
+            self._admit(job.owner)
             if not self._claims.take(job):
                 raise ExplorerError(f"run {job.title!r} goes on at another server already: look at it there")
             job = self._jobs[id] = Job.load(Path(job.directory))  # that may have been and ended
             job.queue()
             job.deaths = 0
-            self._addresses[id] = address
             self._save(job)
             self._enqueue(job)
 
@@ -198,7 +197,7 @@ class Desk:
                 self._save(job)
                 self._claims.give_back(job)
 
-    def _admit(self, owner: str, address: str) -> None:
+    def _admit(self, owner: str, address: str | None = None) -> None:
         limits = self.limits
         waiting = [job for job in self._jobs.values() if job.state == "queued"]
         if (own := sum(job.owner == owner for job in waiting)) >= limits.own_waiting:

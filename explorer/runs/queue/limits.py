@@ -68,7 +68,7 @@ def require_room(root: Path, limits: Limits, needed: int = 0) -> None:
     disk = shutil.disk_usage(place)
     most = disk.total // 2 if limits.disk is None else limits.disk
     advice = f"delete folders of old runs in {root}"
-    if (taken := _taken(root)) + needed > most:
+    if (taken := _taken(root)) + needed >= most:
         raise ExplorerError(
             f"the runs on this server take {in_words(taken)} of the {in_words(most)} that they may have: "
             f"{advice}, or set {DISK} to more"

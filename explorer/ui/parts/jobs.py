@@ -41,7 +41,8 @@ def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
 def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
     """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
     try:
-        workspace.remember(kind, DESK.submit(request, workspace.token, title, kind, session.address()))
+        whose = {"owner": workspace.token, "address": session.address()}
+        workspace.remember(kind, DESK.submit(request, title=title, key=kind, **whose))
     except ExplorerError as error:
         st.session_state[f"refused-{kind}"] = str(error)
 
@@ -58,7 +59,7 @@ def cancel(job: Job) -> None:
 
 def resume(job: Job) -> None:
     """Goes on after the job's last finished step."""
-    _tell(job, lambda id: DESK.resume(id, session.address()))
+    _tell(job, DESK.resume)
 
 
 def _tell(job: Job, order: Callable[[str], None]) -> None:
