@@ -441,7 +441,7 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
     space = WORKSPACES.create()
     job = run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
     asked = []
-    monkeypatch.setattr(desk, "submit", lambda spec, owner, title, key: asked.append(spec) or "later")
+    monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
     test = visited("compare", space)
     next(entry for entry in test.button if entry.label.startswith("Add the baselines")).click().run()
     wanted = baselines(Spec.from_json(job.request["spec"]), job.result)
