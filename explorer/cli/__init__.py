@@ -17,6 +17,7 @@ from explorer.cli.parser import build_parser
 from explorer.distributed import is_main, processes
 from explorer.errors import ExplorerError, missing_package
 from explorer.mishaps import told
+from explorer.plain import visible
 from explorer.runs.output import reserved_stdout
 
 INTERRUPTED = 130
@@ -84,5 +85,5 @@ def _complain(message: str, code: int = BAD_INPUT) -> int:
     """Prints one line; of a very long one, which repeats very long input, the beginning and the end."""
     line = " ".join(message.split())
     shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 300]} … {line[-300:]}"
-    print(f"error: {shown}", file=sys.stderr)
+    print(f"error: {visible(shown)}", file=sys.stderr)
     return code

@@ -4,10 +4,12 @@ import contextlib
 import logging
 import sys
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from explorer.plain import visible
 from explorer.strict_json import dumps
 
 _QUIET_SECONDS = 10.0  # between two lines where nothing can be overwritten
@@ -37,7 +39,7 @@ class Console:
         if self._quiet:
             return
         numbers = "".join(f"  {name} {value:.4g}" for name, value in metrics.items())
-        line = f"{fraction:4.0%}  {' '.join(message.split())}{numbers}"
+        line = visible(f"{fraction:4.0%}  {' '.join(message.split())}{numbers}")
         if self._terminal:
             self._errors.write(f"\r\x1b[K{line[: _columns()]}")
             self._errors.flush()
@@ -49,7 +51,7 @@ class Console:
     def answer(self, answer: Answer) -> None:
         """Prints the answer, as one JSON object or as text."""
         self.clear()
-        self._answers.write((dumps(answer.document) if self._as_json else answer.text) + "\n")
+        self._answers.write((dumps(answer.document) if self._as_json else visible(answer.text, keep="\n")) + "\n")
         self._answers.flush()
 
     def clear(self) -> None:
@@ -81,7 +83,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._console.clear()
-        print(f"warning: {record.getMessage()}", file=sys.stderr)
+        print(visible(f"warning: {record.getMessage()}"), file=sys.stderr)
 
 
 def _columns() -> int:
@@ -94,12 +96,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns padded to their widest cell; a column of numbers is set right."""
     cells = [[_cell(value) for value in row] for row in rows]
     lines = [list(heads), *cells]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    widths = [max(_width(line[i]) for line in lines) for i in range(len(heads))]
     right = [bool(cells) and all(_numeric(row[i]) for row in cells) for i in range(len(heads))]
 
     def padded(line: Sequence[str]) -> str:
         texts = zip(line, widths, right, strict=True)
-        return "  ".join(text.rjust(width) if number else text.ljust(width) for text, width, number in texts).rstrip()
+        return "  ".join(_filled(text, width, right=number) for text, width, number in texts).rstrip()
 
     return "\n".join(map(padded, lines))
 
@@ -112,7 +114,18 @@ def times(sizes: Iterable[int]) -> str:
 def _cell(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "–", True: "yes", False: "no"}[value]
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(value)
+
+
+def _filled(text: str, width: int, *, right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a letter of East Asia, none for an accent of its own."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
 
 
 def _numeric(text: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from explorer.plain import code, plain
 from explorer.structure import SKIPPED
 from explorer.tasks import headline, metric_of
 
@@ -56,15 +57,15 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """
     base, pruned = report.get("base") or {}, report.get("pruned") or {}
     return CARD.format(
-        title=report["title"],
+        title=plain(report["title"]),
         summary=_summary(report, base, pruned),
         table=_table(base, pruned),
         accuracy_note=_accuracy_note(report, pruned),
-        device=_device(pruned),
+        device=plain(_device(pruned)),
         done="\n".join(_done(report)),
         inputs=_inputs(report),
         name=_name(report),
-        files="\n".join(f"- `{name}`: {what}" for name, what in files.items()),
+        files="\n".join(f"- {code(name)}: {plain(what)}" for name, what in files.items()),
         checks="\n".join(_check(check) for check in report["checks"]),
     )
 
@@ -72,7 +73,8 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
 def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
     if report.get("sparse"):
         return _sparse_summary(report["model"], report["sparse"])
-    text = f"`{report['model']}` with whole channels removed: a smaller dense network that needs no special runtime."
+    model = code(report["model"])
+    text = f"{model} with whole channels removed: a smaller dense network that needs no special runtime."
     if base.get("macs") and pruned.get("macs"):
         text += (
             f" It keeps {pruned['macs'] / base['macs']:.1%} of the multiply-accumulates and "
@@ -84,15 +86,16 @@ def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping
 def _sparse_summary(model: str, sparse: Mapping[str, Any]) -> str:
     """What zeros are, and what they are not."""
     return (
-        f"`{model}` with {sparse['sparsity']:.1%} of the weights of its layers set to zero. Its shapes, its multiply-"
-        f"accumulates and its time on dense kernels are those of the base model; {sparse['compressed_bytes']:,} bytes "
-        f"instead of {sparse['size_bytes']:,} when packed. {_sparse_time(sparse['semi_structured'])}"
+        f"{code(model)} with {sparse['sparsity']:.1%} of the weights of its layers set to zero. Its shapes, its "
+        "multiply-accumulates and its time on dense kernels are those of the base model; "
+        f"{sparse['compressed_bytes']:,} bytes instead of {sparse['size_bytes']:,} when packed. "
+        f"{_sparse_time(sparse['semi_structured'])}"
     )
 
 
 def _sparse_time(found: Mapping[str, Any]) -> str:
     if not found["measured"]:
-        return f"A speed-up was not measured: {found['reason']}."
+        return f"A speed-up was not measured: {plain(found['reason'])}."
     times = [found[kind][0]["median_ms"] for kind in ("dense", "sparse")]
     return f"With 2:4 kernels in half precision one input takes {times[1]:.2f} ms, with dense ones {times[0]:.2f} ms."
 
@@ -119,7 +122,7 @@ def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
     for title, key, show in rows:
         if pruned.get(key) is not None:
             before = show(base[key]) if base.get(key) is not None else "–"
-            lines.append(f"| {title} | {before} | {show(pruned[key])} |")
+            lines.append(f"| {plain(title)} | {before} | {show(pruned[key])} |")
     return "\n".join(lines)
 
 
@@ -128,7 +131,7 @@ def _accuracy_note(report: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
     if found is None:
         return "Accuracy was not measured. "
     metric = found.metric
-    note = f"{metric.label} is on {found.samples:,} test samples of `{report['data']}` that no decision used"
+    note = f"{plain(metric.label)} is on {found.samples:,} test samples of {code(report['data'])} that no decision used"
     if found.low is None or found.high is None:
         return note + ". "
     low, high = metric.text(found.low), metric.text(found.high)
@@ -168,24 +171,25 @@ def _done(report: Mapping[str, Any]) -> Iterable[str]:
         if spec.get(key) is not None
     }
     if settings:
-        yield "Settings: " + ", ".join(f"{key} `{value}`" for key, value in settings.items()) + ".\n"
+        yield "Settings: " + ", ".join(f"{key} {code(value)}" for key, value in settings.items()) + ".\n"
     changed = [group for group in report.get("groups") or () if group["kept"] < group["size"]]
     if changed:
         yield f"{len(changed)} groups of channels were narrowed (`plan.json` lists the channels):\n"
         yield "| group | channels before | after |\n|---|---:|---:|"
-        yield from (f"| `{group['name']}` | {group['size']} | {group['kept']} |" for group in changed)
+        yield from (f"| {code(group['name'])} | {group['size']} | {group['kept']} |" for group in changed)
     skipped = [name for name, values in report["attributes"].items() if SKIPPED in values]
     if skipped:
-        yield f"\n{len(skipped)} residual blocks were taken out, each passes its input on: `{'`, `'.join(skipped)}`."
+        listed = ", ".join(map(code, skipped))
+        yield f"\n{len(skipped)} residual blocks were taken out, each passes its input on: {listed}."
     for name, values in report["attributes"].items():
         if "stride" in values:
-            yield f"\nOf the rows and columns of its input `{name}` passes on one in {values['stride']}."
-    yield from (f"\nNote: {warning}." for warning in report.get("warnings") or ())
+            yield f"\nOf the rows and columns of its input {code(name)} passes on one in {values['stride']}."
+    yield from (f"\nNote: {plain(warning)}." for warning in report.get("warnings") or ())
 
 
 def _check(check: Mapping[str, Any]) -> str:
     sizes = ", ".join(map(str, check["batches"]))
-    text = f"- {check['name']}: batches of {sizes}; logits differ by at most {check['max_abs_diff']:.1e}"
+    text = f"- {plain(check['name'])}: batches of {sizes}; logits differ by at most {check['max_abs_diff']:.1e}"
     if check.get("samples"):
         text += f"; the same top class on {check['agreement']:.2%} of {check['samples']:,} images"
     return text + "."

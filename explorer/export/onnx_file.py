@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from explorer.batches import evaluating
 from explorer.errors import ExplorerError
 from explorer.files import replacing_file
+from explorer.plain import visible
 from explorer.progress import Report, silent
 
 CPU = torch.device("cpu")
@@ -86,10 +87,24 @@ def _dynamo(module: nn.Module, example: Tensor, path: Path) -> None:
         output_names=["logits"],
         verbose=False,
     )
-    for node in program.model.graph.all_nodes():  # stack traces: a third of a small file, and the paths of this machine
-        node.metadata_props.clear()
-        node.doc_string = None
+    undress(program.model)
     program.save(path, external_data=False)
+
+
+def undress(model: Any) -> None:
+    """Takes out of an exporter's model what no runtime reads, and what can't be seen out of the names of its tensors.
+
+    Stack traces are a third of a small file, and tell the paths of this machine.
+    """
+    graph = model.graph
+    nodes = list(graph.all_nodes())
+    values = [*graph.inputs, *graph.initializers.values(), *(value for node in nodes for value in node.outputs)]
+    for part in (model, graph, *nodes, *values):
+        part.metadata_props.clear()
+        part.doc_string = None
+    for value in values:
+        if value.name is not None and value.name != (name := visible(value.name)):
+            value.name = name
 
 
 def _torchscript(module: nn.Module, example: Tensor, path: Path) -> None:

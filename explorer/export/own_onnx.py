@@ -11,8 +11,9 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.export.onnx_file import CPU, first_line, open_session, quiet, tolerance
+from explorer.export.onnx_file import CPU, first_line, open_session, quiet, tolerance, undress
 from explorer.files import replacing_file
+from explorer.plain import visible
 from explorer.sources.own import call
 
 BATCHES = (1, 2, 5)
@@ -56,7 +57,7 @@ def repeated(inputs: Any, size: int) -> Any:
 def _output_names(outputs: Any) -> list[str]:
     count = len(tree_flatten(outputs)[0])
     if isinstance(outputs, Mapping) and len(outputs) == count:
-        return [str(name) for name in outputs]
+        return [visible(name) for name in outputs]
     return ["output"] if count == 1 else [f"output_{place}" for place in range(count)]
 
 
@@ -82,9 +83,7 @@ def _exported(module: nn.Module, batch: Any, names: list[str]) -> Any:
         raise ExplorerError(
             f"this network can't be written as ONNX ({first_line(error)}): keep its weights and plan"
         ) from error
-    for node in program.model.graph.all_nodes():  # stack traces, and the paths of this machine
-        node.metadata_props.clear()
-        node.doc_string = None
+    undress(program.model)
     return program
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from explorer.plain import visible
 from explorer.sources.networks import attention, shuffle, windows, zoo
 from explorer.sources.networks.detectors import Detector
 from explorer.sources.networks.hub_models import HEADS
@@ -91,7 +92,7 @@ def loader_script(
     pictures = len(input_shape) == 3
     shown = f"{'images' if pictures else 'token_ids'})"
     head = HEAD.format(
-        title=title.strip().replace("\\", " ").replace('"""', "'''"),
+        title=visible(title).strip().replace("\\", " ").replace('"""', "'''"),
         packages=_packages(imports),
         inputs=f"{shown:<24}({', '.join(['batch', *map(str, input_shape)])})",
         outputs=outputs or f"(batch, {classes})",

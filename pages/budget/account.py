@@ -6,9 +6,11 @@ from typing import Any
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.plain import code, plain
 from explorer.structure import Structure
 from explorer.tasks import METRICS
 from explorer.ui import engine
+from explorer.ui.parts import say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.budget import targets
@@ -21,7 +23,7 @@ def in_reach(workspace: Workspace, held: Mapping[str, int]) -> None:
         known = [target for target in wanted if target.kind != "latency"]
         found = engine.reach(workspace.model, known, held, st.session_state["round to"]) if known else ()
     except ExplorerError as error:
-        st.warning(words.sentence(str(error)), icon=":material/info:")
+        say.warning(words.sentence(str(error)), icon=":material/info:")
         return
     parts = [
         f"{targets.amount(each.target.kind, each.lowest)} ({each.lowest / each.whole:.1%}) to "
@@ -33,9 +35,9 @@ def in_reach(workspace: Workspace, held: Mapping[str, int]) -> None:
     text = f"In reach: {', '.join(parts)}."
     impossible = [targets.amount(each.target.kind, each.goal) for each in found if not each.feasible]
     if impossible:
-        st.warning(f"{' and '.join(impossible)} can't be had. {text}", icon=":material/block:")
+        say.warning(f"{' and '.join(impossible)} can't be had. {text}", icon=":material/block:")
     else:
-        st.caption(text)
+        say.caption(text)
 
 
 def show(workspace: Workspace, structure: Structure) -> None:
@@ -43,22 +45,23 @@ def show(workspace: Workspace, structure: Structure) -> None:
     document = st.session_state.get("account")
     if document is None or document["budget"] != workspace.budget:
         return
-    st.markdown("**" + _binding(document) + "**")
-    lines = [_costs(document), _next(document, structure)]
+    st.markdown(f"**{plain(_binding(document))}**")
+    said = f"{plain(_costs(document))}  \n{_next(document, structure)}"
     if document.get("latency"):
         took = document["latency"]
-        lines.append(
+        measured = (
             f"One batch of {took['batch']} in {took['runtime']}: predicted {took['predicted_ms']:.3g} ms, measured "
-            f"{took['measured_ms']:.3g} ms, the whole network {took['whole_ms']:.3g} ms."
         )
+        whole = f"{took['measured_ms']:.3g} ms, the whole network {took['whole_ms']:.3g} ms."
+        said += f"  \n{plain(measured + whole)}"
     if document.get("effect"):
         effect = document["effect"]
         metric = METRICS[effect["metric"]]
-        lines.append(
-            f"The groups' curves add up to {metric.text(effect['predicted'])} validation {metric.short}; the whole "
-            f"plan gives {metric.text(effect['measured'])} as cut: effects of single groups need not add up."
+        said += (
+            f"  \nThe groups' curves add up to {metric.text(effect['predicted'])} validation {plain(metric.short)}; "
+            f"the whole plan gives {metric.text(effect['measured'])} as cut: effects of single groups need not add up."
         )
-    st.caption("  \n".join(filter(None, lines)))
+    st.caption(said)
 
 
 def _binding(document: Mapping[str, Any]) -> str:
@@ -92,6 +95,6 @@ def _next(document: Mapping[str, Any], structure: Structure) -> str:
     saved = ", ".join(targets.amount(kind, value) for kind, value in step["saves"].items())
     drop = "" if step["drop"] is None else f", and alone would cost {100 * step['drop']:.1f} points"
     return (
-        f"The cheapest next step: {step['units']} more {words.noun(group, step['units'])} of `{step['group']}` would "
-        f"save {saved}{drop}."
+        f"The cheapest next step: {step['units']:d} more {words.noun(group, step['units'])} of {code(step['group'])} "
+        f"would save {plain(saved)}{drop}."
     )

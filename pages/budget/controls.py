@@ -9,6 +9,7 @@ from explorer.budget import LatencyModel
 from explorer.budget.latency_table import RUNTIMES, LatencyTable
 from explorer.criteria import CRITERIA
 from explorer.ui import engine
+from explorer.ui.parts import say
 from explorer.ui.parts.board.commit import Commit
 from explorer.ui.parts.board.component import BoardUnavailableError, board
 from explorer.ui.parts.board.document import board_document
@@ -32,7 +33,7 @@ def show(view: View) -> None:
         try:
             _board(view, table)
         except BoardUnavailableError as error:
-            st.warning(words.sentence(str(error)), icon=":material/info:")
+            say.warning(words.sentence(str(error)), icon=":material/info:")
             native = True
     with st.container(horizontal=True, vertical_alignment="center"):
         title = CRITERIA[view.workspace.criterion].title

@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.plain import plain
 from explorer.pruning import Plan
 from explorer.tasks import METRICS, Metric, Task, headline
 from explorer.ui import engine
-from explorer.ui.parts import frame, jobs
+from explorer.ui.parts import frame, jobs, say
 from explorer.ui.state.workspace import Point, Workspace
 from explorer.ui.text import words
 
@@ -46,7 +47,7 @@ class Ladder:
         try:
             return self._measure(plan, costs)
         except ExplorerError as error:
-            self.places[1].error(str(error))
+            self.places[1].error(plain(error))
             return None
 
     def _offer(self) -> None:
@@ -130,8 +131,8 @@ class Ladder:
             _fact(title, metric, found, base.value if base else None, by, about)
 
     def _progress(self, place: int, message: str) -> Any:
-        bar = self.places[place].progress(0.0, text=f"{message}…")
-        return lambda fraction, said, **metrics: bar.progress(min(fraction, 1.0), text=_so_far(message, metrics))
+        bar = self.places[place].progress(0.0, text=plain(f"{message}…"))
+        return lambda fraction, said, **metrics: bar.progress(min(fraction, 1.0), text=plain(_so_far(message, metrics)))
 
 
 def _so_far(message: str, metrics: Mapping[str, float]) -> str:
@@ -145,7 +146,7 @@ def _fact(title: str, metric: Metric, found: Any, base: float | None, by: str, a
     note, detail = (range_, "") if base is None else (metric.difference(found.value - base), range_)
     with st.container(border=True, height="stretch", gap="xsmall"):
         frame.fact(title, metric.text(found.value), note, about, detail=detail, border=False)
-        st.badge(badge, color=colour, help=explained)
+        say.badge(badge, color=colour, help=plain(explained))
 
 
 def _inexact(now: engine.Simulated) -> str:

@@ -8,7 +8,7 @@ from explorer.evaluation import who_pays
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import quality
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.text import words
 
 SHOWN = 8
@@ -34,7 +34,7 @@ def loss_by_class(task: Task, whole: engine.Simulated, now: engine.Simulated) ->
         )
     frame.chart(title, quality.classes(table), "Change of right answers by class, as cut")
     flipped, lost = len(found.flipped), len(found.lost)
-    st.caption(f"{flipped} of {len(now.answers)} {samples} get another answer, {lost} of them were right.")
+    say.caption(f"{flipped} of {len(now.answers)} {samples} get another answer, {lost} of them were right.")
     if len(task.input_shape) == 3:
         _pictures(task, whole.answers, now.answers, found.lost if len(found.lost) else found.flipped)
 
@@ -47,4 +47,4 @@ def _pictures(task: Task, before: np.ndarray, after: np.ndarray, samples: np.nda
             with st.container(width=78, gap="xsmall"):
                 picture = task.show(index, "validation")
                 st.image(picture, width=72, alt=f"An image that was taken for {was}, now for {is_now}")
-                st.caption(f"{was} → {is_now}")
+                say.caption(f"{was} → {is_now}")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui.parts import sharing
+from explorer.ui.parts import say, sharing
 from explorer.ui.state.workspace import Choice
 from explorer.ui.text import words
 from pages.budget import account, allotting, targets
@@ -23,7 +23,7 @@ def show(view: View) -> None:
     account.in_reach(view.workspace, view.held)
     allotting.watch(view.workspace)
     for sentence in st.session_state.pop("remark", ()):
-        st.warning(words.sentence(sentence), icon=":material/info:")
+        say.warning(words.sentence(sentence), icon=":material/info:")
 
 
 def _cut(view: View) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import Scores
+from explorer.plain import code, plain
 from explorer.pruning import Plan
 from explorer.structure import Structure
 from explorer.ui.state import session
@@ -22,16 +23,15 @@ def sliders(workspace: Workspace, structure: Structure, scores: Scores, plan: Pl
     for stage, names in words.stages(list(structure.groups)):
         removed = sum(len(plan.remove.get(name, ())) * structure.groups[name].unit for name in names)
         whole = sum(structure.groups[name].size for name in names)
-        label = (
-            f"**{stage}** · {len(names)} {'group' if len(names) == 1 else 'groups'} · {removed} of {whole} channels go"
-        )
+        groups = "1 group" if len(names) == 1 else f"{len(names)} groups"
+        label = f"**{plain(stage)}** · {groups} · {removed:d} of {whole:d} channels go"
         with (
             st.expander(label, expanded=is_open, key=f"stage {workspace.model} {stage}"),
             st.grid(4, min_column_width=210),
         ):
             for name in names:
-                title = f"`{words.middle(name.removeprefix(f'{stage}.'), 34)}`  \n{_share(structure, name, shares)}"
-                _slider(workspace, structure, scores, plan, name, title)
+                short = words.middle(name.removeprefix(f"{stage}."), 34)
+                _slider(workspace, structure, scores, plan, name, short, _share(structure, name, shares))
 
 
 def _share(structure: Structure, name: str, shares: dict[str, float]) -> str:
@@ -39,11 +39,14 @@ def _share(structure: Structure, name: str, shares: dict[str, float]) -> str:
     return f"{group.units} {words.noun(group, group.units)} · {shares[name]:.0%} of MACs"
 
 
-def _slider(workspace: Workspace, structure: Structure, scores: Scores, plan: Plan, name: str, title: str) -> None:
+def _slider(
+    workspace: Workspace, structure: Structure, scores: Scores, plan: Plan, name: str, short: str, share: str
+) -> None:
     """How many units of one group go; its state is always what the workspace holds."""
+    title = f"{code(short)}  \n{plain(share)}"
     group = structure.groups[name]
     if name in scores.skipped or group.units < 2:
-        st.caption(f"{title}. Stays whole: {scores.skipped.get(name, 'it has a single unit')}.")
+        st.caption(f"{title}. Stays whole: {plain(scores.skipped.get(name, 'it has a single unit'))}.")
         return
     # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
     # would otherwise read as the person's own change and wipe out what there was to redo.
@@ -56,7 +59,7 @@ def _slider(workspace: Workspace, structure: Structure, scores: Scores, plan: Pl
         key=key,
         format=f"%d of {group.units} go",
         on_change=partial(_set, workspace, name, key, group.units),
-        help=f"{group.why}" + ("" if group.exact else f" A mask is not exact here: {group.reason}."),
+        help=plain(group.why + ("" if group.exact else f" A mask is not exact here: {group.reason}.")),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.budget import ALLOCATORS, NORMALISERS, Target
+from explorer.plain import plain
 from explorer.ui.text import words
 
 QUANTITIES = {"macs": "MACs", "params": "parameters", "size": "weights file", "latency": "latency"}
@@ -59,25 +60,25 @@ def ask_further() -> None:
     for column, kind in zip((left, right, left), others, strict=True):
         label, least, about = LIMITS[kind]
         column.number_input(
-            label,
+            plain(label),
             least,
             100.0 if kind in ("macs", "params") else None,
             None,
             placeholder="no limit",
             key=f"limit {kind}",
             persist_state="session",
-            help=f"At most so much, {about}",
+            help=f"At most so much, {plain(about)}",
         )
 
 
 def _registry_choice(label: str, registry: Mapping[str, Any], key: str, default: str) -> None:
     names = list(registry)
     st.selectbox(
-        label,
+        plain(label),
         names,
         index=names.index(default),
         format_func=lambda name: registry[name].title,
-        help="  \n".join(f"**{entry.title}**: {entry.explanation}" for entry in registry.values()),
+        help="  \n".join(f"**{plain(entry.title)}**: {plain(entry.explanation)}" for entry in registry.values()),
         key=key,
         persist_state="session",
     )

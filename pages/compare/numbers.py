@@ -1,5 +1,6 @@
 """The final numbers of runs as a table and as files."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def downloads(chosen: Sequence[Shown], document: Mapping[str, Any]) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Numbers as CSV",
-            pd.DataFrame(document["runs"]).to_csv(index=False),
+            pd.DataFrame(document["runs"]).map(_cell).to_csv(index=False),
             "comparison.csv",
             "text/csv",
             on_click="ignore",
@@ -71,5 +72,10 @@ def downloads(chosen: Sequence[Shown], document: Mapping[str, Any]) -> None:
             icon=":material/download:",
         )
         with st.popover("The same on the command line", icon=":material/terminal:"):
-            folders = " ".join(str(entry.record.folder) for entry in chosen)
+            folders = shlex.join(str(entry.record.folder) for entry in chosen)
             st.code(f"python -m explorer compare {folders} --json", language="bash", wrap_lines=True)
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would compute gets the apostrophe that makes it text."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) else value

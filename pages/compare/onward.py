@@ -8,7 +8,7 @@ from explorer.errors import ExplorerError
 from explorer.runs.history.lineage import Branch
 from explorer.ui.charts import comparison
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import compared, frame, sharing
+from explorer.ui.parts import compared, frame, say, sharing
 from explorer.ui.parts.compared import Shown
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared
@@ -88,6 +88,6 @@ def _open_on_board(workspace: Workspace, entry: Shown) -> None:
     try:
         sharing.adopt(workspace, shared)
     except ExplorerError as error:
-        st.error(f"This run can't be opened on the board: {error}", icon=":material/error:")
+        say.error(f"This run can't be opened on the board: {error}", icon=":material/error:")
         return
     st.switch_page(path_to("budget"))

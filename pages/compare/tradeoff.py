@@ -8,7 +8,7 @@ from explorer.runs.history.comparison import row
 from explorer.tasks import metric_of
 from explorer.ui.charts.axes import COSTS
 from explorer.ui.charts.comparison import tradeoff
-from explorer.ui.parts import compared, frame
+from explorer.ui.parts import compared, frame, say
 from explorer.ui.parts.compared import Shown
 from explorer.ui.text import findings
 
@@ -31,7 +31,7 @@ def show(chosen: Sequence[Shown]) -> None:
     _explain_zeros(kind, len(same) - len(cut))
     _explain_measures(gradual=len(trajectories) > 0)
     if others:
-        st.caption(f"Judged by another metric and not in the picture: {', '.join(entry.name for entry in others)}.")
+        say.caption(f"Judged by another metric and not in the picture: {', '.join(entry.name for entry in others)}.")
 
 
 def _choose_cost(*, any_cut: bool, any_zeros: bool) -> str:
@@ -52,7 +52,7 @@ def _explain_zeros(kind: str, sparse: int) -> None:
         )
     elif sparse:
         st.caption(
-            f"{sparse} of these runs set single weights to zero and cut nothing: structured, they keep "
+            f"{sparse:d} of these runs set single weights to zero and cut nothing: structured, they keep "
             "100% of MACs and parameters. They stand under *Non-zero parameters*."
         )
 

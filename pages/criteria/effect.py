@@ -12,7 +12,7 @@ from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import multiples
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings, words
 from pages.criteria import asking
@@ -57,7 +57,7 @@ def _compare(document: Mapping[str, Any], task: Task, titles: Mapping[str, str])
     ranked = sorted((name for name in titles if overall[name] is not None), key=lambda name: -overall[name])
     drawing = multiples.strip(pd.DataFrame(rows), [titles[name] for name in ranked])
     frame.chart(findings.of_effect(titles, overall, chance), drawing, "Rank correlation with the measured effect")
-    st.caption(
+    say.caption(
         f"Over {sum(map(len, effect['rises'].values()))} units, up to {UNITS} a group, on {effect['samples']} "
         f"{words.samples(task)}; the loss of the whole network is {effect['loss']:.3f}. So few units a group make "
         f"the ticks scatter widely: read the dots, which chance alone puts between −{chance:.2f} and "

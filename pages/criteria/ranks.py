@@ -11,8 +11,9 @@ import streamlit as st
 from explorer.criteria import CRITERIA
 from explorer.criteria.tools.agreement import places
 from explorer.methods.studies.agreement import CHANCE
+from explorer.plain import plain
 from explorer.ui.charts import multiples
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.text import findings
 
 SHOWN = 12  # disputes
@@ -30,7 +31,9 @@ def show(document: Mapping[str, Any]) -> None:
     _disputes(document)
     for name, groups in document["skipped"].items():
         if groups:
-            st.caption(f"{CRITERIA[name].title} has no scores for {len(groups)} groups: {next(iter(groups.values()))}.")
+            say.caption(
+                f"{CRITERIA[name].title} has no scores for {len(groups)} groups: {next(iter(groups.values()))}."
+            )
 
 
 def _overall(document: Mapping[str, Any], titles: list[str]) -> None:
@@ -91,10 +94,9 @@ def _disputes(document: Mapping[str, Any]) -> None:
     if not document["disputes"]:
         return
     top = document["disputes"][0]
-    st.markdown(
-        f"**They disagree most on unit {top['unit']} of {top['group']}: {CRITERIA[top['first']].title} removes it "
-        f"early, {CRITERIA[top['second']].title} keeps it**"
-    )
+    early, late = CRITERIA[top["first"]].title, CRITERIA[top["second"]].title
+    finding = f"They disagree most on unit {top['unit']} of {top['group']}: {early} removes it early, {late} keeps it"
+    st.markdown(f"**{plain(finding)}**")
     rows = [
         {
             "Group": entry["group"],

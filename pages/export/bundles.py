@@ -50,18 +50,18 @@ def examples(result: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, 
     return {entry.title: entry.usage.format(**words) for entry in formats}
 
 
-def checks(result: Mapping[str, Any]) -> list[str]:
-    """What was compared before the bundle was kept; a bundle that fails any of it is never written."""
-    return [_check(check) for check in result.get("checks", ())]
+def checks(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was compared before the bundle was kept, and what came of it; one that fails any of it is never written."""
+    return [(check["name"], _found(check)) for check in result.get("checks", ())]
 
 
-def _check(check: Mapping[str, Any]) -> str:
+def _found(check: Mapping[str, Any]) -> str:
     batches = ", ".join(map(str, check["batches"]))
     worst = check["max_abs_diff"]
     found = (
         "the same logits" if worst == 0 else f"logits differ by {worst:.1e} at most (limit {check['tolerance']:.1e})"
     )
-    sentence = f"**{check['name']}**: {found}, at batches of {batches}"
+    sentence = f"{found}, at batches of {batches}"
     if "agreement" in check:
         sentence += f"; the same class on {check['agreement']:.1%} of {check['samples']} real inputs"
     if check.get("top1_onnx") is not None:

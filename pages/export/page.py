@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.plain import plain
 from explorer.tasks import metric_of
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import frame, jobs
+from explorer.ui.parts import frame, jobs, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import tables, words
@@ -20,7 +21,7 @@ def downloads(workspace: Workspace, bundle: Path, data: str) -> None:
         for entry in [entry for entry in bundles.offered() if entry.file in files]:
             with st.container(border=True, height="stretch"):
                 st.download_button(
-                    f"{entry.file} · {words.size(files[entry.file].stat().st_size)}",
+                    f"{plain(entry.file)} · {words.size(files[entry.file].stat().st_size)}",
                     files[entry.file].read_bytes,
                     file_name=entry.file,
                     mime="application/octet-stream",
@@ -29,7 +30,7 @@ def downloads(workspace: Workspace, bundle: Path, data: str) -> None:
                     key=f"download {entry.file}",
                     width="stretch",
                 )
-                st.caption(words.sentence(entry.explanation))
+                say.caption(words.sentence(entry.explanation))
     with st.container(horizontal=True):
         st.download_button(
             "Everything as one zip",
@@ -48,8 +49,8 @@ def downloads(workspace: Workspace, bundle: Path, data: str) -> None:
 def checks(result: dict) -> None:
     """The comparisons that were made before the bundle was kept."""
     st.subheader("Checked before you download", anchor=False)
-    for sentence in bundles.checks(result):
-        st.markdown(f":green[:material/check_circle:] {sentence}")
+    for what, found in bundles.checks(result):
+        st.markdown(f":green[:material/check_circle:] **{plain(what)}**: {plain(found)}")
     st.caption("A bundle that fails one of these is not kept.")
 
 
@@ -57,7 +58,7 @@ def how_to_load(result: dict, bundle: Path) -> None:
     """Code for every file that can be loaded, a tab each."""
     st.subheader("How to load it", anchor=False)
     examples = bundles.examples(result, bundles.files(bundle))
-    for tab, code in zip(st.tabs(list(examples)), examples.values(), strict=True):
+    for tab, code in zip(st.tabs([plain(title) for title in examples]), examples.values(), strict=True):
         tab.code(code, language="python")
 
 
@@ -71,9 +72,9 @@ if job is None or job.state != "done":
 spec, result, bundle = job.request["spec"], job.result, bundles.folder(job)
 base, pruned = result["base"], result["pruned"]
 st.markdown(
-    f"**{spec['model']}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
-    f"{pruned['params'] / base['params']:.1%} of its parameters. {metric_of(base).label} on test data: "
-    f"{tables.quality(pruned)}, before {tables.quality(base)}."
+    f"**{plain(spec['model'])}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "
+    f"{pruned['params'] / base['params']:.1%} of its parameters. {plain(metric_of(base).label)} on test data: "
+    f"{plain(tables.quality(pruned))}, before {plain(tables.quality(base))}."
 )
 downloads(workspace, bundle, spec["data"])
 checks(result)

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from explorer.criteria import CRITERIA, Criterion
+from explorer.plain import plain
+from explorer.ui.parts import say
 from explorer.ui.state.workspace import Workspace
 
 
@@ -23,7 +25,7 @@ def choose(workspace: Workspace) -> None:
         _explain(chosen)
     if (name, options) != (workspace.criterion, workspace.options):
         workspace.judge_by(name, options)
-    st.caption(chosen.explanation)
+    say.caption(chosen.explanation)
 
 
 def _options(workspace: Workspace, criterion: Criterion) -> dict[str, str]:
@@ -33,10 +35,10 @@ def _options(workspace: Workspace, criterion: Criterion) -> dict[str, str]:
     columns = st.columns(max(len(criterion.settings), 1))
     for column, (key, option) in zip(columns, criterion.settings.items(), strict=False):
         value = column.selectbox(
-            key.capitalize(),
+            plain(key.capitalize()),
             option.allowed,
             index=option.allowed.index(kept.get(key, option.default)),
-            help=option.meaning[:1].upper() + option.meaning[1:],
+            help=plain(option.meaning[:1].upper() + option.meaning[1:]),
             key=f"option-{criterion.name}-{key}",
         )
         if value != option.default:
@@ -45,8 +47,8 @@ def _options(workspace: Workspace, criterion: Criterion) -> dict[str, str]:
 
 
 def _explain(criterion: Criterion) -> None:
-    st.markdown(f"**{criterion.title}**")
-    st.markdown((criterion.function.__doc__ or criterion.explanation).replace("``", "`"))
+    st.markdown(f"**{plain(criterion.title)}**")
+    st.markdown((criterion.function.__doc__ or plain(criterion.explanation)).replace("``", "`"))
     needs = ", ".join(sorted(criterion.needs)) or "nothing but the weights"
-    st.caption(f"Needs {needs} · cost: {criterion.cost}")
-    st.caption(f"Source: {criterion.reference}")
+    say.caption(f"Needs {needs} · cost: {criterion.cost}")
+    say.caption(f"Source: {criterion.reference}")

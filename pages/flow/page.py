@@ -4,11 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA, Scores
+from explorer.plain import code, plain
 from explorer.pruning import Plan
 from explorer.ui import engine
 from explorer.ui.charts.scores import distribution, heatmap
 from explorer.ui.engine import Opened
-from explorer.ui.parts import detail, frame
+from explorer.ui.parts import detail, frame, say
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
@@ -62,7 +63,7 @@ def show_skipped(scores: Scores) -> None:
         return
     with st.expander(f"{len(scores.skipped)} groups without a score: they stay whole", icon=":material/info:"):
         for name, reason in scores.skipped.items():
-            st.markdown(f"- `{name}`: {reason}")
+            st.markdown(f"- {code(name)}: {plain(reason)}")
 
 
 def choose_group(scores: Scores) -> str:
@@ -80,7 +81,7 @@ def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan,
     with left:
         picture = distribution(values, removed=len(plan.remove.get(name, ())))
         frame.chart(findings.of_group(name, values), picture, "Histogram of the group's scores")
-        st.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
+        say.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
     with right:
         detail.maps(workspace, opened, name, findings.extremes(values, SHOWN))
 

@@ -6,8 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
+from explorer.plain import plain
 from explorer.sources import list_models, list_tasks, ref_for
 from explorer.ui import engine
+from explorer.ui.parts import say
 from explorer.ui.state import session, uploads
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -43,20 +45,20 @@ def show(workspace: Workspace) -> None:
     elif data and data != workspace.data:
         _adopt(workspace, workspace.model, data)
     if sentence := st.session_state.pop(REFUSAL, None):
-        st.error(sentence, icon=":material/error:")
+        say.error(sentence, icon=":material/error:")
 
 
 def _chooser(place: DeltaGenerator, label: str, titles: Mapping[str, str], current: str, about: str) -> str | None:
     """Asks for a ref: one with a title, or any that a person types."""
     refs = list(dict.fromkeys([*titles, current]))
     return place.selectbox(
-        label,
+        plain(label),
         refs,
         index=refs.index(current),
         format_func=lambda ref: f"{titles[ref]} · {ref}" if ref in titles else ref,
         accept_new_options=True,
         key=f"{label.lower()} {_refusals()} {current}",
-        help=about,
+        help=plain(about),
     )
 
 
@@ -94,6 +96,6 @@ def _upload(workspace: Workspace) -> None:
             try:
                 path = session.save_upload(workspace, file.name, file.getvalue())
             except ExplorerError as error:
-                st.error(str(error))
+                say.error(error)
             else:
                 _adopt(workspace, f"file:{path}#{architecture.strip()}")

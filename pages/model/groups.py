@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from explorer.plain import plain
 from explorer.structure import Structure
 from explorer.ui.charts.network import network
 from explorer.ui.parts import frame
@@ -36,7 +37,7 @@ def _table(table: pd.DataFrame) -> None:
             "name": st.column_config.TextColumn(
                 "Group", help="Named after the layer that first makes its channels", pinned=True
             ),
-            "kind": st.column_config.TextColumn("Kind", help=kinds),
+            "kind": st.column_config.TextColumn("Kind", help=plain(kinds)),
             "channels": st.column_config.NumberColumn("Channels", format="%d"),
             "unit": st.column_config.NumberColumn(
                 "Per unit", help="Channels that leave at once, a whole head for instance"
@@ -51,7 +52,7 @@ def _table(table: pd.DataFrame) -> None:
 
 
 def _share(label: str, about: str) -> dict:
-    return st.column_config.ProgressColumn(label, format="percent", min_value=0, max_value=1, help=about)
+    return st.column_config.ProgressColumn(plain(label), format="percent", min_value=0, max_value=1, help=plain(about))
 
 
 def _blocked(structure: Structure) -> None:

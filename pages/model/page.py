@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from explorer.plain import plain
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import MODEL, Workspace
 from explorer.ui.text import words
@@ -27,16 +28,16 @@ def introduce(workspace: Workspace, opened: Opened) -> Task | None:
     """What the model and its data are; gives the task, where there is one."""
     model = opened.model
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(model.title, anchor=False, width="content")
+        st.subheader(plain(model.title), anchor=False, width="content")
         if model.trained:
             st.badge("trained", icon=":material/check:", color="green")
         else:
             st.badge("untrained", icon=":material/warning:", color="orange")
     if model.note:
-        st.caption(words.sentence(model.note))
+        say.caption(words.sentence(model.note))
     task = frame.task_or_word(workspace, opened)
     if task is not None and task.note:
-        st.caption(words.sentence(task.note))
+        say.caption(words.sentence(task.note))
     return task
 
 

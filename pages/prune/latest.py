@@ -3,10 +3,11 @@
 import streamlit as st
 
 from explorer.methods import METHODS
+from explorer.plain import plain
 from explorer.runs.queue.job import Job
 from explorer.tasks import metric_of
 from explorer.ui.charts.quality import qualities
-from explorer.ui.parts import frame, jobs
+from explorer.ui.parts import frame, jobs, say
 from explorer.ui.text import findings, tables, words
 from pages.prune import trajectory
 
@@ -40,13 +41,13 @@ def _results(job: Job) -> None:
         metric = metric_of(result["base"])
         picture = qualities(table, metric)
         frame.chart(findings.of_qualities(table, metric), picture, f"{metric.label} of every model")
-    st.table(tables.comparison(result))
+    st.table(tables.comparison(result).map(plain))
     st.caption(
         "**As cut** is the network right after its channels left; low numbers here are normal. **After recovery** is "
         "what you take with you. Accuracy is measured on test data that nothing was chosen or trained on."
     )
     for sentence in dict.fromkeys([*result.get("warnings", ()), *job.warnings]):
-        st.warning(words.sentence(sentence), icon=":material/warning:")
+        say.warning(words.sentence(sentence), icon=":material/warning:")
     if result.get("steps"):
         st.subheader("The way there", anchor=False)
     _progress(job)

@@ -8,7 +8,7 @@ from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import estimate, frame, jobs
+from explorer.ui.parts import estimate, frame, jobs, say
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
@@ -44,7 +44,7 @@ def configure(workspace: Workspace, method: Method, task: Task | None, structure
     """The settings of a run by the method, and its start, where it can be run on this task and budget."""
     kept = None if method.chooses else share_of_budget(workspace, structure)
     if method.gradual and not (task and task.measured):
-        st.info(
+        say.info(
             f"{method.title} decides by accuracy, which this data does not have: choose data with labels, or one shot.",
             icon=":material/image_not_supported:",
         )

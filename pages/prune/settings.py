@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.criteria import CRITERIA
 from explorer.methods import METHODS, Method
 from explorer.methods.spec import Spec
+from explorer.plain import plain
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
@@ -30,7 +31,7 @@ def choose_method() -> Method:
         "Method: how the channels are chosen",
         [entry.name for entry in methods],
         format_func=lambda name: METHODS[name].title,
-        captions=[entry.explanation for entry in methods],
+        captions=[plain(entry.explanation) for entry in methods],
         key="method",
         persist_state="session",
     )
@@ -255,13 +256,13 @@ def _number(
 ) -> None:
     """A number between the first two bounds, at first the third, in steps of the fourth."""
     st.number_input(
-        label,
+        plain(label),
         *bounds,
         key=_key(method, setting),
         width=width,
         persist_state="session",
         disabled=disabled,
-        help=about,
+        help=plain(about),
     )
 
 

@@ -11,9 +11,10 @@ import streamlit as st
 from explorer.bench.methods import player, summary
 from explorer.budget import ALLOCATORS
 from explorer.methods import METHODS
+from explorer.plain import plain
 from explorer.recovery import RECOVERIES
 from explorer.tasks import METRICS
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.text import findings
 from pages.scoreboard import scores
 
@@ -47,7 +48,7 @@ def show(file: Path) -> None:
     _draw(good)
     for line in lines:
         if "error" in line and line["model"] == model and line["target"] == target:
-            st.caption(f"{player(line, [line])}, {line['recover']}: {line['error']}.")
+            say.caption(f"{player(line, [line])}, {line['recover']}: {line['error']}.")
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -80,7 +81,7 @@ def _draw(lines: list[Line]) -> None:
     )
     frame.chart(findings.of_scoreboard(table, metric), scores.standing(table, metric), "Test metric of every player")
     runs = sorted(set(table.runs))
-    st.caption(
+    say.caption(
         f"Test {metric.short} with its 95% interval over {' or '.join(map(str, runs))} seeds and the test images. The "
         f"dashed line is the whole model, {metric.text(float(table.base.iloc[0]))}. Every run was made here, with the "
         "same effort for every player."
@@ -90,7 +91,9 @@ def _draw(lines: list[Line]) -> None:
 def _some(label: str, names: list[str], usual: list[str], title: Callable, place: str) -> list[str]:
     """Those of the names that a person keeps."""
     key = f"board {label} {place}"
-    return st.pills(label, names, selection_mode="multi", default=usual, format_func=title, key=key)
+    return st.pills(
+        plain(label), names, selection_mode="multi", default=usual, format_func=lambda name: plain(title(name)), key=key
+    )
 
 
 def _unique(lines: list[Line], key: str) -> list[str]:

@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA
+from explorer.plain import code, plain
 from explorer.tasks import METRICS, Task
 from explorer.ui.charts import multiples
-from explorer.ui.parts import frame, measured
+from explorer.ui.parts import frame, measured, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings, words
 from pages.sensitivity.panels import panels
@@ -27,7 +28,7 @@ def show(workspace: Workspace, task: Task | None) -> None:
         return
     _draw(curves, words.samples(task) if task else "samples")
     for name, reason in curves["skipped"].items():
-        st.caption(f"`{name}` is not measured: {reason}.")
+        st.caption(f"{code(name)} is not measured: {plain(reason)}.")
     frame.onward("budget", "Next: share out a target by these curves")
 
 
@@ -41,7 +42,7 @@ def _draw(curves: Mapping[str, Any], samples: str) -> None:
     )
     what = f"Validation {metric.short} by the share of each group that leaves, a panel per group"
     panels(findings.of_sensitivity(table, base, metric), multiples.curves(table, base, metric), what)
-    st.caption(
+    say.caption(
         f"Validation {metric.short} on {curves['samples']} {samples}, from none to "
         f"90% of a group's units. The dashed line is the whole network, {metric.text(base)}."
     )

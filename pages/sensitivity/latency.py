@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.ui.charts import multiples
-from explorer.ui.parts import measured
+from explorer.ui.parts import measured, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings
 from pages.sensitivity.panels import panels
@@ -27,7 +27,7 @@ def _draw(profile: Mapping[str, Any]) -> None:
     points = [{"group": name, **point} for name, group in profile["groups"].items() for point in group["points"]]
     drawing = multiples.staircases(pd.DataFrame(points), _cliffs(profile), profile["base_ms"])
     panels(findings.of_staircases(profile), drawing, "Latency by width, a panel per group")
-    st.caption(
+    say.caption(
         "Milliseconds of one batch by the channels of a group. The dashed line is the whole network, "
         f"{profile['base_ms']:.3g} ms on {profile['device']}. Diamonds mark cliffs, where fewer channels are slower or "
         "the time falls at once."

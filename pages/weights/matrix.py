@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 import torch
 
+from explorer.plain import code, plain
 from explorer.runs.history.single_weights import Snapshot
 from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import CAME_BACK, MUTED, indexed_png, palette, rgb
@@ -92,8 +93,8 @@ def show(found: Snapshot, layer: str, last: int | None = None) -> None:
         st.markdown("**Magnitudes and mask**")
         st.image(shown.weights_picture(), width=width, alt=f"Magnitudes of the weights of {layer}, zeros grey")
         st.caption(
-            f"{rows:,} rows × {columns:,} columns of `{layer}` ({shape}){lies}. {_each(shown)}: the brighter the "
-            f"larger, grey is zero.{back}"
+            f"{rows:,} rows × {columns:,} columns of {code(layer)} ({plain(shape)}){lies}. "
+            f"{plain(_each(shown))}: the brighter the larger, grey is zero.{back}"
         )
     if right is None:
         return
@@ -116,7 +117,9 @@ def _chosen(whole: Matrix) -> Matrix:
         if view == WHOLE:
             return gathered
         places = [
-            st.number_input(f"From {name}", 0, max(0, length - most), 0, most // 2, key=f"from {name}", width=140)
+            st.number_input(
+                f"From {plain(name)}", 0, max(0, length - most), 0, most // 2, key=f"from {name}", width=140
+            )
             for name, length, most in zip(("row", "column"), whole.size.shape, (ROWS, COLUMNS), strict=True)
         ]
     return whole.part(*places)

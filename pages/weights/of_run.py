@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.plain import code, plain
 from explorer.runs.history.single_weights import Snapshot, SparseRun, drawn, margins, snapshot
 from explorer.tasks import METRICS
 from explorer.ui.charts.zeros import sparsity_map
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings, words
 from pages.weights import layer, matrix, savings
@@ -20,7 +21,7 @@ from pages.weights import layer, matrix, savings
 def show(workspace: Workspace, run: SparseRun) -> None:
     """The steps of a run, one of them more closely, and what the zeros of a finished one save."""
     if (model := run.spec["model"]) != workspace.model:
-        st.caption(f"This is a run of `{model}`, not of the open model.")
+        st.caption(f"This is a run of {code(model)}, not of the open model.")
     step = _scrubber(run)
     _facts(run, step)
     left, right = st.columns(2, gap="medium")
@@ -30,7 +31,7 @@ def show(workspace: Workspace, run: SparseRun) -> None:
         name = layer.choose(workspace, run.layers)
         facts, after = run.layer(name, step), _kept(run, name, step)
         layer.show_histogram(facts, margins(run, name, step), after)
-        st.caption(_how_chosen(run, name, step))
+        say.caption(_how_chosen(run, name, step))
     st.markdown(_what_came_back(facts, step))
     if after is not None:
         matrix.show(after, name, len(run.steps))
@@ -87,7 +88,7 @@ def _kept(run: SparseRun, name: str, step: int) -> Snapshot | None:
     try:
         return snapshot(run, name, step)
     except ExplorerError as error:
-        st.caption(words.sentence(str(error)))
+        say.caption(words.sentence(str(error)))
         return None
 
 
@@ -115,10 +116,10 @@ def _what_margins_are(run: SparseRun, step: int) -> str:
 
 def _what_came_back(facts: Mapping[str, Any], step: int) -> str:
     """How many weights of a layer came back since the step before."""
-    name = f"**{layer.short(facts['name'])}**"
+    name = f"**{plain(layer.short(facts['name']))}**"
     if step == 1:
         return f"{name}: the first step; nothing had left before it."
     if not facts["regrown"]:
-        return f"{name}: no weight came back since step {step - 1}."
+        return f"{name}: no weight came back since step {step - 1:d}."
     said = "weight" if facts["regrown"] == 1 else "weights"
-    return f"{name}: {facts['regrown']:,} {said} came back since step {step - 1}. They begin again at zero."
+    return f"{name}: {facts['regrown']:,} {said} came back since step {step - 1:d}. They begin again at zero."

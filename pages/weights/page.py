@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.runs.queue.job import Job
-from explorer.ui.parts import compared, frame, jobs
+from explorer.ui.parts import compared, frame, jobs, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -46,7 +46,7 @@ def show_run(workspace: Workspace, folder: Path, *, going: bool) -> None:
     try:
         run = reading.opened(folder)
     except ExplorerError as error:
-        st.caption("The first step appears here once it has ended." if going else words.sentence(str(error)))
+        say.caption("The first step appears here once it has ended." if going else words.sentence(str(error)))
     else:
         of_run.show(workspace, run)
 

@@ -7,11 +7,12 @@ import streamlit as st
 
 from explorer.export.layout import SPARSE
 from explorer.methods.tools.sparse_account import NO_SPEED
+from explorer.plain import plain
 from explorer.runs.history.comparison import row
 from explorer.runs.history.finished import read_finished
 from explorer.runs.history.single_weights import SparseRun, saved
 from explorer.tasks import METRICS
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.text import words
 
 
@@ -24,7 +25,7 @@ def show(run: SparseRun) -> None:
         for label, value, note, about in _cells(told):
             frame.fact(label, value, note, about)
     untimed = "" if measured["measured"] else f" Sparse kernels were not timed: {measured['reason']}."
-    st.caption(f"{words.sentence(NO_SPEED)} {_of_noise(times)}{untimed}")
+    say.caption(f"{words.sentence(NO_SPEED)} {_of_noise(times)}{untimed}")
     if measured["measured"]:
         st.markdown(_of_kernels(measured))
     _quality(run)
@@ -69,10 +70,10 @@ def _of_noise(times: Mapping[str, float]) -> str:
 def _of_kernels(measured: Mapping[str, Any]) -> str:
     """What was measured with 2:4 kernels; `measured` as in `explorer.evaluation.nonzero.semi_structured`."""
     dense, sparse = (measured[kind][0] for kind in ("dense", "sparse"))
-    layers = len(measured["layers"])
+    layers = "1 linear layer" if len(measured["layers"]) == 1 else f"{len(measured['layers'])} linear layers"
     return (
-        f"Measured on {sparse['device']} in half precision, batch of {sparse['batch']}: **{sparse['median_ms']:.2f} "
-        f"ms** with 2:4 sparse kernels in {layers} linear {'layer' if layers == 1 else 'layers'}, "
+        f"Measured on {plain(sparse['device'])} in half precision, batch of {sparse['batch']:d}: "
+        f"**{sparse['median_ms']:.2f} ms** with 2:4 sparse kernels in {layers}, "
         f"{dense['median_ms']:.2f} ms with dense ones ({words.change(dense['median_ms'], sparse['median_ms'])})."
     )
 
@@ -83,4 +84,4 @@ def _quality(run: SparseRun) -> None:
     if final.value is not None:
         metric = METRICS[run.metric]
         change = metric.difference(final.change)
-        st.caption(f"Test {metric.short} {metric.text(final.value)}, {change} against the base model.")
+        say.caption(f"Test {metric.short} {metric.text(final.value)}, {change} against the base model.")

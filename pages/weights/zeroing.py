@@ -10,7 +10,7 @@ from explorer.methods import METHODS, Method
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.tasks import Task
-from explorer.ui.parts import controls, estimate, jobs
+from explorer.ui.parts import controls, estimate, jobs, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from explorer.ui.text.commandline import command
@@ -38,10 +38,10 @@ def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> 
         epochs = st.number_input("Epochs, at most", 1, 200, EPOCHS, key="sparse epochs", width=130)
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sparse seed", width=110)
     method = METHODS[name]
-    st.caption(method.explanation)
+    say.caption(method.explanation)
     given = _further(method) | ({"scope": scope} if scope != method.settings["scope"].default else {})
     if RATES.keys() <= method.settings.keys():
-        st.caption(_of_rates(method))
+        say.caption(_of_rates(method))
     spec = Spec(
         workspace.model,
         workspace.data,
@@ -110,6 +110,6 @@ def _start(workspace: Workspace, method: Method, spec: Spec, task: Task) -> None
             spent = words.duration(PHASES.get(method.name, 1) * seconds)
             st.caption(f"About {spent} of training at most, from a forward pass timed here.", width="content")
     if trouble:
-        st.caption(trouble)
+        say.caption(trouble)
     jobs.refusal(KIND)
     jobs.queue(workspace)

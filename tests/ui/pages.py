@@ -1,5 +1,6 @@
 """Pages without a browser: a desk of the test's own, a visit, and what stands there."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,4 +39,9 @@ def button(test: AppTest, label: str):
 
 def words_of(test: AppTest) -> str:
     kinds = (test.markdown, test.caption, test.info, test.warning)
-    return "\n".join(entry.value for kind in kinds for entry in kind)
+    return "\n".join(as_read(entry.value) for kind in kinds for entry in kind)
+
+
+def as_read(markdown: str) -> str:
+    """Markdown without the backslashes that keep its marks from being any."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace("\u2060", "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from explorer.batches import Samples
+from explorer.plain import visible
 from explorer.tasks.tools.task_kind import DEFAULT_KIND, DEFAULT_METRIC, TASK_KINDS
 
 PARTS = ("train", "calibration", "validation", "test")
@@ -44,6 +45,10 @@ class Task:
     measured: bool = True
     kind: str = DEFAULT_KIND
     texts: dict[str, tuple[str, ...]] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Names of folders may be in any encoding, and hold what can't be printed."""
+        object.__setattr__(self, "classes", tuple(map(visible, self.classes)))
 
     @property
     def metric(self) -> str:

@@ -1,5 +1,6 @@
 """The network as a row of bars."""
 
+import json
 from collections.abc import Sequence
 
 import altair as alt
@@ -59,7 +60,8 @@ def _stage_axis(names: Sequence[str]) -> alt.Axis:
     starts = {min(position[name] for name in members): heading for heading, members in wide}
     prefix = shared_prefix(list(starts.values()))
     starts = {at: heading.removeprefix(prefix) for at, heading in starts.items()}
-    choices = " : ".join(f"datum.value == {at} ? '{middle(heading, 18)}'" for at, heading in starts.items())
+    words = {at: json.dumps(middle(heading, 18)) for at, heading in starts.items()}  # of layers: text, no expression
+    choices = " : ".join(f"datum.value == {at} ? {word}" for at, word in words.items())
     return alt.Axis(
         orient="top",
         values=list(starts),

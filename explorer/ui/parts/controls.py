@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.plain import plain
 from explorer.registry import Choice, Number, Setting
 from explorer.ui.text import words
 
@@ -26,7 +27,9 @@ def ask(settings: Mapping[str, Setting], key: Key, usual: Mapping[str, Any], *, 
         for name, setting in settings.items():
             control = _choice if isinstance(setting, Choice) else _number
             label, first = name.replace("_", " ").capitalize(), usual.get(name, setting.default)
-            control(label, setting, first, key=key(name), help=words.sentence(setting.meaning), persist_state=persist)
+            control(
+                label, setting, first, key=key(name), help=plain(words.sentence(setting.meaning)), persist_state=persist
+            )
 
 
 def chosen(settings: Mapping[str, Setting], key: Key) -> dict[str, str]:
@@ -36,11 +39,12 @@ def chosen(settings: Mapping[str, Setting], key: Key) -> dict[str, str]:
 
 
 def _choice(label: str, setting: Choice, usual: str, **named: Any) -> None:
-    st.selectbox(label, setting.allowed, setting.allowed.index(usual), **named)
+    st.selectbox(plain(label), setting.allowed, setting.allowed.index(usual), **named)
 
 
 def _number(label: str, setting: Number, usual: float | None, **named: Any) -> None:
     kind, form = (int, "%d") if setting.whole else (float, "%g")
     first = None if usual is None else kind(usual)
     step = 1 if setting.whole else (first or 0.1) / 10
-    st.number_input(label, kind(setting.low), kind(setting.high), first, step, form, placeholder="by itself", **named)
+    low, high = kind(setting.low), kind(setting.high)
+    st.number_input(plain(label), low, high, first, step, form, placeholder="by itself", **named)

@@ -6,11 +6,12 @@ import numpy as np
 import streamlit as st
 
 from explorer.criteria import Scores
+from explorer.plain import code, plain
 from explorer.structure import Group
 from explorer.ui import engine
 from explorer.ui.charts import colours
 from explorer.ui.engine import Opened
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -35,29 +36,29 @@ def maps(workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequenc
     tiles = colours.tiles(seen[[*worst, *best]])
     picture, gallery = st.columns([1, 5])
     label = task.answer(index)
-    picture.image(task.show(index), caption=f"Input: {label}", width=88, alt=f"The test image: {label}")
+    picture.image(task.show(index), caption=f"Input: {plain(label)}", width=88, alt=f"The test image: {label}")
     rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
     for heading, units, images in rows:
-        gallery.caption(heading)
+        gallery.caption(plain(heading))
         with gallery.container(horizontal=True, gap="xsmall"):
             for index, image in zip(units, images, strict=True):
-                st.image(image, width=64, caption=str(index), alt=f"{heading}: feature map of unit {index}")
+                st.image(image, width=64, caption=f"{index:d}", alt=f"{heading}: feature map of unit {index}")
     numbers = "channels" if found.structure.groups[name].unit == 1 else "units, of which the first channel is shown"
-    st.caption(f"Numbers are {numbers}. Dark is silent, bright is active; all maps share one scale.")
+    say.caption(f"Numbers are {numbers}. Dark is silent, bright is active; all maps share one scale.")
 
 
 def unit(workspace: Workspace, found: Opened, scores: Scores, name: str, number: int, pictures: int = 6) -> None:
     """One unit: its score and rank, what it sees in some test images, its weights, and what would leave with it."""
     group, values = found.structure.groups[name], scores.groups.get(name)
-    st.markdown(f"**{name}** · {words.noun(group)} {number}")
+    st.markdown(f"**{plain(name)}** · {words.noun(group)} {number:d}")
     if values is not None:
         rank = int(np.argsort(np.argsort(values, kind="stable"), kind="stable")[number])
-        st.caption(f"Score {values[number]:.3g}, rank {rank + 1} of {group.units}, where 1 leaves first.")
+        say.caption(f"Score {values[number]:.3g}, rank {rank + 1} of {group.units}, where 1 leaves first.")
     _sees(workspace, found, name, number, pictures)
     _weights(found, group, number)
     whole, without = found.structure.cost(), found.structure.cost({name: group.units - 1})
     saved = words.count(whole.macs - without.macs), words.count(whole.params - without.params)
-    st.caption(f"{group.why} Taking it out of the whole network saves {saved[0]} MACs and {saved[1]} parameters.")
+    say.caption(f"{group.why} Taking it out of the whole network saves {saved[0]} MACs and {saved[1]} parameters.")
     rows = [{"Leaves with it": m.tensor, "Axis": m.axis, "Because it": MEMBERS[m.role]} for m in group.members]
     st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 220), alt="The coupled members of the group")
 
@@ -90,6 +91,7 @@ def _weights(found: Opened, group: Group, number: int) -> None:
     strongest = np.argsort(-np.abs(weights).sum((1, 2)))[:8]
     with st.container(horizontal=True, gap="xsmall"):
         for tile, index in zip(colours.tiles(weights[strongest], 48), strongest, strict=True):
-            st.image(tile, width=48, caption=str(index), alt=f"Weights to input channel {index}")
+            st.image(tile, width=48, caption=f"{index:d}", alt=f"Weights to input channel {index}")
     shown = "" if len(weights) == len(strongest) else f", the {len(strongest)} input channels that weigh most"
-    st.caption(f"Its filter of {weights.shape[1]}×{weights.shape[2]} in `{member.tensor}`, by input channel{shown}.")
+    height, width = weights.shape[1:]
+    st.caption(f"Its filter of {height:d}×{width:d} in {code(member.tensor)}, by input channel{shown}.")

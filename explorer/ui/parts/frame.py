@@ -6,11 +6,13 @@ import altair as alt
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.plain import plain
 from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
+from explorer.ui.parts import say
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
 
@@ -18,11 +20,11 @@ def heading(title: str, purpose: str, workspace: Workspace) -> None:
     """The page's name, what it is for, and the model and data that it is about."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        st.title(title, anchor=False)
-        st.caption(purpose)
+        st.title(plain(title), anchor=False)
+        say.caption(purpose)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        st.badge(workspace.model, icon=":material/schema:", color="gray", help="The model of this workspace")
-        st.badge(workspace.data, icon=":material/image:", color="gray", help="The data of this workspace")
+        say.badge(workspace.model, icon=":material/schema:", color="gray", help="The model of this workspace")
+        say.badge(workspace.data, icon=":material/image:", color="gray", help="The data of this workspace")
 
 
 def fact(
@@ -30,13 +32,13 @@ def fact(
 ) -> None:
     """A number with its unit, a note and a detail below it, and its definition on hover."""
     st.metric(
-        label,
-        value,
-        delta=note or None,
+        plain(label),
+        plain(value),
+        delta=plain(note) or None,
         delta_color="off",
-        delta_description=detail or None,
+        delta_description=plain(detail) or None,
         delta_arrow="off",
-        help=definition or None,
+        help=plain(definition) or None,
         border=border,
         height="stretch" if border else "content",
     )
@@ -45,7 +47,7 @@ def fact(
 def chart(finding: str, drawing: alt.LayerChart, what: str, **options: Any) -> None:
     """A chart below the sentence that says what it shows; `what` names the picture for who can't see it."""
     with st.container(gap="xsmall"):
-        st.markdown(f"**{finding}**")
+        st.markdown(f"**{plain(finding)}**")
         st.altair_chart(drawing, alt=f"{what}. {finding}.", **options)
 
 
@@ -54,7 +56,7 @@ def model_or_stop(workspace: Workspace) -> Opened:
     try:
         return engine.opened(workspace.model)
     except ExplorerError as error:
-        st.error(f"{workspace.model} can't be opened: {error}", icon=":material/error:")
+        say.error(f"{workspace.model} can't be opened: {error}", icon=":material/error:")
         st.button("Go back to the bundled model", on_click=workspace.choose, args=(MODEL, DATA))
         st.stop()
 
@@ -71,12 +73,12 @@ def task_or_word(workspace: Workspace, opened: Opened) -> Task | None:
     try:
         return engine.task(workspace.data, opened.model)
     except ExplorerError as error:
-        st.warning(f"No accuracy: {error}", icon=":material/image_not_supported:")
+        say.warning(f"No accuracy: {error}", icon=":material/image_not_supported:")
         return None
 
 
 def onward(page: str, sentence: str) -> None:
     """The link to the next step, by its name in the table of pages."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
-        st.caption(sentence, width="content")
+        say.caption(sentence, width="content")
         st.page_link(PAGES[page].path, label=PAGES[page].title, icon=":material/arrow_forward:", icon_position="right")

@@ -7,12 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.plain import plain
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.tasks import METRICS
 from explorer.ui.charts.progress import progress
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -50,7 +51,7 @@ def start(workspace: Workspace, kind: str, request: Request, title: str) -> None
 def refusal(kind: str) -> None:
     """Shows why the last order to a job of this kind was refused, once."""
     if sentence := st.session_state.pop(f"refused-{kind}", None):
-        st.error(sentence, icon=":material/block:")
+        say.error(sentence, icon=":material/block:")
 
 
 def cancel(job: Job) -> None:
@@ -99,7 +100,7 @@ def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
 
 def _running(job: Job) -> None:
     with st.container(border=True):
-        st.progress(job.fraction, text=_line(job))
+        st.progress(job.fraction, text=plain(_line(job)))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Cancel",
@@ -109,9 +110,9 @@ def _running(job: Job) -> None:
                 args=(job,),
                 disabled=job.stopping,
             )
-            st.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
+            say.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
     for sentence in job.warnings:
-        st.caption(words.sentence(sentence))
+        say.caption(words.sentence(sentence))
 
 
 def _line(job: Job) -> str:
@@ -134,7 +135,7 @@ def queue(workspace: Workspace) -> None:
         waiting = sum(place.position > 0 for place in others)
         going = len(others) - waiting
         said = ", ".join(f"{count} {what}" for count, what in ((going, "running"), (waiting, "waiting")) if count)
-        st.caption(f"Other people's runs on this server: {said}. A run of yours waits for those before it.")
+        say.caption(f"Other people's runs on this server: {said}. A run of yours waits for those before it.")
 
 
 def outcome(job: Job) -> None:
@@ -142,9 +143,9 @@ def outcome(job: Job) -> None:
     steps = len(job.finished_steps)
     kept = f"{steps} finished {'step is' if steps == 1 else 'steps are'} kept" if steps else "nothing of it is kept"
     if job.state == "failed":
-        st.error(f"The run failed: {job.error}", icon=":material/error:")
+        say.error(f"The run failed: {job.error}", icon=":material/error:")
     elif job.state == "cancelled":
-        st.warning(f"The run was cancelled; {kept}.", icon=":material/cancel:")
+        say.warning(f"The run was cancelled; {kept}.", icon=":material/cancel:")
     if job.resumable:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(

@@ -9,9 +9,10 @@ from explorer.budget.latency_table import RUNTIMES
 from explorer.methods.studies.sensitivity import RATIOS
 from explorer.methods.tools.timed_plans import CHECKS, FITS
 from explorer.methods.tools.turns import SECONDS
+from explorer.plain import plain
 from explorer.tasks import Task
 from explorer.ui import engine
-from explorer.ui.parts import jobs
+from explorer.ui.parts import jobs, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -76,7 +77,7 @@ def times(workspace: Workspace, found: Mapping[str, Any] | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _choose_runtime()
         if found is not None:
-            st.caption("  \n".join(map(words.sentence, found["remarks"])), width="stretch")
+            st.caption("  \n".join(plain(words.sentence(remark)) for remark in found["remarks"]), width="stretch")
     if found is not None:
         return
     runtime, batch = runtime_and_batch()
@@ -111,13 +112,13 @@ def offer(
         return found
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            label,
+            plain(label),
             icon=icon,
             type="primary" if primary else "secondary",
             on_click=jobs.start,
             args=(workspace, kind, request, f"{label}: {workspace.model}"),
         )
-        st.caption(about, width="stretch")
+        say.caption(about, width="stretch")
     return None
 
 

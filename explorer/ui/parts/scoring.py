@@ -6,7 +6,7 @@ import streamlit as st
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError
 from explorer.ui import engine
-from explorer.ui.parts import jobs
+from explorer.ui.parts import jobs, say
 from explorer.ui.state.workspace import Workspace
 
 
@@ -17,7 +17,7 @@ def scores_for(workspace: Workspace) -> Scores | None:
         try:
             return engine.quick_scores(model, data, criterion, workspace.options)
         except ExplorerError as error:
-            st.error(f"No scores: {error}", icon=":material/error:")
+            say.error(f"No scores: {error}", icon=":material/error:")
             return None
     return _from_desk(workspace)
 

@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.pruning import Plan
 from explorer.ui import engine
+from explorer.ui.parts import say
 from explorer.ui.state import session
 from explorer.ui.state.share import PARAMETER, Shared, link_text, plan_file, read_file, read_link
 from explorer.ui.state.workspace import Workspace
@@ -26,7 +27,7 @@ def panel(workspace: Workspace, plan: Plan) -> None:
         try:
             adopt(workspace, read_file(file.getvalue()))
         except ExplorerError as error:
-            st.error(words.sentence(str(error)))
+            say.error(words.sentence(str(error)))
         else:
             st.rerun()
 
@@ -52,7 +53,7 @@ def adopt(workspace: Workspace, shared: Shared) -> None:
         workspace.judge_by(shared.criterion, shared.options)
     workspace.go_to(choice)
     if shared.blocks:
-        st.toast(
+        say.toast(
             f"The plan also takes out {', '.join(shared.blocks)}. The board shows widths only: to cut the whole plan, "
             "use --plan on the command line.",
             icon=":material/info:",
@@ -65,8 +66,8 @@ def open_link() -> None:
     text = st.query_params.get(PARAMETER)
     if text is None:
         return
+    del st.query_params[PARAMETER]  # first, so that whatever is wrong with it is said once: a reload goes on without
     try:
         adopt(session.current(), read_link(text))
     except ExplorerError as error:
-        st.error(f"The shared state can't be opened: {error}", icon=":material/link_off:")
-    del st.query_params[PARAMETER]
+        say.error(f"The shared state can't be opened: {error}", icon=":material/link_off:")
