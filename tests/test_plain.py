@@ -32,7 +32,17 @@ def test_markdown_reads_as_it_is_written(text):
 
 def test_any_mixture_of_marks_reads_as_it_is_written():
     drawn = random.Random(0)
-    parts = [*"\\`*_[](){}<>#+-.!|~$:&@=^\"'/ \n\t1a", "www.", "http://", "&amp;", ":red[", "](", "<!--", "-> ", "a@b.c"]
+    parts = [
+        *"\\`*_[](){}<>#+-.!|~$:&@=^\"'/ \n\t1a",
+        "www.",
+        "http://",
+        "&amp;",
+        ":red[",
+        "](",
+        "<!--",
+        "-> ",
+        "a@b.c",
+    ]
     for _ in range(3000):
         text = "x" + "".join(drawn.choices(parts, k=drawn.randint(1, 12)))
         text = text[drawn.randint(0, 1) :]
@@ -109,9 +119,17 @@ def test_a_card_shows_names_as_they_are_written():
     text = TEXTS[0] + TEXTS[4] + TEXTS[5] + TEXTS[18]
     measured = {"params": 1, "macs": 1, "latency": [{"device": text}], "metric": "top1", "top1": 0.5, "samples": 9}
     report = {
-        **{"title": text, "model": text, "data": text, "input_shape": [3, 8, 8], "base": measured, "pruned": measured},
-        **{"groups": [{"name": f"a|{text}", "size": 2, "kept": 1}], "attributes": {text: {"stride": 2}}},
-        **{"spec": {"method": text}, "warnings": [text], "checks": [{"name": text, "batches": [1], "max_abs_diff": 0}]},
+        "title": text,
+        "model": text,
+        "data": text,
+        "input_shape": [3, 8, 8],
+        "base": measured,
+        "pruned": measured,
+        "groups": [{"name": f"a|{text}", "size": 2, "kept": 1}],
+        "attributes": {text: {"stride": 2}},
+        "spec": {"method": text},
+        "warnings": [text],
+        "checks": [{"name": text, "batches": [1], "max_abs_diff": 0}],
     }
     tokens = MARKDOWN.parse(model_card(report, {"README.md": text}))
     inline = [child for token in tokens for child in token.children or ()]

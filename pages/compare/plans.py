@@ -52,6 +52,9 @@ def _units(cut: Sequence[Shown], colours: Mapping[str, str]) -> None:
     first = st.selectbox("One plan", names, key="first plan")
     second = st.selectbox("Another plan", partners[first], key="second plan")
     units = difference(compared.named(cut, first).run, compared.named(cut, second).run)
+    if not units.groups:
+        st.caption("Neither plan removes a channel.")
+        return
     drawing = shared_units(*compared.units_frame(units, colours))
     frame.chart(findings.of_overlap(units), drawing, "Units that both plans or one of them remove, by group")
 

@@ -105,6 +105,9 @@ def read_link(text: str) -> Shared:
 def _read(content: bytes, complaint: str) -> Shared:
     try:
         document = json.loads(content)
+        if r"\u0000" in (text := json.dumps(document, ensure_ascii=False)):
+            raise ExplorerError(complaint)
+        text.encode()  # no halves of characters, which no page can show
     except (ValueError, RecursionError):
         raise ExplorerError(complaint) from None
     if not isinstance(document, Mapping) or not isinstance(document.get("base"), str):
