@@ -27,6 +27,7 @@ from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
 from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.latency_profile import cached_latency
+from explorer.plain import plain
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.reading import read_object
@@ -55,7 +56,7 @@ def waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) -> 
     """What is kept under the key, else what is made while the page shows some words (empty: none)."""
 
     def shown() -> T:
-        with st.spinner(words) if words else nullcontext():
+        with st.spinner(plain(words)) if words else nullcontext():
             return make()
 
     return KEPT.get(key, shown, extra)
