@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import sharing
+from explorer.ui.parts import say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
@@ -18,7 +18,7 @@ st.set_page_config(page_title="Pruning Explorer", page_icon=str(ASSETS / "icon.s
 try:
     session.open_workspace()
 except ExplorerError as error:
-    st.error(words.sentence(str(error)), icon=":material/block:")
+    say.error(words.sentence(str(error)), icon=":material/block:")
     st.stop()
 sharing.open_link()
 st.navigation(pages, position="top").run()

@@ -11,6 +11,7 @@ import streamlit as st
 from explorer.device import is_out_of_memory
 from explorer.errors import ExplorerError, missing_package
 from explorer.mishaps import kept
+from explorer.ui.parts import say
 from explorer.ui.text import words
 
 _REMEMBERED = 64
@@ -23,7 +24,7 @@ def tell(error: Exception) -> bool:
 
     The button lets the script run again: what a callback or a part of a page has spoilt stands there anew.
     """
-    st.error(sentence(error), icon=":material/error:")
+    say.error(sentence(error), icon=":material/error:")
     st.button("Show the page again", icon=":material/refresh:", key=f"again {secrets.token_hex(4)}")
     return True
 
