@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from explorer.ui.state.share import PARAMETER, read_link
 from explorer.ui.state.workspace import Choice
+from tests.markdown import as_read
 
 LINK = re.compile(rf"\?{PARAMETER}=([A-Za-z0-9_-]+)")
 PATIENCE = 600.0  # seconds; a busy server is slow, not wrong
@@ -38,7 +39,7 @@ class Shown:
         """What the page says went wrong."""
         kinds = {"exception": "message", "alert": "body"}
         found = ((element.WhichOneof("type"), element) for element in self.elements)
-        return [getattr(getattr(element, kind), kinds[kind]) for kind, element in found if kind in kinds]
+        return [as_read(getattr(getattr(element, kind), kinds[kind])) for kind, element in found if kind in kinds]
 
     def button(self, label: str) -> str:
         """The id of the button with that label."""

@@ -1,6 +1,5 @@
 """Pages without a browser: a desk of the test's own, a visit, and what stands there."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from explorer.ui.navigation import path_to
 from explorer.ui.parts import compared, jobs
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
+from tests.markdown import as_read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,8 +40,3 @@ def button(test: AppTest, label: str):
 def words_of(test: AppTest) -> str:
     kinds = (test.markdown, test.caption, test.info, test.warning)
     return "\n".join(as_read(entry.value) for kind in kinds for entry in kind)
-
-
-def as_read(markdown: str) -> str:
-    """Markdown without the backslashes that keep its marks from being any."""
-    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace("\u2060", "")

@@ -13,7 +13,8 @@ from explorer.ui.navigation import PAGES, path_to
 from explorer.ui.state.share import PARAMETER, Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice
 from tests.hostile import HOST, MEANT, TEXTS, hostile_run, read
-from tests.ui.pages import ROOT, as_read, desk_of
+from tests.markdown import as_read
+from tests.ui.pages import ROOT, desk_of
 
 MARKDOWN = MarkdownIt("commonmark")
 LINKS = {"link_open", "image", "html_inline", "html_block"}
