@@ -31,7 +31,7 @@ def job():
 
 def test_a_trajectory_is_what_the_points_tell(job):
     metric, steps = trajectory(job)
-    assert metric is METRIC
+    assert metric == METRIC
     assert [(step.number, step.macs, step.rolled_back) for step in steps] == [
         (0, 400, False),
         (1, 300, False),
