@@ -1,16 +1,21 @@
 """Writing that is whole or not there: files and folders that take their place in one step."""
 
 import contextlib
+import errno
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from explorer import owned
 from explorer.errors import ExplorerError
 from explorer.strict_json import dumps
 
+_UNFINISHED, _EARLIER = ".partial", ".earlier"  # how the hidden folders end that become another, or were it
 _OWNER, _ALL = 0o600, 0o666  # modes of a file that is made: its owner's alone, or as the umask has it
 
 
@@ -35,30 +40,52 @@ def replacing_file(path: Path, *, private: bool = True) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_folder(directory: Path, *, dropped: Collection[str] = ()) -> Iterator[Path]:
+def replacing_folder(
+    directory: Path, what: str, ours: Callable[[Path], bool], *, dropped: Collection[str] = ()
+) -> Iterator[Path]:
     """A new folder beside `directory` that takes its place when the block ends well, and vanishes when it doesn't.
 
     Until the very end an earlier folder there stays as it was; then what it holds and the new one doesn't is taken
     over. Missing parents are made, and removed again when the block fails.
 
     Args:
+        what: the new folder is, see `explorer.owned`.
+        ours: whether a folder that stands there is ours to replace; an empty one always is.
         dropped: names of what is not taken over.
+
+    Raises:
+        ExplorerError: what stands there is not ours; it stays as it was.
     """
     directory = directory.absolute()
     made = _make_parents(directory.parent)
     try:
-        partial = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.partial")
-        partial.mkdir()
+        partial = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+        owned.make_folder(partial, what)
         try:
             yield partial
-            _swap(partial, directory, dropped)
+            _swap(partial, directory, what, ours, dropped)
             made = []
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            _try_to_remove(partial)
     finally:
         for folder in reversed(made):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            owned.drop_empty(folder)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Deletes what processes that were killed in `replacing_folder` have left beside a directory.
+
+    An earlier folder that had been moved away, and not been replaced yet, is put back.
+    """
+    left = re.compile(re.escape(f".{directory.name}.") + r"[0-9a-f]{8}" + f"({_UNFINISHED}|{_EARLIER})")
+    for entry in sorted(os.listdir(directory.parent)):
+        found = left.fullmatch(entry)
+        if found is None:
+            continue
+        if found[1] == _EARLIER and not os.path.lexists(directory):
+            os.rename(directory.with_name(entry), directory)
+        elif owned.marked(directory.with_name(entry)):
+            _try_to_remove(directory.with_name(entry))
 
 
 def json_text(document: Any) -> str:
@@ -75,6 +102,30 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Like `write_text`, for a document of plain types."""
     write_text(path, json_text(document))
+
+
+def check_file(path: Path, ours: Callable[[Path], bool], said: str = "--out") -> None:
+    """Refuses a place where no file may be written; nothing is changed.
+
+    Args:
+        ours: whether a file that stands there was written by this program, so that it may be replaced.
+        said: what a person called the place by.
+
+    Raises:
+        ExplorerError: a folder, a link or another file is there, its folder is missing, or can't be written.
+    """
+    try:
+        if path.is_symlink():
+            raise ExplorerError(f"{said} {path} is a link: name a file")
+        if path.is_dir():
+            raise ExplorerError(f"{said} {path} is a folder: name a file in it")
+        if path.exists() and not (path.is_file() and ours(path)):
+            raise ExplorerError(f"{said} {path} is there already and not of this program: name a new file")
+        with tempfile.TemporaryFile(dir=path.absolute().parent):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ExplorerError(f"can't write {said} {path}: {reason}; name a file in a folder of your own") from None
 
 
 def place(source: Path, path: Path) -> None:
@@ -97,18 +148,30 @@ def _make_parents(folder: Path) -> list[Path]:
     return missing
 
 
-def _swap(partial: Path, directory: Path, dropped: Collection[str]) -> None:
-    if not directory.exists():
-        partial.rename(directory)
-        return
-    earlier = partial.with_suffix(".earlier")
-    directory.rename(earlier)
+def _swap(partial: Path, directory: Path, what: str, ours: Callable[[Path], bool], dropped: Collection[str]) -> None:
     try:
-        partial.rename(directory)
-    except OSError:
-        earlier.rename(directory)
+        os.rename(partial, directory)  # nothing stands there, or an empty folder
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    earlier = partial.with_suffix(_EARLIER)
+    os.rename(directory, earlier)
+    try:
+        if not ours(earlier):  # judged where nobody else puts anything
+            raise ExplorerError(f"{directory} holds other files: name a new or empty folder")
+        owned.mark(earlier, what)
+        os.rename(partial, directory)
+    except BaseException:
+        os.rename(earlier, directory)
         raise
-    for path in earlier.iterdir():
-        if path.name not in dropped and not (directory / path.name).exists():
-            os.rename(path, directory / path.name)
-    shutil.rmtree(earlier, ignore_errors=True)
+    for entry in sorted(os.listdir(earlier)):
+        if entry not in dropped and not os.path.lexists(directory / entry):
+            os.rename(earlier / entry, directory / entry)
+    _try_to_remove(earlier)
+
+
+def _try_to_remove(folder: Path) -> None:
+    """Removes a folder that we made; one that can't be removed is hidden, and in nobody's way."""
+    with contextlib.suppress(OSError):
+        owned.remove_folder(folder)

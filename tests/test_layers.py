@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    *("version", "plain", "errors", "strict_json", "reading", "memory", "progress", "files", "places", "registry"),
+    *("version", "plain", "errors", "strict_json", "reading", "memory", "progress", "owned", "files", "places", "registry"),
     *(
         "distributed",
         "device",

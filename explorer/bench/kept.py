@@ -11,7 +11,7 @@ from explorer.files import write_text
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
-from explorer.reading import DamagedError, parse_json, read_text
+from explorer.reading import parse_json, read_text
 from explorer.sources import load_model
 from explorer.strict_json import dumps
 
@@ -30,18 +30,18 @@ class Kept:
         self.rows: dict[str, Row] = {}
         if path is None or not path.exists():
             return
-        foreign = ExplorerError(f"{path} holds no rows of this table: name another file")
+        text = read_text(path)
+        lines = text.splitlines(keepends=True)
+        torn = lines.pop() if text and not text.endswith("\n") else ""  # its writer was killed in the middle of it
+        begun = f'{{"{key}": '
         try:
-            lines = read_text(path).splitlines(keepends=True)
-            torn = bool(lines) and not lines[-1].endswith("\n")  # its writer was killed in the middle of it
-            rows = [parse_json(line) for line in (lines[:-1] if torn else lines)]
-            self.rows = {str(row[key]): row for row in rows}
-        except (DamagedError, ValueError, KeyError, TypeError):
-            raise foreign from None
-        if torn and not lines[-1].startswith("{"):  # nothing that was begun here
-            raise foreign
+            self.rows = {row[key]: row for row in map(parse_json, lines)}
+            if torn and not (torn.startswith(begun) or begun.startswith(torn)):
+                raise ValueError("the last line is not the beginning of a row")
+        except (ValueError, KeyError, TypeError):
+            raise ExplorerError(f"{path} holds no rows of this table: name another file") from None
         if torn:
-            write_text(path, "".join(lines[:-1]))
+            write_text(path, "".join(lines))
 
     def add(self, row: Row) -> None:
         self.rows[row[self._key]] = row

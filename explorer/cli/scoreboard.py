@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from explorer.cli.console import Answer, table
 from explorer.cli.options import Options, Parser, names, whole
-from explorer.cli.tables import add_files, add_processes, asked, kept, processes
+from explorer.cli.tables import add_files, add_processes, asked, kept, processes, target
 from explorer.progress import Report
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ def scoreboard_of(usual: "Grid", options: Options, report: Report) -> Answer:
     from explorer.bench.methods import HEADS, cells, markdown, scoreboard, summary
     from explorer.files import write_text
 
+    out = target(options, HEADS)
     rows = scoreboard(asked(usual, options), kept=kept(options), processes=processes(options), report=report)
     lines = summary(rows)
-    if options.out:
-        write_text(Path(options.out), markdown(lines))
+    if out:
+        write_text(out, markdown(lines))
     if options.figure:
         figure.write(lines, Path(options.figure))
     return Answer({"lines": lines, "rows": rows}, table(HEADS, map(cells, lines)))

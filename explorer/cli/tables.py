@@ -1,12 +1,15 @@
 """What the tables of the documentation share: where rows are kept, how many are made at a time, what is asked."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 from explorer.cli.options import Options, Parser, whole
 from explorer.errors import ExplorerError
+from explorer.files import check_file
+from explorer.reading import read_text
 
 Grid = TypeVar("Grid")
 _MOST = 256  # processes
@@ -39,6 +42,19 @@ def kept(options: Options) -> Path | None:
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise ExplorerError(f"--{name} {text!r} is no file in a folder that is there: name one")
     return None if options.resume is None else Path(options.resume)
+
+
+def target(options: Options, heads: Sequence[str]) -> Path | None:
+    """The file that the table is written to, which is looked at before the work.
+
+    Raises:
+        ExplorerError: it can't be written, or is there and holds no table with these heads.
+    """
+    if options.out is None:
+        return None
+    path = Path(options.out)
+    check_file(path, lambda found: f"| {' | '.join(heads)} |" in read_text(found).splitlines())
+    return path
 
 
 def processes(options: Options) -> int:

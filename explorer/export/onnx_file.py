@@ -22,6 +22,7 @@ from explorer.progress import Report, silent
 
 CPU = torch.device("cpu")
 TIE = 1e-5  # two logits closer than this share of the largest are a tie, which rounding may decide either way
+MADE_BY = ("made_by", "Pruning Explorer")  # in the metadata of every file: by it we know our own
 LARGEST = 2**31  # bytes that a file with its weights inside can hold
 CHATTY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
@@ -94,7 +95,7 @@ def _dynamo(module: nn.Module, example: Tensor, path: Path) -> None:
 def undress(model: Any) -> None:
     """Takes out of an exporter's model what no runtime reads, and what can't be seen out of the names of its tensors.
 
-    Stack traces are a third of a small file, and tell the paths of this machine.
+    Stack traces are a third of a small file, and tell the paths of this machine. What is left says who made the file.
     """
     graph = model.graph
     nodes = list(graph.all_nodes())
@@ -105,6 +106,7 @@ def undress(model: Any) -> None:
     for value in values:
         if value.name is not None and value.name != (name := visible(value.name)):
             value.name = name
+    model.metadata_props.update([MADE_BY])
 
 
 def _torchscript(module: nn.Module, example: Tensor, path: Path) -> None:
@@ -118,6 +120,20 @@ def _torchscript(module: nn.Module, example: Tensor, path: Path) -> None:
         output_names=["logits"],
         verbose=False,
     )
+    model = onnx.load(path, load_external_data=False)
+    onnx.helper.set_model_props(model, dict([MADE_BY]))
+    onnx.save(model, path)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is an ONNX file that this program has written."""
+    if path.stat().st_size > LARGEST:
+        return False
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception:  # of protobuf, made in C++: it is something else
+        return False
+    return MADE_BY in [(entry.key, entry.value) for entry in model.metadata_props]
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from explorer.batches import evaluating
 from explorer.errors import ExplorerError
-from explorer.export.onnx_file import CPU, first_line, open_session, quiet, tolerance, undress
-from explorer.files import replacing_file
+from explorer.export.onnx_file import CPU, first_line, is_ours, open_session, quiet, tolerance, undress
+from explorer.files import check_file, replacing_file
 from explorer.plain import visible
 from explorer.sources.own import call
 
@@ -32,9 +32,11 @@ def export_own(module: nn.Module, inputs: Any, path: Path | str) -> dict[str, An
         called as in the module's dictionary, else by their place.
 
     Raises:
-        ExplorerError: the exporter can't follow the module, or the file computes something else.
+        ExplorerError: the exporter can't follow the module, the file computes something else, or `path` can't be
+            written or is another program's file.
     """
     path = Path(path)
+    check_file(path, is_ours, "")
     batches = [repeated(inputs, size) for size in BATCHES]
     with evaluating(module, CPU), torch.inference_mode():
         wanted = [call(module, batch) for batch in batches]

@@ -35,6 +35,7 @@ class Format(Entry):
         applies: whether a network has one.
         check: compares what the file computes with the network, and gives an entry of the report's `checks`; raises an
             ExplorerError where they differ. None: there is nothing to compare.
+        ours: path → whether a file is one of the format that this program has written; None: that can't be told.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Format(Entry):
     alone: bool = False
     applies: Callable[["Exportable"], bool] = always
     check: Callable[["Draft", Path, Report], dict[str, Any]] | None = None
+    ours: Callable[[Path], bool] | None = None
 
     @property
     def last(self) -> bool:

@@ -1,27 +1,31 @@
 """Where a run writes: checked before the work, so that hours of it can't end at a closed door."""
 
-import json
+import contextlib
 import tempfile
 from pathlib import Path
 
 from explorer.errors import ExplorerError
-from explorer.export.layout import REPORT, foreign
+from explorer.export.layout import REPORT, check_place
 from explorer.methods.spec import Spec
-from explorer.runs.folders import partial
+from explorer.reading import read_object
+from explorer.runs.folders import check_steps, partial
 from explorer.runs.result import RunResult
+from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES
 
 
-def claim(out: Path) -> Path:
-    """The folder for the finished steps of the run that will write `out`, beside it.
+def claim(out: Path, spec: Spec) -> Path:
+    """The folder for the finished steps of the run that will write `out`, beside it. Nothing is changed.
 
     Raises:
-        ExplorerError: `out` is a file, holds something that is no bundle, or can't be written.
+        ExplorerError: `out` may not become a bundle (see `explorer.export.layout.check_place`), what stands where the
+            steps would lie is not ours, the run's own model or data lies in `out`, or it can't be written.
     """
-    if out.exists() and not out.is_dir():
-        raise ExplorerError(f"--out {out} is a file: name a folder")
+    check_place(out, "--out")
+    for ref in (spec.model, spec.data):
+        if _inside(ref, out):
+            raise ExplorerError(f"{ref} lies in --out {out}, which the run would replace: name another folder")
     try:
-        if foreign(out):
-            raise ExplorerError(f"--out {out} holds other files: name a new or empty folder")
+        check_steps(partial(out))
         with tempfile.TemporaryDirectory(dir=_nearest(out.absolute().parent)):
             pass
     except OSError as error:
@@ -36,8 +40,8 @@ def finished_run(out: Path, spec: Spec) -> RunResult | None:
         ExplorerError: the run there had another spec.
     """
     try:
-        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        report = read_object(out / REPORT)
+    except (OSError, ExplorerError):
         return None
     if spec.differs(report.get("spec")):
         raise ExplorerError(f"{out} holds a finished run with other options: name another --out, or drop --resume")
@@ -49,3 +53,15 @@ def _nearest(folder: Path) -> Path:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder
+
+
+def _inside(ref: str, out: Path) -> bool:
+    """Whether a ref names something in a folder."""
+    scheme, colon, rest = ref.partition(":")
+    for registry in (MODEL_SOURCES, DATA_SOURCES) if colon else ():
+        source = registry.declared().get(scheme)
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path: opening it says what is wrong
+            named = source.path(rest) if source is not None and source.path is not None else None
+            if named is not None and named.resolve().is_relative_to(out.resolve()):
+                return True
+    return False

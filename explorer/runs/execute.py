@@ -50,7 +50,7 @@ def execute(
     if out is None:
         return _prune(spec, report, forgetful, started)[1]
     tracker = tracker or Tracker()
-    with Checkpoint(claim(out), spec, resume=resume) as checkpoint:
+    with Checkpoint(claim(out, spec), spec, resume=resume) as checkpoint:
         done = finished_run(out, spec) if resume else None
         resumed = bool(checkpoint.finished())
         if done is not None and not resumed:

@@ -10,8 +10,7 @@ from typing import Any
 
 from explorer.export.layout import REPORT
 from explorer.files import write_json
-
-FILE = "run.json"
+from explorer.runs.folders import ORIGIN as FILE
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from explorer.errors import ExplorerError, unknown
 from explorer.evaluation import measure
 from explorer.evaluation.measurement import Measurement
 from explorer.export import FORMATS, Exportable, write_alone
+from explorer.files import check_file
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import RecoveryComparison, ladder
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
@@ -97,6 +98,7 @@ def export_run(ref: str, path: Path, report: Report = silent, *, name: str = "on
     title, suffix = alone[name].title, Path(alone[name].file).suffix
     if path.suffix != suffix:
         raise ExplorerError(f"--out {path} is no {title} file: name it FILE{suffix}")
+    check_file(path, alone[name].ours or (lambda found: False))
     report(0.0, f"loading {ref}")
     loaded, task = load_pair(ref)
     exported = Exportable(loaded.module, loaded, task, loaded.title, Plan(ref, {}))

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import torchvision
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from explorer.batches import Samples
 from explorer.errors import ExplorerError
-from explorer.files import replacing_file
+from explorer.files import check_file, replacing_file
 from explorer.places import ASSETS
 from explorer.progress import Report, part, silent
 from explorer.reading import read_object
@@ -70,6 +71,8 @@ def train_all(report: Report = silent, out: Path = ASSETS) -> dict[str, dict[str
         ExplorerError: see `train_demo`.
         Cancelled: by the report. Checkpoints that were finished stay.
     """
+    for ref in RECIPES:
+        _check(ref, out)
     records = {}
     for number, ref in enumerate(RECIPES):
         stage = part(report, number / len(RECIPES), (number + 1) / len(RECIPES))
@@ -86,6 +89,7 @@ def train_demo(ref: str, report: Report = silent, out: Path = ASSETS) -> dict[st
     """
     _records(out)
     recipe = RECIPES[ref]
+    _check(ref, out)
     task = load_task(recipe.data)
     arguments = {"classes": len(task.classes), "channels": task.input_shape[0]}
     architecture = {"family": "demo", "name": recipe.network, "arguments": arguments}
@@ -173,6 +177,22 @@ def _accuracy(module: nn.Module, images: Samples) -> float:
 def _stacked(images: Samples) -> tuple[Tensor, Tensor]:
     pairs = [images[index] for index in range(len(images))]
     return torch.stack([image for image, _ in pairs]), torch.tensor([int(label) for _, label in pairs])
+
+
+def _check(ref: str, out: Path) -> None:
+    """Refuses a folder in which something else would be replaced."""
+    if out.is_dir():
+        check_file(out / _file(ref), lambda path: _made_for(path) == ref)
+        check_file(out / INDEX, lambda path: read_object(path).keys() <= RECIPES.keys())
+
+
+def _made_for(path: Path) -> str | None:
+    """The ref that a checkpoint says it is of."""
+    try:
+        with safe_open(path, "pt") as archive:
+            return (archive.metadata() or {}).get("ref")
+    except SafetensorError:
+        return None
 
 
 def _write(ref: str, module: nn.Module, record: dict[str, Any], out: Path) -> None:

@@ -22,9 +22,9 @@ def offered() -> list[Format]:
 
 
 def files(bundle: Path) -> dict[str, Path]:
-    """The bundle's files by name, those in folders included, without the models on the way."""
+    """The bundle's files by name, those in folders included, without the models on the way and what is hidden."""
     found = {path.relative_to(bundle): path for path in sorted(bundle.rglob("*")) if path.is_file()}
-    return {str(name): path for name, path in found.items() if name.parts[0] != STEPS}
+    return {str(name): path for name, path in found.items() if name.parts[0] != STEPS and name.name[0] != "."}
 
 
 def zipped(bundle: Path) -> bytes:

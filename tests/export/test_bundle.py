@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from explorer import owned
 from explorer.errors import Cancelled, ExplorerError
 from explorer.evaluation import size_bytes
 from explorer.export import write_bundle
@@ -28,7 +29,7 @@ def copy(bundle, tmp_path):
 
 
 def test_it_holds_what_it_should_and_leaves_nothing_beside_it(bundle, subject):
-    assert {path.name for path in bundle.folder.iterdir()} == FILES
+    assert {path.name for path in bundle.folder.iterdir()} == FILES | {owned.MARK}
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["bundle"]
     assert (bundle.folder / "weights.safetensors").stat().st_size == size_bytes(subject.module)
     assert json.loads((bundle.folder / "plan.json").read_text()) == subject.exported.plan.to_json()

@@ -1,11 +1,10 @@
 """``bench coverage``: which models can be cut."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from explorer.cli.console import Answer, table
 from explorer.cli.options import Options
-from explorer.cli.tables import add_files, kept
+from explorer.cli.tables import add_files, kept, target
 from explorer.cli.verb import verb
 from explorer.progress import Report
 
@@ -27,8 +26,9 @@ def coverage(options: Options, report: Report) -> Answer:
     from explorer.bench.coverage import HEADS, cells, coverage, is_green, markdown, summary
     from explorer.files import write_text
 
+    out = target(options, HEADS)
     rows = coverage(options.only, onnx=not options.no_onnx, report=report, kept=kept(options))
-    if options.out:
-        write_text(Path(options.out), markdown(rows))
+    if out:
+        write_text(out, markdown(rows))
     text = f"{table(HEADS, map(cells, rows))}\n\n{summary(rows)}"
     return Answer({"rows": rows}, text, code=0 if all(map(is_green, rows)) else 1)

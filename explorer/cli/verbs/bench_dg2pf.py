@@ -1,11 +1,10 @@
 """``bench dg2pf``: DG2PF, its ablations, and magnitude pruning."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from explorer.cli.console import Answer, table
 from explorer.cli.options import Options, fractions, names, whole
-from explorer.cli.tables import add_files, add_processes, asked, kept, processes
+from explorer.cli.tables import add_files, add_processes, asked, kept, processes, target
 from explorer.cli.verb import verb
 from explorer.progress import Report
 
@@ -32,8 +31,9 @@ def dg2pf(options: Options, report: Report) -> Answer:
     from explorer.bench.dg2pf import HEADS, Grid, by_table, cells, markdown, tables
     from explorer.files import write_text
 
+    out = target(options, HEADS)
     lines = tables(asked(Grid(), options), kept=kept(options), processes=processes(options), report=report)
-    if options.out:
-        write_text(Path(options.out), markdown(lines))
+    if out:
+        write_text(out, markdown(lines))
     texts = [f"{title}\n{table(HEADS, map(cells, rows))}" for title, rows in by_table(lines)]
     return Answer({"lines": lines}, "\n\n".join(texts))

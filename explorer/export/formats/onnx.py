@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.export.draft import Draft
-from explorer.export.onnx_file import check_onnx, export_onnx
+from explorer.export.onnx_file import check_onnx, export_onnx, is_ours
 from explorer.export.registry import export_format
 from explorer.progress import Report
 
@@ -37,6 +37,7 @@ def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
     rank=30,
     alone=True,
     check=check,
+    ours=is_ours,
 )
 def write_onnx(draft: Draft, path: Path, report: Report) -> None:
     report(0.0, "writing the ONNX file")

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.export.layout import REPORT, STEPS
-from explorer.runs.checkpoint import SPEC
-from explorer.runs.folders import PARTIAL
+from explorer.runs.folders import PARTIAL, SPEC
 from explorer.runs.identity import Origin, Parent, folder_of, parent_of
 from explorer.runs.queue.job import BUNDLE, FILE, Job
 from explorer.tasks import headline, metric_of

@@ -14,8 +14,7 @@ from explorer.errors import ExplorerError, unknown
 from explorer.export.layout import PRUNED_AT, REPORT
 from explorer.methods import METHODS
 from explorer.pruning.unstructured import BINS
-from explorer.runs.checkpoint import SPEC
-from explorer.runs.folders import partial, steps_in
+from explorer.runs.folders import SPEC, partial, steps_in
 from explorer.runs.queue.job import BUNDLE
 from explorer.tasks import metric_of
 

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from explorer import owned
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
@@ -216,7 +217,7 @@ class Desk:
         directory = self.root / f"{time.strftime('%Y%m%d-%H%M%S')}-{id}"
         job = Job(id, owner, title, request, device, str(directory), key=key)
         try:
-            directory.mkdir(parents=True)
+            owned.make_folder(directory, owned.RUN)
             self._claims.take(job)
             job.save()
         except OSError as error:
