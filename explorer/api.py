@@ -20,6 +20,7 @@ from explorer.budget import Meter, Target
 from explorer.budget import allocate as allocate_targets
 from explorer.criteria import Scores, score
 from explorer.device import choose_device
+from explorer.documents import checked
 from explorer.errors import ExplorerError
 from explorer.evaluation import METADATA, weights
 from explorer.evaluation.size import size_model
@@ -29,11 +30,13 @@ from explorer.files import json_text
 from explorer.methods import METHODS, Spec
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan, cut, mask, plan_from_budget
+from explorer.reading import DamagedError, read_object
 from explorer.recovery import Origin, recover
 from explorer.runs.execute import execute
 from explorer.runs.result import RunResult
 from explorer.sources import LoadedModel, load_model, load_pair
 from explorer.sources.own import Own, OwnData, Ports, adapted, plain
+from explorer.sources.saved_report import Attributes
 from explorer.structure import Cost, Structure, adapt, analyse, count
 from explorer.tasks import Task, evaluate
 
@@ -417,9 +420,9 @@ def load(directory: Path | str, module: nn.Module | None = None) -> nn.Module:
 
 def _saved(directory: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Tensor]]:
     try:
-        document = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+        document = checked(read_object(directory / REPORT), Attributes, directory / REPORT)
         return document["attributes"], safetensors.torch.load_file(directory / WEIGHTS)
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except (OSError, DamagedError, safetensors.SafetensorError) as error:
         raise ExplorerError(f"{directory} holds no saved network ({error}): name a folder of Smaller.save") from None
 
 

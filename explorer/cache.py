@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError
 from explorer.files import replacing_file
+from explorer.sealed import read_sealed, sealed
 from explorer.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -36,12 +37,11 @@ class Entry:
         self.path = folder() / kind / f"{digest}.json"
 
     def read(self) -> dict[str, Any]:
-        """What was kept; empty where there is nothing that can be read."""
+        """What was kept; empty where nothing is, or not what was written: then it is measured again."""
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_sealed(self.path, required=True)
+        except (OSError, ExplorerError):
             return {}
-        return document if isinstance(document, dict) else {}
 
     def write(self, document: Mapping[str, Any]) -> None:
         """Keeps the document in the place of what was there: whole or not at all.
@@ -52,7 +52,7 @@ class Entry:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with replacing_file(self.path) as file:
-                file.write_text(dumps(document), encoding="utf-8")
+                file.write_text(dumps(sealed(document)), encoding="utf-8")
         except OSError as error:
             raise ExplorerError(
                 f"can't write to the cache {self.path.parent}: {error.strerror}; set EXPLORER_CACHE to another folder"

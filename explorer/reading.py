@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from explorer.errors import ExplorerError, one_line
 
 LARGEST = 64 * 2**20  # bytes of a document; a report of a thousand steps has a fiftieth of that
 DEEPEST = 64  # lists and objects within one another
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # what such a character is written with: two of them are one
 _WIDEST = 2**63  # whole numbers beyond it fit nowhere
 
 
@@ -96,6 +98,11 @@ def parse_json(text: str | bytes, *, strict: bool = True) -> Any:
     except RecursionError:
         raise ValueError(f"it is nested more than {DEEPEST} levels deep") from None
     _check_depth(document)
+    if _HALF.search(text if isinstance(text, str) else text.decode("utf-8", "replace")):
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it has half a character") from None
     return document
 
 

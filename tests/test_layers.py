@@ -7,7 +7,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    *("version", "plain", "errors", "strict_json", "reading", "memory", "progress", "owned", "files", "places", "registry"),
+    *(
+        "version",
+        "plain",
+        "errors",
+        "strict_json",
+        "reading",
+        "sealed",
+        "documents",
+        "memory",
+        "progress",
+        "owned",
+        "files",
+        "places",
+        "registry",
+    ),
     *(
         "distributed",
         "device",

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from explorer.bench.families import make, names
 from explorer.bench.kept import Kept, pipes
+from explorer.bench.rows import Coverage
 from explorer.errors import ExplorerError
 from explorer.progress import Report, silent
 
@@ -44,7 +45,7 @@ def coverage(wanted: Iterable[str], *, onnx: bool = True, report: Report = silen
     chosen = [name for name in names() if not patterns or any(fnmatch(name, p) for p in patterns)]
     if not chosen:
         raise ExplorerError(f"no model is called {' or '.join(patterns)}: try torchvision:resnet* or hf:*")
-    finished = Kept(kept, "model")
+    finished = Kept(kept, "model", Coverage)
     for position, name in enumerate(chosen):
         report(position / len(chosen), name)
         if name not in finished.rows:

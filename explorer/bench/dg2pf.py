@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from explorer.bench.kept import Row, data_of, made, pipes
+from explorer.bench.rows import PlayedSparse
 from explorer.bench.seeds import MOST_SEEDS, over_seeds
 from explorer.errors import ExplorerError, unknown
 from explorer.methods import METHODS
@@ -101,7 +102,7 @@ def tables(grid: Grid, *, kept: Path | None = None, processes: int = 1, report: 
     for model, name, line, spec in grid.runs():
         lines.setdefault((model, name, line), []).append(spec)
     specs = {spec.digest(): spec for asked in lines.values() for spec in asked}
-    rows = made(list(specs.values()), play, kept=kept, processes=processes, report=report)
+    rows = made(list(specs.values()), play, kind=PlayedSparse, kept=kept, processes=processes, report=report)
     return [
         {"model": model, "table": name, "line": line}
         | over_seeds([rows[spec.digest()] for spec in asked], ("as_cut", "sparsity", "seconds"))

@@ -6,12 +6,14 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from explorer.errors import ExplorerError
+from explorer.bench import rows
+from explorer.documents import checked
+from explorer.errors import ExplorerError, one_line
 from explorer.files import write_text
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
-from explorer.reading import parse_json, read_text
+from explorer.reading import DamagedError, parse_json, read_text
 from explorer.sources import load_model
 from explorer.strict_json import dumps
 
@@ -19,13 +21,13 @@ Row = dict[str, Any]
 
 
 class Kept:
-    """The finished rows by the value of their `key`; with a `path`, one JSON object a line.
+    """The finished rows by the value of their `key`; with a `path`, one JSON object a line, of the `kind`.
 
     Raises:
         ExplorerError: the file holds something else.
     """
 
-    def __init__(self, path: Path | None, key: str) -> None:
+    def __init__(self, path: Path | None, key: str, kind: type[rows.Row]) -> None:
         self._path, self._key = path, key
         self.rows: dict[str, Row] = {}
         if path is None or not path.exists():
@@ -35,11 +37,12 @@ class Kept:
         torn = lines.pop() if text and not text.endswith("\n") else ""  # its writer was killed in the middle of it
         begun = f'{{"{key}": '
         try:
-            self.rows = {row[key]: row for row in map(parse_json, lines)}
+            self.rows = {checked(row, kind, path)[key]: row for row in map(parse_json, lines)}
             if torn and not (torn.startswith(begun) or begun.startswith(torn)):
                 raise ValueError("the last line is not the beginning of a row")
-        except (ValueError, KeyError, TypeError):
-            raise ExplorerError(f"{path} holds no rows of this table: name another file") from None
+        except (ValueError, DamagedError) as error:
+            reason = one_line(error)
+            raise ExplorerError(f"{path} holds no rows of this table ({reason}): name another file") from None
         if torn:
             write_text(path, "".join(lines))
 
@@ -58,10 +61,12 @@ def made(
     processes: int,
     report: Report,
     told: Callable[[Row], str] = lambda row: "",
+    kind: type[rows.Row],
 ) -> Mapping[str, Row]:
     """The rows of all specs by their digest, each the `run` of its row; what `kept` has is not played again.
 
     Args:
+        kind: what every row must hold.
         told: what is said of a row that has come, behind how many there are.
 
     Raises:
@@ -69,7 +74,7 @@ def made(
     """
     for spec in specs:
         check(spec)
-    finished = Kept(kept, "run")
+    finished = Kept(kept, "run", kind)
     waiting = [spec for spec in specs if spec.digest() not in finished.rows]
     done = len(specs) - len(waiting)
     for row in _played(waiting, play, processes):

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from explorer.bench.kept import Row, data_of, made, pipes
+from explorer.bench.rows import Played
 from explorer.bench.seeds import MOST_SEEDS, over_seeds
 from explorer.budget import ALLOCATORS, Target
 from explorer.criteria import CRITERIA, Scores
@@ -126,6 +127,7 @@ def scoreboard(grid: Grid, *, kept: Path | None = None, processes: int = 1, repo
     rows = made(
         specs,
         play,
+        kind=Played,
         kept=kept,
         processes=processes,
         report=report,

@@ -108,6 +108,7 @@ def spec_from(options: Options) -> "Spec":
     from explorer.methods import METHODS
     from explorer.methods.spec import KEYED, Spec
     from explorer.pruning import Plan
+    from explorer.reading import read_json
 
     given: dict[str, Any] = {name: getattr(options, name, None) for name in _ALIKE}
     given["input_shape"] = options.input
@@ -119,7 +120,7 @@ def spec_from(options: Options) -> "Spec":
         targets = map(Target.parse, options.keep)
         given["keep"] = _unique([(target.kind, target.value) for target in targets], "target")
     if getattr(options, "plan", None) is not None:
-        plan = Plan.from_json(Path(options.plan).read_bytes())
+        plan = Plan.from_json(read_json(Path(options.plan)))
         given["plan"], given["skip"] = dict(plan.remove), plan.blocks
     known = {name: value for name, value in given.items() if value is not None}
     defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}

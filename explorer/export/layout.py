@@ -16,6 +16,7 @@ REPORT = "report.json"
 STEPS = "steps"  # the folder of a bundle that holds the models on the way
 SPARSE = "sparse.safetensors"  # of a bundle whose weights are zero here and there
 PRUNED_AT = "pruned_at.safetensors"
+PLAN = "plan.json"
 WEIGHTS = "weights.safetensors"
 
 

@@ -1,7 +1,6 @@
 """A plan: which units leave which group, and which residual blocks leave, in the coordinates of the original model."""
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from explorer.errors import ExplorerError
+from explorer.reading import parse_json
 from explorer.structure import Cost, Structure, without
 from explorer.structure.types import outermost
 
@@ -100,7 +100,7 @@ class Plan:
         """
         if isinstance(data, str | bytes):
             try:
-                data = json.loads(data)
+                data = parse_json(data)
             except ValueError as error:
                 raise ExplorerError(f'the plan is not JSON ({error}): it starts with {{"base": …}}') from None
         fits = (

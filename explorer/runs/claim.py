@@ -7,7 +7,8 @@ from pathlib import Path
 from explorer.errors import ExplorerError
 from explorer.export.layout import REPORT, check_place
 from explorer.methods.spec import Spec
-from explorer.reading import read_object
+from explorer.reading import DamagedError
+from explorer.runs.documents import read_report
 from explorer.runs.folders import check_steps, partial
 from explorer.runs.result import RunResult
 from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES
@@ -40,8 +41,8 @@ def finished_run(out: Path, spec: Spec) -> RunResult | None:
         ExplorerError: the run there had another spec.
     """
     try:
-        report = read_object(out / REPORT)
-    except (OSError, ExplorerError):
+        report = read_report(out / REPORT)
+    except (OSError, DamagedError):
         return None
     if spec.differs(report.get("spec")):
         raise ExplorerError(f"{out} holds a finished run with other options: name another --out, or drop --resume")

@@ -1,15 +1,19 @@
 """Who a run is and what it started from: told apart for good, also when it goes on in another process or place."""
 
 import contextlib
-import json
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from explorer.documents import checked, fits
+from explorer.errors import ExplorerError
 from explorer.export.layout import REPORT
 from explorer.files import write_json
+from explorer.reading import DamagedError, read_object
+from explorer.runs.documents import Above, Identity
 from explorer.runs.folders import ORIGIN as FILE
 
 
@@ -24,6 +28,11 @@ class Parent:
     id: str | None = None
     step: int | None = None
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | None) -> "Parent | None":
+        """The parent that a checked document names; keys of other versions are left out."""
+        return None if not document else cls(document["ref"], document.get("id"), document.get("step"))
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -36,9 +45,9 @@ class Origin:
     @classmethod
     def of(cls, model: str, folder: Path) -> "Origin":
         """That of the run whose finished steps lie in `folder`, else a new one for a run of the model."""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(kept["parent"] and Parent(**kept["parent"]), str(kept["id"]), float(kept["created"]))
+        with contextlib.suppress(FileNotFoundError, DamagedError):
+            kept = checked(read_object(folder / FILE), Identity, folder / FILE)
+            return cls(Parent.from_json(kept["parent"]), kept["id"], kept["created"])
         return cls(parent_of(model))
 
     def keep(self, folder: Path) -> None:
@@ -55,11 +64,11 @@ def parent_of(model: str) -> Parent | None:
     """What the model's ref and the report it leads to tell; loading the model says what is wrong with them."""
     if not model.startswith("run:"):
         return None
-    try:
-        report = json.loads((folder_of(model) / REPORT).read_text(encoding="utf-8"))
-        return Parent(model, report.get("id"), report.get("step"))
-    except (OSError, ValueError, AttributeError):
-        return Parent(model)
+    found: dict[str, Any] = {}
+    with contextlib.suppress(OSError, RuntimeError, ExplorerError):
+        report = read_object(folder_of(model) / REPORT)
+        found = {"ref": model, "id": report.get("id"), "step": report.get("step")}
+    return Parent(**found) if fits(found, Above) else Parent(model)
 
 
 def folder_of(ref: str) -> Path:

@@ -30,7 +30,7 @@ from explorer.methods.studies.latency_profile import cached_latency
 from explorer.plain import plain
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
-from explorer.reading import read_object
+from explorer.runs.documents import read_scored
 from explorer.sources import LoadedModel, load_model, places, task_for
 from explorer.structure import Structure, analyse
 from explorer.tasks import Accuracy, Quality, Task, evaluate
@@ -161,8 +161,12 @@ def _quick_scores(ref: str, data: str, criterion: str, options: tuple[tuple[str,
 
 @_kept()
 def read_scores(file: str) -> Scores:
-    """Scores that a worker has left in a file."""
-    document = read_object(Path(file))
+    """Scores that a worker has left in a file.
+
+    Raises:
+        ExplorerError: it can't be read.
+    """
+    document = read_scored(Path(file))
     groups = {name: np.asarray(values, dtype=np.float64) for name, values in document["groups"].items()}
     return Scores(document["criterion"], document["seconds"], groups, document.get("skipped", {}))
 

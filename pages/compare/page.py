@@ -6,13 +6,14 @@ from explorer.runs.history.comparison import compare
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import compared, frame
 from explorer.ui.state import session
-from pages.compare import numbers, onward, plans, tradeoff, worth
+from pages.compare import damaged, numbers, onward, plans, tradeoff, worth
 
 AT_FIRST = 3
 
 workspace = session.current()
 frame.heading("Compare", "Finished runs side by side: what each of them kept, and what that cost.", workspace)
 shown, forest = compared.finished(workspace)
+damaged.show(workspace)
 if not shown:
     st.info(
         "Nothing to compare yet. Every finished run of the Prune page appears here, with its curve between cost and "

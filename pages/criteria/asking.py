@@ -1,6 +1,5 @@
 """What a comparison of criteria costs, and the job that makes it."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from explorer.criteria import CRITERIA
+from explorer.errors import ExplorerError
 from explorer.methods.studies.agreement import MOST
+from explorer.runs.documents import read_agreement
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.parts import measured
@@ -71,9 +72,17 @@ def offer(workspace: Workspace, names: Sequence[str], *, oracle: bool, label: st
     request = {"kind": "agreement", "spec": spec, "criteria": list(names), "oracle": oracle}
     kind = f"agreement {'effect ' if oracle else ''}{workspace.model} {workspace.data} {' '.join(names)}"
     result = measured.offer(workspace, kind, request, label, about, ":material/play_arrow:", primary=not oracle)
-    return None if result is None else _document(result["file"])
+    if result is None:
+        return None
+    try:
+        return _document(result["file"])
+    except ExplorerError as error:
+        st.error("What was compared can't be read any more.", icon=":material/error:")
+        st.text(str(error))
+        measured.again(workspace, kind, request, label)
+        return None
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _document(file: str) -> dict[str, Any]:
-    return json.loads(Path(file).read_text(encoding="utf-8"))
+    return read_agreement(Path(file))

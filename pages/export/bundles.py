@@ -38,9 +38,12 @@ def zipped(bundle: Path) -> bytes:
 
 def examples(result: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, str]:
     """How to load those of the files that say it, by the title of their format."""
-    images = len(result["input_shape"]) == 3
+    shape = result.get("input_shape")
+    if not shape:  # the report is of a version that did not tell it
+        return {}
+    images = len(shape) == 3
     words = {
-        "shape": ", ".join(map(str, result["input_shape"])),
+        "shape": ", ".join(map(str, shape)),
         "name": "images" if images else "token_ids",
         "values": "zeros" if images else "ones",
         "dtype": "float32" if images else "int64",

@@ -58,6 +58,9 @@ def how_to_load(result: dict, bundle: Path) -> None:
     """Code for every file that can be loaded, a tab each."""
     st.subheader("How to load it", anchor=False)
     examples = bundles.examples(result, bundles.files(bundle))
+    if not examples:
+        st.caption("None of the files that can be loaded is there any more.")
+        return
     for tab, code in zip(st.tabs([plain(title) for title in examples]), examples.values(), strict=True):
         tab.code(code, language="python")
 
@@ -76,6 +79,9 @@ st.markdown(
     f"{pruned['params'] / base['params']:.1%} of its parameters. {plain(metric_of(base).label)} on test data: "
     f"{plain(tables.quality(pruned))}, before {plain(tables.quality(base))}."
 )
+if not bundles.files(bundle):
+    st.warning("The run's files are gone: its folder was moved or deleted.", icon=":material/folder_off:")
+    st.stop()
 downloads(workspace, bundle, spec["data"])
 checks(result)
 how_to_load(result, bundle)

@@ -1,6 +1,5 @@
 """What was measured on the bundled tasks, filtered."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from explorer.bench.methods import player, summary
+from explorer.bench.rows import Played, read_rows
 from explorer.budget import ALLOCATORS
+from explorer.errors import ExplorerError
 from explorer.methods import METHODS
 from explorer.plain import plain
 from explorer.recovery import RECOVERIES
@@ -32,7 +33,15 @@ def show(file: Path) -> None:
         )
         st.code(COMMAND, language="bash", wrap_lines=True)
         return
-    lines = _lines(str(file), file.stat().st_mtime)
+    try:
+        lines, damaged = _lines(str(file), file.stat().st_mtime)
+    except ExplorerError as error:
+        st.error("The scoreboard's file can't be read.", icon=":material/error:")
+        st.text(str(error))
+        return
+    if damaged:
+        rows = "1 row is" if damaged == 1 else f"{damaged} rows are"
+        st.caption(f"{rows} damaged in the scoreboard's file, and left out.")
     good = [line for line in lines if "error" not in line]
     if not good:
         st.info("The scoreboard's file holds no finished run yet.", icon=":material/timer:")
@@ -52,10 +61,10 @@ def show(file: Path) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _lines(file: str, stamp: float) -> list[Line]:
-    """The lines of the table, of all rows that are written whole: the file may be growing."""
-    rows = Path(file).read_text(encoding="utf-8").splitlines(keepends=True)
-    return summary([json.loads(row) for row in rows if row.endswith("\n")])
+def _lines(file: str, stamp: float) -> tuple[list[Line], int]:
+    """The lines of the table, of all rows that are written whole: the file may be growing. And how many are damaged."""
+    rows, damaged = read_rows(Path(file), Played)
+    return summary(rows), damaged
 
 
 def _filtered(lines: list[Line], place: str) -> list[Line]:

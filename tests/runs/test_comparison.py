@@ -128,7 +128,7 @@ def test_a_folder_without_a_finished_run_is_refused(tmp_path):
     with pytest.raises(ExplorerError, match="damaged"):
         read_finished(tmp_path)
     (tmp_path / "report.json").write_text("[]")
-    with pytest.raises(ExplorerError, match="no report of a prune run"):
+    with pytest.raises(ExplorerError, match="should hold a JSON object"):
         read_finished(tmp_path)
 
 

@@ -12,17 +12,21 @@ from explorer.runs.queue.job import Job
 def bundle(folder, id, created, parent=None, model="demo:vit-digits", **changes):
     """A folder as a run leaves it, as far as it is read here."""
     folder.mkdir(parents=True)
-    step = {"step": 1, "macs": 60, "folder": "steps/01", "rolled_back": False}
+    size = {"params": 50, "macs": 50, "size_bytes": 200, "latency_ms": 1.0, "samples": 100, "metric": "top1"}
+    judged = {"params": 60, "top1_before": 0.5, "top1_after": 0.97}
+    step = {"step": 1, "macs": 60, "folder": "steps/01", "rolled_back": False, **judged}
     report = {
         "id": id,
         "created": created,
         "title": "ViT, pruned",
         "parent": parent,
         "spec": Spec(model, "digits", method="ifap", keep={"macs": 0.5}).to_json(),
-        "base": {"metric": "top1", "top1": 0.99, "samples": 100},
-        "pruned": {"metric": "top1", "top1": 0.97, "top1_low": 0.95, "top1_high": 0.98, "samples": 100},
+        "base": {**size, "params": 100, "macs": 100, "top1": 0.99},
+        "pruned": {**size, "top1": 0.97, "top1_low": 0.95, "top1_high": 0.98},
+        "groups": [],
+        "seconds": 1.0,
         "achieved": {"params": 0.6, "macs": 0.5},
-        "steps": [step, {"step": 2, "macs": 50, "rolled_back": True}],
+        "steps": [step, {"step": 2, "macs": 50, "rolled_back": True, **judged}],
     }
     (folder / "report.json").write_text(json.dumps({**report, **changes}))
     (folder / "weights.safetensors").write_bytes(b"")
@@ -83,16 +87,10 @@ def test_what_is_damaged_is_named_and_the_others_are_read(tmp_path):
     bundle(tmp_path / "a", "one", 1.0)
     for name, text in (("broken", "{"), ("list", "[]"), ("lacks", '{"id": "x"}')):
         (bundle(tmp_path / name, name, 2.0) / "report.json").write_text(text)
-    warnings = []
-    assert [run.id for run in read_runs(tmp_path, warnings.append)] == ["one"]
-    assert sorted(
-        name for name in ("broken", "list", "lacks") for text in warnings if str(tmp_path / name) in text
-    ) == [
-        "broken",
-        "lacks",
-        "list",
-    ]
-    assert len(warnings) == 3
+    damaged = []
+    assert [run.id for run in read_runs(tmp_path, damaged.append)] == ["one"]
+    assert sorted(found.name for found in damaged) == ["broken", "lacks", "list"]
+    assert all("damaged" in found.reason for found in damaged)
 
 
 def test_steps_and_copies_of_reports_are_no_runs_of_their_own(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from explorer import owned
 from explorer.bench.kept import Kept
+from explorer.bench.rows import Played
 from explorer.cli import main
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
@@ -176,7 +177,7 @@ def test_a_file_is_written_over_no_other_before_or_after_the_work(tmp_path, caps
 def test_a_file_of_other_rows_keeps_its_last_line(tmp_path, text):
     (tmp_path / "file").write_text(text)
     with pytest.raises(ExplorerError, match="no rows"):
-        Kept(tmp_path / "file", "run")
+        Kept(tmp_path / "file", "run", Played)
     assert (tmp_path / "file").read_text() == text
 
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from explorer.errors import ExplorerError
+from explorer.methods.spec import Spec
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.ui.state import access, session
@@ -67,7 +68,8 @@ def test_nothing_is_open_without_roots_but_ones_own_folders(root, monkeypatch):
     space = WORKSPACES.create()
     for folder, owner in (("inner", space.token), ("other", "somebody")):
         (root / folder).mkdir(exist_ok=True)
-        Job(folder, owner, "Prune", {"kind": "prune"}, "cpu", str(runs / folder), state="done").save()
+        request = {"kind": "prune", "spec": Spec("demo:vgg-digits", "digits").to_json()}
+        Job(folder, owner, "Prune", request, "cpu", str(runs / folder), state="failed").save()
     monkeypatch.setattr(session, "DESK", Desk(runs))
     permitted = session.opener(space)
     for own in (f"run:{runs}/inner/bundle", f"file:{runs}/uploads/{space.token}/x.pth#demo:vgg-digits"):

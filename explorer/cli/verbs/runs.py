@@ -12,31 +12,48 @@ from explorer.errors import ExplorerError
 from explorer.progress import Report
 
 if TYPE_CHECKING:
-    from explorer.runs.history.lineage import Branch
+    from explorer.runs.history.lineage import Branch, DamagedRun
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", metavar="DIR", help="with runs in it (default: $EXPLORER_RUNS, else runs)")
+    parser.add_argument("--remove", metavar="NAME", help="delete this run's folder, with all that it holds")
 
 
 @verb(
     "runs",
     title="Runs",
-    explanation="List the runs in a folder, and which of them started from which.",
+    explanation="List the runs in a folder, and which of them started from which; or delete one.",
     arguments=arguments,
     rank=120,
 )
 def runs(options: Options, report: Report) -> Answer:
     from explorer.runs.folders import default_root
-    from explorer.runs.history.lineage import read_runs, tree
+    from explorer.runs.history.lineage import DamagedRun, read_runs, tree
+    from explorer.runs.removing import remove_run
 
     folder = Path(options.folder) if options.folder else default_root()
     if not folder.is_dir():
         raise ExplorerError(f"there is no folder {folder}: name the one that holds the runs")
-    records = read_runs(folder)
+    if options.remove is not None:
+        remove_run(folder, options.remove)
+        return Answer({"removed": options.remove}, f"removed {folder / options.remove}")
+    damaged: list[DamagedRun] = []
+    records = read_runs(folder, damaged.append)
     forest = tree(records)
-    document = {"runs": [record.to_json() for record in records], "tree": [branch.to_json() for branch in forest]}
-    return Answer(document, _text(forest) if records else f"no runs in {folder}")
+    document = {
+        "runs": [record.to_json() for record in records],
+        "tree": [branch.to_json() for branch in forest],
+        "damaged": [found.to_json() for found in damaged],
+    }
+    parts = [_text(forest) if records else f"no runs in {folder}", *([_damaged(damaged)] if damaged else [])]
+    return Answer(document, "\n\n".join(parts))
+
+
+def _damaged(damaged: "Sequence[DamagedRun]") -> str:
+    """A line per run that can't be read, and what to do with it."""
+    rows = [[found.name, found.reason] for found in damaged]
+    return f"{table(['damaged', 'reason'], rows)}\n\nrepair them, or delete one with --remove NAME"
 
 
 def _text(forest: "Sequence[Branch]") -> str:

@@ -1,14 +1,16 @@
 """Finished runs as their folders tell them."""
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
-from explorer.export.layout import REPORT
+from explorer.export.layout import PLAN, REPORT
 from explorer.pruning import Plan
+from explorer.reading import DamagedError
+from explorer.runs.documents import read_plan, read_report
 from explorer.runs.queue.job import BUNDLE
 
 
@@ -39,16 +41,15 @@ def read_finished(folder: Path, name: str | None = None) -> Finished:
     """The run whose bundle lies in `folder`, or in ``folder/bundle`` as the app places it; by default of that name.
 
     Raises:
-        ExplorerError: there is no finished run, or its files are not readable.
+        DamagedError: its files are damaged.
+        ExplorerError: there is no finished run, or its files can't be read.
     """
-    bundle = folder if (folder / REPORT).is_file() else folder / BUNDLE
+    bundle = folder if os.path.lexists(folder / REPORT) else folder / BUNDLE
     try:
-        result = json.loads((bundle / REPORT).read_text(encoding="utf-8"))
-        plan = Plan.from_json((bundle / "plan.json").read_bytes())
-    except OSError:
+        result = read_report(bundle / REPORT)
+        plan = read_plan(bundle / PLAN, result)
+    except (FileNotFoundError, NotADirectoryError):
         raise ExplorerError(f"{folder} holds no finished run: name the --out folder of a prune command") from None
-    except ValueError:
-        raise ExplorerError(f"{bundle / REPORT} is damaged: run it again") from None
-    if not isinstance(result, dict) or not {"base", "pruned", "spec", "groups"} <= result.keys():
-        raise ExplorerError(f"{bundle / REPORT} is no report of a prune run: name the --out folder of a prune command")
+    except DamagedError as error:
+        raise DamagedError(f"{error}; name another --out folder of a prune command, or run it again") from None
     return Finished(name or str(folder), result, plan)

@@ -1,20 +1,22 @@
 """The runs in a folder, and the tree that they form: a run may start from another one or from any kept step of it."""
 
-import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from explorer.export.layout import REPORT, STEPS
+from explorer.documents import checked
+from explorer.errors import ExplorerError, one_line
+from explorer.export.layout import PLAN, REPORT, STEPS, WEIGHTS
+from explorer.reading import DamagedError, read_object
+from explorer.runs.documents import Asked, Report, read_plan
 from explorer.runs.folders import PARTIAL, SPEC
 from explorer.runs.identity import Origin, Parent, folder_of, parent_of
 from explorer.runs.queue.job import BUNDLE, FILE, Job
 from explorer.tasks import headline, metric_of
 
-DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,24 +73,48 @@ class Branch:
         return {"id": self.run.id, "ref": self.run.ref, "step": self.run.parent_step, "children": children}
 
 
-def read_runs(root: Path, warn: Callable[[str], None] = _LOG.warning) -> list[RunRecord]:
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run whose files can't be read, with the reason in a line; `name` is its folder's among those of the runs."""
+
+    name: str
+    folder: Path
+    reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """Every field by its name."""
+        return asdict(self) | {"folder": str(self.folder)}
+
+
+def _log(found: DamagedRun) -> None:
+    _LOG.warning("the run in %s can't be read and is left out: %s", found.folder, found.reason)
+
+
+def read_runs(root: Path, damaged: Callable[[DamagedRun], None] = _log) -> list[RunRecord]:
     """All prune runs under a folder, oldest first: finished ones by their report, others by what they left.
 
-    `warn` is told of every file that can't be read; its run is left out.
+    `damaged` is told of every run that can't be read; it is left out.
     """
     records = []
     for folder, names in _folders(root):
         try:
-            if {REPORT, "weights.safetensors"} <= set(names):
-                records.append(_finished(folder))
-            elif FILE in names:
-                records += _unfinished_job(folder)
-            elif SPEC in names and folder.name.endswith(PARTIAL) and not (folder.parent / FILE).is_file():
-                records.append(_interrupted(folder))
-        except DAMAGED as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-            warn(f"the run in {folder} can't be read and is left out: {reason}")
+            records += _runs_in(folder, names)
+        except (OSError, ExplorerError) as error:
+            damaged(DamagedRun((folder.relative_to(root).parts or (".",))[0], folder, one_line(error)))
     return sorted(records, key=_age)
+
+
+def _runs_in(folder: Path, names: Collection[str]) -> list[RunRecord]:
+    """The run that a folder holds, if it does; `names` are those of all that lies in it."""
+    if FILE in names:
+        return _unfinished_job(folder)
+    if {REPORT, WEIGHTS} <= set(names):
+        report = read_object(folder / REPORT)
+        of_a_run = "spec" in report or "change" not in report  # else the Python interface has saved a network
+        return [_finished(folder, checked(report, Report, folder / REPORT))] if of_a_run else []
+    if SPEC in names and folder.name.endswith(PARTIAL) and not os.path.lexists(folder.parent / FILE):
+        return [_interrupted(folder)]
+    return []
 
 
 def tree(records: Sequence[RunRecord]) -> list[Branch]:
@@ -118,25 +144,28 @@ def _age(record: RunRecord) -> tuple[float, str]:
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder that may hold a run, with the names of its files; kept steps are part of theirs."""
-    for folder, below, names in os.walk(root):
+    """Every folder that may hold a run, with the names of what lies in it; kept steps are part of theirs."""
+    for folder, below, files in os.walk(root):
+        names = [*below, *files]
         below[:] = sorted(name for name in below if name != STEPS and not name.startswith("."))
         yield Path(folder), names
 
 
-def _finished(folder: Path) -> RunRecord:
-    path = folder / REPORT
-    report = json.loads(path.read_text(encoding="utf-8"))
+def _finished(folder: Path, report: Mapping[str, Any]) -> RunRecord:
+    if os.path.lexists(folder / PLAN):
+        read_plan(folder / PLAN, report)
+    if not (folder / WEIGHTS).is_file():
+        raise DamagedError(f"{str(folder / WEIGHTS)!r} is no ordinary file")
     spec, base, pruned = report["spec"], headline(report["base"]), headline(report["pruned"])
     parent = _parent(report, spec["model"])
     return RunRecord(
         id=report.get("id") or str(folder),
         folder=folder,
         ref=f"run:{folder}",
-        title=report["title"],
+        title=report.get("title") or f"{spec['model']}, pruned",
         **_asked(spec),
         state="done",
-        created=report.get("created") or path.stat().st_mtime,
+        created=report.get("created") or (folder / REPORT).stat().st_mtime,
         parent=parent and parent.ref,
         parent_id=parent and parent.id,
         parent_step=parent and parent.step,
@@ -153,15 +182,15 @@ def _finished(folder: Path) -> RunRecord:
 
 def _unfinished_job(folder: Path) -> list[RunRecord]:
     """The app's run that has written no bundle (yet)."""
-    job = Job.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
-    if job.kind != "prune" or (folder / BUNDLE / REPORT).is_file():
+    job = Job.load(folder)
+    if job.kind != "prune" or os.path.lexists(folder / BUNDLE / REPORT):
         return []
     return [_without_result(folder / BUNDLE, job.id, job.title, job.request["spec"], job.state, job.created)]
 
 
 def _interrupted(folder: Path) -> RunRecord:
     """The command line's run that has left finished steps."""
-    spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+    spec = checked(read_object(folder / SPEC), Asked, folder / SPEC)
     origin = Origin.of(spec["model"], folder)
     out, title = folder.with_name(folder.name.removesuffix(PARTIAL)), f"{spec['model']}, pruned"
     return _without_result(out, origin.id, title, spec, "unfinished", origin.created)
@@ -197,7 +226,7 @@ def _step(folder: Path, step: Mapping[str, Any]) -> dict[str, Any]:
 def _parent(report: Mapping[str, Any], model: str) -> Parent | None:
     """The parent that a report names; those of earlier versions name only the model."""
     if report.get("parent"):
-        return Parent(**report["parent"])
+        return Parent.from_json(report["parent"])
     return Parent(model) if model.startswith("run:") else None
 
 

@@ -1,6 +1,7 @@
 """Single weights over the steps of a run that sets them to zero: which go, which come back, what that saves."""
 
-import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,19 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from explorer.errors import ExplorerError, unknown
-from explorer.export.layout import PRUNED_AT, REPORT
+from explorer.documents import checked
+from explorer.errors import ExplorerError, one_line, unknown
+from explorer.export.layout import PRUNED_AT, REPORT, WEIGHTS
 from explorer.methods import METHODS
 from explorer.pruning.unstructured import BINS
+from explorer.reading import DamagedError, parse_json, read_object
+from explorer.runs.documents import Asked, Kept, read_report
 from explorer.runs.folders import SPEC, partial, steps_in
 from explorer.runs.queue.job import BUNDLE
-from explorer.tasks import metric_of
+from explorer.tasks import METRICS, metric_of
 
 _STEP = "sparse-"  # how the records of its steps begin
-_UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
+_NUMBERED = re.compile(rf"{_STEP}[0-9]{{2,6}}")
 
 
 class Moved(NamedTuple):
@@ -131,9 +135,11 @@ def read_sparse(folder: Path) -> SparseRun:
     """
     bundle = folder / BUNDLE if (folder / BUNDLE).exists() or partial(folder / BUNDLE).exists() else folder
     try:
-        run = _finished(bundle) if (bundle / REPORT).is_file() else _unfinished(bundle)
-    except _UNREADABLE as error:
+        run = _finished(bundle) if os.path.lexists(bundle / REPORT) else _unfinished(bundle)
+    except (OSError, SafetensorError) as error:
         raise ExplorerError(f"the run in {folder} can't be read ({error}): read it again, or run it again") from None
+    if run.steps:
+        _check_together(run)
     if not run.steps:
         raise ExplorerError(
             f"{folder} holds no finished step of a run that sets weights to zero: name the --out folder of a prune "
@@ -160,7 +166,7 @@ def snapshot(run: SparseRun, layer: str, step: int | None = None) -> Snapshot:
 
 
 def _settings(run: SparseRun) -> dict[str, Any]:
-    return METHODS[run.spec["method"]].read(run.spec["settings"])
+    return METHODS[run.spec["method"]].read(run.spec.get("settings") or {})
 
 
 class Drawn(NamedTuple):
@@ -242,7 +248,7 @@ def saved(run: SparseRun) -> dict[str, Any] | None:
 
 
 def _finished(bundle: Path) -> SparseRun:
-    report = json.loads((bundle / REPORT).read_text(encoding="utf-8"))
+    report = read_report(bundle / REPORT)
     steps = tuple(report["steps"]) if report.get("sparse") else ()
     kept = {step["step"]: bundle / step["folder"] for step in steps if step.get("folder")}
     last = {steps[-1]["step"]: bundle} if steps else {}
@@ -252,28 +258,60 @@ def _finished(bundle: Path) -> SparseRun:
 def _unfinished(bundle: Path) -> SparseRun:
     """The run as its finished steps tell it."""
     folder, steps, metric = partial(bundle), [], ""
-    numbers = sorted(int(name.removeprefix(_STEP)) for name in steps_in(folder) if name.startswith(_STEP))
+    numbers = sorted(int(name.removeprefix(_STEP)) for name in steps_in(folder) if _NUMBERED.fullmatch(name))
     files = {number: folder / f"{_STEP}{number:02}.safetensors" for number in numbers}
     for number, path in files.items():
-        with safe_open(path, "pt") as record:
-            told = json.loads(record.metadata()["values"])
+        told = _values(path)
         metric, epochs = told["recovery"]["metric"], len(told["recovery"]["epochs"])
         judged = {f"{metric}_before": told["before"], f"{metric}_after": told["after"]}
         steps.append({"step": number, "epochs": epochs, **judged, **{key: told[key] for key in ("sparsity", "layers")}})
-    spec = json.loads((folder / SPEC).read_text(encoding="utf-8")) if steps else {}
+    spec = checked(read_object(folder / SPEC), Asked, folder / SPEC) if steps else {}
     return SparseRun(bundle, spec, metric, tuple(steps), files, None)
+
+
+def _check_together(run: SparseRun) -> None:
+    """Refuses steps that don't tell of the same layers, or of a method that sets no single weights to zero."""
+    names = [[layer["name"] for layer in step["layers"]] for step in run.steps]
+    if any(found != names[0] for found in names) or not METHODS.get(run.spec["method"]).sparse:
+        raise DamagedError(f"the run in {run.folder} is damaged: its steps don't belong together")
+    if run.metric not in METRICS or any(f"{run.metric}_after" not in step for step in run.steps):
+        raise DamagedError(f"the run in {run.folder} is damaged: its steps are judged by different metrics")
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """What a step's record tells beside its tensors.
+
+    Raises:
+        DamagedError: it tells something else, or is no record.
+    """
+    if not path.is_file():
+        raise DamagedError(f"{str(path)!r} is no ordinary file")
+    with safe_open(path, "pt") as record:
+        text = (record.metadata() or {}).get("values", "")
+    try:
+        return checked(parse_json(text), Kept, path)
+    except ValueError as error:
+        raise DamagedError(f"{str(path)!r} is damaged: {one_line(error)}") from None
 
 
 def _tensors(place: Path, layer: str) -> tuple[Tensor, Tensor]:
     """The layer's weights and when they became zero, from a step's record or from a folder of files."""
+    weights, at = (place, place) if place.is_file() else (place / WEIGHTS, place / PRUNED_AT)
+    keys = (f"weights/{layer}", f"pruned_at/{layer}") if place.is_file() else (layer, layer)
     try:
-        if place.is_file():
-            with safe_open(place, "pt") as record:
-                return record.get_tensor(f"weights/{layer}"), record.get_tensor(f"pruned_at/{layer}")
-        with safe_open(place / "weights.safetensors", "pt") as weights, safe_open(place / PRUNED_AT, "pt") as at:
-            return weights.get_tensor(layer), at.get_tensor(layer)
+        weight, since = (_tensor(path, key) for path, key in zip((weights, at), keys, strict=True))
     except (OSError, SafetensorError) as error:
         raise ExplorerError(f"the weights in {place} can't be read ({error}): choose another step") from None
+    if weight.shape != since.shape or not weight.is_floating_point() or since.is_floating_point():
+        raise DamagedError(f"the weights in {place} are damaged: those of {layer} don't fit each other")
+    return weight, since
+
+
+def _tensor(path: Path, key: str) -> Tensor:
+    if not path.is_file():
+        raise DamagedError(f"{str(path)!r} is no ordinary file")
+    with safe_open(path, "pt") as archive:
+        return archive.get_tensor(key)
 
 
 def _listed(files: Mapping[int, Path]) -> str:

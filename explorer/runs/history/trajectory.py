@@ -49,6 +49,7 @@ def trajectory(job: Job) -> tuple[Metric | None, list[Step]]:
             message=point["message"],
         )
         for point in job.points
+        if point[metric.name] is not None  # a network that gives nothing finite has none
     ]
 
 

@@ -6,7 +6,7 @@ from filelock import FileLock, Timeout
 
 from explorer.runs.queue.job import Job
 
-_LOCK = "desk.lock"
+LOCK = "desk.lock"
 
 
 class Claims:
@@ -24,7 +24,7 @@ class Claims:
         Raises:
             OSError: the job's folder is gone, or can't be written.
         """
-        lock = FileLock(Path(job.directory) / _LOCK, thread_local=False)
+        lock = FileLock(Path(job.directory) / LOCK, thread_local=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:

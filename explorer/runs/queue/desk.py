@@ -21,7 +21,7 @@ from explorer.runs.queue.links import Event, Link
 
 GRACE = 5.0
 LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError)  # what reading a saved job raises
+_UNREADABLE = (OSError, ExplorerError)  # what reading a saved job raises
 
 
 class Desk:
@@ -136,6 +136,12 @@ class Desk:
             chosen = [job for job in self._jobs.values() if owner is None or job.owner == owner]
             return [job.copy() for job in sorted(chosen, key=lambda job: job.created, reverse=True)]
 
+    def forget(self, folder: Path) -> None:
+        """No longer knows the ended job whose folder has been deleted."""
+        with self._lock:
+            for job in [job for job in self._jobs.values() if job.final and Path(job.directory) == folder]:
+                del self._jobs[job.id]
+
     def position(self, id: str) -> int:
         """How many jobs must end before this one starts; 0 when it is running or has ended."""
         with self._lock:
@@ -242,7 +248,7 @@ class Desk:
             try:
                 job = Job.load(path.parent)
             except _UNREADABLE:
-                continue  # not one of ours
+                continue  # damaged: the history of runs names it
             self._jobs[job.id] = job.brief() if job.final else job
         started_first = sorted(self._jobs.values(), key=lambda job: (job.state != "running", job.created))
         self._follow(*started_first)

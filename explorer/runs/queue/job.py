@@ -1,15 +1,18 @@
 """A job of the desk: what was asked, how far it is, what came of it."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from explorer.documents import checked, fits
 from explorer.files import write_json
+from explorer.reading import read_lines
+from explorer.runs.documents import Point, Progress, SavedJob, Warned
 from explorer.runs.folders import partial, steps_in
+from explorer.sealed import read_sealed, sealed
 from explorer.strict_json import dumps
 
 FILE = "job.json"
@@ -128,7 +131,7 @@ class Job:
 
     def save(self) -> None:
         """Writes the job into its folder, whole or not at all."""
-        write_json(Path(self.directory) / FILE, asdict(self))
+        write_json(Path(self.directory) / FILE, sealed(asdict(self)))
 
     def keep(self, event: Mapping[str, Any]) -> None:
         """Appends an event to the job's folder, so that it is not lost with the server.
@@ -143,10 +146,13 @@ class Job:
         """The job saved in a folder, with the events kept since.
 
         Raises:
-            OSError, ValueError, TypeError: there is none that can be read.
+            FileNotFoundError, NotADirectoryError: there is none.
+            DamagedError, ExplorerError: it is damaged, or can't be read.
         """
-        job = cls.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
+        job = cls.from_json(checked(read_sealed(folder / FILE), SavedJob, folder / FILE))
         job.directory = str(folder)
+        if job.result is not None and "file" in job.result:  # beside the job, wherever that lies by now
+            job.result["file"] = str(folder / Path(job.result["file"]).name)
         for event in _kept(folder):
             if event["event"] == "warning":
                 job.warn(event["message"])
@@ -168,10 +174,13 @@ class Job:
 
 
 def _kept(folder: Path) -> Iterator[dict[str, Any]]:
-    try:
-        lines = (folder / EVENTS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        with contextlib.suppress(ValueError):  # empty or torn
-            yield json.loads(line)
+    """The events kept in a folder, but for lines that are torn or tell of nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        for event in read_lines(folder / EVENTS):
+            if fits(event, Warned) or (fits(event, Progress) and fits(_point(event), Point)):
+                yield event
+
+
+def _point(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The point that an event of a finished step comes to."""
+    return {"time": event["time"], "fraction": event["fraction"], "message": event["message"], **event["metrics"]}

@@ -12,6 +12,7 @@ from explorer.methods.spec import Spec
 from explorer.progress import Report
 from explorer.registry import Entry, Registry
 from explorer.runs.queue.job import BUNDLE
+from explorer.sealed import sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     from explorer.runs.verbs import score_model
 
     document = score_model(spec, report).to_json()
-    write_json(folder / "scores.json", document)
+    write_json(folder / "scores.json", sealed(document))
     summary = {key: document[key] for key in ("criterion", "seconds", "skipped")}
     return {**summary, "file": str(folder / "scores.json")}
 
@@ -133,6 +134,6 @@ def agreement_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: 
     from explorer.methods.studies.agreement import agreement
 
     document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False)).to_json()
-    write_json(folder / "agreement.json", document)
+    write_json(folder / "agreement.json", sealed(document))
     summary = {key: document[key] for key in ("criteria", "seconds", "overall")}
     return {**summary, "file": str(folder / "agreement.json")}

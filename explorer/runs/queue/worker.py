@@ -22,7 +22,7 @@ from typing import Any, TextIO
 from explorer.errors import Cancelled, ExplorerError
 from explorer.mishaps import told
 from explorer.runs.output import reserved_stdout
-from explorer.runs.queue.job import FILE, Job
+from explorer.runs.queue.job import Job
 from explorer.runs.queue.kinds import JOBS
 from explorer.strict_json import dumps
 
@@ -68,7 +68,7 @@ class Worker:
         handler = _Forward(self)
         logging.getLogger("explorer").addHandler(handler)
         try:
-            job = Job.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
+            job = Job.load(folder)
             result = JOBS[job.kind](job.request, folder, _Reporter(self))
             self.emit("done", result=result)
         except Cancelled:

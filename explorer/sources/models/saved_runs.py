@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError, one_line
-from explorer.reading import read_object
 from explorer.sources.refs import Place, path_only
 from explorer.sources.registries import model_source
 
@@ -27,31 +26,32 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.networks.architectures import build
     from explorer.sources.networks.hub_models import read_tokenizer
     from explorer.sources.networks.state_dicts import read_tensors
+    from explorer.sources.saved_report import read_saved
     from explorer.structure import adapt
     from explorer.tasks import DEFAULT_KIND
 
     folder = place.file
-    if not (folder / "report.json").is_file():
-        raise ExplorerError(f"{place.ref} is no saved model: there is no {folder / 'report.json'}")
-    report, tensors = read_object(folder / "report.json"), read_tensors(folder / "weights.safetensors")
     try:
-        architecture, attributes = report["architecture"], report["attributes"]
-        classes, shape = report["classes"], tuple(int(size) for size in report["input_shape"])
-        base, title, data = report["model"], report["title"], report["data"]
+        report = read_saved(folder / "report.json")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ExplorerError(f"{place.ref} is no saved model: there is no {folder / 'report.json'}") from None
+    tensors = read_tensors(folder / "weights.safetensors")
+    architecture, shape, classes = report["architecture"], tuple(report["input_shape"]), report["classes"]
+    try:
         module = build(architecture)
-        adapt(module, tensors, attributes)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ExplorerError(f"the saved model in {place.name!r} is damaged: {_reason(error)}") from None
+        adapt(module, tensors, report["attributes"])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise ExplorerError(f"the saved model in {place.name!r} is damaged: {one_line(error)}") from None
     return LoadedModel(
         ref=place.ref,
         module=module.eval(),
         input_shape=shape,
         classes=classes if isinstance(classes, int) else len(classes),
         trained=bool(report.get("trained", True)),
-        title=title,
-        note=f"pruned from {base}",
+        title=report["title"],
+        note=f"pruned from {report['model']}",
         architecture=architecture,
-        data=data,
+        data=report["data"],
         kind=report.get("kind", DEFAULT_KIND),
         tokenizer=read_tokenizer(folder / TOKENIZER, shape[0]) if (folder / TOKENIZER).is_dir() else None,
         normalisation=_pair(report.get("normalisation")),
@@ -60,7 +60,3 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
 
 def _pair(normalisation: dict[str, Any] | None) -> "Normalisation | None":
     return normalisation and (tuple(normalisation["mean"]), tuple(normalisation["std"]))
-
-
-def _reason(error: Exception) -> str:
-    return f"report.json lacks {error}" if isinstance(error, KeyError) else one_line(error)

@@ -1,5 +1,6 @@
 """The finished runs that this workspace may look at, by name, with the baselines that belong to them."""
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,11 @@ from explorer.methods.spec import Spec
 from explorer.runs.history.baselines import BASELINES, baselines
 from explorer.runs.history.comparison import GroupWidths, curve, origins
 from explorer.runs.history.finished import Finished, read_finished
-from explorer.runs.history.lineage import Branch, RunRecord, read_runs, tree
+from explorer.runs.history.lineage import Branch, DamagedRun, RunRecord, read_runs, tree
 from explorer.runs.history.overlap import Difference
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
+from explorer.runs.removing import remove_run
 from explorer.tasks import metric_of
 from explorer.ui.charts.colours import BEFORE, MUTED, RUNS
 from explorer.ui.parts.jobs import PRUNE
@@ -56,7 +58,7 @@ def finished(workspace: Workspace) -> tuple[list[Shown], list[Branch]]:
     """The runs of this workspace, and of the whole server where it may be looked at, newest first; and their tree."""
     jobs = [job.id for job in DESK.jobs(workspace.token) if job.state == "done"]
     permitted = session.opener(workspace)
-    read = [(record, run) for record, run in _read(str(DESK.root), tuple(jobs)) if _allowed(record, permitted)]
+    read = [(record, run) for record, run in _read(str(DESK.root), tuple(jobs))[0] if _allowed(record.ref, permitted)]
     forest = tree([record for record, _ in read])
     starts = origins(forest, {record.id: run for record, run in read})
     placed = [Shown(record, run, starts.get(record.id, WHOLE)) for record, run in read]
@@ -66,16 +68,36 @@ def finished(workspace: Workspace) -> tuple[list[Shown], list[Branch]]:
 
 
 @st.cache_data(max_entries=8, ttl=10, show_spinner="Reading the runs…")
-def _read(root: str, jobs: tuple[str, ...]) -> list[tuple[RunRecord, Finished]]:
-    """Every finished run below a folder, oldest first; read again when a job of this workspace has finished."""
-    found = []
-    for record in read_runs(Path(root), warn=lambda sentence: None):
+def _read(root: str, jobs: tuple[str, ...]) -> tuple[list[tuple[RunRecord, Finished]], list[DamagedRun]]:
+    """Every finished run below a folder, oldest first, and what is damaged there.
+
+    It is read again when a job of this workspace has finished.
+    """
+    found: list[tuple[RunRecord, Finished]] = []
+    damaged: list[DamagedRun] = []
+    for record in read_runs(Path(root), damaged.append):
         if record.state == "done":
-            try:
+            with contextlib.suppress(ExplorerError):  # written anew meanwhile
                 found.append((record, read_finished(record.folder)))
-            except ExplorerError:
-                continue  # written anew meanwhile
-    return found
+    return found, damaged
+
+
+def damaged(workspace: Workspace) -> list[DamagedRun]:
+    """The runs that can't be read, as far as this workspace may look at them: on a shared server its own."""
+    jobs = [job.id for job in DESK.jobs(workspace.token) if job.state == "done"]
+    permitted = session.opener(workspace)
+    return [found for found in _read(str(DESK.root), tuple(jobs))[1] if _allowed(f"run:{found.folder}", permitted)]
+
+
+def remove(run: DamagedRun) -> None:
+    """Deletes a damaged run for good.
+
+    Raises:
+        ExplorerError: it can't be deleted, or is not certainly ours.
+    """
+    remove_run(DESK.root, run.name)
+    DESK.forget(DESK.root / run.name)
+    _read.clear()
 
 
 def sparse_under_way(workspace: Workspace) -> list[Job]:
@@ -87,9 +109,9 @@ def sparse_under_way(workspace: Workspace) -> list[Job]:
     ]
 
 
-def _allowed(record: RunRecord, permitted: Callable[[str], str]) -> bool:
+def _allowed(ref: str, permitted: Callable[[str], str]) -> bool:
     try:
-        return bool(permitted(record.ref))
+        return bool(permitted(ref))
     except ExplorerError:
         return False
 
@@ -197,7 +219,7 @@ def cutting(chosen: Sequence[Shown]) -> list[Shown]:
 def of_one_metric(chosen: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
     """The runs judged as the first of them is, and the others, which don't belong into one picture."""
     first = metric_of(chosen[0].run.result["base"])
-    same = [entry for entry in chosen if metric_of(entry.run.result["base"]) is first]
+    same = [entry for entry in chosen if metric_of(entry.run.result["base"]) == first]
     return same, [entry for entry in chosen if entry not in same]
 
 

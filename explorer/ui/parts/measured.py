@@ -111,15 +111,28 @@ def offer(
     if (found := jobs.result(workspace, kind)) is not None:
         return found
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            plain(label),
-            icon=icon,
-            type="primary" if primary else "secondary",
-            on_click=jobs.start,
-            args=(workspace, kind, request, f"{label}: {workspace.model}"),
-        )
+        again(workspace, kind, request, label, icon, primary=primary)
         say.caption(about, width="stretch")
     return None
+
+
+def again(
+    workspace: Workspace,
+    kind: str,
+    request: Mapping[str, Any],
+    label: str,
+    icon: str = ":material/refresh:",
+    *,
+    primary: bool = False,
+) -> None:
+    """The button that starts a job, also one whose result can't be read any more."""
+    st.button(
+        plain(label),
+        icon=icon,
+        type="primary" if primary else "secondary",
+        on_click=jobs.start,
+        args=(workspace, kind, request, f"{label}: {workspace.model}"),
+    )
 
 
 def _curves_kind(workspace: Workspace) -> str:

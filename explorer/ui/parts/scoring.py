@@ -45,7 +45,11 @@ def _from_desk(workspace: Workspace) -> Scores | None:
     if jobs.under_way(workspace, kind):
         return None
     if (found := jobs.result(workspace, kind)) is not None:
-        return engine.read_scores(found["file"])
+        try:
+            return engine.read_scores(found["file"])
+        except ExplorerError as error:  # they are offered to be computed again
+            st.caption("The scores that were computed can't be read any more.")
+            st.text(str(error))
     title = CRITERIA[workspace.criterion].title
     with st.container(border=True):
         st.markdown(

@@ -1,0 +1,125 @@
+"""What the rows of the tables must hold, as they are kept in files; see `explorer.documents`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from explorer.budget import ALLOCATORS
+from explorer.criteria import CRITERIA
+from explorer.documents import Amount, Count, Document, Number, Positive, Seconds, Share, Text, fits
+from explorer.methods import METHODS
+from explorer.reading import read_lines
+from explorer.recovery import RECOVERIES
+from explorer.tasks import METRICS
+
+
+class Row(Document):
+    """A row, which has an `error` where nothing came of it, else the numbers of its `FOUND`."""
+
+    error: Text | None = None
+
+    @model_validator(mode="after")
+    def _found_something(self) -> Self:
+        found = FOUND[type(self)]
+        if self.error is None and not fits(self.model_extra, found):
+            raise ValueError("its numbers are missing")
+        return self
+
+
+class Ended(Document):
+    """The metric of one run, whole, as cut and at the end."""
+
+    metric: Text
+    base: Number
+    as_cut: Number
+    value: Number
+    samples: Positive
+    seconds: Seconds
+
+    @model_validator(mode="after")
+    def _metric_is_known(self) -> Self:
+        if self.metric not in METRICS:
+            raise ValueError(f"there is no metric {self.metric!r}")
+        if METRICS[self.metric].share and not all(0 <= value <= 1 for value in (self.base, self.as_cut, self.value)):
+            raise ValueError(f"{self.metric} should be from 0 to 1")
+        return self
+
+
+class EndedCut(Ended):
+    """That of a run that cut channels, with what it left."""
+
+    params: Share
+    macs: Share
+
+
+class EndedSparse(Ended):
+    """That of a run that set weights to zero, with how many."""
+
+    sparsity: Share
+    compressed_bytes: Positive
+    size_bytes: Positive
+
+
+class Covered(Document):
+    """What became of a network of which a part of every group left."""
+
+    groups: Count
+    blocked: dict[str, Count]
+    forward: Seconds
+    analysis: Seconds
+    trial: Seconds
+    kept: Share
+    mask: Amount | None
+    cost: bool
+    trains: bool
+    reload: Amount
+    onnx: Amount | Text | None
+
+
+class Played(Row):
+    """A row of the scoreboard."""
+
+    run: Text
+    model: Text
+    method: Text
+    criterion: Text
+    allocate: Text
+    recover: Text
+    target: Text
+    seed: int
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        places = {"method": METHODS, "criterion": CRITERIA, "allocate": ALLOCATORS, "recover": RECOVERIES}
+        for key, registry in places.items():
+            if getattr(self, key) not in registry:
+                raise ValueError(f"there is no {key} {getattr(self, key)!r}")
+        return self
+
+
+class PlayedSparse(Row):
+    """A row of the comparison of sparse methods."""
+
+    run: Text
+    seed: int
+
+
+class Coverage(Row):
+    """A row of the coverage table."""
+
+    model: Text
+
+
+FOUND: Mapping[type[Row], type[Document]] = {Played: EndedCut, PlayedSparse: EndedSparse, Coverage: Covered}
+
+
+def read_rows(path: Path, kind: type[Row]) -> tuple[list[dict[str, Any]], int]:
+    """The rows in a file that hold what they should, and how many others it has; a torn last line is none.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, DamagedError, ExplorerError: see `explorer.reading.read_text`.
+    """
+    found = [(row, fits(row, kind)) for row in read_lines(path)]
+    return [row for row, good in found if good], sum(not good for _, good in found)
