@@ -1,5 +1,6 @@
 """Weights over the steps of a run: what is kept of each step, what came back, and where the margins lie."""
 
+import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -16,6 +17,7 @@ from explorer.runs.history.finished import read_finished
 from explorer.runs.history.lineage import read_runs
 from explorer.runs.history.single_weights import margins, read_sparse, snapshot, weights_of
 from explorer.runs.history.tracking import MLflow
+from tests.runs import damage
 from tests.runs.sparse_run import sparse_run
 
 
@@ -165,3 +167,19 @@ def test_zeros_stand_beside_what_was_cut_and_not_in_its_place(run, capsys):
     for command in (["runs", str(out.parent)], ["compare", str(out)]):
         assert main(command) == 0
         assert "80.0% of weights" in capsys.readouterr().out
+
+
+def test_a_damaged_run_is_refused_in_a_line_and_never_by_another_error(run, tmp_path):
+    """Its report, changed in some hundred ways; what is read in spite of it can be shown."""
+    folder = tmp_path / "run"
+    shutil.copytree(run[0], folder)
+    read = 0
+    for _ in damage.damages(folder / "report.json", 4, 60):
+        with contextlib.suppress(ExplorerError):
+            found = read_sparse(folder)
+            read += 1
+            for layer in found.layers:
+                json.dumps(weights_of(found, layer))
+                margins(found, layer)
+                snapshot(found, layer).histogram()
+    assert 0 < read < 40

@@ -243,7 +243,7 @@ def test_saved_run(run):
         ("report.json", None, "no saved model"),
         ("report.json", "{", "is damaged"),
         ("report.json", "[]", "is damaged"),
-        ("report.json", "{}", "architecture: field required"),
+        ("report.json", "{}", "attributes: field required"),
         ("weights.safetensors", None, "there is no file"),
         ("weights.safetensors", "{", "is damaged"),
     ],
