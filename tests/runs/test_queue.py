@@ -13,6 +13,7 @@ from explorer.methods.spec import Spec
 from explorer.runs.queue import desk as desks
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.lanes import Place
+from tests.runs import damage
 
 SPEC = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.5}, device="cpu")
 
@@ -39,7 +40,7 @@ class Hand:
         self._on_event(self, {"event": event, "job": self.job, **fields})
 
     def point(self, step, fraction):
-        metrics = {"step": step, "macs": 100 - step, "top1": 0.9}
+        metrics = {"step": step, "macs": 100 - step, "params": 100 - step, "rolled_back": 0, "top1": 0.9}
         self.tell("progress", fraction=fraction, message=f"step {step}", metrics=metrics)
 
     def die(self):
@@ -219,13 +220,14 @@ def test_a_deleted_run_troubles_nobody(tmp_path):
 def test_records_of_earlier_versions_are_read(tmp_path, hands):
     desk = Desk(tmp_path)
     id = desk.submit(SPEC)
-    hands[0].tell("done", result={"a": 1})
+    result = damage.report("a", tmp_path)
+    hands[0].tell("done", result=result)
     path = Path(desk.job(id).directory) / "job.json"
     document = json.loads(path.read_text())
-    for key in ("points", "stopping", "deaths", "died_after"):
+    for key in ("points", "stopping", "deaths", "died_after", "seal"):
         del document[key]
     path.write_text(json.dumps(document))
-    assert Desk(tmp_path).job(id).result == {"a": 1}
+    assert Desk(tmp_path).job(id).result == result
 
 
 def killed(desk):
