@@ -11,7 +11,7 @@ from explorer.reading import DamagedError
 from explorer.runs.documents import read_report
 from explorer.runs.folders import check_steps, partial
 from explorer.runs.result import RunResult
-from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES
+from explorer.sources.registries import places
 
 
 def claim(out: Path, spec: Spec) -> Path:
@@ -58,11 +58,6 @@ def _nearest(folder: Path) -> Path:
 
 def _inside(ref: str, out: Path) -> bool:
     """Whether a ref names something in a folder."""
-    scheme, colon, rest = ref.partition(":")
-    for registry in (MODEL_SOURCES, DATA_SOURCES) if colon else ():
-        source = registry.declared().get(scheme)
-        with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path: opening it says what is wrong
-            named = source.path(rest) if source is not None and source.path is not None else None
-            if named is not None and named.resolve().is_relative_to(out.resolve()):
-                return True
+    with contextlib.suppress(OSError, ExplorerError):  # no path: opening it says what is wrong
+        return any(place.path is not None and place.path.is_relative_to(out.resolve()) for place in places(ref))
     return False
