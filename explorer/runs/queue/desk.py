@@ -1,7 +1,6 @@
 """The desk takes jobs, queues them per device, and lets one worker process per device do them."""
 
 import atexit
-import contextlib
 import threading
 import time
 import uuid
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer import owned
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
 from explorer.runs.queue.claims import Claims
@@ -116,13 +115,16 @@ class Desk:
         """A copy of the job as it stands.
 
         Raises:
-            ExplorerError: there is no such job.
+            ExplorerError: there is no such job, or what it has found is gone or damaged.
         """
         with self._lock:
             job = self._find(id)
             if job.final:
-                with contextlib.suppress(*_UNREADABLE):  # as long as it lies there
+                try:
                     return Job.load(Path(job.directory))
+                except _UNREADABLE as error:
+                    if job.state == "done":  # what it has found is not known without its folder
+                        raise ExplorerError(f"run {job.title!r} can't be read any more: {one_line(error)}") from None
             return job.copy()
 
     def jobs(self, owner: str | None = None) -> list[Job]:

@@ -88,7 +88,10 @@ def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
     active, steps = not job.final, len(job.points)
 
     def panel() -> None:
-        now = DESK.job(job.id)
+        try:
+            now = DESK.job(job.id)
+        except ExplorerError:  # deleted, or damaged: the page says what there is
+            st.rerun(scope="app")
         if (now.final and active) or len(now.points) != steps:
             st.rerun(scope="app")
         _running(now)
