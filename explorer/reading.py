@@ -84,7 +84,7 @@ def read_lines(path: Path, largest: int = LARGEST) -> Iterator[Any]:
 
 
 def parse_json(text: str | bytes, *, strict: bool = True) -> Any:
-    """A JSON document of at most 64 levels, its whole numbers within 64 bits.
+    """A JSON document of at most 64 levels, its whole numbers within 64 bits; half characters in it become ``?``.
 
     Args:
         strict: whether numbers that JSON has no word for (NaN, infinities, 1e999) are refused.
@@ -99,10 +99,7 @@ def parse_json(text: str | bytes, *, strict: bool = True) -> Any:
         raise ValueError(f"it is nested more than {DEEPEST} levels deep") from None
     _check_depth(document)
     if _HALF.search(text if isinstance(text, str) else text.decode("utf-8", "replace")):
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise ValueError("it has half a character") from None
+        document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
     return document
 
 

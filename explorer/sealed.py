@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from explorer.reading import DamagedError, read_object
+from explorer.reading import DamagedError, parse_json, read_object
 from explorer.strict_json import dumps
 
 _SEAL = "seal"
@@ -34,4 +34,5 @@ def read_sealed(path: Path, *, required: bool = False) -> dict[str, Any]:
 
 
 def _digest(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(dumps(document).encode()).hexdigest()
+    as_read = parse_json(dumps(document))
+    return hashlib.sha256(dumps(as_read).encode()).hexdigest()

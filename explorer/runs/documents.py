@@ -487,7 +487,7 @@ class SavedJob(Document):
     owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,128}$")]
     title: Text
     request: dict[str, Any]
-    device: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_ -]{1,64}$")]  # a part of a file's name
+    device: Text
     directory: Text
     state: Literal["queued", "running", "done", "failed", "cancelled"] = "queued"
     fraction: Share = 0.0

@@ -41,7 +41,7 @@ def show(file: Path) -> None:
         return
     if damaged:
         rows = "1 row is" if damaged == 1 else f"{damaged} rows are"
-        st.caption(f"{rows} damaged in the scoreboard's file, and left out.")
+        st.caption(f"{plain(rows)} damaged in the scoreboard's file, and left out.")
     good = [line for line in lines if "error" not in line]
     if not good:
         st.info("The scoreboard's file holds no finished run yet.", icon=":material/timer:")

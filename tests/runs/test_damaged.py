@@ -190,3 +190,10 @@ def test_a_job_of_a_version_without_a_seal_is_read(tmp_path):
     path.write_text(json.dumps({**document, "seal": "another"}))
     with pytest.raises(ExplorerError, match="does not hold what was written"):
         Job.load(path.parent)
+
+
+def test_a_name_of_another_encoding_in_a_job_does_not_damage_it(tmp_path):
+    made = damage.job(tmp_path)
+    made.warnings.append(os.fsdecode(b"can't read \xff.png"))
+    made.save()
+    assert "can't read ?.png" in Job.load(tmp_path / damage.JOB).warnings

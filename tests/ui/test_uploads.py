@@ -5,6 +5,7 @@ import os
 import pytest
 
 from explorer.errors import ExplorerError
+from explorer.methods.spec import Spec
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.limits import Limits
@@ -95,7 +96,8 @@ def test_a_later_server_clears_away_what_nobody_wants_and_spares_what_another_on
 def test_uploads_go_with_their_workspace_unless_it_has_runs(tmp_path, monkeypatch):
     space, other = (Workspaces().create() for _ in range(2))
     (tmp_path / "1").mkdir()
-    Job("1", other.token, "Prune", {"kind": "prune"}, "cpu", str(tmp_path / "1"), state="done").save()
+    request = {"kind": "prune", "spec": Spec("demo:vgg-digits", "digits").to_json()}
+    Job("1", other.token, "Prune", request, "cpu", str(tmp_path / "1"), state="failed").save()
     monkeypatch.setattr(session, "DESK", Desk(tmp_path))
     paths = [session.save_upload(workspace, "a.pth", b"abc") for workspace in (space, other)]
     for workspace in (space, other):

@@ -1,6 +1,7 @@
 """The desk takes jobs, queues them per device, and lets one worker process per device do them."""
 
 import atexit
+import re
 import threading
 import time
 import uuid
@@ -317,7 +318,7 @@ class Desk:
         lane.link.send({"run": job.directory, "job": job.id})
 
     def _log(self, device: str) -> Path:
-        return self.root / f"worker-{device.replace(':', '-').replace(' ', '-')}.log"
+        return self.root / f"worker-{re.sub('[^A-Za-z0-9_]', '-', device)[:64]}.log"
 
     def _end(self, job: Job, state: str, **outcome: Any) -> None:
         job.finish(state, **outcome)
