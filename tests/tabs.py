@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -15,9 +17,16 @@ from explorer.ui.state.share import PARAMETER, read_link
 from explorer.ui.state.workspace import Choice
 from tests.markdown import as_read
 
+T = TypeVar("T")
 LINK = re.compile(rf"\?{PARAMETER}=([A-Za-z0-9_-]+)")
 PATIENCE = 600.0  # seconds; a busy server is slow, not wrong
 LARGEST = 2**27  # bytes of one message
+
+
+def in_own_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Does the work in a thread of its own: Playwright leaves a loop running in that of the tests."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @dataclass

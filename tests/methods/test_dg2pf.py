@@ -477,7 +477,8 @@ def played(monkeypatch):
     def pretend(spec):
         made.append(spec)
         found = {"metric": "top1", "base": 0.9, "as_cut": 0.1, "value": 0.7 + 0.1 * spec.seed, "samples": 100}
-        return {"run": spec.digest(), **found, "sparsity": spec.sparsity, "seconds": 1.0}
+        sizes = {"sparsity": spec.sparsity, "compressed_bytes": 10, "size_bytes": 100}
+        return {"run": spec.digest(), "seed": spec.seed, **found, **sizes, "seconds": 1.0}
 
     monkeypatch.setattr(bench, "play", pretend)
     return made

@@ -14,6 +14,7 @@ from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.limits import Limits, size_of
 from explorer.runs.queue.process_link import ProcessLink
+from tests.runs.damage import measured
 
 QUICK = {"kind": "score", "spec": Spec("demo:resnet20-digits", "digits", device="cpu").to_json()}
 
@@ -133,8 +134,10 @@ def test_limits_come_from_the_environment(monkeypatch):
 
 
 def test_of_runs_that_have_ended_a_server_keeps_little(tmp_path):
-    ended = Job("1", "ada", "Prune", {"kind": "prune"}, "cpu", str(tmp_path / "1"), state="done", result={"top1": 0.5})
-    ended.history = [{"time": 1.0, "loss": 0.1}] * 500
+    spec = Spec("demo:vgg-digits", "digits").to_json()
+    request, found = {"kind": "evaluate", "spec": spec}, measured(0.5, 200, 400)
+    ended = Job("1", "ada", "Evaluate", request, "cpu", str(tmp_path / "1"), state="done", result=found)
+    ended.history = [{"time": 1.0, "fraction": 0.5, "message": "training", "loss": 0.1}] * 500
     (tmp_path / "1").mkdir()
     ended.save()
     later = Desk(tmp_path)
@@ -142,7 +145,8 @@ def test_of_runs_that_have_ended_a_server_keeps_little(tmp_path):
     assert (brief.state, brief.history, brief.result) == ("done", [], None)
     assert (later.job("1").history, later.job("1").result) == (ended.history, ended.result)
     shutil.rmtree(tmp_path / "1")
-    assert later.job("1").state == "done"
+    with pytest.raises(ExplorerError, match="can't be read any more"):
+        later.job("1")
 
 
 def test_warnings_of_a_job_are_kept_once_and_not_without_end():

@@ -7,6 +7,7 @@ import pytest
 from explorer.runs.queue.limits import Limits
 from explorer.ui import door
 from explorer.ui.door import Door
+from tests.tabs import in_own_loop
 
 
 class Inside:
@@ -91,4 +92,4 @@ async def files_are_weighed():
 @pytest.mark.parametrize("play", [pages_are_counted, files_are_weighed])
 def test_the_door(play, monkeypatch):
     monkeypatch.setattr(door, "_held", lambda: 0)
-    asyncio.run(play())
+    in_own_loop(play())

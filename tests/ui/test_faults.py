@@ -1,6 +1,5 @@
 """What nobody foresaw is one calm sentence on the page, with the trace in a file and a way on."""
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from explorer.errors import ExplorerError
 from explorer.ui import faults
 from tests.browser.app import running
-from tests.tabs import Tab, tab
+from tests.tabs import Tab, in_own_loop, tab
 
 SCRIPT = """
 import streamlit as st
@@ -70,7 +69,7 @@ def met(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPLORER_CACHE", str(folder / "cache"))
         with running(folder, str(folder / "script.py")) as app:
-            yield asyncio.run(ask(app.url)), folder / "cache" / "mishaps"
+            yield in_own_loop(ask(app.url)), folder / "cache" / "mishaps"
 
 
 @pytest.mark.parametrize("reason", ["callback", "part", "several", "broken"])
