@@ -112,6 +112,7 @@ def interrupted(out, *arguments):
 TRAINING = ["--criterion", "l2", "--recover", "finetune", "--epochs", "2", "--seed"]
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_only_finished_steps(tmp_path, capsys):
     code, printed, errors = interrupted(tmp_path / "out", *TRAINING, "4")
     assert (code, printed) == (130, "")

@@ -72,6 +72,7 @@ def met(tmp_path_factory):
             yield in_own_loop(ask(app.url)), folder / "cache" / "mishaps"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["callback", "part", "several", "broken"])
 def test_an_unforeseen_error_is_a_calm_sentence_that_names_its_trace(met, reason):
     broken, after = met[0][reason]
@@ -86,6 +87,7 @@ def test_an_unforeseen_error_is_a_calm_sentence_that_names_its_trace(met, reason
     assert (texts(after), after.errors) == (["whole"], [])
 
 
+@pytest.mark.slow
 def test_what_was_foreseen_is_told_as_it_is(met):
     broken, after = met[0]["refused"]
     assert broken.errors == ["There is no such thing: name another one."]

@@ -52,7 +52,7 @@ def visited(space, page="model", **parameters) -> AppTest:
     return test if page == "model" else test.switch_page(path_to(page)).run()
 
 
-OF_RUNS = ("prune", "weights", "compare", "export")
+OF_RUNS = ("weights", "compare", "export")
 
 
 @pytest.mark.parametrize(
