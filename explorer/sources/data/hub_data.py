@@ -179,6 +179,7 @@ def _read(place: Place, config: str | None) -> dict[str, Any]:
     except ImportError:
         raise ExplorerError("data of the Hugging Face hub needs the package datasets: pip install datasets") from None
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it would print is in the error's line
     try:
         builder = datasets.load_dataset_builder(str(place.path or place.name), config)
         _check_files(builder, place)
@@ -188,7 +189,8 @@ def _read(place: Place, config: str | None) -> dict[str, Any]:
     except ExplorerError:
         raise
     except Exception as error:  # of many libraries
-        raise ExplorerError(f"hf:{place.name} can't be read: {one_line(error)}") from None
+        reason = one_line(error.__cause__ or error)  # "while generating the dataset" says nothing
+        raise ExplorerError(f"hf:{place.name} can't be read: {reason}") from None
     splits = {_SPLITS[split]: data for split, data in loaded.items() if split in _SPLITS}
     if "train" not in splits:
         raise ExplorerError(f"hf:{place.name} has the splits {', '.join(loaded)} but none is called train")
