@@ -50,10 +50,8 @@ def launch(*, port: int | None = None, address: str | None = None, script: str |
     config._main_script_path = entry
     bootstrap.load_config_options({name: value for name, value in options.items() if value is not None})
     own_navigation()
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # raised again when the server has closed; jobs are handed over at exit
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Raised again when the server has closed; jobs are handed over at exit.
         signal.signal(number, lambda *_: sys.exit(0))
     app = App(entry, middleware=[door(limits)], on_script_error=tell)
     bootstrap.run_asgi_app(entry, app, [], options)  # type: ignore[arg-type]
