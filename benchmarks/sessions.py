@@ -12,6 +12,7 @@ over the first.
 
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Coroutine
@@ -55,6 +56,7 @@ def main() -> None:
         visits = asyncio.run(work)
         rows.append(row(what, visits, time.perf_counter() - start, app))
         told.extend(sentence for visit in visits for sentence in (*visit.mixed, *visit.errors))
+        print(", ".join(f"{name} {value}" for name, value in rows[-1].items()), file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as app:
         clocked(f"{chosen.together} at once", crowd(app.url, chosen.together, chosen.seed))
