@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import TypeGuard
 
 
 class ExplorerError(Exception):
@@ -37,6 +38,11 @@ def one_line(error: BaseException) -> str:
     """An exception's message, shortened to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "…"
+
+
+def lacks_package(error: BaseException) -> TypeGuard[ImportError]:
+    """Whether an error says that a package is absent or broken; a part of this program that is, is its own fault."""
+    return isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "explorer"
 
 
 def missing_package(error: ImportError) -> str:

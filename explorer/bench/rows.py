@@ -12,6 +12,7 @@ from explorer.documents import Amount, Count, Document, Number, Positive, Second
 from explorer.methods import METHODS
 from explorer.reading import read_lines
 from explorer.recovery import RECOVERIES
+from explorer.runs.documents import MetricName
 from explorer.tasks import METRICS
 
 
@@ -31,7 +32,7 @@ class Row(Document):
 class Ended(Document):
     """The metric of one run, whole, as cut and at the end."""
 
-    metric: Text
+    metric: MetricName
     base: Number
     as_cut: Number
     value: Number
@@ -39,9 +40,7 @@ class Ended(Document):
     seconds: Seconds
 
     @model_validator(mode="after")
-    def _metric_is_known(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"there is no metric {self.metric!r}")
+    def _shares_are_shares(self) -> Self:
         if METRICS[self.metric].share and not all(0 <= value <= 1 for value in (self.base, self.as_cut, self.value)):
             raise ValueError(f"{self.metric} should be from 0 to 1")
         return self

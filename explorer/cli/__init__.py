@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from explorer.cli.console import Console
 from explorer.cli.parser import build_parser
 from explorer.distributed import is_main, processes
-from explorer.errors import ExplorerError, missing_package
+from explorer.errors import ExplorerError, lacks_package, missing_package
 from explorer.mishaps import told
 from explorer.plain import visible
 from explorer.runs.output import reserved_stdout
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if _is_out_of_memory(error):
             return _complain("the machine has not enough memory for this: use a smaller model, batch or sample")
-        if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "explorer":
+        if lacks_package(error):
             return _complain(missing_package(error))
         return _complain(told(error, shlex.join(["explorer", *arguments])), FAULT)
 

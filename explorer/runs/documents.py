@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from explorer.documents import (
     Amount,
@@ -27,6 +27,15 @@ from explorer.pruning import Plan
 from explorer.reading import DamagedError, read_json, read_object
 from explorer.sealed import read_sealed
 from explorer.tasks import METRICS
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"there is no metric {name!r}")
+    return name
+
+
+MetricName = Annotated[Text, AfterValidator(_known_metric)]
 
 
 class Asked(Document):
@@ -54,7 +63,7 @@ class Asked(Document):
 class Measured(Document):
     """A measurement, see `explorer.evaluation.measurement.Measurement`. Its metric stands under its own name."""
 
-    metric: Text = "top1"
+    metric: MetricName = "top1"
     params: Positive
     macs: Positive
     size_bytes: Positive
@@ -65,9 +74,7 @@ class Measured(Document):
     compressed_bytes: Positive | None = None
 
     @model_validator(mode="after")
-    def _metric_is_known(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"there is no metric {self.metric!r}")
+    def _metric_fits(self) -> Self:
         low, high = (-1e15, 1e15) if not METRICS[self.metric].share else (0, 1)
         for key in (self.metric, f"{self.metric}_low", f"{self.metric}_high"):
             check_number(self, key, low, high)
@@ -386,7 +393,7 @@ class Curves(Document):
     """The result of a sensitivity study."""
 
     criterion: Text
-    metric: Text
+    metric: MetricName
     samples: Count
     base: Number
     groups: dict[str, list[Answer]]
@@ -394,8 +401,6 @@ class Curves(Document):
 
     @model_validator(mode="after")
     def _points_have_the_metric(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"there is no metric {self.metric!r}")
         for points in self.groups.values():
             for point in points:
                 check_number(point, self.metric, required=True)
@@ -454,15 +459,13 @@ class Rung(Document):
 class Ladder(Document):
     """The result of a recovery comparison."""
 
-    metric: Text
+    metric: MetricName
     base: dict[str, Any]
     kept: Left
     rungs: list[Rung]
 
     @model_validator(mode="after")
     def _rungs_have_the_metric(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"there is no metric {self.metric!r}")
         for rung in self.rungs:
             for key in (self.metric, f"{self.metric}_low", f"{self.metric}_high"):
                 check_number(rung, key)

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.device import is_out_of_memory
-from explorer.errors import ExplorerError, missing_package
+from explorer.errors import ExplorerError, lacks_package, missing_package
 from explorer.mishaps import kept
 from explorer.ui.parts import say
 from explorer.ui.text import words
@@ -33,7 +33,7 @@ def sentence(error: Exception) -> str:
     """What a person is told of an error: its own line where it was foreseen, else the file that has its trace."""
     if isinstance(error, ExplorerError):
         return words.sentence(str(error))
-    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "explorer":
+    if lacks_package(error):
         return words.sentence(missing_package(error))
     if is_out_of_memory(error):
         return "The server's memory ran out: use a smaller model, or data of fewer or smaller samples."

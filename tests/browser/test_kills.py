@@ -14,8 +14,8 @@ from explorer.runs.queue.job import BUNDLE, Job
 from tests.runs.outcome import finished, left_by
 from tests.runs.waiting import wait
 
-from .app import PATIENCE, running, settled, visit
-from .test_main_job import fill
+from .app import PATIENCE, running, visit
+from .test_main_job import start_in_steps
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 KILLS = 3
@@ -23,19 +23,8 @@ KILLS = 3
 
 def start(page, url):
     """A run of three steps with training, started on the page; the page's address without the server's."""
-    visit(page, f"{url}/prune-run", "Prune")
-    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
-    settled(page)
-    fill(page, "Keep (%)", "60")
-    fill(page, "Largest drop (points)", "60")
-    fill(page, "Steps", "3")
-    fill(page, "Epochs per step", "1")
-    fill(page, "Seed", "7")
-    page.get_by_role("combobox", name="After each step").click()
-    page.get_by_role("option", name="Fine-tuning").click()
-    settled(page)
-    page.get_by_role("button", name="Prune", exact=True).click()
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    fields = {"Keep (%)": "60", "Largest drop (points)": "60", "Steps": "3", "Epochs per step": "1", "Seed": "7"}
+    start_in_steps(page, url, fields, "Fine-tuning")
     address = urlsplit(page.url)
     return f"{address.path}?{address.query}"
 

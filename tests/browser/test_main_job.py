@@ -196,21 +196,26 @@ def fill(page, label, value):
     settled(page)
 
 
+def start_in_steps(page, url, fields, recovery):
+    """Starts a run of IFAP on the Prune page, with these numbers and this recovery."""
+    visit(page, f"{url}/prune-run", "Prune")
+    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
+    settled(page)
+    for label, value in fields.items():
+        fill(page, label, value)
+    page.get_by_role("combobox", name="After each step").click()
+    page.get_by_role("option", name=recovery).click()
+    settled(page)
+    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+
+
 @pytest.mark.slow
 def test_a_run_in_steps_is_found_again_after_its_tab_was_closed_and_compared(app, browser):
     first = browser.new_context(viewport={"width": 1400, "height": 900})
     page = first.new_page()
-    visit(page, f"{app.url}/prune-run", "Prune")
-    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
-    settled(page)
-    fill(page, "Keep (%)", "80")
-    fill(page, "Largest drop (points)", "60")
-    fill(page, "Steps", "3")
-    page.get_by_role("combobox", name="After each step").click()
-    page.get_by_role("option", name="Batch-norm recalibration").click()
-    settled(page)
-    page.get_by_role("button", name="Prune", exact=True).click()
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    fields = {"Keep (%)": "80", "Largest drop (points)": "60", "Steps": "3"}
+    start_in_steps(page, app.url, fields, "Batch-norm recalibration")
     address = page.url
     first.close()
 
