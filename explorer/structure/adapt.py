@@ -4,6 +4,7 @@ One function serves the cut, saved models and the script beside every exported m
 file as it stands: it must import nothing but torch.
 """
 
+import copy
 from collections import OrderedDict
 
 from torch import Tensor, nn
@@ -11,6 +12,12 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how many values it returned
+
+
+_WIDTHS = (
+    *("in_channels", "out_channels", "groups", "in_features", "out_features", "nx", "nf", "num_embeddings"),
+    *("embedding_dim", "normalized_shape", "num_groups", "num_channels", "num_parameters", "num_features"),
+)
 
 
 class Skip(nn.Module):
@@ -36,8 +43,9 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
     Args:
         module: the architecture at any widths.
         tensors: a complete state dict of the same architecture at other widths.
-        attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``;
-            a residual block with ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow.
+        attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
+            object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
+            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.
@@ -48,7 +56,7 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
     replaced: dict[int, nn.Parameter] = {}
     for prefix, layer in module.named_modules():
         path = f"{prefix}." if prefix else ""
-        before = _depthwise_multiplier(layer)
+        before = depthwise_multiplier(layer)
         for key, parameter in layer._parameters.items():
             tensor = tensors.get(path + key)
             if parameter is None or tensor is None or tensor.shape == parameter.shape:
@@ -61,25 +69,41 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             tensor = tensors.get(path + key)
             if buffer is not None and tensor is not None and tensor.shape != buffer.shape:
                 layer._buffers[key] = buffer.new_empty(tensor.shape)
-        _set_widths(layer, before)
-    for name, values in (attributes or {}).items():
-        for key, value in values.items():
-            if key != SKIPPED:
-                setattr(module.get_submodule(name), key, value)
+        set_widths(layer, before)
+    set_attributes(module, attributes or {})
     state = OrderedDict(tensors)
     # Some architectures ask for their version here; torch keeps it as an attribute of a dictionary.
     state._metadata = module.state_dict(keep_vars=True)._metadata  # type: ignore[attr-defined]
     module.load_state_dict(state)
 
 
-def _depthwise_multiplier(layer: nn.Module) -> int:
+def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
+    """Set plain attributes, but for those of residual blocks that were taken out; see `adapt`."""
+    for path, values in attributes.items():
+        layer = module.get_submodule(path)
+        for name, value in values.items():
+            held, _, inner = name.rpartition(".")
+            if held:  # what other modules may hold, too, is replaced by a copy
+                setattr(layer, held, copy.copy(getattr(layer, held)))
+            owner, key = (getattr(layer, held), inner) if held else (layer, name)
+            if name != SKIPPED:
+                setattr(owner, key, tuple(value) if isinstance(getattr(owner, key, None), tuple) else value)
+
+
+def depthwise_multiplier(layer: nn.Module) -> int:
     """Outputs per input channel of a depthwise convolution, 0 for any other layer."""
     if isinstance(layer, _ConvNd) and layer.groups == layer.in_channels and layer.groups > 1:
         return layer.out_channels // layer.in_channels
     return 0
 
 
-def _set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
+def keeps_width(layer: nn.Module, attribute: str) -> bool:
+    """Whether a plain attribute is a width that `set_widths` reads off the layer's tensors."""
+    known = _ConvNd | nn.Linear | nn.Embedding | nn.LayerNorm | nn.RMSNorm | nn.GroupNorm | nn.PReLU | _NormBase
+    return attribute in _WIDTHS and (isinstance(layer, known) or type(layer).__name__ == "Conv1D")
+
+
+def set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
     """Let a layer's own record of its widths follow its tensors."""
     weight: Tensor | None = getattr(layer, "weight", None)
     if isinstance(layer, _ConvNd):

@@ -1,61 +1,114 @@
 """Finds a model's groups and proves on the model itself that they can be cut."""
 
-import copy
-import random
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.structure.count import count
+from explorer.structure.proof import Proof
 from explorer.structure.resolve import Resolution, resolve
-from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
-from explorer.structure.surgery import Removal, cut_module, mask_module
+from explorer.structure.running import Inputs, as_tuple
+from explorer.structure.surgery import mask_module
 from explorer.structure.trace import trace
-from explorer.structure.types import Block, Structure, inside
+from explorer.structure.types import Block, Blocked, Cost, CostModel, Product, Structure, inside
 
-TRIAL_TIME = 60.0  # seconds for finding out which groups can't be cut
-TOLERANCE = 1e-3  # of the largest logit; float32 noise is a hundred times smaller
+MOST_TRIALS = 20  # passes for finding out which residual blocks can be taken out
 
 
-def analyse(module: nn.Module, example: Inputs, *, trial: bool = True) -> Structure:
+def analyse(
+    module: nn.Module,
+    example: Inputs,
+    *,
+    trial: bool = True,
+    keep_outputs: bool = True,
+    attributes: Sequence[str] = (),
+) -> Structure:
     """The coupled groups, blocked parts and cost polynomials of a model.
 
     The model runs once on `example` while channel ids are carried through every operator. Then,
-    unless `trial` is False, a few units of every group are cut and masked: groups for which the cut model
-    does not run, or gives other logits than the masked one, are reported as blocked instead of offered.
+    unless `trial` is False, a few units of every group are cut and masked (see `explorer.structure.proof`): groups for
+    which the cut model does not run, costs something else than said, or computes something else than the masked one,
+    are reported as blocked instead of offered. Where plain attributes of the code repeat a width that was cut, they are
+    found by trial and follow.
 
     Args:
         module: any network that is called with tensors; it is left as it was.
-        example: one input, of shape (1, …); a tuple for several inputs.
+        example: one input, of shape (1, …); a tuple for several inputs. Of a larger batch the first is taken.
+        keep_outputs: whether all channels of the outputs stay; if not, the features of a backbone may be narrowed, too.
+        attributes: paths of plain attributes that may repeat a width, beside those that the code is seen to read, as
+            patterns: ``"*.attn.inner_dim"``.
 
     Raises:
-        ExplorerError: the model does not run on the example, returns no tensors, or takes too long.
+        ExplorerError: the model itself does not run on the example, or returns no tensors.
     """
     start = time.perf_counter()
-    if any(tensor.shape[:1] not in ((), (1,)) for tensor in as_tuple(example)):
-        raise ValueError("the example must be a batch of one")
+    example = _first(example)
     try:
-        ledger = trace(module, example)
-    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
-        size = " and ".join("×".join(map(str, tensor.shape[1:])) for tensor in as_tuple(example))
-        raise ExplorerError(f"the model does not run on an input of {size}: {_first_line(error)}") from error
-    resolution = resolve(ledger, module)
+        ledger = trace(module, example, keep_outputs=keep_outputs)
+        resolution = resolve(ledger, module)
+    except ExplorerError:
+        raise
+    except Exception as error:
+        cost = _plain_cost(module, example)
+        return _unfollowed(module, example, cost, one_line(error), time.perf_counter() - start)
+    if not trial:
+        return replace(_structure(resolution, example), seconds=time.perf_counter() - start, forwards=1.0)
+    proof = Proof(module, example, ledger, attributes)
+    if _structure(resolution, example).cost().macs != proof.counted():
+        reason = "what it multiplies is not what was followed"
+        return _unfollowed(module, example, _plain_cost(module, example), reason, time.perf_counter() - start)
     refused: dict[str, str] = {}
-    while trial and (failed := _failures(module, example, _structure(resolution, example, 0.0))):
+    while failed := proof.failures(resolution, _structure(resolution, example)):
         refused.update({part: reason for name, reason in failed.items() for part in _producers(resolution, name)})
         resolution = resolve(ledger, module, refused)
-    structure = _structure(resolution, example, 0.0)
-    blocks = _skippable(module, example, structure) if trial else structure.blocks
-    return replace(structure, blocks=blocks, seconds=time.perf_counter() - start)
+    structure = proof.completed(_structure(resolution, example))
+    blocks, passes = _skippable(module, example, structure)
+    forwards = 1 + proof.forwards + passes
+    return replace(structure, blocks=blocks, seconds=time.perf_counter() - start, forwards=round(forwards, 1))
 
 
-def _structure(resolution: Resolution, example: Inputs, seconds: float) -> Structure:
+def _first(example: Inputs) -> Inputs:
+    firsts = tuple(tensor[:1] if tensor.dim() else tensor for tensor in as_tuple(example))
+    return firsts[0] if isinstance(example, Tensor) else firsts
+
+
+def _plain_cost(module: nn.Module, example: Inputs) -> Cost:
+    """A count of the model as it is.
+
+    Raises:
+        ExplorerError: it does not run.
+    """
+    try:
+        return count(module, example)
+    except Exception as error:
+        size = " and ".join("×".join(map(str, tensor.shape[1:])) for tensor in as_tuple(example))
+        raise ExplorerError(f"the model does not run on an input of {size}: {one_line(error)}") from error
+
+
+def _unfollowed(module: nn.Module, example: Inputs, cost: Cost, reason: str, seconds: float) -> Structure:
+    """A model that runs but could not be followed: all of it is blocked, and its cost is what was counted."""
+    parts = [(name or "the model", layer) for name, layer in module.named_modules()]
+    sizes = {name: max((len(p) for p in layer._parameters.values() if p is not None and p.dim() > 1), default=0)
+             for name, layer in parts}  # fmt: skip
+    blocked = tuple(
+        Blocked(name, size, f"the model could not be followed: {reason}") for name, size in sizes.items() if size
+    )
+    constant = CostModel((Product(cost.params, ()),), (Product(cost.macs, ()),))
+    return Structure({}, blocked, constant, _shape(example), seconds, {})
+
+
+def _shape(example: Inputs) -> tuple:
     shapes = [tuple(tensor.shape[1:]) for tensor in as_tuple(example)]
-    shape = shapes[0] if isinstance(example, Tensor) else tuple(shapes)
-    return Structure(resolution.groups, resolution.blocked, resolution.cost_model, shape, seconds, resolution.blocks)
+    return shapes[0] if isinstance(example, Tensor) else tuple(shapes)
+
+
+def _structure(resolution: Resolution, example: Inputs) -> Structure:
+    return Structure(
+        resolution.groups, resolution.blocked, resolution.cost_model, _shape(example), 0.0, resolution.blocks
+    )
 
 
 def _producers(resolution: Resolution, name: str) -> list[str]:
@@ -64,57 +117,20 @@ def _producers(resolution: Resolution, name: str) -> list[str]:
     return [name] if group.kind == "head-dims" else [member.tensor for member in group.of_role("producer")]
 
 
-def _failures(module: nn.Module, example: Inputs, structure: Structure) -> dict[str, str]:
-    """Groups that can't be cut, with the reason; empty when a cut in every group works.
-
-    Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show. They lose
-    their first ones, and in a second cut their last one and others from anywhere, so that slices show whose bounds
-    would have to move; of queries and keys half, since fewer would hardly change what is looked at. When the cut of
-    all fails, the groups are halved until those that break it are found.
-    """
-    generator = random.Random(0)
-    removals = {
-        name: (tuple(range(count)), _scattered(group.units, group.units // 2 if group.contracted else count, generator))
-        for i, (name, group) in enumerate(structure.groups.items())
-        if (count := min(1 + i % 3, group.units - 1)) > 0
-    }
-    module = _awake(module)
-    deadline = time.monotonic() + TRIAL_TIME
-    failed: dict[str, str] = {}
-    works: list[str] = []
-
-    def separate(names: list[str]) -> None:
-        """Add those of the groups that can be cut to `works`, the others to `failed`."""
-        reason = "checking that it can be cut took too long"
-        if time.monotonic() < deadline:
-            cuts = ({name: removals[name][way] for name in [*works, *names]} for way in (0, 1))
-            reason = next(filter(None, (_failure(module, example, structure, removal) for removal in cuts)), "")
-        if not reason:
-            works.extend(names)
-        elif len(names) == 1:
-            failed[names[0]] = reason
-        else:
-            separate(names[: len(names) // 2])
-            separate(names[len(names) // 2 :])
-
-    with undisturbed(module):
-        if removals:
-            separate(list(removals))
-    return failed
-
-
-def _skippable(module: nn.Module, example: Inputs, structure: Structure) -> dict[str, Block]:
-    """The residual blocks without which the model runs and costs what the polynomials say.
+def _skippable(module: nn.Module, example: Inputs, structure: Structure) -> tuple[dict[str, Block], int]:
+    """The residual blocks without which the model runs and costs what the polynomials say, and how many passes it took.
 
     Those that lie within no other are tried together and halved until the others are found, then those inside them.
     """
-    deadline = time.monotonic() + TRIAL_TIME
     good: set[str] = set()
+    passes = 0
 
     def separate(names: list[str]) -> None:
-        if time.monotonic() < deadline and _runs_without(module, example, structure, names):
+        nonlocal passes
+        passes += 1
+        if passes <= MOST_TRIALS and _runs_without(module, example, structure, names):
             good.update(names)
-        elif len(names) > 1:
+        elif len(names) > 1 and passes < MOST_TRIALS:
             separate(names[: len(names) // 2])
             separate(names[len(names) // 2 :])
 
@@ -123,7 +139,7 @@ def _skippable(module: nn.Module, example: Inputs, structure: Structure) -> dict
         outer = [name for name in left if not any(inside(name, [other]) for other in left if other != name)]
         separate(outer)
         left = [name for name in left if name not in outer]
-    return {name: block for name, block in structure.blocks.items() if name in good}
+    return {name: block for name, block in structure.blocks.items() if name in good}, passes
 
 
 def _runs_without(module: nn.Module, example: Inputs, structure: Structure, blocks: list[str]) -> bool:
@@ -131,49 +147,3 @@ def _runs_without(module: nn.Module, example: Inputs, structure: Structure, bloc
         return count(mask_module(module, structure, {}, blocks), example) == structure.cost(without=blocks)
     except Exception:  # any error of the model's own code means: not skippable
         return False
-
-
-def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, ...]:
-    """The last unit, and `count` - 1 of the others."""
-    return (*sorted(generator.sample(range(units - 1), count - 1)), units - 1)
-
-
-def _awake(module: nn.Module) -> nn.Module:
-    """A copy whose all-zero parameters are random: a head that starts at zero would hide every difference."""
-    asleep = [parameter for parameter in module.parameters() if not parameter.any()]
-    generator = torch.Generator().manual_seed(0)
-    memo: dict[int, object] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
-    for parameter in asleep:
-        values = 0.1 * torch.randn(parameter.shape, generator=generator)
-        memo[id(parameter)] = nn.Parameter(values.to(parameter), requires_grad=parameter.requires_grad)
-    return copy.deepcopy(module, memo) if asleep else module
-
-
-def _failure(module: nn.Module, example: Inputs, structure: Structure, removal: Removal) -> str:
-    """Why these units can't be cut; empty if they can."""
-    smaller, _ = cut_module(module, structure, removal)
-    try:
-        cut = _logits(smaller(*as_tuple(example)))
-    except Exception as error:  # any error of the model's own code means: not cuttable
-        return f"the cut model does not run: {_first_line(error)}"
-    exact = {name: units for name, units in removal.items() if structure.groups[name].exact}
-    if len(exact) < len(removal):
-        return _failure(module, example, structure, exact) if exact else ""
-    masked = _logits(mask_module(module, structure, removal)(*as_tuple(example)))
-    if not _agree(cut, masked):
-        return "the cut model computes something else than the masked one"
-    return ""
-
-
-def _logits(out: object) -> Tensor:
-    return torch.cat([tensor.flatten() for tensor in tensors_in(out)])
-
-
-def _agree(cut: Tensor, masked: Tensor) -> bool:
-    """Whether all outputs are close, as seen from the largest; what is infinite or no number must be so in both."""
-    largest = float(masked.nan_to_num(0, 0, 0).abs().max()) if masked.numel() else 0.0
-    return cut.shape == masked.shape and torch.allclose(cut, masked, 0, TOLERANCE * largest, equal_nan=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -124,6 +124,7 @@ def without(structure: Structure, blocks: Sequence[str]) -> Structure:
             norms=tuple(norm for norm in group.norms if stays(norm.module)),
             lookups=tuple(lookup for lookup in group.lookups if stays(lookup.tensor)),
             counters=tuple(counter for counter in group.counters if stays(counter[0])),
+            stored=tuple(stored for stored in group.stored if stays(stored.module) and stays(stored.tensor)),
         )
 
     left = {name: standing(group) for name, group in structure.groups.items()}

@@ -36,6 +36,13 @@ class Costs:
                 blocks[name] = Block(name, span.returns, model)
         return blocks
 
+    def by_module(self) -> dict[str, tuple[Product, ...]]:
+        """The terms of the multiply-accumulates by the module that was running."""
+        made: dict[str, list[Contraction]] = defaultdict(list)
+        for contraction in self.ledger.contractions:
+            made[contraction.module].append(contraction)
+        return {module: self._model({}, contractions).macs for module, contractions in made.items()}
+
     def _model(self, parameters: dict[str, nn.Parameter], contractions: Sequence[Contraction]) -> CostModel:
         params: dict[tuple[Width, ...], int] = defaultdict(int)
         for name, parameter in parameters.items():

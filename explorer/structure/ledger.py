@@ -46,10 +46,11 @@ class Tie:
 
 @dataclass
 class Contraction:
-    """``coefficient · Π len(live entries)``: multiply-accumulates of one product."""
+    """``coefficient · Π len(live entries)``: multiply-accumulates of one product, made while `module` ran."""
 
     coefficient: int
     sides: tuple[Ids, ...]
+    module: str = ""
 
 
 @dataclass
@@ -92,6 +93,8 @@ class Span:
 
 @dataclass
 class Ledger:
+    keep_outputs: bool = True
+    outputs: list[Tensor | None] = field(default_factory=list)  # labels of what the model returned
     producers: list[Producer] = field(default_factory=list)
     rows: dict[tuple[str, int], Ids] = field(default_factory=dict)
     axes: dict[tuple[str, int], Ids] = field(default_factory=dict)
@@ -114,6 +117,7 @@ class Ledger:
     shown: dict[str, Tensor] = field(default_factory=dict)  # labels of modules' outputs that vary along one axis
     sums: dict[str, set[str]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    lost: dict[str, str] = field(default_factory=dict)  # tensors whose channels could not be followed: why
     count: int = 0  # of channel ids
 
     def produce(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False, copies: int = 1) -> Ids:

@@ -1,8 +1,10 @@
 """From a traced ledger to groups: which channels leave together, what they touch, and what they cost."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import nn
 
 from explorer.structure.costs import Costs
@@ -10,16 +12,33 @@ from explorer.structure.heads import HeadDims
 from explorer.structure.labels import Ids
 from explorer.structure.ledger import Ledger
 from explorer.structure.names import Names, owner
-from explorer.structure.types import Block, Blocked, CostModel, Group
-from explorer.structure.units import frozen_units, grouped
+from explorer.structure.types import Block, Blocked, CostModel, Group, Product
+from explorer.structure.units import Units, frozen_units, grouped
 
 
 @dataclass
 class Resolution:
+    """What a ledger means.
+
+    `macs` has the terms of the multiply-accumulates by the module in which they are made.
+    """
+
     groups: dict[str, Group]
     blocked: tuple[Blocked, ...]
     cost_model: CostModel
     blocks: dict[str, Block]
+    macs: dict[str, tuple[Product, ...]]
+    units: Units
+    names: list[str]
+
+    def leaving(self, ids: Ids, removal: Mapping[str, Sequence[int]]) -> np.ndarray:
+        """Which of these channels leave (boolean) with units of numbered groups, not counting places in heads."""
+        group, rank = self.units.group[self.units.of[ids]], self.units.rank[self.units.of[ids]]
+        out = np.zeros(len(ids), dtype=bool)
+        for g, name in enumerate(self.names):
+            if name in removal:
+                out |= (group == g) & np.isin(rank, list(removal[name]))
+        return out
 
 
 def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = None) -> Resolution:
@@ -38,7 +57,7 @@ def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = 
     all_groups = {group.name: group for whole in order for group in (whole, *dims.groups_inside(whole))}
     blocked = (*_blocked(ledger, unit_of, frozen, module), *dims.blocked)
     costs = Costs(ledger, units, names, dims, module)
-    return Resolution(all_groups, blocked, costs.whole(), costs.blocks())
+    return Resolution(all_groups, blocked, costs.whole(), costs.blocks(), costs.by_module(), units, names.names)
 
 
 def _blocked(ledger: Ledger, unit_of: Ids, frozen: dict[int, str], module: nn.Module) -> tuple[Blocked, ...]:
@@ -50,5 +69,16 @@ def _blocked(ledger: Ledger, unit_of: Ids, frozen: dict[int, str], module: nn.Mo
             if unit in frozen:
                 reasons[frozen[unit]] += 1
         blocked += [Blocked(owner(producer.tensor), size * producer.copies, reason) for reason, size in reasons.items()]
-    unreached = {owner(n): p.shape[0] for n, p in module.named_parameters() if n not in ledger.used and p.dim() > 1}
-    return (*blocked, *(Blocked(name, size, "no input of this size reaches it") for name, size in unreached.items()))
+    return (*blocked, *_left_out(ledger, module))
+
+
+def _left_out(ledger: Ledger, module: nn.Module) -> tuple[Blocked, ...]:
+    """Weights that the pass did not reach, or of which no axis could be followed."""
+    followed = {tensor for tensor, _ in ledger.axes}
+    reasons: dict[str, Blocked] = {}
+    for name, parameter in module.named_parameters():
+        unused = "no input of this size reaches it" if name not in ledger.used else ""
+        reason = ledger.lost.get(name, unused)
+        if reason and parameter.dim() > 1 and name not in followed:
+            reasons.setdefault(owner(name), Blocked(owner(name), len(parameter), reason))
+    return tuple(reasons.values())

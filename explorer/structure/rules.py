@@ -7,6 +7,9 @@ tied, read or frozen.
 from collections.abc import Callable
 from typing import Any
 
+from torch.utils._pytree import tree_leaves
+
+from explorer.errors import one_line
 from explorer.structure import rules_entrywise, rules_products, rules_statistics, rules_views, rules_weights
 from explorer.structure.operators import Kind, Operator, operator_of
 from explorer.structure.tracing import Tracing
@@ -58,6 +61,13 @@ RULES: dict[Kind, Rule] = {
 
 
 def apply(tracing: Tracing, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
-    """Carry channels through one operator; one without a rule freezes what reaches it."""
+    """Carry channels through one operator; one without a rule, or whose rule fails, freezes what reaches it."""
     operator = operator_of(func)
-    RULES[operator.kind](tracing, operator, args, kwargs, out)
+    booked = len(tracing.ledger.contractions)
+    try:
+        RULES[operator.kind](tracing, operator, args, kwargs, out)
+    except Exception as error:  # a rule that meets what it does not expect must not end the analysis
+        del tracing.ledger.contractions[booked:]
+        tracing.freeze_all((args, kwargs), f"the rule for {operator.name} failed ({one_line(error)})")
+        for tensor in tree_leaves(out):
+            tracing.forget(tensor)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from explorer.structure.adapt import SKIPPED, Skip, adapt
+from explorer.structure.adapt import SKIPPED, Skip, adapt, depthwise_multiplier, set_attributes, set_widths
 from explorer.structure.blocks import without
 from explorer.structure.products import names_by_identity
+from explorer.structure.stored_widths import follow_stored
 from explorer.structure.types import Structure, inside, outermost
 
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
@@ -43,29 +44,24 @@ def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -
 
 
 def cut_module(
-    module: nn.Module, structure: Structure, removal: Removal, blocks: Sequence[str] = ()
+    module: nn.Module, structure: Structure, removal: Removal, blocks: Sequence[str] = (), *, shared: bool = False
 ) -> tuple[nn.Module, dict[str, dict]]:
-    """A new module without the removed units and residual blocks, and the plain attributes that had to change."""
+    """A new module without the removed units and residual blocks, and the plain attributes that had to change.
+
+    Args:
+        shared: let it share what is left whole with `module`, for a try.
+    """
     skipped = _skipped(structure, blocks)
     structure, removal = _beside(structure, removal, blocks)
-    tensors = dict(module.state_dict())
     owned = dict(module.state_dict(keep_vars=True))
-    replaced: dict[int, object] = {}  # not worth copying
-    aliases = names_by_identity(owned.items())
-    for name, axes in leaving(structure, removal).items():
-        narrow = _without(tensors[name], axes)
-        tensors.update(dict.fromkeys(aliases[id(owned[name])], narrow))
-        if narrow.shape != owned[name].shape:
-            replaced[id(owned[name])] = owned[name]
-    for name, out in _renumbered(structure, removal).items():
-        places = torch.from_numpy(np.cumsum(~out) - 1).to(tensors[name].device)
-        tensors[name] = places[tensors[name]]
-        if tensors[name].shape != owned[name].shape:  # else numbers are written into it
-            replaced[id(owned[name])] = owned[name]
-    for path, skip in skipped.items():
-        replaced[id(module.get_submodule(path))] = skip
-    tensors = {name: tensor for name, tensor in tensors.items() if not inside(name, list(skipped))}
-    smaller = copy.deepcopy(module, replaced)
+    narrow = _narrow_tensors(owned, structure, removal)
+    kept = [*module.parameters(), *module.buffers()] if shared else []
+    memo: dict[int, object] = {id(tensor): tensor for tensor in kept}
+    memo |= {id(owned[name]): tensor for name, tensor in narrow.items()}
+    memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
+    smaller = copy.deepcopy(module, memo)
+    for path in {name.rpartition(".")[0] for name in narrow if not inside(name, list(skipped))}:
+        set_widths(smaller.get_submodule(path), depthwise_multiplier(module.get_submodule(path)))
     attributes: dict[str, dict] = {
         path: {SKIPPED: skip.returns} | ({"stride": skip.stride} if skip.stride > 1 else {})
         for path, skip in skipped.items()
@@ -77,9 +73,28 @@ def cut_module(
     for path, (_, out) in _narrowed(structure, removal).items():
         for attribute, width in _bare_widths(module.get_submodule(path), int((~out).sum())).items():
             attributes.setdefault(path, {})[attribute] = width
+    tensors = smaller.state_dict()
+    follow_stored(attributes, module, smaller, structure, removal)
     _add_width_attributes(attributes, smaller, tensors)
-    adapt(smaller, tensors, attributes)
+    set_attributes(smaller, {path: values for path, values in attributes.items() if path not in skipped})
     return smaller, attributes
+
+
+def _narrow_tensors(owned: Mapping[str, Tensor], structure: Structure, removal: Removal) -> dict[str, Tensor]:
+    """Every tensor that loses entries, or numbers channels of which some leave, as it is afterwards."""
+    narrow: dict[str, Tensor] = {}
+    aliases = names_by_identity(owned.items())
+    for name, axes in leaving(structure, removal).items():
+        if any(out.any() for out in axes.values()):
+            kept = _without(owned[name].detach(), axes)
+            like = owned[name]
+            made = nn.Parameter(kept, requires_grad=like.requires_grad) if isinstance(like, nn.Parameter) else kept
+            narrow.update(dict.fromkeys(aliases[id(like)], made))
+    for name, out in _renumbered(structure, removal).items():
+        numbers = narrow.get(name, owned[name])
+        places = torch.from_numpy(np.cumsum(~out) - 1).to(numbers.device)
+        narrow[name] = places[numbers].to(numbers.dtype)
+    return narrow
 
 
 def _bare_widths(layer: nn.Module, width: int) -> dict[str, object]:

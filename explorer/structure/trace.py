@@ -6,7 +6,6 @@ parameter, one such tensor per axis of the parameter. `explorer.structure.rules`
 
 import contextlib
 import copy
-import time
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -21,13 +20,14 @@ from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
 from explorer.structure.labels import Ids, along, ids_in, varying
-from explorer.structure.ledger import Ledger
+from explorer.structure.ledger import Contraction, Ledger
+from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 from explorer.structure.tracing import Tracing, View
 
 # By class: square weights whose module reshapes the output to the width of the input.
 EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
-TIME_LIMIT = 120.0  # seconds for one traced pass
+MOST_OPERATORS = 100_000  # in one traced pass
 
 
 class Tracer(TorchDispatchMode):
@@ -44,7 +44,7 @@ class Tracer(TorchDispatchMode):
         self.tracing = Tracing(module, ledger, costs=costs)
         self.shortcuts = Shortcuts()
         self._names: dict[int, str] = {}
-        self._deadline = time.monotonic() + TIME_LIMIT
+        self._operators = 0
         saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
         for name, tensor in [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if n in saved)]:
             self.tracing.views[tensor] = View.whole(name, tensor)
@@ -53,16 +53,32 @@ class Tracer(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs, tracing = kwargs or {}, self.tracing
         out = func(*args, **kwargs)
-        if time.monotonic() > self._deadline:
+        self._operators += 1
+        if self._operators > MOST_OPERATORS:
             raise ExplorerError(
-                f"tracing took longer than {TIME_LIMIT:.0f} s at {tracing.here}: try a smaller --input for this model"
+                f"one pass has more than {MOST_OPERATORS:,} operators, at {tracing.here}: try a smaller --input for "
+                "this model"
             )
         tensors = [arg for arg in (*tree_leaves(args), *kwargs.values()) if isinstance(arg, Tensor)]
         tracing.ledger.used.update(self._names[id(tensor)] for tensor in tensors if id(tensor) in self._names)
+        booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
             rules.apply(tracing, func, args, kwargs, out)
+        if tracing.costs:
+            self._book(operator_of(func), args, out, booked)
         self.shortcuts.operator(func, args, kwargs, out)
         return out
+
+    def _book(self, operator: Operator, args: tuple, out: Any, booked: int) -> None:
+        """See that what an operator multiplies is in the books: a constant, where no rule wrote it down."""
+        ledger, contractions = self.tracing.ledger, self.tracing.ledger.contractions
+        if operator.multiplied is not None and len(contractions) == booked:
+            contractions.append(Contraction(operator.multiplied(out, *args).macs, ()))
+            views = [self.tracing.views[arg] for arg in args if isinstance(arg, Tensor) and arg in self.tracing.views]
+            for view in views:
+                ledger.lost.setdefault(view.name, f"{self.tracing.here} multiplies it in a way that is not followed")
+        for contraction in contractions[booked:]:
+            contraction.module = self.tracing.path[-1]
 
 
 class _Calls:
@@ -101,19 +117,22 @@ class _Calls:
             tracing.ledger.pass_through(name, *given[1:])
 
 
-def trace(module: nn.Module, example: Inputs) -> Ledger:
+def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> Ledger:
     """The ledger of one evaluation pass, and of a training pass where that reaches more (auxiliary heads).
+
+    Args:
+        keep_outputs: whether all channels of what the model returns stay.
 
     Raises:
         ExplorerError: no tensor is found in what the model returns, or tracing takes too long.
     """
-    ledger = _passes(module, as_tuple(example))
+    ledger = _passes(module, as_tuple(example), keep_outputs)
     ledger.settle()
     return ledger
 
 
-def _passes(module: nn.Module, inputs: tuple[Tensor, ...]) -> Ledger:
-    ledger = Ledger()
+def _passes(module: nn.Module, inputs: tuple[Tensor, ...], keep_outputs: bool) -> Ledger:
+    ledger = Ledger(keep_outputs=keep_outputs)
     _run(module, inputs, ledger, training=False)
     _equal_widths(module, ledger)
     if all(name in ledger.used for name, _ in module.named_parameters()):
@@ -154,7 +173,9 @@ def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, train
             f"no tensor is found in what the model returns ({type(out).__name__}), so its outputs can't be told from "
             "channels: let it return tensors, in tuples, dicts or data classes"
         )
-    for tensor in outputs:
-        label = tracer.tracing.label(tensor)
-        if label is not None:
+    labels = [tracer.tracing.label(tensor) for tensor in outputs]
+    if not training:
+        ledger.outputs = labels
+    for label in labels:
+        if label is not None and ledger.keep_outputs:
             ledger.freeze(ids_in(label), "these are the model's outputs")

@@ -128,6 +128,11 @@ class Tracing:
             self.labels[tensor] = label
             self.views.pop(tensor, None)
 
+    def forget(self, tensor: Any) -> None:
+        """Nothing is known of the channels of this tensor."""
+        if isinstance(tensor, Tensor):
+            self.labels.pop(tensor, None)
+
     def freeze(self, label: Tensor | None, reason: str) -> None:
         """The channels can't leave, for what happens in the module that is running."""
         if label is not None:

@@ -61,6 +61,25 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class StoredWidth:
+    """A plain attribute that repeats a width, so that it has to follow a cut.
+
+    Args:
+        module, attribute: where it is; the attribute of an object that the module holds is ``name.attribute``.
+        place: of a list or tuple, which entry; None: the attribute itself is the number.
+        step: by how much it falls with each unit that leaves.
+        tensor, axis: instead of that, it is as long as this axis of this tensor, if a tensor is named.
+    """
+
+    module: str
+    attribute: str
+    place: int | None = None
+    step: int = 0
+    tensor: str = ""
+    axis: int = 0
+
+
+@dataclass(frozen=True)
 class Group:
     """Channels that must leave together, named after the layer that first produces them.
 
@@ -68,9 +87,9 @@ class Group:
     of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
-    the group's units. Channels that are `contracted` are summed over with one another (queries and keys): no weights
-    read them, so a mask takes them away where they are made. The *heads* of an attention and its *head-dims* share
-    channels: a channel stays if both its head and its place in the head stay.
+    the group's units, `stored` others that were found to follow its width. Channels that are `contracted` are summed
+    over with one another (queries and keys): no weights read them, so a mask takes them away where they are made. The
+    *heads* of an attention and its *head-dims* share channels: a channel stays if both its head and its place stay.
     """
 
     name: str
@@ -86,6 +105,7 @@ class Group:
     lookups: tuple[Lookup, ...] = field(repr=False, default=())
     counters: tuple[tuple[str, str], ...] = ()
     contracted: bool = False
+    stored: tuple[StoredWidth, ...] = field(repr=False, default=())
 
     @property
     def units(self) -> int:
@@ -189,7 +209,10 @@ def outermost(modules: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Structure:
-    """What a model is made of, as far as cutting goes: groups in network order, blocked parts, costs, blocks."""
+    """What a model is made of, as far as cutting goes: groups in network order, blocked parts, costs, blocks.
+
+    `seconds` and `forwards` are what the analysis took, the latter as so many forward passes of the whole model.
+    """
 
     groups: dict[str, Group]
     blocked: tuple[Blocked, ...]
@@ -197,6 +220,7 @@ class Structure:
     input_shape: tuple[int, ...] | tuple[tuple[int, ...], ...]  # without the batch; of several inputs all
     seconds: float
     blocks: dict[str, Block] = field(default_factory=dict)
+    forwards: float = 0.0
 
     @cached_property
     def full(self) -> dict[str, int]:

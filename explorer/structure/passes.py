@@ -1,0 +1,138 @@
+"""One pass of a model, watched: what its parts returned and multiplied, and where it broke."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from explorer.errors import one_line
+from explorer.structure.operators import operator_of
+from explorer.structure.running import tensors_in
+
+KEPT = 2**29  # bytes of outputs that are kept of one pass
+NOISE = 2.0**-21  # relative: a few units in the last place of float32
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a module is called with."""
+
+    args: tuple
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def copied(self) -> "Call":
+        """The same values, which a module may write into."""
+        args, kwargs = tree_map(_copied, (tuple(self.args), dict(self.kwargs)))
+        return Call(args, kwargs)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    return value if isinstance(value, nn.Module | Callable) else copy.deepcopy(value)
+
+
+@dataclass
+class Pass:
+    """What a pass showed.
+
+    Args:
+        outputs: tensors that the model returned.
+        shown: by module, the tensors that its first call returned; as many as fit in `KEPT`.
+        calls: how often every module was called.
+        macs: multiply-accumulates by the innermost module that was running.
+        operators: how many ran inside every module, those of its parts included.
+        error: what ended it early, in one line; empty: it ran to its end.
+        where: the innermost module that was running then.
+    """
+
+    outputs: list[Tensor] = field(default_factory=list)
+    shown: dict[str, list[Tensor]] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    macs: Counter[str] = field(default_factory=Counter)
+    operators: Counter[str] = field(default_factory=Counter)
+    error: str = ""
+    where: str = ""
+
+
+class _Watcher(TorchDispatchMode):
+    def __init__(self, seen: Pass, *, keep: bool, noisy: bool) -> None:
+        super().__init__()
+        self.seen, self.noisy = seen, noisy
+        self.path: list[str] = [""]
+        self.room = KEPT if keep else 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (multiplied := operator_of(func).multiplied) is not None:
+            self.seen.macs[self.path[-1]] += multiplied(out, *args).macs
+        for path in self.path[1:]:
+            self.seen.operators[path] += 1
+        self.seen.operators[""] += 1
+        return out
+
+    def enter(self, path: str, layer: nn.Module, args: tuple) -> None:
+        self.path.append(path)
+        self.seen.calls[path] += 1
+
+    def leave(self, path: str, leaf: bool, layer: nn.Module, args: tuple, out: Any) -> Any:
+        self.path.pop()
+        if self.noisy and leaf and isinstance(out, Tensor) and out.is_floating_point():
+            out = out * (1 + NOISE * torch.randint_like(out, -1, 2))
+        if self.room > 0 and path not in self.seen.shown:
+            tensors = [tensor.detach().clone() for tensor in tensors_in(out)]
+            self.room -= sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+            self.seen.shown[path] = tensors
+        return out if self.noisy else None
+
+
+def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False) -> Pass:
+    """Run a module, which is as `undisturbed` leaves it; errors of its own code are told, not raised.
+
+    Args:
+        keep: whether outputs of its parts are kept.
+        noisy: whether the outputs of its innermost parts are changed by about as much as rounding does.
+    """
+    seen = Pass()
+    watcher = _Watcher(seen, keep=keep, noisy=noisy)
+    call = call.copied()
+    torch.manual_seed(0)
+    with ExitStack() as hooks:
+        for path, layer in module.named_modules():
+            leaf = next(layer.children(), None) is None
+            hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path)).remove)
+            hooks.callback(layer.register_forward_hook(partial(watcher.leave, path, leaf)).remove)
+        try:
+            with watcher:
+                out = module(*call.args, **call.kwargs)
+        except Exception as error:  # any error of the model's own code
+            seen.error, seen.where = one_line(error), watcher.path[-1]
+            return seen
+    seen.outputs = tensors_in(out)
+    return seen
+
+
+def calls_of(module: nn.Module, call: Call, paths: Sequence[str]) -> dict[str, Call]:
+    """What the modules at these paths are called with in one pass, the first time."""
+    seen: dict[str, Call] = {}
+
+    def note(path: str, layer: nn.Module, args: tuple, kwargs: dict) -> None:
+        if path not in seen:
+            seen[path] = Call(args, kwargs).copied()
+
+    torch.manual_seed(0)
+    with ExitStack() as hooks:
+        for path in paths:
+            layer = module.get_submodule(path)
+            hooks.callback(layer.register_forward_pre_hook(partial(note, path), with_kwargs=True).remove)
+        call = call.copied()
+        module(*call.args, **call.kwargs)
+    return seen

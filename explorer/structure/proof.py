@@ -1,0 +1,455 @@
+"""Proves on the model itself that its groups can be cut, and finds the attributes that have to follow a cut.
+
+A few units of every group are cut, and masked. The cut model must run, multiply to the unit what the polynomials say,
+and return what the masked one returns, in every part of it that both have, but for the noise of float32, which is
+measured on the model. Where that fails, groups are tried in the smallest module that encloses them, on what that module
+was called with, so that a trial costs a part of a forward pass; what is counted and limited is work, not seconds.
+"""
+
+import copy
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer.structure.adapt import keeps_width
+from explorer.structure.labels import along, varying
+from explorer.structure.ledger import Ledger
+from explorer.structure.passes import Call, Pass, calls_of, run
+from explorer.structure.resolve import Resolution
+from explorer.structure.running import Inputs, as_tuple, undisturbed
+from explorer.structure.stored_widths import Read, candidates, named_numbers, reading
+from explorer.structure.surgery import cut_module, mask_module
+from explorer.structure.types import Group, StoredWidth, Structure, inside
+
+MOST_FORWARDS = 50.0  # of the whole model, for finding out which groups can't be cut
+MOST_CHOICES = 24  # of attributes, that are tried for one group
+MARGIN = 20.0  # times the noise: two sums of the same numbers in another order are as far apart
+LEAST, MOST = 1e-6, 1e-3  # bounds of the tolerance, of the largest entry
+WAYS = (0, 1)  # of choosing the units that leave
+
+Removal = dict[str, tuple[int, ...]]
+Signature = tuple  # what tells a group from one of the same name that another resolution made
+
+
+@dataclass
+class _Place:
+    """A module in which groups are tried on their own: the smallest one around them that is called once."""
+
+    path: str
+    call: Call
+    share: float  # of a forward pass
+
+
+class Proof:
+    """Trials on one model, whose results are kept from one resolution to the next.
+
+    Args:
+        module: is left as it was.
+        example: one input, of shape (1, …); a tuple for several inputs.
+        attributes: patterns of paths of attributes that may repeat a width, beside those that are read.
+    """
+
+    def __init__(self, module: nn.Module, example: Inputs, ledger: Ledger, attributes: Sequence[str] = ()) -> None:
+        self.ledger = ledger
+        self.forwards = 0.0
+        self._module = _awake(module)
+        self._call = Call(as_tuple(example))
+        self._stored: dict[Signature, tuple[StoredWidth, ...]] = {}
+        self._good: set[Signature] = set()  # those that can be cut inside the module around them
+        self._habits: dict[tuple, list[tuple]] = defaultdict(list)  # attributes that helped groups like this one
+        self._places: dict[str, _Place] = {}
+        self._shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        with undisturbed(self._module):
+            with reading(self._module) as self._reads:
+                self._base = self._run(self._module, self._call)
+            layers = dict(self._module.named_modules())
+            self._reads += [read for read in named_numbers(self._module, attributes) if read not in self._reads]
+            self._reads = [read for read in self._reads if not keeps_width(layers[read.module], read.attribute)]
+            self._noise = self._measured_noise() if not self._base.error else {}
+
+    # What came out ---------------------------------------------------------------------------------------
+
+    def counted(self) -> int:
+        """Multiply-accumulates of the whole model."""
+        return sum(self._base.macs.values())
+
+    def completed(self, structure: Structure) -> Structure:
+        """The structure with the attributes that follow its groups."""
+        return replace(structure, groups=self._completed(structure, structure.groups))
+
+    def _completed(self, structure: Structure, names: Iterable[str]) -> dict[str, Group]:
+        """Some groups with the attributes that follow them; what is as long as an axis follows all groups on it."""
+        found = {name: self._stored.get(_signature(group), ()) for name, group in structure.groups.items()}
+        along: dict[tuple[str, int], list[StoredWidth]] = {
+            (stored.tensor, stored.axis): [] for each in found.values() for stored in each if stored.tensor
+        }
+        for stored in (stored for each in found.values() for stored in each if stored.tensor):
+            along[stored.tensor, stored.axis].append(stored)
+        completed = {}
+        for name in names:
+            group = structure.groups[name]
+            shared = [s for m in group.members for s in along.get((m.tensor, m.axis), ())]
+            completed[name] = replace(group, stored=tuple(dict.fromkeys([*found[name], *shared])))
+        return completed
+
+    def failures(self, resolution: Resolution, structure: Structure) -> dict[str, str]:
+        """Groups that can't be cut, with the reason; empty when a cut of all of them together works.
+
+        Not all need be found at once: what is left is to be resolved anew and tried again.
+        """
+        trials = _Trials(resolution, structure, _removals(structure))
+        with undisturbed(self._module):
+            whole = self._place("")
+            names = list(trials.removals[0])
+            self._guess(structure, names)
+            if not names or not self._fails(trials, whole, names):
+                return {}
+            if failed := self._fail_inside(trials):
+                return failed
+            known = [name for name in names if self._enclosing(structure.groups[name])]
+            failed = {}
+            works: list[str] = []
+            self._separate(trials, whole, known, works, failed)
+            self._separate(trials, whole, [name for name in names if name not in known], works, failed)
+            return failed
+
+    # Where groups are tried ------------------------------------------------------------------------------
+
+    def _fail_inside(self, trials: "_Trials") -> dict[str, str]:
+        """Groups that can't be cut inside the smallest module around them."""
+        by_path: dict[str, list[str]] = defaultdict(list)
+        for name in trials.removals[0]:
+            group = trials.structure.groups[name]
+            if (path := self._enclosing(group)) and _signature(group) not in self._good:
+                by_path[path].append(name)
+        missing = [path for path in by_path if path not in self._places]
+        if missing and self._affordable():
+            self.forwards += 1
+            for path, call in calls_of(self._module, self._call, missing).items():
+                share = self._base.operators[path] / max(self._base.operators[""], 1)
+                self._places[path] = _Place(path, call, share)
+        failed: dict[str, str] = {}
+        for path in sorted(by_path, key=lambda path: (-path.count("."), list(by_path).index(path))):
+            works: list[str] = []
+            if path in self._places:
+                self._separate(trials, self._places[path], by_path[path], works, failed)
+            self._good |= {_signature(trials.structure.groups[name]) for name in works}
+        return failed
+
+    def _enclosing(self, group: Group) -> str:
+        """The path of the smallest module around all of a group that is called once; empty: the model itself."""
+        parts = [member.tensor.split(".")[:-1] for member in group.members]
+        parts += [norm.module.split(".") for norm in group.norms] + [c[0].split(".") for c in group.counters]
+        common = []
+        for level in zip(*parts, strict=False):
+            if len(set(level)) > 1:
+                break
+            common.append(level[0])
+        while common and (self._base.calls[".".join(common)] != 1 or not self._base.shown.get(".".join(common))):
+            common.pop()
+        return ".".join(common)
+
+    def _place(self, path: str) -> _Place:
+        return self._places.setdefault(path, _Place(path, self._call, 1.0))
+
+    def _affordable(self) -> bool:
+        return self.forwards < MOST_FORWARDS
+
+    # Trials ----------------------------------------------------------------------------------------------
+
+    def _separate(
+        self, trials: "_Trials", place: _Place, names: list[str], works: list[str], failed: dict[str, str]
+    ) -> None:
+        """Add those of the groups that can be cut to `works`, the others to `failed`."""
+        if not names:
+            return
+        if not self._affordable():
+            reason = f"checking that it can be cut took more than {MOST_FORWARDS:g} forward passes"
+            failed.update(dict.fromkeys(names, reason))
+        elif not (reason := self._fails(trials, place, [*works, *names])):
+            works.extend(names)
+        elif len(names) > 1:
+            self._separate(trials, place, names[: len(names) // 2], works, failed)
+            self._separate(trials, place, names[len(names) // 2 :], works, failed)
+        elif self._find_stored(trials, place, works, names[0]):
+            works.extend(names)
+        else:
+            failed[names[0]] = reason
+
+    def _fails(self, trials: "_Trials", place: _Place, names: Sequence[str]) -> str:
+        """Why these groups can't be cut together in a module; empty if they can."""
+        for way in WAYS:
+            stay = trials.staying(names) if way else ()
+            removal = {name: trials.removals[way][name] for name in names if name not in stay}
+            exact = {name: units for name, units in removal.items() if trials.structure.groups[name].exact}
+            inexact = len(exact) < len(removal)
+            if inexact and way == 0 and (reason := self._fails_once(trials, place, removal, compare=False)):
+                return reason
+            if exact and (reason := self._fails_once(trials, place, exact, compare=True)):
+                return reason
+        return ""
+
+    def _fails_once(self, trials: "_Trials", place: _Place, removal: Removal, *, compare: bool) -> str:
+        module = self._module.get_submodule(place.path)
+        part = self._part(trials.structure, removal, place.path)
+        try:
+            smaller, _ = cut_module(module, part, removal, shared=True)
+        except Exception as error:  # what an attribute holds may not be what it seems
+            return f"the cut fails: {_first_line(error)}"
+        cut = self._run(smaller, place.call, share=place.share)
+        if cut.error:
+            return f"the cut model does not run: {cut.error}"
+        kept = {name: trials.structure.groups[name].units - len(units) for name, units in removal.items()}
+        if sum(cut.macs.values()) != trials.macs(place.path, kept):
+            return "the cut model does not cost what its widths say"
+        if not compare:
+            return ""
+        masked = self._run(mask_module(module, part, removal), place.call, share=place.share)
+        if masked.error or not self._agree(trials, place, removal, cut, masked):
+            return "the cut model computes something else than the masked one"
+        return ""
+
+    def _run(self, module: nn.Module, call: Call, *, share: float = 1.0, noisy: bool = False) -> Pass:
+        self.forwards += share
+        return run(module, call, noisy=noisy)
+
+    def _part(self, structure: Structure, names: Mapping[str, object], path: str) -> Structure:
+        """Some groups, as they are seen from a module."""
+        completed = self._completed(structure, names)
+        groups = {name: _seen_from(group, path) for name, group in completed.items()}
+        return replace(structure, groups=groups, blocks={})
+
+    # Agreement -------------------------------------------------------------------------------------------
+
+    def _measured_noise(self) -> dict[str, float]:
+        """For every module, how far rounding moves its outputs, of their largest entry."""
+        noisy = self._run(self._module, self._call, noisy=True)
+        noise = {}
+        for path, tensors in self._base.shown.items():
+            pairs = [(a, b) for a, b in zip(tensors, noisy.shown.get(path, ()), strict=False) if a.shape == b.shape]
+            noise[path] = max((_distance(a, b) for a, b in pairs), default=MOST)
+        return noise
+
+    def _agree(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: Pass) -> bool:
+        """Whether all outputs, and those of parts, are close where the cut model has them."""
+        if not place.path:
+            labels = [*self.ledger.outputs, *[None] * len(masked.outputs)]
+            masked.outputs = [
+                whole if label is None or self.ledger.keep_outputs else trials.kept_of(label, whole, removal)
+                for whole, label in zip(masked.outputs, labels, strict=False)
+            ]
+        if [tensor.shape for tensor in cut.outputs] != [tensor.shape for tensor in masked.outputs]:
+            return False
+        tolerance = self._tolerance(place.path)
+        if any(_distance(a, b) > tolerance for a, b in zip(masked.outputs, cut.outputs, strict=True)):
+            return False
+        for path, tensors in masked.shown.items():
+            full = ".".join(filter(None, (place.path, path)))
+            for whole, left in zip(tensors, cut.shown.get(path, ()), strict=False):
+                if whole.shape != left.shape and (label := self.ledger.shown.get(full)) is not None:
+                    whole = trials.kept_of(label, whole, removal)
+                if whole.shape == left.shape and _distance(whole, left) > self._tolerance(full):
+                    return False
+        return True
+
+    def _tolerance(self, path: str) -> float:
+        return min(max(MARGIN * self._noise.get(path, 0.0), LEAST), MOST)
+
+    # Attributes ------------------------------------------------------------------------------------------
+
+    def _guess(self, structure: Structure, names: Iterable[str]) -> None:
+        """Let attributes that may be a group's width follow it: of several groups, the one in the smallest module."""
+        claims: dict[tuple, tuple[str, StoredWidth]] = {}
+        by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
+        for name in sorted(by_depth, key=lambda name: not self._enclosing(structure.groups[name])):
+            group = structure.groups[name]
+            for stored in candidates(group, self._read_around(group), self._shapes):
+                claims.setdefault((stored.module, stored.attribute, stored.place), (name, stored))
+        for name in names:
+            own = tuple(stored for owner, stored in claims.values() if owner == name)
+            self._stored.setdefault(_signature(structure.groups[name]), own)
+
+    def _read_around(self, group: Group) -> list[Read]:
+        """What was read by the modules that a group's tensors belong to, and by those between them and all of it."""
+        around = {self._enclosing(group)}
+        for member in group.members:
+            path = member.tensor.rpartition(".")[0]
+            while path and path not in around:
+                around.add(path)
+                path = path.rpartition(".")[0]
+        return [read for read in self._reads if read.module in around]
+
+    def _find_stored(self, trials: "_Trials", place: _Place, works: list[str], name: str) -> bool:
+        """Whether the group can be cut when attributes follow, which are then remembered."""
+        group = trials.structure.groups[name]
+        habit = self._habit(place, group)
+        for choice in self._choices(place, group):
+            if not self._affordable():
+                break
+            self._stored[_signature(group)] = choice
+            if not self._fails(trials, place, [*works, name]):
+                known = self._habits[habit]
+                known.insert(0, tuple((stored.module.removeprefix(place.path), stored.attribute) for stored in choice))
+                return True
+        self._stored[_signature(group)] = ()
+        self._habits[habit].append(())
+        return False
+
+    def _habit(self, place: _Place, group: Group) -> tuple:
+        """What groups of the same layers in another module of the same class share."""
+        tensors = (member.tensor.removeprefix(place.path) for member in group.members)
+        return type(self._module.get_submodule(place.path)), group.kind, tuple(sorted(set(tensors)))
+
+    def _choices(self, place: _Place, group: Group) -> Iterator[tuple[StoredWidth, ...]]:
+        """Sets of attributes that may have to follow: those that helped before, all that the code reads, then fewer."""
+        reads = [read for read in self._reads if not place.path or inside(read.module, [place.path])]
+        found = candidates(group, reads, self._shapes)
+        if self._stored.get(_signature(group)):
+            yield ()
+        known = self._habits[self._habit(place, group)]
+        for habit in dict.fromkeys(known):
+            if habit:
+                by_name = {(stored.module.removeprefix(place.path), stored.attribute): stored for stored in found}
+                if all(key in by_name for key in habit):
+                    yield tuple(by_name[key] for key in habit)
+        if not found or known.count(()) > 1:  # it did not help others like this one
+            return
+        sets = [found, *([x for x in found if x is not left] for left in found if len(found) > 2)]
+        sets += [[x] for x in found if len(found) > 1] + [
+            list(pair) for pair in combinations(found, 2) if len(found) > 3
+        ]
+        yield from map(tuple, sets[:MOST_CHOICES])
+
+
+class _Trials:
+    """One resolution, with the units that leave in each way of trying."""
+
+    def __init__(self, resolution: Resolution, structure: Structure, removals: Sequence[Removal]) -> None:
+        self.resolution, self.structure, self.removals = resolution, structure, removals
+
+    def staying(self, names: Sequence[str]) -> set[str]:
+        """Those that stay in one way, so that an attribute which follows another group shows.
+
+        Streams stay, and heads of whose places some leave; if there are no others, all leave.
+        """
+        heads, found = "", set()
+        for name, group in self.structure.groups.items():
+            heads = name if group.kind == "heads" else heads
+            if name in names and group.kind in ("head-dims", "stream"):
+                found.add(heads if group.kind == "head-dims" else name)
+        return found if set(names) - found else set()
+
+    def macs(self, path: str, kept: Mapping[str, int]) -> int:
+        """What a module multiplies when so many units of groups are left, by the polynomials."""
+        widths = {**self.structure.full, **kept}
+        return sum(
+            product(widths)
+            for module, products in self.resolution.macs.items()
+            if not path or inside(module, [path])
+            for product in products
+        )
+
+    def kept_of(self, label: Tensor, output: Tensor, removal: Removal) -> Tensor:
+        """A module's output without the channels that leave."""
+        axes = varying(label)
+        if label.shape != output.shape or len(axes) != 1:
+            return output
+        (axis,) = axes
+        kept = ~self.resolution.leaving(along(label, axis), removal)
+        return output.index_select(axis, torch.from_numpy(np.flatnonzero(kept)))
+
+
+def _removals(structure: Structure) -> tuple[Removal, ...]:
+    """The units that leave in each way of trying.
+
+    Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show. They lose
+    their first ones, and in a second cut their last one and others from anywhere, so that slices show whose bounds
+    would have to move; of queries and keys half, since fewer would hardly change what is looked at. Streams, which
+    stay in the second cut (see `_Trials.staying`), lose these in the first.
+    """
+    generator = random.Random(0)
+    first: Removal = {}
+    second: Removal = {}
+    for i, (name, group) in enumerate(structure.groups.items()):
+        if (count := min(1 + i % 3, group.units - 1)) > 0:
+            first[name] = tuple(range(count))
+            second[name] = _scattered(group.units, group.units // 2 if group.contracted else count, generator)
+            if group.kind == "stream":
+                first[name], second[name] = second[name], first[name]
+    return first, second
+
+
+def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, ...]:
+    """The last unit, and `count` - 1 of the others."""
+    return (*sorted(generator.sample(range(units - 1), count - 1)), units - 1)
+
+
+def _signature(group: Group) -> Signature:
+    members = tuple((member.tensor, member.axis, int((member.units >= 0).sum())) for member in group.members)
+    return group.name, group.units, members
+
+
+def _seen_from(group: Group, path: str) -> Group:
+    """A group with its tensors and modules named from a module that encloses them."""
+    if not path:
+        return group
+    own = len(path) + 1
+    return replace(
+        group,
+        members=tuple(replace(member, tensor=member.tensor[own:]) for member in group.members),
+        norms=tuple(replace(norm, module=norm.module[own:]) for norm in group.norms),
+        lookups=tuple(replace(lookup, tensor=lookup.tensor[own:]) for lookup in group.lookups),
+        counters=tuple((module[own:], attribute) for module, attribute in group.counters),
+        stored=tuple(
+            replace(stored, module=stored.module[own:], tensor=stored.tensor[own:])
+            for stored in group.stored
+            if inside(stored.module, [path])
+        ),
+        taps=(),
+    )
+
+
+def _distance(a: Tensor, b: Tensor) -> float:
+    """The largest difference, of the largest finite entry of `a`; infinite where one is no number and the other is."""
+    if not a.numel() or not a.is_floating_point():
+        return 0.0 if torch.equal(a, b) else 1.0
+    difference, largest = float((a - b).abs_().max()), float(a.abs().max())
+    if not (math.isfinite(difference) and math.isfinite(largest)):
+        finite = a.isfinite()
+        if not torch.equal(finite, b.isfinite()) or not torch.equal(a[~finite].nan_to_num(), b[~finite].nan_to_num()):
+            return float("inf")
+        return _distance(a[finite], b[finite])
+    return difference / largest if largest else float(difference > LEAST)
+
+
+def _awake(module: nn.Module) -> nn.Module:
+    """A copy with generic weights where they are freshly made: equal entries would hide every difference.
+
+    Random are constant parameters, and statistics of norms, about the value that they have.
+    """
+    generator = torch.Generator().manual_seed(0)
+    memo: dict[int, object] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        known = name.rpartition(".")[2] in ("running_mean", "running_var") or isinstance(tensor, nn.Parameter)
+        if known and tensor.is_floating_point() and tensor.numel() and _constant(tensor):
+            noise = torch.rand(tensor.shape, generator=generator) - 0.5
+            values = (tensor.detach() + 0.2 * noise.to(tensor)).to(tensor.dtype)
+            memo[id(tensor)] = (
+                nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
+            )
+    return copy.deepcopy(module, memo)
+
+
+def _constant(tensor: Tensor) -> bool:
+    return bool((tensor == tensor.flatten()[0]).all())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,0 +1,171 @@
+"""Widths that a network keeps in plain Python attributes: found by what its code reads, followed by the cut.
+
+``view(batch, -1, self.num_heads, self.head_dim)`` breaks, or silently reads other entries, once heads have left. Which
+attributes repeat a width can't be told from their names; but the code reads them while it runs, and a number that
+equals a width of a group that can't be cut otherwise is tried as one (see `explorer.structure.proof`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from explorer.structure.types import Group, Member, StoredWidth, Structure
+
+MOST_ENTRIES = 16  # of a list or tuple that may hold widths
+
+
+class Read(NamedTuple):
+    """A number that the code of a module read: see `StoredWidth`."""
+
+    module: str
+    attribute: str
+    place: int | None
+    value: int
+
+
+def value_of(layer: nn.Module, stored: StoredWidth | Read) -> Any:
+    """What the attribute holds: a number, or the list or tuple in which the number is."""
+    held, _, name = stored.attribute.rpartition(".")
+    return getattr(getattr(layer, held) if held else layer, name)
+
+
+def follow_stored(
+    attributes: dict[str, dict],
+    module: nn.Module,
+    smaller: nn.Module,
+    structure: Structure,
+    removal: Mapping[str, Sequence[int]],
+) -> None:
+    """Write into `attributes` what stored widths are after a cut, but for those that already follow in `smaller`."""
+    tensors = smaller.state_dict()
+    for name, units in removal.items():
+        for stored in structure.groups[name].stored if units else ():
+            before = value_of(module.get_submodule(stored.module), stored)
+            if value_of(smaller.get_submodule(stored.module), stored) != before:
+                continue
+            known = attributes.setdefault(stored.module, {})
+            now = known.get(stored.attribute, before)
+            number = now if stored.place is None else now[stored.place]
+            left = (
+                tensors[stored.tensor].shape[stored.axis] if stored.tensor else number - stored.step * len(set(units))
+            )
+            if stored.place is not None:
+                now = [*now[: stored.place], left, *now[stored.place + 1 :]]
+            known[stored.attribute] = left if stored.place is None else now
+
+
+# What the code reads -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reading(module: nn.Module) -> Iterator[list[Read]]:
+    """Inside it, what the module's own code reads of whole numbers in plain attributes is listed, each once.
+
+    The module must be a copy that nobody else uses: its parts get classes that tell.
+    """
+    reads: dict[Read, None] = {}
+    paths = {id(layer): path for path, layer in module.named_modules()}
+    classes = [(layer, type(layer)) for layer in module.modules()]
+
+    def note(layer: nn.Module, attribute: str, value: object) -> None:
+        for read in _numbers(paths.get(id(layer), ""), attribute, value):
+            reads.setdefault(read)
+
+    for layer, known in classes:
+        with suppress(TypeError):  # some classes allow no subclass, or no other class in their place
+            layer.__class__ = _telling(known)
+            layer.__dict__[_NOTE] = note
+    listed: list[Read] = []
+    try:
+        yield listed
+    finally:
+        for layer, known in classes:
+            layer.__dict__.pop(_NOTE, None)
+            layer.__class__ = known
+        listed.extend(reads)
+
+
+_NOTE = "_explorer_note"
+
+
+@cache
+def _telling(known: Any) -> Any:
+    """A subclass whose instances tell which plain attributes are read."""
+
+    def tell(self: Any, name: str) -> Any:
+        value = known.__getattribute__(self, name)  # type: ignore[call-arg]
+        plain = object.__getattribute__(self, "__dict__")
+        if name in plain and not name.startswith("__") and _NOTE in plain:
+            plain[_NOTE](self, name, value)
+        return value
+
+    return type(known.__name__, (known,), {"__getattribute__": tell, "__module__": known.__module__})
+
+
+def _numbers(module: str, attribute: str, value: object) -> Iterator[Read]:
+    """The whole numbers in an attribute: itself, entries of a list or tuple, or attributes of a configuration."""
+    if isinstance(value, bool | str | Tensor | nn.Module):
+        return
+    if isinstance(value, int):
+        yield Read(module, attribute, None, value)
+    elif isinstance(value, list | tuple):
+        for place, entry in enumerate(value[:MOST_ENTRIES]):
+            if isinstance(entry, int) and not isinstance(entry, bool):
+                yield Read(module, attribute, place, entry)
+    elif "config" in type(value).__name__.lower():
+        for name, inner in getattr(value, "__dict__", {}).items():
+            if isinstance(inner, int) and not isinstance(inner, bool) and not name.startswith("_"):
+                yield Read(module, f"{attribute}.{name}", None, inner)
+
+
+def named_numbers(module: nn.Module, patterns: Sequence[str]) -> list[Read]:
+    """The numbers in the attributes whose paths match one of the patterns."""
+    named = [
+        (path, attribute, value)
+        for path, layer in (module.named_modules() if patterns else ())
+        for attribute, value in layer.__dict__.items()
+        if any(fnmatchcase(f"{path}.{attribute}".lstrip("."), pattern) for pattern in patterns)
+    ]
+    return [read for each in named for read in _numbers(*each)]
+
+
+# Which of it may be a group's width ----------------------------------------------------------------------
+
+
+def candidates(group: Group, reads: Sequence[Read], shapes: Mapping[str, Sequence[int]]) -> list[StoredWidth]:
+    """What could follow the group's width: numbers that equal a count of its units or channels.
+
+    Args:
+        shapes: of all tensors.
+    """
+    found: list[StoredWidth] = []
+    steps = _steps(group)
+    whole = {
+        shapes[member.tensor][member.axis]: member
+        for member in group.members
+        if member.role != "index" and _entries(member)
+    }
+    for read in reads:
+        place = (read.module, read.attribute, read.place)
+        if (read.module, read.attribute) in group.counters:
+            continue
+        if read.value == group.units:
+            found.append(StoredWidth(*place, step=1))
+        elif (member := whole.get(read.value)) is not None:
+            found.append(StoredWidth(*place, tensor=member.tensor, axis=member.axis))
+        elif (step := read.value / group.units) in steps:
+            found.append(StoredWidth(*place, step=int(step)))
+    return found
+
+
+def _entries(member: Member) -> int:
+    return int((member.units >= 0).sum())
+
+
+def _steps(group: Group) -> set[float]:
+    """How many entries of one axis, or channels, a unit has."""
+    return {float(group.unit), *(_entries(member) / group.units for member in group.members)}
