@@ -108,7 +108,7 @@ class Proof:
         with undisturbed(self._module):
             whole = self._place("")
             names = list(trials.removals[0])
-            self._guess(structure, names)
+            self._guess(trials, names)
             if not names or not self._fails(trials, whole, names):
                 return {}
             if failed := self._fail_inside(trials):
@@ -264,27 +264,29 @@ class Proof:
 
     # Attributes ------------------------------------------------------------------------------------------
 
-    def _guess(self, structure: Structure, names: Iterable[str]) -> None:
+    def _guess(self, trials: "_Trials", names: Iterable[str]) -> None:
         """Let attributes that may be a group's width follow it: of several groups, the one in the smallest module."""
+        structure = trials.structure
+        shown = trials.resolution.shown_by(self.ledger.shown)
         claims: dict[tuple, tuple[str, StoredWidth]] = {}
         by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
         for name in sorted(by_depth, key=lambda name: not self._enclosing(structure.groups[name])):
             group = structure.groups[name]
-            for stored in candidates(group, self._read_around(group), self._shapes):
+            for stored in candidates(group, self._read_around(group, shown.get(name, ())), self._shapes):
                 claims.setdefault((stored.module, stored.attribute, stored.place), (name, stored))
         for name in names:
             own = tuple(stored for owner, stored in claims.values() if owner == name)
             self._stored.setdefault(_signature(structure.groups[name]), own)
 
-    def _read_around(self, group: Group) -> list[Read]:
-        """What was read by the modules that a group's tensors belong to, and by those between them and all of it."""
-        around = {self._enclosing(group)}
-        for member in group.members:
-            path = member.tensor.rpartition(".")[0]
+    def _read_around(self, group: Group, shown: Iterable[str]) -> list[Read]:
+        """What was read by the modules that have the group's tensors or return its channels, and around these."""
+        whole = self._enclosing(group)
+        around = {whole}
+        for path in (*(member.tensor.rpartition(".")[0] for member in group.members), *shown):
             while path and path not in around:
                 around.add(path)
                 path = path.rpartition(".")[0]
-        return [read for read in self._reads if read.module in around]
+        return [read for read in self._reads if read.module in around and (not whole or inside(read.module, [whole]))]
 
     def _find_stored(self, trials: "_Trials", place: _Place, works: list[str], name: str) -> bool:
         """Whether the group can be cut when attributes follow, which are then remembered."""

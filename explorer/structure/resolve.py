@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.structure.costs import Costs
 from explorer.structure.heads import HeadDims
-from explorer.structure.labels import Ids
+from explorer.structure.labels import Ids, along, varying
 from explorer.structure.ledger import Ledger
 from explorer.structure.names import Names, owner
 from explorer.structure.types import Block, Blocked, CostModel, Group, Product
@@ -39,6 +39,15 @@ class Resolution:
             if name in removal:
                 out |= (group == g) & np.isin(rank, list(removal[name]))
         return out
+
+    def shown_by(self, labels: Mapping[str, Tensor]) -> dict[str, list[str]]:
+        """For every group: the modules that return its channels, by the labels of what modules return."""
+        shown: dict[str, list[str]] = defaultdict(list)
+        for path, label in labels.items():
+            group = self.units.group[self.units.of[along(label, varying(label)[0])]]
+            for g in np.unique(group[group >= 0]):
+                shown[self.names[g]].append(path)
+        return shown
 
 
 def resolve(ledger: Ledger, module: nn.Module, refused: dict[str, str] | None = None) -> Resolution:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
@@ -77,7 +77,7 @@ def reading(module: nn.Module) -> Iterator[list[Read]]:
 
     for layer, known in classes:
         with suppress(TypeError):  # some classes allow no subclass, or no other class in their place
-            layer.__class__ = _telling(known)
+            layer.__class__ = _telling(cast("Any", known))
             layer.__dict__[_NOTE] = note
     listed: list[Read] = []
     try:

@@ -146,8 +146,10 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
                 replaced.index_fill_(axis, index, 0.0)
             shared[id(tensor)] = nn.Parameter(replaced, requires_grad=tensor.requires_grad)
     masked = copy.deepcopy(module, shared)
+    attributes: dict[str, dict] = {}
+    follow_stored(attributes, module, module, structure, removal)
     for path, (axis, out) in _narrowed(structure, removal).items():
-        _normalise_kept(masked.get_submodule(path), path, axis, out, removed)
+        _normalise_kept(masked.get_submodule(path), path, axis, out, removed, attributes.get(path, {}))
     return masked
 
 
@@ -194,7 +196,7 @@ def _narrowed(structure: Structure, removal: Removal) -> dict[str, tuple[int, np
     return narrowed
 
 
-def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, removed: dict) -> None:
+def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, removed: dict, attributes: dict) -> None:
     """Let a module see only the channels that stay; the others come out as zero."""
     narrow = copy.copy(layer)
     narrow._parameters, narrow._buffers = dict(layer._parameters), dict(layer._buffers)
@@ -202,8 +204,7 @@ def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, rem
     narrowed = {k: removed[prefix + k] for k in layer.state_dict() if prefix + k in removed}
     adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
     kept = torch.from_numpy(np.flatnonzero(~out))
-    for attribute, width in _bare_widths(layer, len(kept)).items():
-        setattr(narrow, attribute, width)
+    set_attributes(narrow, {"": {**attributes, **_bare_widths(layer, len(kept))}})
 
     def forward(x: Tensor) -> Tensor:
         index = kept.to(x.device)
