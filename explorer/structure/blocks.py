@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakTensorKeyDictionary
 
+from explorer.structure.labels import OfTensors
 from explorer.structure.ledger import Span
-from explorer.structure.operators import ADD, NORMS, Operator, operator_of
+from explorer.structure.operators import ADD, NORMS, Operator
 from explorer.structure.types import Group, Structure, inside, outermost
 
 # What a value is to a module that is running: computed from its first input; that input itself; the input plus
@@ -36,7 +36,8 @@ class Shortcuts:
 
     def __init__(self) -> None:
         self._open: list[_Call] = []
-        self._states = WeakTensorKeyDictionary()  # tensor → {number of a call: what it is to that call}
+        self._states: OfTensors[dict[int, int]] = OfTensors()  # by number of a call: what a tensor is to that call
+        self._running: set[int] = set()  # numbers of calls
         self._calls: Counter[str] = Counter()
         self._numbers = 0
         self._spans: dict[str, Span] = {}
@@ -52,19 +53,18 @@ class Shortcuts:
         before = {} if x is None else self._states.get(x, {})
         self._calls[path] += 1
         self._numbers += 1
+        self._running.add(self._numbers)
         self._open.append(_Call(path, self._numbers, x, before, contractions))
         if x is not None:
             self._states[x] = {**before, self._numbers: CARRIED}
 
-    def operator(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
-        """An operator has run."""
-        states = [self._states.get(leaf, {}) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        running = {call.number for call in self._open}
-        met = {number for state in states for number in state if number in running}
-        outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+    def operator(self, known: Operator, args: tuple, kwargs: dict, tensors: Sequence[Tensor], out: Any) -> None:
+        """An operator has run on these tensors, which are among its arguments."""
+        states = [state for tensor in tensors if (state := self._states.get(tensor))]
+        met = {number for state in states for number in state if number in self._running}
+        outputs = [out] if isinstance(out, Tensor) else [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         if not outputs or not met:
             return
-        known = operator_of(func)
         state = {number: self._state(known, number, args, kwargs, outputs[0]) for number in met}
         for output in outputs:
             self._states[output] = state
@@ -72,6 +72,7 @@ class Shortcuts:
     def leave(self, path: str, out: Any, contractions: int) -> None:
         """The module that started last is done."""
         call = self._open.pop()
+        self._running.discard(call.number)
         first, *rest = out if isinstance(out, tuple) and out else (out,)
         if not path or call.x is None or not isinstance(first, Tensor) or first.shape != call.x.shape:
             return
@@ -96,12 +97,17 @@ class Shortcuts:
         return DERIVED
 
 
-def separable(module: nn.Module, path: str) -> bool:
-    """Whether no tensor inside a submodule is also known by a name outside it."""
-    names: dict[int, set[bool]] = {}
+def shared_tensors(module: nn.Module) -> list[list[str]]:
+    """The names of every tensor that has several."""
+    names: dict[int, list[str]] = {}
     for name, tensor in module.state_dict(keep_vars=True).items():
-        names.setdefault(id(tensor), set()).add(inside(name, [path]))
-    return all(len(sides) == 1 for sides in names.values())
+        names.setdefault(id(tensor), []).append(name)
+    return [known for known in names.values() if len(known) > 1]
+
+
+def separable(shared: Sequence[Sequence[str]], path: str) -> bool:
+    """Whether no tensor inside a submodule is also known by a name outside it; see `shared_tensors`."""
+    return all(len({inside(name, [path]) for name in names}) == 1 for names in shared)
 
 
 def without(structure: Structure, blocks: Sequence[str]) -> Structure:

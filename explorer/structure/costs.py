@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from explorer.structure.blocks import separable
+from explorer.structure.blocks import separable, shared_tensors
 from explorer.structure.heads import OUTSIDE, HeadDims
 from explorer.structure.labels import Ids
 from explorer.structure.ledger import Contraction, Ledger
@@ -28,10 +28,12 @@ class Costs:
     def blocks(self) -> dict[str, Block]:
         """Those that share no tensor with the rest of the model."""
         blocks = {}
+        parameters = dict(self.module.named_parameters())
+        shared = shared_tensors(self.module)
         for name in (name for name, _ in self.module.named_modules() if name in self.ledger.blocks):
             span = self.ledger.blocks[name]
-            if separable(self.module, name):
-                own = {n: parameter for n, parameter in self.module.named_parameters() if inside(n, [name])}
+            if separable(shared, name):
+                own = {n: parameter for n, parameter in parameters.items() if inside(n, [name])}
                 model = self._model(own, self.ledger.contractions[span.start : span.stop])
                 blocks[name] = Block(name, span.returns, model)
         return blocks
@@ -77,6 +79,12 @@ def _add(terms: dict[tuple[Width, ...], int], coefficient: int, widths: list[Wid
 def _width(owners: Ids, units: Units, names: list[str], dims: HeadDims) -> Width:
     """How many of these entries remain, as a sum over groups."""
     group = np.where(owners >= 0, units.group[units.of[owners]], OUTSIDE)
+    if not dims.names:
+        found, sizes = np.unique(group, return_counts=True)
+        return tuple(
+            (int(count), ()) if g == OUTSIDE else (int(count) // units.sizes[g], (names[g],))
+            for g, count in zip(found.tolist(), sizes.tolist(), strict=True)
+        )
     inner = dims.of(owners)
     met, counts = np.unique(np.stack([group, inner]), axis=1, return_counts=True)
     width: list[tuple[int, tuple[str, ...]]] = []

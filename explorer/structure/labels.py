@@ -3,14 +3,42 @@
 An axis along which the channel does not vary has stride 0, so that a label costs little.
 """
 
+import weakref
 from collections.abc import Collection
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 Ids = np.ndarray  # of int64 channel ids
+T = TypeVar("T")
 LARGEST = 2**27  # entries of a tensor whose channels are followed: 1 GiB where they must be written out
+
+
+class OfTensors(Generic[T]):
+    """What is known of tensors, for as long as they live; a dictionary of weak references, with little around it."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref, T]] = {}
+
+    def __contains__(self, tensor: Any) -> bool:
+        return id(tensor) in self._known
+
+    def __getitem__(self, tensor: Any) -> T:
+        return self._known[id(tensor)][1]
+
+    def __setitem__(self, tensor: Tensor, value: T) -> None:
+        key, known = id(tensor), self._known
+        known[key] = weakref.ref(tensor, lambda _: known.pop(key, None)), value
+
+    def get(self, tensor: Any, default: Any = None) -> T | Any:
+        known = self._known.get(id(tensor))
+        return default if known is None else known[1]
+
+    def pop(self, tensor: Any, default: Any = None) -> T | Any:
+        known = self._known.pop(id(tensor), None)
+        return default if known is None else known[1]
 
 
 def varying(label: Tensor | None) -> list[int]:
@@ -40,7 +68,7 @@ def along(label: Tensor, axis: int) -> Ids:
     """The channels met along one axis, at index 0 of all others."""
     index: list[int | slice] = [0] * label.dim()
     index[axis] = slice(None)
-    return np.ascontiguousarray(label[tuple(index)].numpy())
+    return np.ascontiguousarray(label.numpy()[tuple(index)])
 
 
 def on_axis(ids: Ids, axis: int, shape: torch.Size | tuple[int, ...]) -> Tensor:

@@ -119,6 +119,7 @@ class Ledger:
     used: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)  # tensors whose channels could not be followed: why
     count: int = 0  # of channel ids
+    _blurring: set[str] = field(default_factory=set)  # paths of modules that blur
 
     def produce(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False, copies: int = 1) -> Ids:
         """The channel ids of a tensor's axis: new ones at the first call, the same ones afterwards."""
@@ -202,14 +203,19 @@ class Ledger:
     def blur(self, ids: Ids, reason: str, path: str) -> None:
         """Masking these channels is not the same as cutting them, unless the module `path` sees only what stays."""
         self.blurred.append(Blur(np.unique(ids), reason, path))
+        self._blurring.add(path)
 
     def blur_places(self, ids: Ids, reason: str) -> None:
         """Masking the same place of all heads is not the same as cutting it; heads may leave as a whole."""
         self.blurred_places.append((np.unique(ids), reason))
 
+    def blurs(self, path: str) -> bool:
+        """Whether the module blurs channels."""
+        return path in self._blurring
+
     def pass_through(self, path: str, axis: int, ids: Ids) -> None:
         """A module that blurs maps a tensor with these channels along one axis to a tensor of the same shape."""
-        if any(blur.path == path for blur in self.blurred):
+        if self.blurs(path):
             known = self.normalised.setdefault(path, (axis, ids))
             if known[0] == axis and len(known[1]) == len(ids):
                 self.unite(known[1], ids)

@@ -6,7 +6,6 @@ measured on the model. Where that fails, groups are tried in the smallest module
 was called with, so that a trial costs a part of a forward pass; what is counted and limited is work, not seconds.
 """
 
-import copy
 import math
 import random
 from collections import defaultdict
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.structure.adapt import keeps_width
+from explorer.structure.copies import copied
 from explorer.structure.labels import along, varying
 from explorer.structure.ledger import Ledger
 from explorer.structure.passes import Call, Pass, calls_of, run
@@ -239,10 +239,11 @@ class Proof:
 
     def _agree(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: Pass) -> bool:
         """Whether all outputs, and those of parts, are close where the cut model has them."""
+        gone = trials.resolution.leaving(removal)
         if not place.path:
             labels = [*self.ledger.outputs, *[None] * len(masked.outputs)]
             masked.outputs = [
-                whole if label is None or self.ledger.keep_outputs else trials.kept_of(label, whole, removal)
+                whole if label is None or self.ledger.keep_outputs else trials.kept_of(label, whole, gone)
                 for whole, label in zip(masked.outputs, labels, strict=False)
             ]
         if [tensor.shape for tensor in cut.outputs] != [tensor.shape for tensor in masked.outputs]:
@@ -254,7 +255,7 @@ class Proof:
             full = ".".join(filter(None, (place.path, path)))
             for whole, left in zip(tensors, cut.shown.get(path, ()), strict=False):
                 if whole.shape != left.shape and (label := self.ledger.shown.get(full)) is not None:
-                    whole = trials.kept_of(label, whole, removal)
+                    whole = trials.kept_of(label, whole, gone)
                 if whole.shape == left.shape and _distance(whole, left) > self._tolerance(full):
                     return False
         return True
@@ -358,13 +359,14 @@ class _Trials:
             for product in products
         )
 
-    def kept_of(self, label: Tensor, output: Tensor, removal: Removal) -> Tensor:
-        """A module's output without the channels that leave."""
+    @staticmethod
+    def kept_of(label: Tensor, output: Tensor, gone: np.ndarray) -> Tensor:
+        """A module's output without the channels that leave: `gone` says for every channel id whether it does."""
         axes = varying(label)
         if label.shape != output.shape or len(axes) != 1:
             return output
         (axis,) = axes
-        kept = ~self.resolution.leaving(along(label, axis), removal)
+        kept = ~gone[along(label, axis)]
         return output.index_select(axis, torch.from_numpy(np.flatnonzero(kept)))
 
 
@@ -446,7 +448,7 @@ def _awake(module: nn.Module) -> nn.Module:
             memo[id(tensor)] = (
                 nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
             )
-    return copy.deepcopy(module, memo)
+    return copied(module, memo)
 
 
 def _constant(tensor: Tensor) -> bool:

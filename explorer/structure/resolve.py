@@ -31,14 +31,15 @@ class Resolution:
     units: Units
     names: list[str]
 
-    def leaving(self, ids: Ids, removal: Mapping[str, Sequence[int]]) -> np.ndarray:
-        """Which of these channels leave (boolean) with units of numbered groups, not counting places in heads."""
-        group, rank = self.units.group[self.units.of[ids]], self.units.rank[self.units.of[ids]]
-        out = np.zeros(len(ids), dtype=bool)
+    def leaving(self, removal: Mapping[str, Sequence[int]]) -> np.ndarray:
+        """For every channel id whether it leaves with units of numbered groups, not counting places in heads."""
+        group, rank = self.units.group, self.units.rank
+        starts = np.concatenate([[0], np.cumsum(self.units.sizes)]).astype(np.int64)
+        gone = np.zeros(starts[-1] + 1, dtype=bool)  # by group and rank; the last one for what is in no group
         for g, name in enumerate(self.names):
-            if name in removal:
-                out |= (group == g) & np.isin(rank, list(removal[name]))
-        return out
+            gone[starts[g] + np.asarray(removal.get(name, ()), dtype=np.int64)] = True
+        place = np.where(group >= 0, starts[group] + rank, len(gone) - 1)
+        return gone[place][self.units.of]
 
     def shown_by(self, labels: Mapping[str, Tensor]) -> dict[str, list[str]]:
         """For every group: the modules that return its channels, by the labels of what modules return."""

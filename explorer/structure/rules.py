@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.errors import one_line
 from explorer.structure import rules_entrywise, rules_products, rules_statistics, rules_views, rules_weights
-from explorer.structure.operators import Kind, Operator, operator_of
+from explorer.structure.operators import Kind, Operator
 from explorer.structure.tracing import Tracing
 
 Rule = Callable[[Tracing, Operator, tuple, dict, Any], None]
@@ -60,9 +60,8 @@ RULES: dict[Kind, Rule] = {
 }
 
 
-def apply(tracing: Tracing, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
+def apply(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Carry channels through one operator; one without a rule, or whose rule fails, freezes what reaches it."""
-    operator = operator_of(func)
     booked = len(tracing.ledger.contractions)
     try:
         RULES[operator.kind](tracing, operator, args, kwargs, out)

@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from explorer.structure.adapt import SKIPPED, Skip, adapt, depthwise_multiplier, set_attributes, set_widths
 from explorer.structure.blocks import without
+from explorer.structure.copies import copied
 from explorer.structure.products import names_by_identity
 from explorer.structure.stored_widths import follow_stored
 from explorer.structure.types import Structure, inside, outermost
@@ -59,7 +60,7 @@ def cut_module(
     memo: dict[int, object] = {id(tensor): tensor for tensor in kept}
     memo |= {id(owned[name]): tensor for name, tensor in narrow.items()}
     memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
-    smaller = copy.deepcopy(module, memo)
+    smaller = copied(module, memo)
     for path in {name.rpartition(".")[0] for name in narrow if not inside(name, list(skipped))}:
         set_widths(smaller.get_submodule(path), depthwise_multiplier(module.get_submodule(path)))
     attributes: dict[str, dict] = {
@@ -145,7 +146,7 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
                 index = torch.from_numpy(np.flatnonzero(out)).to(tensor.device)
                 replaced.index_fill_(axis, index, 0.0)
             shared[id(tensor)] = nn.Parameter(replaced, requires_grad=tensor.requires_grad)
-    masked = copy.deepcopy(module, shared)
+    masked = copied(module, shared)
     attributes: dict[str, dict] = {}
     follow_stored(attributes, module, module, structure, removal)
     for path, (axis, out) in _narrowed(structure, removal).items():

@@ -6,24 +6,24 @@ parameter, one such tensor per axis of the parameter. `explorer.structure.rules`
 
 import contextlib
 import copy
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
-from explorer.structure.labels import Ids, along, ids_in, varying
+from explorer.structure.labels import along, ids_in, varying
 from explorer.structure.ledger import Contraction, Ledger
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
-from explorer.structure.tracing import Tracing, View
+from explorer.structure.tracing import Tracing
 
 # By class: square weights whose module reshapes the output to the width of the input.
 EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
@@ -43,12 +43,7 @@ class Tracer(TorchDispatchMode):
         super().__init__()
         self.tracing = Tracing(module, ledger, costs=costs)
         self.shortcuts = Shortcuts()
-        self._names: dict[int, str] = {}
         self._operators = 0
-        saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
-        for name, tensor in [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if n in saved)]:
-            self.tracing.views[tensor] = View.whole(name, tensor)
-            self._names[id(tensor)] = name  # they outlive the tracer
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs, tracing = kwargs or {}, self.tracing
@@ -59,14 +54,16 @@ class Tracer(TorchDispatchMode):
                 f"one pass has more than {MOST_OPERATORS:,} operators, at {tracing.here}: try a smaller --input for "
                 "this model"
             )
-        tensors = [arg for arg in (*tree_leaves(args), *kwargs.values()) if isinstance(arg, Tensor)]
-        tracing.ledger.used.update(self._names[id(tensor)] for tensor in tensors if id(tensor) in self._names)
+        operator = operator_of(func)
+        tensors = tensors_among(args, kwargs)
+        names = tracing.names
+        tracing.ledger.used.update(names[id(tensor)] for tensor in tensors if id(tensor) in names)
         booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
-            rules.apply(tracing, func, args, kwargs, out)
+            rules.apply(tracing, operator, args, kwargs, out)
         if tracing.costs:
-            self._book(operator_of(func), args, out, booked)
-        self.shortcuts.operator(func, args, kwargs, out)
+            self._book(operator, args, out, booked)
+        self.shortcuts.operator(operator, args, kwargs, tensors, out)
         return out
 
     def _book(self, operator: Operator, args: tuple, out: Any, booked: int) -> None:
@@ -81,12 +78,23 @@ class Tracer(TorchDispatchMode):
             contraction.module = self.tracing.path[-1]
 
 
+def tensors_among(args: Iterable[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """The tensors that an operator is given; they lie at most one list deep."""
+    found: list[Tensor] = []
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += [entry for entry in value if isinstance(entry, Tensor)]
+    return found
+
+
 class _Calls:
     """Follows the calls of modules: whose turn it is, what they show, and what passes the innermost ones."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracing, self._shortcuts = tracer.tracing, tracer.shortcuts
-        self._given: dict[str, tuple[torch.Size, int, Ids] | None] = {}
+        self._given: dict[str, Tensor | None] = {}  # labels of what innermost modules are given
 
     def watching(self, module: nn.Module) -> AbstractContextManager:
         layers = dict(module.named_modules())
@@ -100,10 +108,9 @@ class _Calls:
         tracing = self._tracing
         tracing.path.append(name)
         self._shortcuts.enter(name, args, len(tracing.ledger.contractions))
-        label = tracing.label(args[0]) if leaf and args else None
         self._given[name] = None
-        if label is not None and len(axes := varying(label)) == 1:
-            self._given[name] = args[0].shape, axes[0], along(label, axes[0])
+        if leaf and args and isinstance(args[0], Tensor) and (label := tracing.label(args[0])) is not None:
+            self._given[name] = label
 
     def _leave(self, name: str, layer: nn.Module, args: tuple, out: Any) -> None:
         tracing = self._tracing
@@ -113,8 +120,12 @@ class _Calls:
         label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
         if label is not None and len(varying(label)) == 1:
             tracing.ledger.shown[name] = label
-        if (given := self._given[name]) and isinstance(out, Tensor) and out.shape == given[0]:
-            tracing.ledger.pass_through(name, *given[1:])
+        given = self._given.pop(name, None)
+        if given is None or not isinstance(out, Tensor) or out.shape != given.shape or not tracing.ledger.blurs(name):
+            return
+        if len(axes := varying(given)) == 1:
+            with _disable_current_modes():
+                tracing.ledger.pass_through(name, axes[0], along(given, axes[0]))
 
 
 def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> Ledger:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakTensorKeyDictionary
 
-from explorer.structure.labels import Ids, along, flat, ids_in, restrict, varying
+from explorer.structure.labels import Ids, OfTensors, along, flat, ids_in, restrict, varying
 from explorer.structure.ledger import Ledger
 
 
@@ -43,11 +43,7 @@ class View:
     @classmethod
     def whole(cls, name: str, tensor: Tensor) -> "View":
         shape = tuple(tensor.shape)
-        indices = (
-            torch.arange(size).view([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape)
-            for axis, size in enumerate(shape)
-        )
-        return cls(name, shape, tuple(indices), moved=False)
+        return cls(name, shape, _indices(shape), moved=False)
 
     @property
     def in_order(self) -> bool:
@@ -81,6 +77,42 @@ class View:
         return axes[-1] if axes else None
 
 
+@lru_cache(maxsize=1024)
+def _indices(shape: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """For every axis of a tensor, the index of each entry."""
+    return tuple(
+        torch.arange(size).view([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape)
+        for axis, size in enumerate(shape)
+    )
+
+
+class Views(OfTensors[View]):
+    """The views of a module's tensors; those of the tensors themselves are made when they are first met."""
+
+    def __init__(self, tensors: Iterable[tuple[str, Tensor]]) -> None:
+        super().__init__()
+        self._whole = {id(tensor): (name, tensor) for name, tensor in tensors}
+
+    def __contains__(self, tensor: Any) -> bool:
+        return super().__contains__(tensor) or id(tensor) in self._whole
+
+    def __getitem__(self, tensor: Any) -> View:
+        self._meet(tensor)
+        return super().__getitem__(tensor)
+
+    def get(self, tensor: Any, default: Any = None) -> View | Any:
+        self._meet(tensor)
+        return super().get(tensor, default)
+
+    def pop(self, tensor: Any, default: Any = None) -> View | Any:
+        self._meet(tensor)
+        return super().pop(tensor, default)
+
+    def _meet(self, tensor: Any) -> None:
+        if known := self._whole.pop(id(tensor), None):
+            self[tensor] = View.whole(*known)
+
+
 class Tracing:
     """Labels of activations and views of parameters while a module runs, and the ledger that rules write into.
 
@@ -95,8 +127,12 @@ class Tracing:
         self.ledger = ledger
         self.costs = costs
         self.path: list[str] = [""]  # of the modules that are running, the innermost last
-        self.labels = WeakTensorKeyDictionary()
-        self.views = WeakTensorKeyDictionary()
+        saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
+        self.names: dict[int, str] = {}
+        for name, tensor in saved.items():  # of several names, the first one
+            self.names.setdefault(id(tensor), name)
+        self.labels: OfTensors[Tensor] = OfTensors()
+        self.views = Views((self.names[id(tensor)], tensor) for tensor in saved.values() if id(tensor) in self.names)
 
     @property
     def here(self) -> str:

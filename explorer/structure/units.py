@@ -56,8 +56,12 @@ def grouped(ledger: Ledger, unit_of: Ids, frozen: Collection[int]) -> Units:
     """Units that touch the same axes of the same tensors equally often form a group."""
     total = unit_of.max(initial=-1) + 1
     signature = np.zeros(total, dtype=np.uint64)
+    known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}  # norms have many axes of the same channels
     for position, owners in enumerate(ledger.axes.values()):
-        met, counts = np.unique(unit_of[owners[owners >= 0]], return_counts=True)
+        key = owners.tobytes()
+        if key not in known:
+            known[key] = np.unique(unit_of[owners[owners >= 0]], return_counts=True)
+        met, counts = known[key]
         signature[met] += _mix(np.uint64(position + 1) * np.uint64(1 << 32) + counts.astype(np.uint64))
     first = np.full(total, np.iinfo(np.int64).max)
     np.minimum.at(first, unit_of, np.arange(len(unit_of)))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.structure import CostModel, Group, Structure
-from explorer.structure.blocks import separable
+from explorer.structure.blocks import separable, shared_tensors
 from explorer.structure.types import Product, inside
 
 Shapes = Mapping[str, Sequence[tuple[torch.Size, torch.Size]]]
@@ -105,7 +105,8 @@ def layer_of(network: Network, group: Group) -> Link | str:
     modules = (path, *norms)
     if not all(inside(member.tensor, modules) for member in group.members if member.role != "consumer"):
         return f"other layers than {path} hold its channels too"
-    if not all(separable(network.module, name) for name in modules):
+    shared = shared_tensors(network.module)
+    if not all(separable(shared, name) for name in modules):
         return f"{path} shares weights with other layers"
     if group.norms:
         return "a norm runs over its channels"
@@ -142,7 +143,8 @@ def stage_of(network: Network, group: Group) -> Link | str:
         return f"{first} does more to its maps than to leave out rows and columns"
     if odd := [path for path in network.layers(first) if not network.plain(path)]:
         return f"{odd[0]} is no plain convolution or batch norm"
-    if not all(separable(network.module, path) for path in (first, *adding)):
+    shared = shared_tensors(network.module)
+    if not all(separable(shared, path) for path in (first, *adding)):
         return "its blocks share weights with other layers"
     return _behind(network, group, (first, *adding))
 
