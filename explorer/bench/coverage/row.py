@@ -40,6 +40,7 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
     with _step("building it"):
         module, example = make(name)
         single = _first(example)
+        _outputs(module, example)
         forward = _seconds(module, single)
     with _step("the analysis"):
         start = time.perf_counter()
@@ -130,8 +131,15 @@ def _seconds(module: nn.Module, inputs: Inputs) -> float:
 
 @torch.no_grad()
 def _outputs(module: nn.Module, inputs: Inputs) -> Tensor:
-    """All numbers that come out, in one row."""
-    return torch.cat([tensor.flatten().float() for tensor in tensors_in(module(*as_tuple(inputs)))])
+    """All numbers that come out, in one row.
+
+    Raises:
+        ExplorerError: they would show no difference.
+    """
+    outputs = torch.cat([tensor.flatten().float() for tensor in tensors_in(module(*as_tuple(inputs)))])
+    if not outputs.isfinite().all() or not outputs.any():
+        raise ExplorerError("its outputs are all zero, or no numbers")
+    return outputs
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:

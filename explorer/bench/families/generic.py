@@ -2,9 +2,11 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 SMALL = 0.5  # of the spread that keeps the size of activations: weights below are drawn anew
-FAINT = 0.1  # spread of an embedding or of positions below which they are drawn anew
+FAINT, TABLE = 0.1, 0.5  # spread of embeddings and positions below which they are drawn anew, and with which
+ZERO = 1e-8
 
 
 def stir(module: nn.Module) -> nn.Module:
@@ -24,16 +26,22 @@ def stir(module: nn.Module) -> nn.Module:
 def wake(module: nn.Module) -> nn.Module:
     """Weights that start at zero or nearly so, as transformers' do, become as large as trained ones; in place.
 
-    Small weights make all attention even and all residual branches faint: a wrong cut would hardly show.
+    Small weights make all attention even and all residual branches faint: a wrong cut would hardly show. Kernels are
+    left alone unless they are zero, since norms follow them.
     """
-    embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
+    layers = list(module.modules())
+    tables = {id(layer.weight) for layer in layers if isinstance(layer, nn.Embedding)}
+    kernels = {id(layer.weight) for layer in layers if isinstance(layer, _ConvNd)}
     for parameter in module.parameters():
-        if parameter.dim() < 2 or not parameter.is_floating_point():
+        if parameter.dim() < 2 or parameter.numel() < 2 or not parameter.is_floating_point():
             continue
-        fan_in = parameter[0].numel()
-        is_table = id(parameter) in embeddings or 1 in parameter.shape[:2]  # embeddings, positions, class tokens
-        least, wanted = (FAINT, 0.5) if is_table else (SMALL * fan_in**-0.5, fan_in**-0.5)
-        if parameter.numel() > 1 and float(parameter.std()) < least:
+        usual = parameter[0].numel() ** -0.5
+        least, wanted = SMALL * usual, usual
+        if id(parameter) in kernels:
+            least = ZERO
+        elif id(parameter) in tables or 1 in parameter.shape[:2]:  # also positions and class tokens
+            least, wanted = FAINT, TABLE
+        if float(parameter.std()) < least:
             parameter.normal_(std=wanted)
     return module
 

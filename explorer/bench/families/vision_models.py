@@ -150,10 +150,9 @@ IMAGES: dict[str, Builder] = {
         "SegformerForSemanticSegmentation", 64, hidden_sizes=[16, 32, 40, 48], num_attention_heads=[1, 2, 4, 4],
         depths=[1, 1, 1, 1], decoder_hidden_size=32, num_labels=5, sr_ratios=[4, 2, 2, 1],
     ),
-    "dpt": _called(
-        "DPTForDepthEstimation", lambda model, x: model(pixel_values=x).predicted_depth, (3, 32, 32),
-        **{**_TOWER, "num_hidden_layers": 4},
-        backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[16, 16, 24, 24], fusion_hidden_size=16, num_labels=1,
+    "dpt": _image(
+        "DPTForSemanticSegmentation", 32, **{**_TOWER, "num_hidden_layers": 4}, backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[16, 16, 24, 24], fusion_hidden_size=16, num_labels=5,
     ),
     "glpn": _called(
         "GLPNForDepthEstimation", lambda model, x: model(pixel_values=x).predicted_depth, (3, 64, 64),
