@@ -67,7 +67,7 @@ class Covered(Document):
     groups: Count
     share: Share
     blocked: dict[str, Count]
-    forwards: Count
+    forwards: Amount
     forward: Seconds
     analysis: Seconds
     trial: Seconds

@@ -28,7 +28,8 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
 
     Returns:
         `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (other than the outputs: reason
-        → channels); `forwards`, whole passes that the analysis made; the seconds of one `forward`, of the `analysis`
+        → channels); `forwards`, passes that the analysis made, of a
+        part its share (never fewer than calls that were seen); the seconds of one `forward`, of the `analysis`
         and of the `trial` cut that proves it; `kept`, the fraction of parameters that stays; `mask` and `reload`,
         relative differences of the outputs from the cut model's, None for a mask that is not exact; `cost`, whether
         the closed form equals a count, of the whole network and of the cut one; `trains`, whether every parameter of
@@ -62,7 +63,7 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
         "kinds": dict(Counter(group.kind for group in structure.groups.values())),
         "share": share(module, structure),
         "blocked": _blocked(structure),
-        "forwards": len(passes),
+        "forwards": max(structure.forwards, float(len(passes))),
         "forward": forward,
         "analysis": analysis,
         "trial": trial,

@@ -72,7 +72,7 @@ def cells(found: Found) -> list[str]:
         found["model"],
         f"{found['groups']}" + (f" (not cuttable: {short})" if short else ""),
         f"{found['share']:.1%}",
-        f"{found['forwards']}",
+        f"{found['forwards']:.0f}",
         f"{found['forward']:.2f}",
         f"{found['analysis']:.2f}",
         f"{found['trial']:.2f}",
@@ -105,14 +105,14 @@ def summary(rows: list[Found]) -> str:
             f"Every group can be cut in {whole} of {len(there)} ({whole / len(there):.0%}).",
             f"Rows that are wrong: {wrong}.",
             f"Of the parameters outside embeddings and outputs {share:.1%} can be cut (median).",
-            f"The analysis makes {usual:g} forward passes where nothing is blocked (median), and {most} at most.",
+            f"The analysis makes {usual:.0f} forward passes where nothing is blocked (median), and {most:.0f} at most.",
         ]
     if missing := len(rows) - len(there):
         lines.append(f"{missing} are not installed.")
     return "\n".join(lines)
 
 
-def _figures(rows: list[Found]) -> tuple[int, float, int, float, int]:
+def _figures(rows: list[Found]) -> tuple[int, float, int, float, float]:
     """Whole rows, the median share, wrong rows, the median of forward passes where nothing is blocked, the most.
 
     A row that died counts as one of which nothing can be cut.
@@ -124,7 +124,7 @@ def _figures(rows: list[Found]) -> tuple[int, float, int, float, int]:
         median(row.get("share", 0.0) for row in rows),
         sum(map(is_wrong, rows)),
         median(free or [0]),
-        max(passes, default=0),
+        max(passes, default=0.0),
     )
 
 
@@ -137,7 +137,7 @@ def _family_cells(name: str, rows: list[Found]) -> list[str]:
     if not there:
         return [name, str(len(rows)), "not installed", *[""] * (len(FAMILY_HEADS) - 3)]
     whole, share, wrong, usual, most = _figures(there)
-    return [name, str(len(rows)), str(whole), f"{share:.1%}", str(wrong), f"{usual:g}", str(most)]
+    return [name, str(len(rows)), str(whole), f"{share:.1%}", str(wrong), f"{usual:.0f}", f"{most:.0f}"]
 
 
 def causes(rows: list[Found]) -> list[list[str]]:
