@@ -42,6 +42,17 @@ def test_a_row_is_what_the_cut_model_does(name):
     assert 3 <= found["forwards"] <= 10
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    "timm:vit_tiny_patch16_224 timm:mobilenetv3_small_050 timm:resnet10t hf:bert hf:llama hf:t5-write hf:unet-2d "
+    "hf:wav2vec2 other:yolov8n other:smp-unet-resnet18 other:unet-3d other:lstm other:mixture-of-experts".split(),
+)
+def test_no_network_is_cut_wrongly(name):
+    found = isolated(name, onnx=False)
+    assert not is_wrong(found), found
+
+
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [

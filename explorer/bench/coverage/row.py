@@ -28,12 +28,12 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
 
     Returns:
         `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (other than the outputs: reason
-        → channels); `forwards`, passes that the analysis made, of a
-        part its share (never fewer than calls that were seen); the seconds of one `forward`, of the `analysis`
-        and of the `trial` cut that proves it; `kept`, the fraction of parameters that stays; `mask` and `reload`,
-        relative differences of the outputs from the cut model's, None for a mask that is not exact; `cost`, whether
-        the closed form equals a count, of the whole network and of the cut one; `trains`, whether every parameter of
-        the cut model gets a finite gradient in training mode; `onnx`, the relative difference, or why there is none.
+        → channels); `forwards`, passes that the analysis made, of a part its share (never fewer than calls that were
+        seen); the seconds of one `forward`, of the `analysis` and of the `trial` cut that proves it; `kept`, the
+        fraction of parameters that stays; `mask` and `reload`, relative differences of the outputs from the cut
+        model's, None for a mask that is not exact; `cost`, whether the closed form equals a count, of the whole
+        network and of the cut one; `trains`, whether every parameter of the cut model gets a finite gradient in
+        training mode; `onnx`, the relative difference, or why there is none.
 
     Raises:
         ExplorerError: one of these steps failed; the message begins with which.
