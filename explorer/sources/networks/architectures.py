@@ -24,8 +24,8 @@ FAMILIES = ("demo", "torchvision", "huggingface")
 def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
     """The untrained network of a description ``{"family": …, "name": …, "arguments": {…}}``, in eval mode.
 
-    Deterministic: random weights come from `seed`, and the caller's random state is left alone. Attention of
-    torchvision's transformers is replaced by `SelfAttention`, which has the same weights and can be cut.
+    Deterministic: random weights come from `seed`, and the caller's random state is left alone. Modules of torchvision
+    that can't be cut are replaced by ones with the same weights that can: see `cuttable`.
 
     Raises:
         ExplorerError: the description is malformed, or names a network that does not exist.
@@ -53,7 +53,7 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
             raise
         except Exception as error:  # what is wrong with arguments shows anywhere in what is built of them
             raise ExplorerError(f"{name} can't be built with {_short(arguments)}: {one_line(error)}") from None
-    return cuttable(module).eval()
+    return module.eval()
 
 
 def _short(arguments: dict[str, Any]) -> str:
@@ -63,10 +63,10 @@ def _short(arguments: dict[str, Any]) -> str:
 
 def _torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:
     if name in segmenter_names():
-        return MainOutput(models.get_model(name, weights=None, weights_backbone=None, **arguments))
+        return cuttable(MainOutput(models.get_model(name, weights=None, weights_backbone=None, **arguments)))
     if name in detector_names():
-        return wrapper_of(name)(models.get_model(name, weights=None, weights_backbone=None, **arguments))
-    return models.get_model(name, weights=None, **arguments)
+        return cuttable(wrapper_of(name)(models.get_model(name, weights=None, weights_backbone=None, **arguments)))
+    return cuttable(models.get_model(name, weights=None, **arguments))
 
 
 _MAKERS = {
@@ -77,7 +77,10 @@ _MAKERS = {
 
 
 def cuttable(module: nn.Module) -> nn.Module:
-    """The same network with modules that can be cut in place of some that can't; in place, results stay."""
+    """A network of torchvision with modules that can be cut in place of some that can't; in place, results stay.
+
+    Networks from elsewhere stay as they are, wherever they come from: theirs are called in ways that these don't know.
+    """
     return replace_shuffles(replace_windows(replace_attention(module)))
 
 

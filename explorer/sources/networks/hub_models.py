@@ -177,13 +177,19 @@ def _thawed(model: nn.Module) -> nn.Module:
 def example_ids(module: nn.Module, length: int, batch: int) -> Tensor:
     """Random token ids (batch, length) that the wrapped model takes, always the same; the last one ends the text."""
     config = module.model.config
-    special = {config.pad_token_id, config.eos_token_id} - {None}
+    end = getattr(config, "eos_token_id", None)  # of several the list is no id; encoders may have none
+    special = {getattr(config, "pad_token_id", None), end if isinstance(end, int) else None}
     ordinary = torch.tensor([i for i in range(min(config.vocab_size, 30_000)) if i not in special])
     generator = torch.Generator().manual_seed(0)
     ids = ordinary[torch.randint(len(ordinary), (batch, length), generator=generator)]
-    if isinstance(config.eos_token_id, int) and config.eos_token_id < config.vocab_size:
-        ids[:, -1] = config.eos_token_id
+    if _is_token(end, config):
+        ids[:, -1] = end
     return ids
+
+
+def _is_token(number: Any, config: Any) -> bool:
+    """Whether it is one of the vocabulary: small configurations keep special ids of the large ones."""
+    return isinstance(number, int) and 0 <= number < config.vocab_size
 
 
 def read_tokenizer(folder: Path, length: int) -> Tokenizer:
@@ -258,8 +264,9 @@ class _Source:
 
     def pictures(self, place: str | Path, config: Any) -> tuple[tuple[int, int, int], Any]:
         """The input (C, H, W) and the (mean, std) that pictures are normalised by, where it says them."""
-        channels = getattr(config, "num_channels", 3)
-        side = getattr(config, "image_size", None)
+        tower = config if hasattr(config, "image_size") else getattr(config, "vision_config", config)  # as CLIP has
+        channels = getattr(tower, "num_channels", 3)
+        side = getattr(tower, "image_size", None)
         processor: dict[str, Any] = {}
         if not isinstance(place, Path) or (place / "preprocessor_config.json").is_file():
             with contextlib.suppress(ExplorerError):  # many repositories of networks for images have none
@@ -393,8 +400,9 @@ def _settle(config: Any, tokenizer: Tokenizer | None) -> None:
     """What a model needs for batches: a padding token, the tokenizer's; and no memory of earlier tokens."""
     if tokenizer is not None:
         config.pad_token_id = tokenizer.padding
-    elif getattr(config, "pad_token_id", 0) is None:
-        config.pad_token_id = config.eos_token_id if isinstance(config.eos_token_id, int) else 0
+    elif hasattr(config, "pad_token_id") and not _is_token(config.pad_token_id, config):
+        end = getattr(config, "eos_token_id", None)
+        config.pad_token_id = end if _is_token(end, config) else 0
     if hasattr(config, "use_cache"):
         config.use_cache = False
 
