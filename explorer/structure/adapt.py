@@ -129,6 +129,13 @@ def set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
         layer.num_channels = weight.shape[0]
     elif isinstance(layer, nn.PReLU):
         layer.num_parameters = layer.weight.shape[0]
+    elif isinstance(layer, nn.RNNBase):
+        outputs, layer.input_size = layer.weight_hh_l0.shape[1], layer.weight_ih_l0.shape[1]
+        layer.proj_size = outputs if layer.proj_size else 0
+        layer.hidden_size = layer.weight_hr_l0.shape[1] if layer.proj_size else outputs
+        layer._init_flat_weights()  # it keeps its parameters in a list, too
+    elif isinstance(layer, nn.RNNCellBase):
+        layer.hidden_size, layer.input_size = layer.weight_hh.shape[1], layer.weight_ih.shape[1]
     elif isinstance(layer, _NormBase):
         sized = weight if weight is not None else layer.running_mean
         layer.num_features = layer.num_features if sized is None else sized.shape[0]

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     MOVE = auto()  # any other way
     GLU = auto()
     ROI_ALIGN = auto()
+    PACK = auto()  # sequences of several lengths
     CAT = auto()
     STACK = auto()
     WRITE = auto()  # into a tensor that exists
@@ -43,6 +44,8 @@ class Kind(StrEnum):
     LINEAR = auto()
     EMBEDDING = auto()
     ATTENTION = auto()
+    RECURRENT = auto()  # a layer over a whole sequence
+    STEP = auto()  # one step of such a layer
     # The others.
     HARMLESS = auto()  # its output has nothing to do with the entries
     LOOK = auto()  # comes before Python reads values unseen
@@ -107,6 +110,15 @@ def _attention(out: Any, q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> Multipl
     return Multiplied(prod(q.shape[:-1]) * k.shape[-2] * (q.shape[-1] + v.shape[-1]))
 
 
+def _recurred(out: Any, x: Tensor, *rest: Any) -> Multiplied:
+    weights = rest[2] if isinstance(rest[1], Tensor) else rest[1]  # packed, the sizes of its batches come before
+    return Multiplied(prod(x.shape[:-1]) * sum(weight.numel() for weight in weights if weight.dim() == 2))
+
+
+def _stepped(out: Any, x: Tensor, state: Any, read: Tensor, fed: Tensor, *biases: Any) -> Multiplied:
+    return Multiplied(prod(x.shape[:-1]) * (read.numel() + fed.numel()))
+
+
 OPERATORS: dict[str, Operator] = {}
 ATTENTION, VARIANTS = "scaled_dot_product_attention", "_scaled_dot_product"  # the latter: how their names begin
 
@@ -118,7 +130,7 @@ def _declare(kind: Kind, names: str, **facts: Any) -> None:
 _declare(Kind.SAME, "alias clone contiguous detach lift_fresh _to_copy")
 _declare(Kind.RESHAPE, "reshape view _reshape_alias _unsafe_view")
 _declare(Kind.TURN, "expand permute select squeeze t transpose unbind unsqueeze")
-_declare(Kind.SPLIT, "chunk split split_with_sizes")
+_declare(Kind.SPLIT, "chunk split split_with_sizes unsafe_chunk unsafe_split unsafe_split_with_sizes")
 _declare(Kind.CHOOSE, "index index_select")
 _declare(
     Kind.MOVE,
@@ -127,6 +139,7 @@ _declare(
 )
 _declare(Kind.GLU, "glu")
 _declare(Kind.ROI_ALIGN, "roi_align")
+_declare(Kind.PACK, "_pack_padded_sequence")
 _declare(Kind.CAT, "cat")
 _declare(Kind.STACK, "stack")
 _declare(Kind.WRITE, "copy fill zero")
@@ -167,6 +180,8 @@ _declare(Kind.BATCHED_ADDED_MATMUL, "baddbmm", multiplied=lambda out, added, *fa
 _declare(Kind.LINEAR, "linear", multiplied=_linear)
 _declare(Kind.EMBEDDING, "embedding")
 _declare(Kind.ATTENTION, ATTENTION, multiplied=_attention)
+_declare(Kind.RECURRENT, "lstm gru rnn_tanh rnn_relu", multiplied=_recurred)
+_declare(Kind.STEP, "lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell", multiplied=_stepped)
 _declare(Kind.HARMLESS, "_local_scalar_dense as_strided is_pinned new_empty new_full new_ones new_zeros sym_size")
 _declare(Kind.LOOK, "resolve_conj resolve_neg")
 

@@ -10,7 +10,14 @@ from typing import Any
 from torch.utils._pytree import tree_leaves
 
 from explorer.errors import one_line
-from explorer.structure import rules_entrywise, rules_products, rules_statistics, rules_views, rules_weights
+from explorer.structure import (
+    rules_entrywise,
+    rules_products,
+    rules_recurrent,
+    rules_statistics,
+    rules_views,
+    rules_weights,
+)
 from explorer.structure.operators import Kind, Operator, operator_of
 from explorer.structure.tracing import Tracing
 
@@ -35,6 +42,7 @@ RULES: dict[Kind, Rule] = {
     Kind.MOVE: rules_views.move,
     Kind.GLU: rules_views.glu,
     Kind.ROI_ALIGN: rules_views.roi_align,
+    Kind.PACK: rules_views.pack,
     Kind.CAT: rules_views.cat,
     Kind.STACK: rules_views.stack,
     Kind.WRITE: rules_views.overwrite,
@@ -54,6 +62,8 @@ RULES: dict[Kind, Rule] = {
     Kind.LINEAR: rules_products.linear,
     Kind.EMBEDDING: rules_weights.embedding,
     Kind.ATTENTION: rules_products.attention,
+    Kind.RECURRENT: rules_recurrent.recurrent,
+    Kind.STEP: rules_recurrent.step,
     Kind.HARMLESS: ignore,
     Kind.LOOK: refuse,
     Kind.UNKNOWN: refuse,

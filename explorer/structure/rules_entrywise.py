@@ -83,13 +83,13 @@ def _computed(tracing: Tracing, tensors: Sequence[Tensor], outs: Sequence[Tensor
 
 def _meet_constant(tracing: Tracing, operator: Operator, tensor: Tensor, label: Tensor) -> None:
     """Channels stay where a tensor without a label has a number of its own for each."""
-    if any(_differs_along(tensor, d - label.dim()) for d in varying(label)):
+    if any(differs_along(tensor, d - label.dim()) for d in varying(label)):
         tracing.freeze(label, f"{operator.name} with a tensor of fixed width")
     elif tensor not in tracing.views:
         adopt(tracing, tensor, label)
 
 
-def _differs_along(tensor: Tensor, axis: int) -> bool:
+def differs_along(tensor: Tensor, axis: int) -> bool:
     """Whether a constant has entries of its own for every channel; equal ones may be as many as there are channels."""
     if -axis > tensor.dim() or tensor.shape[axis] == 1 or tensor.stride(axis) == 0:
         return False

@@ -15,6 +15,7 @@ from explorer.structure.operators import TRANSPOSE, Kind, Operator
 from explorer.structure.tracing import Tracing, View
 
 FIXED = "joined with a tensor of fixed width"
+WRITTEN = "written into a part of another tensor"
 
 
 def move(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
@@ -189,10 +190,42 @@ def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: 
 
 
 def overwrite(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
-    """A whole tensor that is written into takes over the channels; a part of another can't."""
+    """What is written into takes over the channels: the whole tensor, also where a part of its positions is meant."""
     label = tracing.label(args[1] if operator.name == "copy" else None)
-    whole = isinstance(out, Tensor) and out._base is None
-    if label is not None and whole and label.shape == out.shape:
-        tracing.assign(out, label)
-    else:
-        tracing.freeze(label, "written into a part of another tensor")
+    if label is None or not isinstance(out, Tensor) or label.dim() > out.dim():
+        tracing.freeze(label, WRITTEN)
+        return
+    label = label.expand(out.shape)
+    whole = label if out._base is None else _of_base(label, out, out._base)
+    if whole is None:
+        tracing.freeze(label, WRITTEN)
+        return
+    if out._base is not None:
+        if (known := tracing.labels.get(out._base)) is not None:
+            tracing.unite(known, whole, "written into one tensor")
+        tracing.assign(out._base, whole)
+    tracing.assign(out, label)
+
+
+def _of_base(label: Tensor, part: Tensor, base: Tensor) -> Tensor | None:
+    """The label of a tensor by that of a part of it; None unless its channels lie along whole axes of the tensor."""
+    axes = {}
+    for d in varying(label):
+        met = [b for b in range(base.dim()) if (base.shape[b], base.stride(b)) == (part.shape[d], part.stride(d))]
+        if len(met) != 1:
+            return None
+        axes[met[0]] = d
+    channels = restrict(label, axes.values())
+    order = [axes[b] for b in sorted(axes)]
+    channels = channels.permute([*order, *(d for d in range(label.dim()) if d not in order)])
+    sizes = [base.shape[b] if b in axes else 1 for b in range(base.dim())]
+    return channels.reshape(sizes).expand(base.shape)
+
+
+def pack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """Sequences of several lengths, (steps, batch, …), in one row, (steps of all, …)."""
+    label = tracing.label(args[0])
+    if label is not None and {0, 1} & set(varying(label)):
+        tracing.freeze(label, "packed along channels")
+    elif label is not None:
+        tracing.assign(out[0], label[0, :1].expand(out[0].shape))

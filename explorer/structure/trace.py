@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from explorer.errors import ExplorerError
@@ -24,13 +23,14 @@ from explorer.structure.ledger import Contraction, Ledger
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 from explorer.structure.tracing import Tracing, View
+from explorer.structure.watching import OperatorMode
 
 # By class: square weights whose module reshapes the output to the width of the input.
 EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
 MOST_OPERATORS = 100_000  # in one traced pass
 
 
-class Tracer(TorchDispatchMode):
+class Tracer(OperatorMode):
     """Watches every operator of a forward pass, applies its rule, and follows residual blocks.
 
     Args:
@@ -50,9 +50,8 @@ class Tracer(TorchDispatchMode):
             self.tracing.views[tensor] = View.whole(name, tensor)
             self._names[id(tensor)] = name  # they outlive the tracer
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs, tracing = kwargs or {}, self.tracing
-        out = func(*args, **kwargs)
+    def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
+        tracing = self.tracing
         self._operators += 1
         if self._operators > MOST_OPERATORS:
             raise ExplorerError(
@@ -67,7 +66,6 @@ class Tracer(TorchDispatchMode):
         if tracing.costs:
             self._book(operator_of(func), args, out, booked)
         self.shortcuts.operator(func, args, kwargs, out)
-        return out
 
     def _book(self, operator: Operator, args: tuple, out: Any, booked: int) -> None:
         """See that what an operator multiplies is in the books: a constant, where no rule wrote it down."""
