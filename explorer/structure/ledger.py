@@ -132,11 +132,15 @@ class Ledger:
 
     def constant(self, size: int, reason: str) -> Ids:
         """Ids of channels that can't leave: entries of an input, or of a constant."""
-        self.producers.append(Producer("", 0, self.count, size))
-        ids = np.arange(self.count, self.count + size)
-        self.count += size
+        ids = self.blank(size)
         self.freeze(ids, reason)
         return ids
+
+    def blank(self, size: int) -> Ids:
+        """Ids of channels that are zero: they leave with whatever they meet, and stay where they meet nothing."""
+        self.producers.append(Producer("", 0, self.count, size))
+        self.count += size
+        return np.arange(self.count - size, self.count)
 
     def record(self, tensor: str, axis: int, positions: Ids, ids: Ids, *, size: int, role: str) -> None:
         """Write down which channel each position of a tensor's axis belongs to; a second owner joins the first.

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ROI_ALIGN = auto()
     PACK = auto()  # sequences of several lengths
     CAT = auto()
+    PAD = auto()  # with a constant
     STACK = auto()
     WRITE = auto()  # into a tensor that exists
     # Operators that compute.
@@ -141,6 +142,7 @@ _declare(Kind.GLU, "glu")
 _declare(Kind.ROI_ALIGN, "roi_align")
 _declare(Kind.PACK, "_pack_padded_sequence")
 _declare(Kind.CAT, "cat")
+_declare(Kind.PAD, "constant_pad_nd")
 _declare(Kind.STACK, "stack")
 _declare(Kind.WRITE, "copy fill zero")
 _declare(
@@ -157,7 +159,7 @@ _declare(
 _declare(
     Kind.POOL,
     "_adaptive_avg_pool2d _adaptive_avg_pool3d _upsample_bilinear2d_aa adaptive_avg_pool2d adaptive_max_pool2d "
-    "avg_pool1d avg_pool2d avg_pool3d constant_pad_nd max_pool1d max_pool2d_with_indices max_pool3d_with_indices "
+    "avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d_with_indices max_pool3d_with_indices "
     "reflection_pad2d replication_pad2d upsample_bicubic2d upsample_bilinear2d upsample_nearest2d",
 )
 _declare(Kind.AVERAGE, "amax amin logsumexp max mean min std var var_mean")

@@ -44,6 +44,7 @@ RULES: dict[Kind, Rule] = {
     Kind.ROI_ALIGN: rules_views.roi_align,
     Kind.PACK: rules_views.pack,
     Kind.CAT: rules_views.cat,
+    Kind.PAD: rules_views.pad,
     Kind.STACK: rules_views.stack,
     Kind.WRITE: rules_views.overwrite,
     Kind.ENTRYWISE: rules_entrywise.entrywise,

@@ -103,7 +103,7 @@ def _through(tracing: Tracing, x: Tensor, initial: Any, depths: list[list[_Weigh
 
 def _read(tracing: Tracing, x: Tensor) -> Ids:
     """The channels of the input, along its last axis."""
-    label = tracing.label(x)
+    label = tracing.read_along(x, -1)
     if label is not None and set(varying(label)) <= {x.dim() - 1}:
         return along(label, x.dim() - 1)
     tracing.freeze(label, "a recurrent layer over mixed axes")
@@ -120,6 +120,7 @@ def _weigh(tracing: Tracing, weights: _Weights, read: Ids, positions: int) -> _S
         tracing.attach(bias, rows)
     products = [(weights.read, rows, read)]
     if weights.projection is not None:
+        tracing.ledger.freeze(cells, f"PyTorch projects to fewer channels than hidden units only, in {tracing.here}")
         outputs = _rows(tracing, weights.projection)
         products.append((weights.projection, outputs, cells))
     for weight, made, inputs in (*products, (weights.fed, rows, outputs)):

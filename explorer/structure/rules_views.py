@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, restrict, varying
 from explorer.structure.operators import TRANSPOSE, Kind, Operator
+from explorer.structure.rules_entrywise import differs_along
 from explorer.structure.tracing import Tracing, View
 
 FIXED = "joined with a tensor of fixed width"
@@ -138,23 +139,24 @@ def cat(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
         parts = [_ids_along(tracing, *pair, dim) for pair in zip(tensors, labels, strict=True)]
         tracing.assign(out, on_axis(np.concatenate(parts), dim, out.shape))
     else:
-        tracing.assign(out, _side_by_side(tracing, known, axes, whole=len(known) == len(labels)).expand(out.shape))
+        others = [tensor for tensor, label in zip(tensors, labels, strict=True) if label is None]
+        tracing.assign(out, _side_by_side(tracing, known, axes, others).expand(out.shape))
 
 
 def _ids_along(tracing: Tracing, tensor: Tensor, label: Tensor | None, dim: int) -> Ids:
-    """The channels of a part along one axis; those of a part without a label can't leave."""
-    if label is None:
+    """The channels of a part along one axis; those of a part without a label can't leave unless it is zero."""
+    if label is None and (label := tracing.read_along(tensor, dim)) is None:
         return tracing.ledger.constant(tensor.shape[dim], f"{FIXED} in {tracing.here}")
     return along(label, dim)
 
 
-def _side_by_side(tracing: Tracing, known: Sequence[Tensor], axes: set[int], *, whole: bool) -> Tensor:
-    """The label of parts that are joined along another axis than that of the channels; `whole`: all have a label."""
+def _side_by_side(tracing: Tracing, known: Sequence[Tensor], axes: set[int], others: Sequence[Tensor]) -> Tensor:
+    """The label of parts joined along another axis than that of the channels; `others`, without one, stay as wide."""
     first = restrict(known[0], axes)
     for label in known[1:]:
         tracing.unite(first, restrict(label, axes), "concatenation")
-    for label in () if whole else known:
-        tracing.freeze(label, FIXED)
+    if any(differs_along(tensor, d - first.dim()) for tensor in others for d in varying(first)):
+        tracing.freeze(first, FIXED)
     return first
 
 
@@ -175,6 +177,28 @@ def _joined_along_two(
     return collapse(torch.cat(parts, dim).expand(out.shape))
 
 
+def pad(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """Zeros beside the channels may be any channels; other constants beside them stay."""
+    label, widths, value = tracing.label(args[0]), args[1], args[2] if len(args) > 2 else 0
+    if label is None:
+        return
+    axes = varying(label)
+    sides = {out.dim() - 1 - i // 2: (widths[i], widths[i + 1]) for i in range(0, len(widths), 2)}
+    padded = [d for d in axes if any(sides.get(d, ()))]
+    if not padded:
+        tracing.assign(
+            out, restrict(label, axes).expand([out.shape[d] if d not in axes else -1 for d in range(out.dim())])
+        )
+    elif len(axes) == 1 and value == 0:
+        before, after = sides[axes[0]]
+        ids = along(label, axes[0])
+        ids = ids[max(-before, 0) : len(ids) - max(-after, 0)]
+        ends = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
+        tracing.assign(out, on_axis(np.concatenate([next(ends), ids, next(ends)]), axes[0], out.shape))
+    else:
+        tracing.freeze(label, "padded along channels")
+
+
 def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """What lies at the same place of all tensors leaves together."""
     tensors = args[0]
@@ -184,7 +208,9 @@ def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: 
     for label in labels[1:]:
         tracing.unite(labels[0], label, "stack")
     if labels:
-        if len(labels) < len(tensors):
+        others = [tensor for tensor in tensors if tracing.label(tensor, like) is None]
+        axes = [d - labels[0].dim() for d in varying(labels[0])]
+        if any(differs_along(tensor, d) for tensor in others for d in axes):
             tracing.freeze(labels[0], "stacked with a tensor of fixed width")
         tracing.assign(out, labels[0].unsqueeze(dim).expand(out.shape))
 

@@ -50,7 +50,7 @@ class _Convolution:
 def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """The input's channels are read, rows of the weight are produced; depthwise, both are the same."""
     x, weight, bias = args[:3]
-    view, label = tracing.views.get(weight), tracing.label(x)
+    view, label = tracing.views.get(weight), tracing.read_along(x, 1)
     if weight in tracing.labels or view is None or not view.in_order:
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")

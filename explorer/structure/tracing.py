@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from explorer.structure.labels import Ids, along, flat, ids_in, restrict, varying
+from explorer.structure.labels import Ids, along, flat, ids_in, on_axis, restrict, varying
 from explorer.structure.ledger import Ledger
 
 
@@ -121,6 +121,13 @@ class Tracing:
         ids = self.ledger.produce(view.name, axis, view.shape[axis], role="affine")
         index = view.indices[axis]
         return torch.from_numpy(ids)[restrict(index, varying(index))].expand(index.shape)
+
+    def read_along(self, tensor: Tensor, axis: int) -> Tensor | None:
+        """The label of a tensor that is read along an axis; zeros (a first state) may be those of any channels."""
+        label = self.label(tensor)
+        if label is None and tensor.shape[axis] > 1 and not tensor.any():
+            return on_axis(self.ledger.blank(tensor.shape[axis]), axis % tensor.dim(), tensor.shape)
+        return label
 
     def assign(self, tensor: Any, label: Tensor | None) -> None:
         """The tensor has these channels."""

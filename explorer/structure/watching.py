@@ -10,7 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explorer.structure.operators import OPERATORS, Kind
 
 _WHOLE = {
-    getattr(torch, name): getattr(getattr(torch.ops.aten, name), "input" if operator.kind is Kind.RECURRENT else "default")
+    getattr(torch, name): getattr(
+        getattr(torch.ops.aten, name), "input" if operator.kind is Kind.RECURRENT else "default"
+    )
     for name, operator in OPERATORS.items()
     if operator.kind in (Kind.RECURRENT, Kind.STEP)
 }
