@@ -37,6 +37,8 @@ class Kind(StrEnum):
     BATCH_NORM = auto()
     LAYER_NORM = auto()
     GROUP_NORM = auto()
+    WEIGHT_NORM = auto()  # of a parameter
+    MATCHED = auto()  # with a vector, to sum products
     # Products.
     CONVOLUTION = auto()
     MATMUL = auto()
@@ -163,7 +165,7 @@ _declare(
     "reflection_pad2d replication_pad2d upsample_bicubic2d upsample_bilinear2d upsample_nearest2d",
 )
 _declare(Kind.AVERAGE, "amax amin logsumexp max mean min std var var_mean")
-_declare(Kind.ADD_UP, "linalg_vector_norm sum")
+_declare(Kind.ADD_UP, "linalg_vector_norm norm sum")
 _declare(Kind.DECIDE, "all any argmax prod")
 _declare(Kind.SOFTMAX, "_log_softmax _softmax log_softmax softmax")
 _declare(
@@ -173,6 +175,8 @@ _declare(
 )
 _declare(Kind.LAYER_NORM, "native_layer_norm")
 _declare(Kind.GROUP_NORM, "native_group_norm")
+_declare(Kind.MATCHED, "dot mv vdot")
+_declare(Kind.WEIGHT_NORM, "_weight_norm_interface")
 _declare(Kind.CONVOLUTION, "_convolution convolution", multiplied=_convolved)
 _declare(Kind.CONVOLUTION, "cudnn_convolution mkldnn_convolution")
 _declare(Kind.MATMUL, "mm", multiplied=_matrices)

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from explorer.errors import one_line
 from explorer.structure import (
     rules_entrywise,
+    rules_kernels,
     rules_products,
     rules_recurrent,
     rules_statistics,
@@ -56,6 +57,8 @@ RULES: dict[Kind, Rule] = {
     Kind.BATCH_NORM: rules_statistics.batch_norm,
     Kind.LAYER_NORM: rules_statistics.layer_norm,
     Kind.GROUP_NORM: rules_statistics.group_norm,
+    Kind.MATCHED: rules_kernels.matched,
+    Kind.WEIGHT_NORM: rules_kernels.weight_norm,
     Kind.CONVOLUTION: rules_weights.convolution,
     Kind.MATMUL: rules_products.matmul,
     Kind.ADDED_MATMUL: rules_products.added_matmul,

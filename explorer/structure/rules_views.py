@@ -40,10 +40,15 @@ def transpose(tracing: Tracing, matrix: Tensor) -> Tensor:
 
 
 def _move_view(tracing: Tracing, view: View, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
-    moved = [_moved(operator, index, args, kwargs, out) for index in view.indices]
+    parts = (view, *view.beside)
+    moved = [[_moved(operator, index, args, kwargs, out) for index in part.indices] for part in parts]
     for position, made in enumerate(tree_leaves(out)):
         if made is not args[0]:
-            tracing.views[made] = replace(view, indices=tuple(each[position] for each in moved), moved=True)
+            own, *beside = (
+                replace(part, indices=tuple(each[position] for each in indices), moved=True)
+                for part, indices in zip(parts, moved, strict=True)
+            )
+            tracing.views[made] = replace(own, beside=tuple(beside))
 
 
 def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
@@ -19,7 +20,7 @@ from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
 from explorer.structure.labels import Ids, along, ids_in, varying
-from explorer.structure.ledger import Contraction, Ledger
+from explorer.structure.ledger import Contraction, Ledger, Passage
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 from explorer.structure.tracing import Tracing, View
@@ -84,14 +85,11 @@ class _Calls:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracing, self._shortcuts = tracer.tracing, tracer.shortcuts
-        self._given: dict[str, tuple[torch.Size, int, Ids] | None] = {}
+        self._given: dict[str, tuple[torch.Size, int, Ids] | None] = {}  # of innermost modules: shape, axis, channels
 
     def watching(self, module: nn.Module) -> AbstractContextManager:
         layers = dict(module.named_modules())
-        before = {
-            name: partial(self._enter, name, leaf=next(layer.children(), None) is None)
-            for name, layer in layers.items()
-        }
+        before = {name: partial(self._enter, name, leaf=_is_innermost(layer)) for name, layer in layers.items()}
         return watching(module, {name: partial(self._leave, name) for name in layers}, before=before)
 
     def _enter(self, name: str, layer: nn.Module, args: tuple, *, leaf: bool) -> None:
@@ -111,8 +109,24 @@ class _Calls:
         label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
         if label is not None and len(varying(label)) == 1:
             tracing.ledger.shown[name] = label
-        if (given := self._given[name]) and isinstance(out, Tensor) and out.shape == given[0]:
-            tracing.ledger.pass_through(name, *given[1:])
+        if isinstance(out, Tensor) and (passage := self._passage(name, layer, args, out)) is not None:
+            tracing.ledger.pass_through(name, passage)
+
+    def _passage(self, name: str, layer: nn.Module, args: tuple, out: Tensor) -> Passage | None:
+        """The channels of an innermost module's first input and output, if they lie along the same axis of both."""
+        given, computing = self._given[name], name in self._tracing.ledger.computing
+        if not computing:
+            return Passage(given[1], given[2], given[2]) if given and out.shape == given[0] else None
+        unread = _is_innermost(layer) and args and self._tracing.label(args[0]) is None  # the model's input
+        label = self._tracing.label(out)
+        if label is None or len(axes := varying(label)) != 1 or not (unread or (given and axes == [given[1]])):
+            return None
+        return Passage(axes[0], given[2] if given else np.zeros(0, dtype=np.int64), along(label, axes[0]))
+
+
+def _is_innermost(layer: nn.Module) -> bool:
+    """Whether it has no parts, but for those that compute its weights."""
+    return all(name == "parametrizations" for name, _ in layer.named_children())
 
 
 def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> Ledger:
@@ -125,6 +139,7 @@ def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> L
         ExplorerError: no tensor is found in what the model returns, or tracing takes too long.
     """
     ledger = _passes(module, as_tuple(example), keep_outputs)
+    ledger.attach_followers()
     ledger.settle()
     return ledger
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from explorer.bench.families import stir
 from tests.nets import conv
@@ -704,13 +705,65 @@ def layer_norm_over_the_whole_image(net, x):
     return net.fc(pooled(net.norm(net.a(x))))
 
 
+# Weights computed from parameters ------------------------------------------------------------------------
+
+
+class Standardised(nn.Conv2d):
+    """Weight standardisation, and a gain for every output, as in Big Transfer and normaliser-free networks."""
+
+    def __init__(self, *shape: int, fused: bool) -> None:
+        super().__init__(*shape, padding=1)
+        self.gain, self.fused = nn.Parameter(torch.rand(self.out_channels, 1, 1, 1) + 0.5), fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, gain = self.weight.reshape(1, self.out_channels, -1), (self.gain * 0.5).view(-1)
+        weight = F.batch_norm(rows, None, None, weight=gain, training=True, momentum=0.0).reshape_as(self.weight)
+        if not self.fused:
+            var, mean = torch.var_mean(self.weight, [1, 2, 3], keepdim=True, unbiased=False)
+            weight = (self.weight - mean) / torch.sqrt(var + 1e-5) * self.gain
+        return F.conv2d(x, weight, self.bias, padding=1)
+
+
+class Masked(nn.Conv2d):
+    """A convolution that sees only what comes before a pixel."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__(*shape, padding=1)
+        self.register_buffer("mask", torch.ones_like(self.weight).tril())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight * self.mask, self.bias)
+
+
 @toy(
-    lambda: {"a": conv(3, 8), "b": nn.utils.parametrizations.weight_norm(conv(8, 6)), "fc": nn.Linear(6, 5)},
-    {},
-    blocked={"a": "a computed kernel"},
-)
-def weight_norm(net, x):
-    return net.fc(pooled(net.b(net.a(x)).relu()))
+    lambda: {
+        "a": Standardised(3, 8, 3, fused=True), "b": Standardised(8, 6, 3, fused=False), "c": Masked(6, 4, 3),
+        "fc": nn.Linear(4, 5),
+    },
+    {"a": (8, 1), "b": (6, 1), "c": (4, 1)},
+)  # fmt: skip
+def standardised_and_masked_weights(net, x):
+    return net.fc(pooled(net.c(net.b(net.a(x).relu()).relu()).relu()))
+
+
+def _normed(by: Callable[..., nn.Module], layer: nn.Module, **options: int) -> nn.Module:
+    return by(layer, **options).eval()
+
+
+@toy(
+    lambda: {
+        "a": _normed(parametrizations.weight_norm, conv(3, 8)),
+        "b": _normed(parametrizations.weight_norm, conv(8, 6, groups=2), dim=3),
+        "c": _normed(parametrizations.weight_norm, nn.ConvTranspose2d(6, 4, 2), dim=1),
+        "d": _normed(parametrizations.spectral_norm, conv(4, 7)),
+        "e": _normed(parametrizations.weight_norm, nn.Linear(7, 9)), "table": table(6, 9), "fc": nn.Linear(6, 5),
+    },
+    {"a": (4, 2), "b": (3, 2), "c": (4, 1), "d": (7, 1), "e": (9, 1), "table": (6, 1)},
+    inexact={"e": "computes its weights"},
+)  # fmt: skip
+def weights_of_given_norms(net, x):
+    x = net.d(net.c(net.b(net.a(x).relu()).relu()).relu()).relu()
+    return net.fc(F.linear(net.e(pooled(x)).relu(), F.normalize(net.table) * 3.0).relu())
 
 
 # Products of activations ---------------------------------------------------------------------------------
