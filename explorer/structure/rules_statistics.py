@@ -135,7 +135,7 @@ def _channels_second(tracing: Tracing, x: Tensor, reason: str) -> Tensor | None:
 
 def layer_norm(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Statistics over channels: a mask is a cut only if the norm sees no more than what stays."""
-    x, shape, weight, bias = args[:4]
+    x, shape, weight, bias = args[:4]  # a root mean square has its epsilon there
     label = tracing.label(x)
     if label is None:
         return
@@ -158,5 +158,5 @@ def _normalise_heads(tracing: Tracing, label: Tensor, over: set[int], vectors: t
     """A layer norm inside each head: all heads share its scale and shift."""
     _reduce_channels(tracing, "layer norm", label, over)
     for vector in vectors:
-        if vector is not None and (own := tracing.label(vector, label)) is not None:
+        if isinstance(vector, Tensor) and (own := tracing.label(vector, label)) is not None:
             meet(tracing, vector, own.expand(label.shape), label, "layer norm")

@@ -67,6 +67,10 @@ def _moved(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: An
     """What the operator makes of a label: one label per output."""
     if operator.kind is Kind.SAME:
         return [label]
+    if operator.name == "view_as_real":
+        return [label.unsqueeze(-1).expand(out.shape)]
+    if operator.name == "view_as_complex":
+        return [label.select(-1, 0)]
     if operator.kind is Kind.RESHAPE:
         return [collapse(label.reshape(out.shape))]
     moved = tree_leaves(getattr(torch.ops.aten, operator.name)(label, *args[1:], **kwargs))
@@ -221,12 +225,16 @@ def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: 
 
 
 def overwrite(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
-    """What is written into takes over the channels: the whole tensor, also where a part of its positions is meant."""
+    """What is written into takes over the channels."""
     label = tracing.label(args[1] if operator.name == "copy" else None)
-    if label is None or not isinstance(out, Tensor) or label.dim() > out.dim():
+    if label is not None and isinstance(out, Tensor) and label.dim() <= out.dim():
+        take_over(tracing, label.expand(out.shape), out)
+    else:
         tracing.freeze(label, WRITTEN)
-        return
-    label = label.expand(out.shape)
+
+
+def take_over(tracing: Tracing, label: Tensor, out: Tensor) -> None:
+    """What is written into has these channels, as a whole also where a part of its positions is meant."""
     whole = label if out._base is None else _of_base(label, out, out._base)
     if whole is None:
         tracing.freeze(label, WRITTEN)

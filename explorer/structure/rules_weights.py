@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import Ids, along, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction, Observation
@@ -55,7 +56,9 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
         return
-    shared = (args[6], args[8]) if operator.multiplied else (False, args[-1])  # the others have no `transposed`
+    shared = (
+        (args[6], args[8]) if operator.name in ("convolution", "_convolution") else (False, args[-1])
+    )  # the others have no `transposed`
     call = _Convolution(x, weight, *shared)
     axis = 1 if call.turned else 0
     rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
@@ -208,4 +211,5 @@ def embedding(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         return
     ids = tracing.ledger.produce(view.name, axis.number, view.shape[axis.number], role="producer")[axis.index]
     observe_rows(tracing, view)
-    tracing.assign(out, on_axis(ids, out.dim() - 1, out.shape))
+    found = tree_leaves(out)[0]
+    tracing.assign(found, on_axis(ids, found.dim() - 1, found.shape))

@@ -217,5 +217,5 @@ class Tracing:
             self.ledger.record(view.name, axis.number, axis.index, ids, size=size, role="affine")
         elif (label := self.label(vector)) is not None:
             self.ledger.unite(along(label, 0), ids)
-        else:
+        elif (vector != vector[:1]).any():
             self.ledger.freeze(ids, f"a computed vector is added per channel in {self.here}")

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
+from torchvision.ops import deform_conv2d
 
 from explorer.bench.families import stir
 from tests.nets import conv
@@ -193,6 +194,61 @@ def u_net(net, x):
     a = net.a(x).relu()
     deep = net.mid(net.down(F.max_pool2d(a, 2)).relu())
     return net.fc(pooled(net.last(torch.cat([a, F.interpolate(deep, scale_factor=2)], 1)).relu()))
+
+
+# Positions chosen, sorted, summed up, transformed --------------------------------------------------------
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": nn.Linear(8, 6), "c": nn.Linear(6, 7), "d": nn.Linear(7, 7), "fc": nn.Linear(7, 5)},
+    {"a": (8, 1), "b": (6, 1), "c": (7, 1)},
+)
+def messages_along_edges(net, x):
+    t = tokens(net.a(x)).flatten(0, 1)
+    ends = (torch.arange(len(t)) * 7 + 3) % len(t)
+    t = net.b(torch.zeros_like(t).index_add(0, ends, t[ends.flip(0)])).relu()
+    places = ends[:, None].expand(-1, t.shape[1])
+    t = net.c(torch.zeros_like(t).scatter_add_(0, places, t) + t.gather(0, places)).relu()
+    u = torch.zeros_like(t)
+    u.index_put_((ends,), net.d(t), accumulate=True)
+    return net.fc((u + t).view(len(x), 64, -1).mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 6), "c": conv(6, 7), "gain": table(6, 8, 5, 2), "fc": nn.Linear(7, 5)},
+    {"a": (8, 1), "b": (6, 1), "c": (7, 1)},
+)
+def operators_along_positions(net, x):
+    x = net.b(net.a(x).cumsum(2).tril().sort(3).values)
+    x = torch.fft.irfft2(torch.fft.rfft2(x) * torch.view_as_complex(net.gain))
+    return net.fc(net.c(x.relu()).flatten(2).topk(3, 2).values.mean(2))
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 6), "b": conv(6, 6), "c": nn.Conv2d(54, 8, 1), "d": nn.Conv2d(8, 36, 1), "flow": conv(4, 2),
+        "e": conv(4, 7), "fc": nn.Linear(7, 5),
+    },
+    {"a": (6, 1), "b": (6, 1), "c": (8, 1), "d": (4, 9), "e": (7, 1)},
+    blocked={"flow": "used as coordinates"},
+)  # fmt: skip
+def pooled_and_put_back_then_windows_and_a_flow(net, x):
+    x, places = F.max_pool2d(net.a(x), 2, return_indices=True)
+    x = net.b(F.max_unpool2d(x, places, 2)).relu()
+    windows = F.unfold(x, 3, padding=1).unflatten(2, (8, 8))
+    x = F.fold(net.d(net.c(windows).relu()).flatten(2), (8, 8), 3, padding=1)
+    return net.fc(pooled(net.e(F.grid_sample(x, net.flow(x).movedim(1, -1).tanh(), align_corners=False)).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 6), "offset": conv(6, 18), "mask": conv(6, 9), "b": conv(6, 8), "fc": nn.Linear(8, 5)},
+    {"a": (6, 1), "b": (8, 1)},
+    blocked=dict.fromkeys(("offset", "mask"), "used as coordinates"),
+)
+def deformable_convolution(net, x):
+    a = net.a(x).relu()
+    b = deform_conv2d(a, net.offset(a), net.b.weight, net.b.bias, padding=1, mask=net.mask(a).sigmoid())
+    return net.fc(pooled(b.relu()))
 
 
 # Shared weights ------------------------------------------------------------------------------------------
