@@ -24,7 +24,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
     removed = leaving(structure, {name: units for name, units in plan.remove.items() if name in structure.groups})
     numbers = {name: _numbers(group, plan.remove.get(name, ())) for name, group in structure.groups.items()}
     norms = _leaving_places(
-        [(norm.module, name, norm) for name, g in structure.groups.items() for norm in g.norms], numbers
+        [(norm.place, name, norm) for name, g in structure.groups.items() for norm in g.norms], numbers
     )
     lookups = _leaving_places(
         [(lk.tensor, name, lk) for name, g in structure.groups.items() for lk in g.lookups], numbers
@@ -45,7 +45,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
             size=size,
             unit=size // (group.units - len(plan.remove.get(name, ()))),
             members=tuple(members),
-            norms=tuple(replace(norm, units=number[norm.units[~norms[norm.module]]]) for norm in group.norms),
+            norms=tuple(replace(norm, units=number[norm.units[~norms[norm.place]]]) for norm in group.norms),
             lookups=tuple(replace(lk, units=number[lk.units[~lookups[lk.tensor]]]) for lk in group.lookups),
         )
 

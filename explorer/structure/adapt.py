@@ -17,6 +17,7 @@ SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how
 _WIDTHS = (
     *("in_channels", "out_channels", "groups", "in_features", "out_features", "nx", "nf", "num_embeddings"),
     *("embedding_dim", "normalized_shape", "num_groups", "num_channels", "num_parameters", "num_features"),
+    *("input_size", "hidden_size", "proj_size"),
 )
 
 
@@ -54,9 +55,10 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
         if SKIPPED in values:
             module.set_submodule(name, Skip(values[SKIPPED]))
     replaced: dict[int, nn.Parameter] = {}
+    before: dict[nn.Module, int] = {}
     for prefix, layer in module.named_modules():
         path = f"{prefix}." if prefix else ""
-        before = depthwise_multiplier(layer)
+        before[layer] = depthwise_multiplier(layer)
         for key, parameter in layer._parameters.items():
             tensor = tensors.get(path + key)
             if parameter is None or tensor is None or tensor.shape == parameter.shape:
@@ -69,7 +71,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             tensor = tensors.get(path + key)
             if buffer is not None and tensor is not None and tensor.shape != buffer.shape:
                 layer._buffers[key] = buffer.new_empty(tensor.shape)
-        set_widths(layer, before)
+    for layer, multiplier in before.items():  # when all tensors are there, since some are computed from others
+        set_widths(layer, multiplier)
     set_attributes(module, attributes or {})
     state = OrderedDict(tensors)
     # Some architectures ask for their version here; torch keeps it as an attribute of a dictionary.
@@ -100,22 +103,33 @@ def depthwise_multiplier(layer: nn.Module) -> int:
 def keeps_width(layer: nn.Module, attribute: str) -> bool:
     """Whether a plain attribute is a width that `set_widths` reads off the layer's tensors."""
     known = _ConvNd | nn.Linear | nn.Embedding | nn.LayerNorm | nn.RMSNorm | nn.GroupNorm | nn.PReLU | _NormBase
-    return attribute in _WIDTHS and (isinstance(layer, known) or type(layer).__name__ == "Conv1D")
+    return attribute in _WIDTHS and (
+        isinstance(layer, known | nn.RNNBase | nn.RNNCellBase) or type(layer).__name__ == "Conv1D"
+    )
+
+
+def _weight(layer: nn.Module) -> Tensor | None:
+    """A layer's weight, or what is as large, where it is computed anew in every call."""
+    if "weight" in layer._parameters:
+        return layer._parameters["weight"]
+    if "parametrizations" in layer._modules and "weight" in layer.parametrizations:
+        return max(layer.parametrizations["weight"].parameters(recurse=False), key=Tensor.numel)
+    return layer._parameters.get("weight_v", layer._parameters.get("weight_orig"))
 
 
 def set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
     """Let a layer's own record of its widths follow its tensors."""
-    weight: Tensor | None = getattr(layer, "weight", None)
-    if isinstance(layer, _ConvNd):
-        outer, inner = layer.weight.shape[:2]
+    weight = _weight(layer)
+    if isinstance(layer, _ConvNd) and weight is not None:
+        outer, inner = weight.shape[:2]
         if layer.transposed:
             layer.groups = outer if depthwise_multiplier else layer.groups
             layer.in_channels, layer.out_channels = outer, inner * layer.groups
         else:
             layer.groups = outer // depthwise_multiplier if depthwise_multiplier else layer.groups
             layer.in_channels, layer.out_channels = inner * layer.groups, outer
-    elif isinstance(layer, nn.Linear):
-        layer.out_features, layer.in_features = layer.weight.shape
+    elif isinstance(layer, nn.Linear) and weight is not None:
+        layer.out_features, layer.in_features = weight.shape
     elif type(layer).__name__ == "Conv1D" and hasattr(layer, "nf") and weight is not None:
         for name, size in zip(("nx", "nf"), weight.shape, strict=True):  # transformers' linear layer
             setattr(layer, name, size)
@@ -129,6 +143,13 @@ def set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
         layer.num_channels = weight.shape[0]
     elif isinstance(layer, nn.PReLU):
         layer.num_parameters = layer.weight.shape[0]
+    elif isinstance(layer, nn.RNNBase):
+        outputs, layer.input_size = layer.weight_hh_l0.shape[1], layer.weight_ih_l0.shape[1]
+        layer.proj_size = outputs if layer.proj_size else 0
+        layer.hidden_size = layer.weight_hr_l0.shape[1] if layer.proj_size else outputs
+        layer._init_flat_weights()  # it keeps its parameters in a list, too
+    elif isinstance(layer, nn.RNNCellBase):
+        layer.hidden_size, layer.input_size = layer.weight_hh.shape[1], layer.weight_ih.shape[1]
     elif isinstance(layer, _NormBase):
         sized = weight if weight is not None else layer.running_mean
         layer.num_features = layer.num_features if sized is None else sized.shape[0]

@@ -3,11 +3,11 @@
 from typing import Any
 
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.structure.operators import operator_of
 from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.types import Cost
+from explorer.structure.watching import OperatorMode
 
 
 def count(module: nn.Module, example: Inputs) -> Cost:
@@ -26,13 +26,11 @@ def count(module: nn.Module, example: Inputs) -> Cost:
     return Cost(sum(p.numel() for p in module.parameters()), counter.macs // inputs[0].shape[0])
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(OperatorMode):
     def __init__(self) -> None:
         super().__init__()
         self.macs = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+    def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
         if (multiplied := operator_of(func).multiplied) is not None:
             self.macs += multiplied(out, *args).macs
-        return out

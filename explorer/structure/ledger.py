@@ -5,6 +5,7 @@ together, freezes those that can't leave, and writes down for every axis of ever
 index belongs to.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,6 +74,25 @@ class Blur:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """The channels of a module's input and output, along the same axis of both."""
+
+    axis: int
+    read: Ids
+    made: Ids
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A vector with an entry for every index along an axis of a product: for each axis of `of`, which index it is."""
+
+    tensor: str
+    places: Ids
+    of: str
+    axes: Mapping[int, Ids]
+
+
+@dataclass(frozen=True)
 class Shared:
     """Channels that meet every row (head) of a grid of shape (rows, channels)."""
 
@@ -105,11 +125,13 @@ class Ledger:
     blurred_places: list[tuple[Ids, str]] = field(default_factory=list)
     fixed_places: list[tuple[Ids, str]] = field(default_factory=list)
     lookups: dict[str, Ids] = field(default_factory=dict)
-    normalised: dict[str, tuple[int, Ids]] = field(default_factory=dict)  # axis and channels of what blurs, by path
+    normalised: dict[str, Passage] = field(default_factory=dict)  # of modules that blur, by path
+    computing: set[str] = field(default_factory=set)  # modules that compute the weights by which they multiply
     heads: list[Ids] = field(default_factory=list)
     lone_heads: set[int] = field(default_factory=set)
     contracted: list[Ids] = field(default_factory=list)
     shared: list[Shared] = field(default_factory=list)
+    followers: list[Follower] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
     blocks: dict[str, Span] = field(default_factory=dict)  # residual ones, by module path
@@ -133,11 +155,15 @@ class Ledger:
 
     def constant(self, size: int, reason: str) -> Ids:
         """Ids of channels that can't leave: entries of an input, or of a constant."""
-        self.producers.append(Producer("", 0, self.count, size))
-        ids = np.arange(self.count, self.count + size)
-        self.count += size
+        ids = self.blank(size)
         self.freeze(ids, reason)
         return ids
+
+    def blank(self, size: int) -> Ids:
+        """Ids of channels that are zero: they leave with whatever they meet, and stay where they meet nothing."""
+        self.producers.append(Producer("", 0, self.count, size))
+        self.count += size
+        return np.arange(self.count - size, self.count)
 
     def record(self, tensor: str, axis: int, positions: Ids, ids: Ids, *, size: int, role: str) -> None:
         """Write down which channel each position of a tensor's axis belongs to; a second owner joins the first.
@@ -170,6 +196,21 @@ class Ledger:
     def share(self, ids: Ids, grid: Ids, what: str, module: str) -> None:
         """These channels meet every row of a grid: `settle` decides what leaves together."""
         self.shared.append(Shared(ids, grid, what, module))
+
+    def follow(self, tensor: str, places: Ids, of: str, axes: Mapping[int, Ids]) -> None:
+        """The entries of a vector follow those along axes of another tensor, once these have channels."""
+        self.followers.append(Follower(tensor, places, of, axes))
+
+    def attach_followers(self) -> None:
+        """Give vectors the channels of what they follow."""
+        for follower in self.followers:
+            for axis, index in follower.axes.items():
+                owners = self.axes.get((follower.of, axis))
+                if owners is not None and {"producer", "consumer"} & {*self.roles[follower.of, axis]}:
+                    owners, size = owners[index], len(index)
+                    owned = owners >= 0
+                    self.record(follower.tensor, 0, follower.places[owned], owners[owned], size=size, role="affine")
+        self.followers.clear()
 
     def settle(self) -> None:
         """What heads that leave as a whole share stays; elsewhere its channels leave with their places."""
@@ -213,12 +254,13 @@ class Ledger:
         """Whether the module blurs channels."""
         return path in self._blurring
 
-    def pass_through(self, path: str, axis: int, ids: Ids) -> None:
-        """A module that blurs maps a tensor with these channels along one axis to a tensor of the same shape."""
+    def pass_through(self, path: str, passage: Passage) -> None:
+        """These are the channels of a module that may blur some of them."""
         if self.blurs(path):
-            known = self.normalised.setdefault(path, (axis, ids))
-            if known[0] == axis and len(known[1]) == len(ids):
-                self.unite(known[1], ids)
+            known = self.normalised.setdefault(path, passage)
+            if (known.axis, len(known.read), len(known.made)) == (passage.axis, len(passage.read), len(passage.made)):
+                self.unite(known.read, passage.read)
+                self.unite(known.made, passage.made)
 
     def add_up(self, a: Ids, b: Ids) -> None:
         """Remember which producers are summed, since the non-linearity after the sum is that of all of them."""

@@ -94,12 +94,16 @@ class Names:
         return lookups
 
     def _norms(self) -> list[list[Norm]]:
-        """For every group: the modules that take statistics over its channels."""
+        """For every group: the modules that take statistics over its channels, or over the weights at them."""
         norms: list[list[Norm]] = [[] for _ in self.units.sizes]
         for path in dict.fromkeys(blur.path for blur in self.ledger.blurred if blur.path in self.ledger.normalised):
-            axis, ids = self.ledger.normalised[path]
-            for group, units in self.units.parts(ids):
-                norms[group].append(Norm(path, axis, units))
+            passage = self.ledger.normalised[path]
+            sides = {"both": passage.read}
+            if path in self.ledger.computing:
+                sides = {"input": passage.read, "output": passage.made}
+            for side, ids in sides.items():
+                for group, units in self.units.parts(ids):
+                    norms[group].append(Norm(path, passage.axis, units, side))
         return norms
 
     def _describe(self, g: int, heads: bool, ties: dict[str, list[str]], reason: str) -> Group:
@@ -145,7 +149,8 @@ class Names:
 
 def owner(tensor: str) -> str:
     """The module that a tensor belongs to; a tensor of the model itself stands for itself."""
-    return tensor.rpartition(".")[0] or tensor
+    module = tensor.rpartition(".")[0] or tensor
+    return module.partition(".parametrizations.")[0]  # PyTorch keeps there what it computes a weight from
 
 
 def _common_parent(paths: list[str]) -> str:

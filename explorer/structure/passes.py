@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from explorer.errors import one_line
 from explorer.structure.operators import operator_of
 from explorer.structure.running import tensors_in
+from explorer.structure.watching import OperatorMode
 
 KEPT = 2**29  # bytes of outputs that are kept of one pass
 NOISE = 2.0**-21  # relative: a few units in the last place of float32
@@ -63,21 +63,19 @@ class Pass:
     where: str = ""
 
 
-class _Watcher(TorchDispatchMode):
+class _Watcher(OperatorMode):
     def __init__(self, seen: Pass, *, keep: bool, noisy: bool) -> None:
         super().__init__()
         self.seen, self.noisy = seen, noisy
         self.path: list[str] = [""]
         self.room = KEPT if keep else 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+    def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
         if (multiplied := operator_of(func).multiplied) is not None:
             self.seen.macs[self.path[-1]] += multiplied(out, *args).macs
         for path in self.path[1:]:
             self.seen.operators[path] += 1
         self.seen.operators[""] += 1
-        return out
 
     def enter(self, path: str, layer: nn.Module, args: tuple) -> None:
         self.path.append(path)

@@ -79,7 +79,7 @@ def _blocked(ledger: Ledger, unit_of: Ids, frozen: dict[int, str], module: nn.Mo
             if unit in frozen:
                 reasons[frozen[unit]] += 1
         blocked += [Blocked(owner(producer.tensor), size * producer.copies, reason) for reason, size in reasons.items()]
-    return (*blocked, *_left_out(ledger, module))
+    return (*dict.fromkeys(blocked), *_left_out(ledger, module))  # gates of one layer are told once
 
 
 def _left_out(ledger: Ledger, module: nn.Module) -> tuple[Blocked, ...]:

@@ -10,7 +10,16 @@ from typing import Any
 from torch.utils._pytree import tree_leaves
 
 from explorer.errors import one_line
-from explorer.structure import rules_entrywise, rules_products, rules_statistics, rules_views, rules_weights
+from explorer.structure import (
+    rules_entrywise,
+    rules_kernels,
+    rules_positions,
+    rules_products,
+    rules_recurrent,
+    rules_statistics,
+    rules_views,
+    rules_weights,
+)
 from explorer.structure.operators import Kind, Operator
 from explorer.structure.tracing import Tracing
 
@@ -34,8 +43,17 @@ RULES: dict[Kind, Rule] = {
     Kind.CHOOSE: rules_views.move,
     Kind.MOVE: rules_views.move,
     Kind.GLU: rules_views.glu,
+    Kind.UNFOLD: rules_positions.unfold,
+    Kind.FOLD: rules_positions.fold,
+    Kind.SAMPLE: rules_positions.sample,
+    Kind.UNPOOL: rules_positions.unpool,
+    Kind.SCATTER: rules_positions.scatter,
+    Kind.ACT_ALONG: rules_positions.act_along,
+    Kind.DEFORMED: rules_positions.deformed,
     Kind.ROI_ALIGN: rules_views.roi_align,
+    Kind.PACK: rules_views.pack,
     Kind.CAT: rules_views.cat,
+    Kind.PAD: rules_views.pad,
     Kind.STACK: rules_views.stack,
     Kind.WRITE: rules_views.overwrite,
     Kind.ENTRYWISE: rules_entrywise.entrywise,
@@ -47,6 +65,8 @@ RULES: dict[Kind, Rule] = {
     Kind.BATCH_NORM: rules_statistics.batch_norm,
     Kind.LAYER_NORM: rules_statistics.layer_norm,
     Kind.GROUP_NORM: rules_statistics.group_norm,
+    Kind.MATCHED: rules_kernels.matched,
+    Kind.WEIGHT_NORM: rules_kernels.weight_norm,
     Kind.CONVOLUTION: rules_weights.convolution,
     Kind.MATMUL: rules_products.matmul,
     Kind.ADDED_MATMUL: rules_products.added_matmul,
@@ -54,6 +74,8 @@ RULES: dict[Kind, Rule] = {
     Kind.LINEAR: rules_products.linear,
     Kind.EMBEDDING: rules_weights.embedding,
     Kind.ATTENTION: rules_products.attention,
+    Kind.RECURRENT: rules_recurrent.recurrent,
+    Kind.STEP: rules_recurrent.step,
     Kind.HARMLESS: ignore,
     Kind.LOOK: refuse,
     Kind.UNKNOWN: refuse,

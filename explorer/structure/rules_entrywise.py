@@ -1,13 +1,13 @@
 """The rule of operators that compute entry by entry: channels that meet leave together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from explorer.structure import rules_kernels
 from explorer.structure.labels import along, flat, ids_in, restrict, varying
 from explorer.structure.operators import ADD, Operator
 from explorer.structure.tracing import Tracing
@@ -29,7 +29,9 @@ def entrywise(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         return
     outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-    if not any(tensor in tracing.labels for tensor in tensors) and _computed(tracing, tensors, outs):
+    if not any(tensor in tracing.labels for tensor in tensors) and rules_kernels.from_entries(
+        tracing, operator, tensors, outs
+    ):
         return
     shape = outs[0].shape
     operands, others = _labelled(tracing, tensors, shape)
@@ -69,27 +71,15 @@ def _add_bias(tracing: Tracing, x: Tensor, vector: Tensor, out: Tensor) -> None:
 # Operands without channels -------------------------------------------------------------------------------
 
 
-def _computed(tracing: Tracing, tensors: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
-    """Let what is computed entry by entry from one parameter, and from single numbers, still stand for its entries."""
-    large = [tensor for tensor in tensors if tensor.numel() > 1] or tensors[:1]
-    view = tracing.views.get(large[0])
-    if len(large) > 1 or view is None:
-        return False
-    for out in outs:
-        indices = tuple(index.expand(out.shape) for index in view.indices)
-        tracing.views[out] = replace(view, indices=indices, moved=True, computed=True)
-    return True
-
-
 def _meet_constant(tracing: Tracing, operator: Operator, tensor: Tensor, label: Tensor) -> None:
     """Channels stay where a tensor without a label has a number of its own for each."""
-    if any(_differs_along(tensor, d - label.dim()) for d in varying(label)):
+    if any(differs_along(tensor, d - label.dim()) for d in varying(label)):
         tracing.freeze(label, f"{operator.name} with a tensor of fixed width")
     elif tensor not in tracing.views:
         adopt(tracing, tensor, label)
 
 
-def _differs_along(tensor: Tensor, axis: int) -> bool:
+def differs_along(tensor: Tensor, axis: int) -> bool:
     """Whether a constant has entries of its own for every channel; equal ones may be as many as there are channels."""
     if -axis > tensor.dim() or tensor.shape[axis] == 1 or tensor.stride(axis) == 0:
         return False

@@ -49,7 +49,7 @@ def linear(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
 def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
     """The label of ``a @ b (+ bias)``: a parameter on either side reads channels and produces others."""
     if weight := as_weight(tracing, b, b.dim() - 1, b.dim() - 2):
-        made = weigh(tracing, weight, tracing.label(a), tuple(a.shape), bias)
+        made = weigh(tracing, weight, tracing.read_along(a, -1), tuple(a.shape), bias)
         observe_rows(tracing, weight.view)
         return made
     if bias is None and (weight := as_weight(tracing, a, a.dim() - 2, a.dim() - 1)):

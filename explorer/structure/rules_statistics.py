@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from explorer.structure import rules_kernels
 from explorer.structure.labels import along, ids_in, restrict, varying
 from explorer.structure.operators import Kind, Operator
 from explorer.structure.rules_entrywise import meet
@@ -33,7 +34,10 @@ def pool(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: A
 
 def reduce(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """A statistic over positions has the channels that it came from; over channels it blurs, or ties them."""
-    label = tracing.label(args[0])
+    x = args[0]
+    if rules_kernels.statistics(tracing, x, _reduced_axes(operator, x.dim(), args, kwargs), out):
+        return
+    label = tracing.label(x)
     if label is None:
         return
     dims = _reduced_axes(operator, label.dim(), args, kwargs)
@@ -58,7 +62,7 @@ def _reduced_axes(operator: Operator, rank: int, args: tuple, kwargs: dict) -> s
     """The axes that a reduction runs over."""
     axes = (a for a in args[1:] if isinstance(a, int | list | tuple) and not isinstance(a, bool))
     dims = next(axes, None)
-    if operator.name == "linalg_vector_norm":
+    if operator.name in ("linalg_vector_norm", "norm"):
         dims = args[2] if len(args) > 2 else kwargs.get("dim")
     dims = kwargs.get("dim", dims)
     if dims is None or dims == []:
@@ -95,6 +99,8 @@ def softmax(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out
 
 def batch_norm(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Every channel has its own statistics; scale, shift, mean and variance belong to the channels."""
+    if rules_kernels.standardised(tracing, args[0], args[1:5], out):
+        return
     label = _channels_second(tracing, args[0], "batch norm over mixed axes")
     if label is None:
         return
@@ -129,7 +135,7 @@ def _channels_second(tracing: Tracing, x: Tensor, reason: str) -> Tensor | None:
 
 def layer_norm(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Statistics over channels: a mask is a cut only if the norm sees no more than what stays."""
-    x, shape, weight, bias = args[:4]
+    x, shape, weight, bias = args[:4]  # a root mean square has its epsilon there
     label = tracing.label(x)
     if label is None:
         return
@@ -152,5 +158,5 @@ def _normalise_heads(tracing: Tracing, label: Tensor, over: set[int], vectors: t
     """A layer norm inside each head: all heads share its scale and shift."""
     _reduce_channels(tracing, "layer norm", label, over)
     for vector in vectors:
-        if vector is not None and (own := tracing.label(vector, label)) is not None:
+        if isinstance(vector, Tensor) and (own := tracing.label(vector, label)) is not None:
             meet(tracing, vector, own.expand(label.shape), label, "layer norm")

@@ -12,9 +12,11 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, restrict, varying
 from explorer.structure.operators import TRANSPOSE, Kind, Operator
+from explorer.structure.rules_entrywise import differs_along
 from explorer.structure.tracing import Tracing, View
 
 FIXED = "joined with a tensor of fixed width"
+WRITTEN = "written into a part of another tensor"
 
 
 def move(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
@@ -38,10 +40,15 @@ def transpose(tracing: Tracing, matrix: Tensor) -> Tensor:
 
 
 def _move_view(tracing: Tracing, view: View, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
-    moved = [_moved(operator, index, args, kwargs, out) for index in view.indices]
+    parts = (view, *view.beside)
+    moved = [[_moved(operator, index, args, kwargs, out) for index in part.indices] for part in parts]
     for position, made in enumerate(tree_leaves(out)):
         if made is not args[0]:
-            tracing.views[made] = replace(view, indices=tuple(each[position] for each in moved), moved=True)
+            own, *beside = (
+                replace(part, indices=tuple(each[position] for each in indices), moved=True)
+                for part, indices in zip(parts, moved, strict=True)
+            )
+            tracing.views[made] = replace(own, beside=tuple(beside))
 
 
 def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
@@ -60,6 +67,10 @@ def _moved(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: An
     """What the operator makes of a label: one label per output."""
     if operator.kind is Kind.SAME:
         return [label]
+    if operator.name == "view_as_real":
+        return [label.unsqueeze(-1).expand(out.shape)]
+    if operator.name == "view_as_complex":
+        return [label.select(-1, 0)]
     if operator.kind is Kind.RESHAPE:
         return [collapse(label.reshape(out.shape))]
     moved = tree_leaves(getattr(torch.ops.aten, operator.name)(label, *args[1:], **kwargs))
@@ -137,23 +148,24 @@ def cat(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
         parts = [_ids_along(tracing, *pair, dim) for pair in zip(tensors, labels, strict=True)]
         tracing.assign(out, on_axis(np.concatenate(parts), dim, out.shape))
     else:
-        tracing.assign(out, _side_by_side(tracing, known, axes, whole=len(known) == len(labels)).expand(out.shape))
+        others = [tensor for tensor, label in zip(tensors, labels, strict=True) if label is None]
+        tracing.assign(out, _side_by_side(tracing, known, axes, others).expand(out.shape))
 
 
 def _ids_along(tracing: Tracing, tensor: Tensor, label: Tensor | None, dim: int) -> Ids:
-    """The channels of a part along one axis; those of a part without a label can't leave."""
-    if label is None:
+    """The channels of a part along one axis; those of a part without a label can't leave unless it is zero."""
+    if label is None and (label := tracing.read_along(tensor, dim)) is None:
         return tracing.ledger.constant(tensor.shape[dim], f"{FIXED} in {tracing.here}")
     return along(label, dim)
 
 
-def _side_by_side(tracing: Tracing, known: Sequence[Tensor], axes: set[int], *, whole: bool) -> Tensor:
-    """The label of parts that are joined along another axis than that of the channels; `whole`: all have a label."""
+def _side_by_side(tracing: Tracing, known: Sequence[Tensor], axes: set[int], others: Sequence[Tensor]) -> Tensor:
+    """The label of parts joined along another axis than that of the channels; `others`, without one, stay as wide."""
     first = restrict(known[0], axes)
     for label in known[1:]:
         tracing.unite(first, restrict(label, axes), "concatenation")
-    for label in () if whole else known:
-        tracing.freeze(label, FIXED)
+    if any(differs_along(tensor, d - first.dim()) for tensor in others for d in varying(first)):
+        tracing.freeze(first, FIXED)
     return first
 
 
@@ -174,6 +186,28 @@ def _joined_along_two(
     return collapse(torch.cat(parts, dim).expand(out.shape))
 
 
+def pad(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """Zeros beside the channels may be any channels; other constants beside them stay."""
+    label, widths, value = tracing.label(args[0]), args[1], args[2] if len(args) > 2 else 0
+    if label is None:
+        return
+    axes = varying(label)
+    sides = {out.dim() - 1 - i // 2: (widths[i], widths[i + 1]) for i in range(0, len(widths), 2)}
+    padded = [d for d in axes if any(sides.get(d, ()))]
+    if not padded:
+        tracing.assign(
+            out, restrict(label, axes).expand([out.shape[d] if d not in axes else -1 for d in range(out.dim())])
+        )
+    elif len(axes) == 1 and value == 0:
+        before, after = sides[axes[0]]
+        ids = along(label, axes[0])
+        ids = ids[max(-before, 0) : len(ids) - max(-after, 0)]
+        ends = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
+        tracing.assign(out, on_axis(np.concatenate([next(ends), ids, next(ends)]), axes[0], out.shape))
+    else:
+        tracing.freeze(label, "padded along channels")
+
+
 def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """What lies at the same place of all tensors leaves together."""
     tensors = args[0]
@@ -183,16 +217,54 @@ def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: 
     for label in labels[1:]:
         tracing.unite(labels[0], label, "stack")
     if labels:
-        if len(labels) < len(tensors):
+        others = [tensor for tensor in tensors if tracing.label(tensor, like) is None]
+        axes = [d - labels[0].dim() for d in varying(labels[0])]
+        if any(differs_along(tensor, d) for tensor in others for d in axes):
             tracing.freeze(labels[0], "stacked with a tensor of fixed width")
         tracing.assign(out, labels[0].unsqueeze(dim).expand(out.shape))
 
 
 def overwrite(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
-    """A whole tensor that is written into takes over the channels; a part of another can't."""
+    """What is written into takes over the channels."""
     label = tracing.label(args[1] if operator.name == "copy" else None)
-    whole = isinstance(out, Tensor) and out._base is None
-    if label is not None and whole and label.shape == out.shape:
-        tracing.assign(out, label)
+    if label is not None and isinstance(out, Tensor) and label.dim() <= out.dim():
+        take_over(tracing, label.expand(out.shape), out)
     else:
-        tracing.freeze(label, "written into a part of another tensor")
+        tracing.freeze(label, WRITTEN)
+
+
+def take_over(tracing: Tracing, label: Tensor, out: Tensor) -> None:
+    """What is written into has these channels, as a whole also where a part of its positions is meant."""
+    whole = label if out._base is None else _of_base(label, out, out._base)
+    if whole is None:
+        tracing.freeze(label, WRITTEN)
+        return
+    if out._base is not None:
+        if (known := tracing.labels.get(out._base)) is not None:
+            tracing.unite(known, whole, "written into one tensor")
+        tracing.assign(out._base, whole)
+    tracing.assign(out, label)
+
+
+def _of_base(label: Tensor, part: Tensor, base: Tensor) -> Tensor | None:
+    """The label of a tensor by that of a part of it; None unless its channels lie along whole axes of the tensor."""
+    axes = {}
+    for d in varying(label):
+        met = [b for b in range(base.dim()) if (base.shape[b], base.stride(b)) == (part.shape[d], part.stride(d))]
+        if len(met) != 1:
+            return None
+        axes[met[0]] = d
+    channels = restrict(label, axes.values())
+    order = [axes[b] for b in sorted(axes)]
+    channels = channels.permute([*order, *(d for d in range(label.dim()) if d not in order)])
+    sizes = [base.shape[b] if b in axes else 1 for b in range(base.dim())]
+    return channels.reshape(sizes).expand(base.shape)
+
+
+def pack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
+    """Sequences of several lengths, (steps, batch, …), in one row, (steps of all, …)."""
+    label = tracing.label(args[0])
+    if label is not None and {0, 1} & set(varying(label)):
+        tracing.freeze(label, "packed along channels")
+    elif label is not None:
+        tracing.assign(out[0], label[0, :1].expand(out[0].shape))

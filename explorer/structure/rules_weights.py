@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import Ids, along, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction, Observation
@@ -50,12 +51,14 @@ class _Convolution:
 def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """The input's channels are read, rows of the weight are produced; depthwise, both are the same."""
     x, weight, bias = args[:3]
-    view, label = tracing.views.get(weight), tracing.label(x)
-    if weight in tracing.labels or view is None or not view.in_order:
+    view, label = tracing.views.get(weight), tracing.read_along(x, 1)
+    if weight in tracing.labels or view is None or not view.has_order:
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
         return
-    shared = (args[6], args[8]) if operator.multiplied else (False, args[-1])  # the others have no `transposed`
+    shared = (
+        (args[6], args[8]) if operator.name in ("convolution", "_convolution") else (False, args[-1])
+    )  # the others have no `transposed`
     call = _Convolution(x, weight, *shared)
     axis = 1 if call.turned else 0
     rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
@@ -66,6 +69,8 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
         made, sides = np.repeat(rows, out.shape[1] // len(rows)), (rows,)
     else:
         made, sides = np.tile(rows, call.copies), (rows, _consume(tracing, call, view, read, rows))
+    inputs = None if call.depthwise else _Side(1 - axis, 1 - axis, sides[-1])
+    _compute(tracing, view, _Side(axis, axis, rows), inputs)
     if bias is not None:
         tracing.attach(bias, made)
     if len(made) == len(rows):
@@ -103,25 +108,49 @@ def _applications(call: _Convolution, out: Tensor) -> int:
     return taps * (call.weight.shape[1] if call.depthwise else 1)
 
 
+class _Side(NamedTuple):
+    """The channels along one axis of a weight: which axis of the parameter, and of the view of it that is met."""
+
+    axis: int
+    dim: int
+    ids: Ids
+
+
+def _compute(tracing: Tracing, view: View, made: _Side, read: _Side | None) -> None:
+    """Where a weight is computed, what it is computed from follows its channels, and zeros may be no cut."""
+    tracing.attach_beside(view, {side.dim: side.ids for side in (made, read) if side is not None})
+    blurred = [made.ids] if made.axis in view.spread else []
+    if read is not None and (view.spread or not view.keeps_zeros):
+        blurred.append(read.ids)
+    for ids in blurred:
+        tracing.ledger.computing.add(tracing.path[-1])
+        tracing.ledger.blur(ids, f"{tracing.here} computes its weights from all of them", tracing.path[-1])
+
+
 # Matrices ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A parameter in a matrix product: the axes that produce and that read channels."""
+    """A parameter in a matrix product: the axes that produce and that read channels, and where they run in it."""
 
     view: View
     outer: Axis
     inner: Axis
+    dims: tuple[int, int]
 
 
 def as_weight(tracing: Tracing, tensor: Tensor, outer: int, inner: int) -> Weight | None:
     """A tensor as a parameter with rows along `outer` and inputs along `inner`, the same for the whole batch."""
     view = tracing.views.get(tensor) if tensor not in tracing.labels else None
-    if view is None or view.computed or any(set(varying(index)) - {outer, inner} for index in view.indices):
+    if view is None or any(set(varying(index)) - {outer, inner} for index in view.indices):
         return None
     rows, inputs = view.axis_along(outer), view.axis_along(inner)
-    return None if rows is None or inputs is None or rows.number == inputs.number else Weight(view, rows, inputs)
+    return (
+        None
+        if rows is None or inputs is None or rows.number == inputs.number
+        else Weight(view, rows, inputs, (outer, inner))
+    )
 
 
 def weigh(
@@ -139,6 +168,8 @@ def weigh(
         tracing.ledger.freeze(rows, f"{tracing.here} mixes positions, not channels")
     size = view.shape[inner.number]
     tracing.ledger.record(view.name, inner.number, inner.index, read, size=size, role="consumer")
+    rows_dim, read_dim = weight.dims
+    _compute(tracing, view, _Side(outer.number, rows_dim, rows), _Side(inner.number, read_dim, read))
     if bias is not None:
         tracing.attach(bias, rows)
     if tracing.costs:
@@ -180,4 +211,5 @@ def embedding(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         return
     ids = tracing.ledger.produce(view.name, axis.number, view.shape[axis.number], role="producer")[axis.index]
     observe_rows(tracing, view)
-    tracing.assign(out, on_axis(ids, out.dim() - 1, out.shape))
+    found = tree_leaves(out)[0]
+    tracing.assign(found, on_axis(ids, found.dim() - 1, found.shape))

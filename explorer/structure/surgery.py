@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,6 +30,18 @@ WIDTH_ATTRIBUTES = {
         "n_heads": ("o.weight", 1, "key_value_proj_dim"),
     },
 }
+
+
+@dataclass(frozen=True)
+class _Leaving:
+    """Which channels leave (boolean), along an axis of a tensor."""
+
+    axis: int
+    out: np.ndarray
+
+    def kept(self, like: Tensor) -> Tensor:
+        """The numbers of the others, where `like` is."""
+        return torch.from_numpy(np.flatnonzero(~self.out)).to(like.device)
 
 
 def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -> dict[str, dict[int, np.ndarray]]:
@@ -61,7 +74,7 @@ def cut_module(
     memo |= {id(owned[name]): tensor for name, tensor in narrow.items()}
     memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
     smaller = copied(module, memo)
-    for path in {name.rpartition(".")[0] for name in narrow if not inside(name, list(skipped))}:
+    for path in {_layer_of(name) for name in narrow if not inside(name, list(skipped))}:
         set_widths(smaller.get_submodule(path), depthwise_multiplier(module.get_submodule(path)))
     attributes: dict[str, dict] = {
         path: {SKIPPED: skip.returns} | ({"stride": skip.stride} if skip.stride > 1 else {})
@@ -71,14 +84,19 @@ def cut_module(
         for path, counter in structure.groups[name].counters if units else ():
             left = getattr(module.get_submodule(path), counter) - len(set(units))
             attributes.setdefault(path, {})[counter] = left
-    for path, (_, out) in _narrowed(structure, removal).items():
-        for attribute, width in _bare_widths(module.get_submodule(path), int((~out).sum())).items():
+    for path, sides in _narrowed(structure, removal).items():
+        for attribute, width in _bare_widths(module.get_submodule(path), sides).items():
             attributes.setdefault(path, {})[attribute] = width
     tensors = smaller.state_dict()
     follow_stored(attributes, module, smaller, structure, removal)
     _add_width_attributes(attributes, smaller, tensors)
     set_attributes(smaller, {path: values for path, values in attributes.items() if path not in skipped})
     return smaller, attributes
+
+
+def _layer_of(tensor: str) -> str:
+    """The layer that a tensor belongs to, also if its weight is computed from it."""
+    return f".{tensor.rpartition('.')[0]}".partition(".parametrizations.")[0][1:]
 
 
 def _narrow_tensors(owned: Mapping[str, Tensor], structure: Structure, removal: Removal) -> dict[str, Tensor]:
@@ -98,8 +116,9 @@ def _narrow_tensors(owned: Mapping[str, Tensor], structure: Structure, removal: 
     return narrow
 
 
-def _bare_widths(layer: nn.Module, width: int) -> dict[str, object]:
+def _bare_widths(layer: nn.Module, sides: Mapping[str, _Leaving]) -> dict[str, object]:
     """The attributes that hold the width of a normalising module without weights."""
+    width = int((~sides["both"].out).sum()) if "both" in sides else 0
     if isinstance(layer, nn.LayerNorm | nn.RMSNorm) and layer.weight is None:
         return {"normalized_shape": [width]}
     if isinstance(layer, nn.GroupNorm) and layer.weight is None:
@@ -149,8 +168,8 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
     masked = copied(module, shared)
     attributes: dict[str, dict] = {}
     follow_stored(attributes, module, module, structure, removal)
-    for path, (axis, out) in _narrowed(structure, removal).items():
-        _normalise_kept(masked.get_submodule(path), path, axis, out, removed, attributes.get(path, {}))
+    for path, sides in _narrowed(structure, removal).items():
+        _see_kept(masked.get_submodule(path), path, sides, removed, attributes.get(path, {}))
     return masked
 
 
@@ -184,34 +203,39 @@ def _renumbered(structure: Structure, removal: Removal) -> dict[str, np.ndarray]
     return renumbered
 
 
-def _narrowed(structure: Structure, removal: Removal) -> dict[str, tuple[int, np.ndarray]]:
-    """Normalising modules some of whose channels leave: the axis of their input, and which (boolean)."""
-    narrowed: dict[str, tuple[int, np.ndarray]] = {}
+def _narrowed(structure: Structure, removal: Removal) -> dict[str, dict[str, _Leaving]]:
+    """Of modules that take statistics: the channels that leave, by the side on which they are; see `Norm`."""
+    narrowed: dict[str, dict[str, _Leaving]] = {}
     for name, units in removal.items():
         lost = _lost(removal, structure, name)
         for norm in structure.groups[name].norms if units else ():
             out = lost[norm.units]
             if out.any():
-                known = narrowed.get(norm.module)
-                narrowed[norm.module] = (norm.axis, out if known is None else known[1] | out)
+                sides = narrowed.setdefault(norm.module, {})
+                known = sides.get(norm.side)
+                sides[norm.side] = _Leaving(norm.axis, out if known is None else known.out | out)
     return narrowed
 
 
-def _normalise_kept(layer: nn.Module, path: str, axis: int, out: np.ndarray, removed: dict, attributes: dict) -> None:
+def _see_kept(
+    layer: nn.Module, path: str, sides: Mapping[str, _Leaving], removed: dict, attributes: dict[str, object]
+) -> None:
     """Let a module see only the channels that stay; the others come out as zero."""
-    narrow = copy.copy(layer)
-    narrow._parameters, narrow._buffers = dict(layer._parameters), dict(layer._buffers)
+    narrow = copy.deepcopy(layer, {id(tensor): tensor for tensor in [*layer.parameters(), *layer.buffers()]})
     prefix = f"{path}." if path else ""
     narrowed = {k: removed[prefix + k] for k in layer.state_dict() if prefix + k in removed}
     adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
-    kept = torch.from_numpy(np.flatnonzero(~out))
-    set_attributes(narrow, {"": {**attributes, **_bare_widths(layer, len(kept))}})
+    set_attributes(narrow, {"": {**attributes, **_bare_widths(layer, sides)}})
+    read, made = (sides.get("both", sides.get(side)) for side in ("input", "output"))
 
     def forward(x: Tensor) -> Tensor:
-        index = kept.to(x.device)
         own = {k: _without(t, narrowed[k]) for k, t in layer.named_parameters() if k in narrowed}
-        seen = functional_call(narrow, own, (x.index_select(axis, index),))  # gradients reach the layer's own
-        return torch.zeros_like(x).index_copy_(axis, index, seen)
+        seen = x if read is None else x.index_select(read.axis, read.kept(x))
+        seen = functional_call(narrow, own, (seen,))  # gradients reach the layer's own
+        if made is None:
+            return seen
+        shape = [len(made.out) if d == made.axis else size for d, size in enumerate(seen.shape)]
+        return seen.new_zeros(shape).index_copy_(made.axis, made.kept(x), seen)
 
     layer.forward = forward
 

@@ -11,26 +11,28 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes
 
 from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
 from explorer.structure.labels import along, ids_in, varying
-from explorer.structure.ledger import Contraction, Ledger
+from explorer.structure.ledger import Contraction, Ledger, Passage
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
 from explorer.structure.tracing import Tracing
+from explorer.structure.watching import OperatorMode
 
 # By class: square weights whose module reshapes the output to the width of the input.
 EQUAL_WIDTHS = {"SegformerSequenceReduction": ("sequence_reduction.weight",)}
 MOST_OPERATORS = 100_000  # in one traced pass
 
 
-class Tracer(TorchDispatchMode):
+class Tracer(OperatorMode):
     """Watches every operator of a forward pass, applies its rule, and follows residual blocks.
 
     Args:
@@ -45,9 +47,8 @@ class Tracer(TorchDispatchMode):
         self.shortcuts = Shortcuts()
         self._operators = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs, tracing = kwargs or {}, self.tracing
-        out = func(*args, **kwargs)
+    def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
+        tracing = self.tracing
         self._operators += 1
         if self._operators > MOST_OPERATORS:
             raise ExplorerError(
@@ -64,7 +65,6 @@ class Tracer(TorchDispatchMode):
         if tracing.costs:
             self._book(operator, args, out, booked)
         self.shortcuts.operator(operator, args, kwargs, tensors, out)
-        return out
 
     def _book(self, operator: Operator, args: tuple, out: Any, booked: int) -> None:
         """See that what an operator multiplies is in the books: a constant, where no rule wrote it down."""
@@ -98,10 +98,7 @@ class _Calls:
 
     def watching(self, module: nn.Module) -> AbstractContextManager:
         layers = dict(module.named_modules())
-        before = {
-            name: partial(self._enter, name, leaf=next(layer.children(), None) is None)
-            for name, layer in layers.items()
-        }
+        before = {name: partial(self._enter, name, leaf=_is_innermost(layer)) for name, layer in layers.items()}
         return watching(module, {name: partial(self._leave, name) for name in layers}, before=before)
 
     def _enter(self, name: str, layer: nn.Module, args: tuple, *, leaf: bool) -> None:
@@ -121,11 +118,28 @@ class _Calls:
         if label is not None and len(varying(label)) == 1:
             tracing.ledger.shown[name] = label
         given = self._given.pop(name, None)
-        if given is None or not isinstance(out, Tensor) or out.shape != given.shape or not tracing.ledger.blurs(name):
-            return
-        if len(axes := varying(given)) == 1:
+        if isinstance(out, Tensor) and tracing.ledger.blurs(name):
             with _disable_current_modes():
-                tracing.ledger.pass_through(name, axes[0], along(given, axes[0]))
+                passage = self._passage(name, layer, args, given, out)
+            if passage is not None:
+                tracing.ledger.pass_through(name, passage)
+
+    def _passage(self, name: str, layer: nn.Module, args: tuple, given: Tensor | None, out: Tensor) -> Passage | None:
+        """The channels of an innermost module's first input and output, if they lie along the same axis of both."""
+        along_one = given is not None and len(axes := varying(given)) == 1
+        read = along(given, axes[0]) if along_one else None
+        if name not in self._tracing.ledger.computing:
+            return Passage(axes[0], read, read) if read is not None and out.shape == given.shape else None
+        unread = _is_innermost(layer) and args and self._tracing.label(args[0]) is None  # the model's input
+        label = self._tracing.label(out)
+        if label is None or len(made := varying(label)) != 1 or not (unread or (read is not None and made == axes)):
+            return None
+        return Passage(made[0], np.zeros(0, dtype=np.int64) if read is None else read, along(label, made[0]))
+
+
+def _is_innermost(layer: nn.Module) -> bool:
+    """Whether it has no parts, but for those that compute its weights."""
+    return all(name == "parametrizations" for name, _ in layer.named_children())
 
 
 def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> Ledger:
@@ -138,6 +152,7 @@ def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> L
         ExplorerError: no tensor is found in what the model returns, or tracing takes too long.
     """
     ledger = _passes(module, as_tuple(example), keep_outputs)
+    ledger.attach_followers()
     ledger.settle()
     return ledger
 

@@ -1,7 +1,7 @@
 """What is known while a network runs: which channels activations have, which entries of parameters views show."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from explorer.structure.labels import Ids, OfTensors, along, flat, ids_in, restrict, varying
+from explorer.structure.labels import Ids, OfTensors, along, flat, ids_in, on_axis, restrict, varying
 from explorer.structure.ledger import Ledger
 
 
@@ -32,6 +32,9 @@ class View:
         indices: for every axis of the tensor, the index that each entry of the view comes from.
         moved: whether it is not the tensor itself.
         computed: whether it is no view, but computed from the tensor entry by entry.
+        keeps_zeros: whether entries that are zero stay so thereby.
+        spread: the axes of the tensor along which entries change others thereby.
+        beside: other tensors that it is computed from, in its shape.
     """
 
     name: str
@@ -39,6 +42,9 @@ class View:
     indices: tuple[Tensor, ...]
     moved: bool = True
     computed: bool = False
+    keeps_zeros: bool = True
+    spread: frozenset[int] = frozenset()
+    beside: tuple["View", ...] = ()
 
     @classmethod
     def whole(cls, name: str, tensor: Tensor) -> "View":
@@ -48,14 +54,22 @@ class View:
     @property
     def in_order(self) -> bool:
         """Whether it is the whole tensor, rows and columns in their order."""
-        if self.computed or not self.moved:
-            return not self.computed
-        return all(
+        return not self.computed and self.has_order
+
+    @property
+    def has_order(self) -> bool:
+        """Whether it is as large as the whole tensor, rows and columns in their order."""
+        return not self.moved or all(
             tuple(index.shape) == self.shape
             and set(varying(index)) <= {axis}
             and (axis > 1 or np.array_equal(along(index, axis), np.arange(self.shape[axis])))
             for axis, index in enumerate(self.indices)
         )
+
+    def map(self, move: Callable[[Tensor], Tensor]) -> "View":
+        """The view whose entries are moved like this."""
+        beside = tuple(part.map(move) for part in self.beside)
+        return replace(self, indices=tuple(move(index) for index in self.indices), beside=beside)
 
     def axis_along(self, dim: int) -> Axis | None:
         """The axis of the tensor that runs along `dim` of the view, and no other along it."""
@@ -69,7 +83,7 @@ class View:
 
     def met_by(self, like: Tensor | None) -> int | None:
         """The last axis with several entries; where it meets the label `like`, the last that runs where that varies."""
-        axes = [axis for axis, size in enumerate(self.shape) if size > 1]
+        axes = [axis for axis, size in enumerate(self.shape) if size > 1 and varying(self.indices[axis])]
         if like is not None:
             skipped = like.dim() - self.indices[0].dim() if self.indices else 0
             met = {d - skipped for d in varying(like)}
@@ -151,12 +165,27 @@ class Tracing:
         if tensor in self.labels:
             return self.labels[tensor]
         view = self.views.get(tensor)
-        axis = None if view is None else view.met_by(like)
+        return None if view is None else self._label_of(view, like)
+
+    def _label_of(self, view: View, like: Tensor | None) -> Tensor | None:
+        """See `label`; what it is computed from besides has the same channels."""
+        axis = view.met_by(like)
         if axis is None:
             return None
         ids = self.ledger.produce(view.name, axis, view.shape[axis], role="affine")
         index = view.indices[axis]
-        return torch.from_numpy(ids)[restrict(index, varying(index))].expand(index.shape)
+        label = torch.from_numpy(ids)[restrict(index, varying(index))].expand(index.shape)
+        for part in view.beside:
+            if (other := self._label_of(part, label)) is not None:
+                self.unite(label, other, "")
+        return label
+
+    def read_along(self, tensor: Tensor, axis: int) -> Tensor | None:
+        """The label of a tensor that is read along an axis; zeros (a first state) may be those of any channels."""
+        label = self.label(tensor)
+        if label is None and tensor.shape[axis] > 1 and not tensor.any():
+            return on_axis(self.ledger.blank(tensor.shape[axis]), axis % tensor.dim(), tensor.shape)
+        return label
 
     def assign(self, tensor: Any, label: Tensor | None) -> None:
         """The tensor has these channels."""
@@ -204,6 +233,14 @@ class Tracing:
         self.unite(channels.expand(spread.shape), spread, "spread over positions")
         return channels.expand(label.shape)
 
+    def attach_beside(self, view: View, channels: Mapping[int, Ids]) -> None:
+        """What a view is computed from besides belongs to the channels along its axes, too."""
+        for part in view.beside:
+            for dim, ids in channels.items():
+                axis = part.axis_along(dim)
+                if axis is not None and (size := part.shape[axis.number]) > 1:
+                    self.ledger.record(part.name, axis.number, axis.index, ids, size=size, role="affine")
+
     def attach(self, vector: Any, ids: Ids) -> None:
         """A vector with an entry per channel (bias, scale, statistics) belongs to these channels."""
         if not isinstance(vector, Tensor):
@@ -211,9 +248,10 @@ class Tracing:
         view = self.views.get(vector)
         axis = None if view is None else view.axis_along(0)
         if axis is not None:
+            self.attach_beside(view, {0: ids})
             size = view.shape[axis.number]
             self.ledger.record(view.name, axis.number, axis.index, ids, size=size, role="affine")
         elif (label := self.label(vector)) is not None:
             self.ledger.unite(along(label, 0), ids)
-        else:
+        elif (vector != vector[:1]).any():
             self.ledger.freeze(ids, f"a computed vector is added per channel in {self.here}")

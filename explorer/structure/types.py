@@ -42,14 +42,23 @@ class Tap:
 
 @dataclass(frozen=True)
 class Norm:
-    """A module that takes statistics over a group's channels, which lie along `axis` of its input.
+    """A module that takes statistics over a group's channels, or over the weights that read or make them.
 
-    `units` has one entry per channel of that axis: the group's unit, or -1.
+    Args:
+        axis: where they lie in its input and output.
+        units: for every channel along that axis the group's unit, or -1.
+        side: the channels of its "input", of its "output", or, where these are the same, of "both".
     """
 
     module: str
     axis: int
     units: np.ndarray = field(repr=False)
+    side: str = "both"
+
+    @property
+    def place(self) -> str:
+        """Which channels they are."""
+        return f"{self.side} of {self.module}"
 
 
 @dataclass(frozen=True)

@@ -40,15 +40,18 @@ class Units:
 
 
 def frozen_units(ledger: Ledger, unit_of: Ids, refused: Mapping[str, str]) -> dict[int, str]:
-    """Units that can't leave, with the reason met first."""
-    made = np.zeros(unit_of.max(initial=-1) + 1, dtype=bool)
+    """Units that can't leave, with the reason met first; of refused tensors those that no other tensor makes, too."""
+    made, spared = (np.zeros(unit_of.max(initial=-1) + 1, dtype=bool) for _ in range(2))
     for producer in ledger.makers():
         made[unit_of[producer.run]] = True
+        spared[unit_of[producer.run]] |= producer.tensor not in refused
     frozen: dict[int, str] = dict.fromkeys(np.flatnonzero(~made).tolist(), "no layer produces these channels")
-    reasons = ledger.frozen[::-1]  # of several, the one met first stays
-    reasons += [(ids, refused[tensor]) for (tensor, _), ids in ledger.rows.items() if tensor in refused]
-    for ids, reason in reasons:
+    for ids, reason in ledger.frozen[::-1]:  # of several, the one met first stays
         frozen.update(dict.fromkeys(np.unique(unit_of[ids]).tolist(), reason))
+    for (tensor, _), ids in ledger.rows.items():
+        if tensor in refused:
+            units = np.unique(unit_of[ids])
+            frozen.update(dict.fromkeys(units[~spared[units]].tolist(), refused[tensor]))
     return frozen
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+from torchvision.ops import deform_conv2d
 
 from explorer.bench.families import stir
 from tests.nets import conv
@@ -192,6 +194,61 @@ def u_net(net, x):
     a = net.a(x).relu()
     deep = net.mid(net.down(F.max_pool2d(a, 2)).relu())
     return net.fc(pooled(net.last(torch.cat([a, F.interpolate(deep, scale_factor=2)], 1)).relu()))
+
+
+# Positions chosen, sorted, summed up, transformed --------------------------------------------------------
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": nn.Linear(8, 6), "c": nn.Linear(6, 7), "d": nn.Linear(7, 7), "fc": nn.Linear(7, 5)},
+    {"a": (8, 1), "b": (6, 1), "c": (7, 1)},
+)
+def messages_along_edges(net, x):
+    t = tokens(net.a(x)).flatten(0, 1)
+    ends = (torch.arange(len(t)) * 7 + 3) % len(t)
+    t = net.b(torch.zeros_like(t).index_add(0, ends, t[ends.flip(0)])).relu()
+    places = ends[:, None].expand(-1, t.shape[1])
+    t = net.c(torch.zeros_like(t).scatter_add_(0, places, t) + t.gather(0, places)).relu()
+    u = torch.zeros_like(t)
+    u.index_put_((ends,), net.d(t), accumulate=True)
+    return net.fc((u + t).view(len(x), 64, -1).mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(8, 6), "c": conv(6, 7), "gain": table(6, 8, 5, 2), "fc": nn.Linear(7, 5)},
+    {"a": (8, 1), "b": (6, 1), "c": (7, 1)},
+)
+def operators_along_positions(net, x):
+    x = net.b(net.a(x).cumsum(2).tril().sort(3).values)
+    x = torch.fft.irfft2(torch.fft.rfft2(x) * torch.view_as_complex(net.gain))
+    return net.fc(net.c(x.relu()).flatten(2).topk(3, 2).values.mean(2))
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 6), "b": conv(6, 6), "c": nn.Conv2d(54, 8, 1), "d": nn.Conv2d(8, 36, 1), "flow": conv(4, 2),
+        "e": conv(4, 7), "fc": nn.Linear(7, 5),
+    },
+    {"a": (6, 1), "b": (6, 1), "c": (8, 1), "d": (4, 9), "e": (7, 1)},
+    blocked={"flow": "used as coordinates"},
+)  # fmt: skip
+def pooled_and_put_back_then_windows_and_a_flow(net, x):
+    x, places = F.max_pool2d(net.a(x), 2, return_indices=True)
+    x = net.b(F.max_unpool2d(x, places, 2)).relu()
+    windows = F.unfold(x, 3, padding=1).unflatten(2, (8, 8))
+    x = F.fold(net.d(net.c(windows).relu()).flatten(2), (8, 8), 3, padding=1)
+    return net.fc(pooled(net.e(F.grid_sample(x, net.flow(x).movedim(1, -1).tanh(), align_corners=False)).relu()))
+
+
+@toy(
+    lambda: {"a": conv(3, 6), "offset": conv(6, 18), "mask": conv(6, 9), "b": conv(6, 8), "fc": nn.Linear(8, 5)},
+    {"a": (6, 1), "b": (8, 1)},
+    blocked=dict.fromkeys(("offset", "mask"), "used as coordinates"),
+)
+def deformable_convolution(net, x):
+    a = net.a(x).relu()
+    b = deform_conv2d(a, net.offset(a), net.b.weight, net.b.bias, padding=1, mask=net.mask(a).sigmoid())
+    return net.fc(pooled(b.relu()))
 
 
 # Shared weights ------------------------------------------------------------------------------------------
@@ -454,8 +511,7 @@ def kernels_in_another_order(net, x):
 
 @toy(
     lambda: {"a": conv(3, 8), "b": nn.Conv2d(8, 6, 3, padding=1, padding_mode="circular"), "fc": nn.Linear(6, 5)},
-    {"b": (6, 1)},
-    blocked={"a": "written into a part of another tensor"},
+    {"a": (8, 1), "b": (6, 1)},
 )
 def circular_padding(net, x):
     return net.fc(pooled(net.b(net.a(x)).relu()))
@@ -705,13 +761,65 @@ def layer_norm_over_the_whole_image(net, x):
     return net.fc(pooled(net.norm(net.a(x))))
 
 
+# Weights computed from parameters ------------------------------------------------------------------------
+
+
+class Standardised(nn.Conv2d):
+    """Weight standardisation, and a gain for every output, as in Big Transfer and normaliser-free networks."""
+
+    def __init__(self, *shape: int, fused: bool) -> None:
+        super().__init__(*shape, padding=1)
+        self.gain, self.fused = nn.Parameter(torch.rand(self.out_channels, 1, 1, 1) + 0.5), fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, gain = self.weight.reshape(1, self.out_channels, -1), (self.gain * 0.5).view(-1)
+        weight = F.batch_norm(rows, None, None, weight=gain, training=True, momentum=0.0).reshape_as(self.weight)
+        if not self.fused:
+            var, mean = torch.var_mean(self.weight, [1, 2, 3], keepdim=True, unbiased=False)
+            weight = (self.weight - mean) / torch.sqrt(var + 1e-5) * self.gain
+        return F.conv2d(x, weight, self.bias, padding=1)
+
+
+class Masked(nn.Conv2d):
+    """A convolution that sees only what comes before a pixel."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__(*shape, padding=1)
+        self.register_buffer("mask", torch.ones_like(self.weight).tril())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight * self.mask, self.bias)
+
+
 @toy(
-    lambda: {"a": conv(3, 8), "b": nn.utils.parametrizations.weight_norm(conv(8, 6)), "fc": nn.Linear(6, 5)},
-    {},
-    blocked={"a": "a computed kernel"},
-)
-def weight_norm(net, x):
-    return net.fc(pooled(net.b(net.a(x)).relu()))
+    lambda: {
+        "a": Standardised(3, 8, 3, fused=True), "b": Standardised(8, 6, 3, fused=False), "c": Masked(6, 4, 3),
+        "fc": nn.Linear(4, 5),
+    },
+    {"a": (8, 1), "b": (6, 1), "c": (4, 1)},
+)  # fmt: skip
+def standardised_and_masked_weights(net, x):
+    return net.fc(pooled(net.c(net.b(net.a(x).relu()).relu()).relu()))
+
+
+def _normed(by: Callable[..., nn.Module], layer: nn.Module, **options: int) -> nn.Module:
+    return by(layer, **options).eval()
+
+
+@toy(
+    lambda: {
+        "a": _normed(parametrizations.weight_norm, conv(3, 8)),
+        "b": _normed(parametrizations.weight_norm, conv(8, 6, groups=2), dim=3),
+        "c": _normed(parametrizations.weight_norm, nn.ConvTranspose2d(6, 4, 2), dim=1),
+        "d": _normed(parametrizations.spectral_norm, conv(4, 7)),
+        "e": _normed(parametrizations.weight_norm, nn.Linear(7, 9)), "table": table(6, 9), "fc": nn.Linear(6, 5),
+    },
+    {"a": (4, 2), "b": (3, 2), "c": (4, 1), "d": (7, 1), "e": (9, 1), "table": (6, 1)},
+    inexact={"e": "computes its weights"},
+)  # fmt: skip
+def weights_of_given_norms(net, x):
+    x = net.d(net.c(net.b(net.a(x).relu()).relu()).relu()).relu()
+    return net.fc(F.linear(net.e(pooled(x)).relu(), F.normalize(net.table) * 3.0).relu())
 
 
 # Products of activations ---------------------------------------------------------------------------------
@@ -883,6 +991,68 @@ def mixer(net, x):
     return net.fc((t + net.down(net.up(t).relu())).mean(1))
 
 
+# Recurrent layers ----------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "long": nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True),
+        "short": nn.LSTM(12, 5, proj_size=4, batch_first=True), "start": table(2, 1, 5),
+        "gru": nn.GRU(4, 5, 2, bias=False), "fc": nn.Linear(5, 5),
+    },
+    {"a": (8, 1), "long": (6, 4), "short": (4, 1), "gru": (5, 3)},
+    blocked={"short": "fewer channels than hidden units"},
+)  # fmt: skip
+def recurrent_layers_over_a_sequence(net, x):
+    t = net.short(net.long(tokens(net.a(x)))[0])[0].transpose(0, 1)
+    return net.fc(net.gru(t, net.start.expand(-1, len(x), -1).contiguous())[1][-1])
+
+
+@toy(
+    lambda: {"a": conv(3, 4), "rnn": nn.RNN(4, 6, bidirectional=True, batch_first=True), "fc": nn.Linear(12, 5)},
+    {"a": (4, 1), "rnn": (6, 1)},
+)
+def sequences_of_several_lengths(net, x):
+    lengths = torch.full((len(x),), 40)
+    packed = nn.utils.rnn.pack_padded_sequence(tokens(net.a(x)), lengths, batch_first=True, enforce_sorted=False)
+    return net.fc(nn.utils.rnn.pad_packed_sequence(net.rnn(packed)[0], batch_first=True)[0].mean(1))
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 4), "lstm": nn.LSTMCell(4, 6), "gru": nn.GRUCell(6, 5), "rnn": nn.RNNCell(5, 3),
+        "fc": nn.Linear(8, 5),
+    },
+    {"a": (4, 1), "lstm": (6, 4), "gru": (5, 3), "rnn": (3, 1)},
+)  # fmt: skip
+def recurrent_cells_step_by_step(net, x):
+    state = h = r = None
+    for step in net.a(x).mean(3).unbind(-1)[:3]:
+        state = net.lstm(step, state)
+        h = net.gru(state[0], h)
+        r = net.rnn(h, r)
+    return net.fc(torch.cat([r, h], 1))
+
+
+@toy(
+    lambda: {"a": conv(3, 4), "gates": conv(10, 24), "read": nn.Linear(6, 4), "fed": nn.Linear(4, 4),
+             "fc": nn.Linear(4, 5)},
+    {"a": (4, 1), "gates": (6, 4), "read": (4, 1)},
+)  # fmt: skip
+def recurrences_written_by_hand(net, x):
+    h = c = x.new_zeros(len(x), net.gates.out_channels // 4, 8, 8)
+    state, seen = pooled(x).new_zeros(len(x), net.fed.in_features), []
+    for _ in range(2):
+        i, f, o, g = net.gates(torch.cat([net.a(x), h], 1)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        state = (net.read(pooled(h)) + net.fed(state)).tanh()
+        seen.append(state)
+    states = x.new_empty(len(x), 2, state.shape[1])
+    states[:, 0], states[:, 1] = seen
+    return net.fc(states.mean(1))
+
+
 # Gates ---------------------------------------------------------------------------------------------------
 
 
@@ -983,8 +1153,8 @@ def residual_with_a_shortcut(net, x):
 
 @toy(
     lambda: {"a": conv(3, 8), "b": conv(8, 12, stride=2), "fc": nn.Linear(12, 5)},
-    {},
-    blocked={"a": "constant_pad_nd along channels", "b": "fixed width"},
+    {"a": (8, 1)},
+    blocked={"b": "the cut model does not run"},
 )
 def residual_padded_with_zero_channels(net, x):
     a = net.a(x).relu()
@@ -994,7 +1164,7 @@ def residual_padded_with_zero_channels(net, x):
 @toy(
     lambda: {"a": conv(3, 8), "b": conv(8, 12), "fc": nn.Linear(12, 5)},
     {"a": (8, 1)},
-    blocked={"b": "joined with a tensor of fixed width"},
+    blocked={"b": "the cut model does not run"},
 )
 def residual_joined_with_zero_channels(net, x):
     a = net.a(x).relu()

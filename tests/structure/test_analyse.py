@@ -91,7 +91,7 @@ def test_what_can_not_be_cut_is_listed_with_its_operator():
     assert list(structure.groups) == ["averaged", "free"]
     assert "mean" in structure.groups["averaged"].reason  # cuttable, but a mask would average over zeros
     reasons = {b.name: b.reason for b in structure.blocked}
-    assert "operator sort" in reasons["sorted"]
+    assert "sort over channels" in reasons["sorted"]
     assert "fixed width" in reasons["plus"]
     assert "no input" in reasons["unused"]
 

@@ -1,0 +1,68 @@
+"""A mode that hears of every operator of a running network, of recurrent layers as a whole."""
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from explorer.structure.operators import OPERATORS, Kind
+
+_WHOLE = {
+    getattr(torch, name): getattr(
+        getattr(torch.ops.aten, name), "input" if operator.kind is Kind.RECURRENT else "default"
+    )
+    for name, operator in OPERATORS.items()
+    if operator.kind in (Kind.RECURRENT, Kind.STEP)
+}
+
+
+class OperatorMode(TorchDispatchMode):
+    """Tells `hear` of every operator that reaches PyTorch's dispatcher.
+
+    A recurrent layer is one operator here: what it falls into before it gets there differs between devices and builds
+    of PyTorch, and is a dozen operators for every step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = False  # a recurrent layer
+        self._layers = _RecurrentLayers(self)
+
+    @abstractmethod
+    def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
+        """An operator has run."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not self.inside:
+            self.hear(func, args, kwargs or {}, out)
+        return out
+
+    def __enter__(self) -> Self:
+        self._layers.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._layers.__exit__(*error)
+
+
+class _RecurrentLayers(TorchFunctionMode):
+    """Tells a mode of recurrent layers, and keeps what they fall into from it."""
+
+    def __init__(self, mode: OperatorMode) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func not in _WHOLE:
+            return func(*args, **(kwargs or {}))
+        self._mode.inside = True
+        try:
+            out = func(*args, **(kwargs or {}))
+        finally:
+            self._mode.inside = False
+        self._mode.hear(_WHOLE[func], args, kwargs or {}, out)
+        return out
