@@ -1,7 +1,8 @@
 """What is known while a network runs: which channels activations have, which entries of parameters views show."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,15 @@ class Tracing:
         """The channels can't leave, for what happens in the module that is running."""
         if label is not None:
             self.ledger.freeze(ids_in(label), f"{reason} in {self.here}")
+
+    def fix(self, label: Tensor, axes: Collection[int], reason: str) -> None:
+        """Places along these axes can't leave; what the label varies along besides (heads) may, as a whole."""
+        varied = varying(label)
+        rows = [d for d in varied if d not in axes]
+        places = [d for d in varied if d in axes]
+        grid = restrict(label, varied).permute([*rows, *(d for d in range(label.dim()) if d not in varied), *places])
+        grid = grid.reshape(prod(label.shape[d] for d in rows), -1)
+        self.ledger.fix(grid.numpy(), f"{reason} in {self.here}")
 
     def freeze_all(self, values: Iterable[Any], reason: str) -> None:
         """See `freeze`: all channels of tensors among the values, however nested."""
