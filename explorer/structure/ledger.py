@@ -127,6 +127,7 @@ class Ledger:
     sums: dict[str, set[str]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)  # tensors whose channels could not be followed: why
+    unsaved: set[str] = field(default_factory=set)  # buffers that are not in the state dict
     count: int = 0  # of channel ids
 
     def produce(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False, copies: int = 1) -> Ids:

@@ -140,6 +140,8 @@ def cat(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
     tensors = [tensor for tensor in args[0] if tensor.numel()]
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
     like = next((tracing.labels[tensor] for tensor in tensors if tensor in tracing.labels), None)
+    if like is None:  # parameters: biases of queries and values beside one of keys that is always zero
+        like = next((label for tensor in tensors if (label := tracing.label(tensor)) is not None), None)
     labels = [tracing.label(tensor, like) for tensor in tensors]
     known = [label for label in labels if label is not None]
     axes = {d for label in known for d in varying(label)}

@@ -23,6 +23,7 @@ from explorer.structure.labels import Ids, along, ids_in, varying
 from explorer.structure.ledger import Contraction, Ledger
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
+from explorer.structure.surgery import unsaved
 from explorer.structure.tracing import Tracing, View
 
 # By class: square weights whose module reshapes the output to the width of the input.
@@ -45,10 +46,11 @@ class Tracer(TorchDispatchMode):
         self.shortcuts = Shortcuts()
         self._names: dict[int, str] = {}
         self._operators = 0
-        saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
-        for name, tensor in [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if n in saved)]:
-            self.tracing.views[tensor] = View.whole(name, tensor)
-            self._names[id(tensor)] = name  # they outlive the tracer
+        ledger.unsaved = unsaved(module)
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            if name not in ledger.unsaved or tensor.is_floating_point():  # numbers that are not saved choose for good
+                self.tracing.views[tensor] = View.whole(name, tensor, computed=name in ledger.unsaved)
+                self._names[id(tensor)] = name  # they outlive the tracer
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs, tracing = kwargs or {}, self.tracing

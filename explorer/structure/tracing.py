@@ -32,7 +32,8 @@ class View:
         shape: of the whole tensor.
         indices: for every axis of the tensor, the index that each entry of the view comes from.
         moved: whether it is not the tensor itself.
-        computed: whether it is no view, but computed from the tensor entry by entry.
+        computed: whether it is no view, but computed from the tensor entry by entry, or no tensor that could be a
+            layer's weight.
     """
 
     name: str
@@ -42,13 +43,13 @@ class View:
     computed: bool = False
 
     @classmethod
-    def whole(cls, name: str, tensor: Tensor) -> "View":
+    def whole(cls, name: str, tensor: Tensor, *, computed: bool = False) -> "View":
         shape = tuple(tensor.shape)
         indices = (
             torch.arange(size).view([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape)
             for axis, size in enumerate(shape)
         )
-        return cls(name, shape, tuple(indices), moved=False)
+        return cls(name, shape, tuple(indices), moved=False, computed=computed)
 
     @property
     def in_order(self) -> bool:
@@ -109,14 +110,16 @@ class Tracing:
 
         A parameter that is used as an activation (positions, class token, layer scale, a gate) produces channels along
         its last axis, or, where it meets the label `like`, along the last that runs where that one varies: it has none
-        if all channels meet the same entries.
+        if all channels meet the same entries. A buffer that is not saved has some only where it meets a label.
         """
         if not isinstance(tensor, Tensor):
             return None
         if tensor in self.labels:
             return self.labels[tensor]
         view = self.views.get(tensor)
-        axis = None if view is None else view.met_by(like)
+        if view is None or (like is None and view.name in self.ledger.unsaved):
+            return None
+        axis = view.met_by(like)
         if axis is None:
             return None
         ids = self.ledger.produce(view.name, axis, view.shape[axis], role="affine")

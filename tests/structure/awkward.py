@@ -74,7 +74,7 @@ def tokens(x: Tensor) -> Tensor:
 
 
 class Buffer(nn.Module):
-    def __init__(self, values: list[int] | list[float], saved: bool = True) -> None:
+    def __init__(self, values: list, saved: bool = True) -> None:
         super().__init__()
         self.register_buffer("values", torch.tensor(values), persistent=saved)
 
@@ -804,6 +804,25 @@ def queries_keys_and_values_of_one_layer_taken_by_number(net, x):
     qkv = net.qkv(tokens(net.a(x))).unflatten(-1, (3, -1, 4)).permute(2, 0, 3, 1, 4)
     q, k, v = qkv[0], qkv[1], qkv[2]
     return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(
+    lambda: {**_fused(36)(), "bq": table(12), "bk": Buffer([0.0] * 12, saved=False), "bv": table(12)},
+    {"a": (8, 1), "qkv": (3, 4), "out": (8, 1)},
+)
+def a_bias_of_three_parts_one_of_them_not_saved(net, x):
+    bias = torch.cat([net.bq, net.bk.values, net.bv])
+    q, k, v = heads(*F.linear(tokens(net.a(x)), net.qkv.weight, bias).chunk(3, -1))
+    return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "at": Buffer(torch.eye(80, 8).tolist(), saved=False), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+)
+def fixed_positions_that_are_not_saved(net, x):
+    t = tokens(net.a(x))
+    return net.fc((t * t + net.at.values[torch.arange(t.shape[1])]).relu().mean(1))
 
 
 def turns(positions: int, places: int) -> tuple[Tensor, Tensor]:
