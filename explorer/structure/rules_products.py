@@ -139,19 +139,27 @@ def _followed(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Both labels, or None for what can't be followed, whose channels then can't leave.
 
-    Followed are sums over channels on both sides, and columns of b that are carried on.
+    Followed are sums over channels on both sides, and columns of b that are carried on. Of other products (linear
+    attention, attention among channels) heads are followed as a whole.
     """
     rows, summed = (axis in varying(la) for axis in (first, first + 1))
     inner, columns = (axis in varying(lb) for axis in (first, first + 1))
+    if not rows and summed == inner and not (summed and columns):
+        return la, lb
     reason = "a product of activations along channels"
-    if rows and not summed:
+    heads = {d for d in (*varying(la), *varying(lb)) if d < first}
+    if rows and not summed and not heads:
         tracing.freeze(la, reason)
         return _followed(tracing, None, lb, first)
-    if rows or summed != inner or (summed and columns):
-        tracing.freeze(la, reason)
-        tracing.freeze(lb, reason)
-        return None, None
-    return la, lb
+    return _whole_heads(tracing, la, heads, reason), _whole_heads(tracing, lb, heads, reason)
+
+
+def _whole_heads(tracing: Tracing, label: Tensor | None, heads: set[int], reason: str) -> Tensor | None:
+    """The label of heads that leave as a whole; None where there are none, and nothing can leave."""
+    if own := heads & {*varying(label)}:
+        return tracing.bundle(label, own, reason)
+    tracing.freeze(label, reason)
+    return None
 
 
 def _summed(

@@ -142,14 +142,19 @@ class Tracing:
         if label is not None:
             self.ledger.freeze(ids_in(label), f"{reason} in {self.here}")
 
-    def fix(self, label: Tensor, axes: Collection[int], reason: str) -> None:
-        """Places along these axes can't leave; what the label varies along besides (heads) may, as a whole."""
+    def fix(self, label: Tensor, axes: Collection[int], reason: str) -> Ids:
+        """Places along these axes can't leave; what the label varies along besides (heads) may, as a whole.
+
+        Returns:
+            The channels of shape (rows, places).
+        """
         varied = varying(label)
         rows = [d for d in varied if d not in axes]
         places = [d for d in varied if d in axes]
         grid = restrict(label, varied).permute([*rows, *(d for d in range(label.dim()) if d not in varied), *places])
-        grid = grid.reshape(prod(label.shape[d] for d in rows), -1)
-        self.ledger.fix(grid.numpy(), f"{reason} in {self.here}")
+        ids = grid.reshape(prod(label.shape[d] for d in rows), -1).numpy()
+        self.ledger.fix(ids, f"{reason} in {self.here}")
+        return ids
 
     def freeze_all(self, values: Iterable[Any], reason: str) -> None:
         """See `freeze`: all channels of tensors among the values, however nested."""
@@ -180,6 +185,14 @@ class Tracing:
         channels, spread = restrict(label, axes - mixed), restrict(label, axes)
         self.unite(channels.expand(spread.shape), spread, "spread over positions")
         return channels.expand(label.shape)
+
+    def bundle(self, label: Tensor, rows: Collection[int], reason: str) -> Tensor:
+        """The label of rows (heads): all channels of a row leave together, since an operator mixes them."""
+        row, spread = restrict(label, rows), restrict(label, varying(label))
+        if places := {*varying(label)} - set(rows):
+            self.unite(row.expand(spread.shape), spread, "attention head")
+            self.ledger.heads.append(self.fix(label, places, reason))
+        return row.expand(label.shape)
 
     def attach(self, vector: Any, ids: Ids) -> None:
         """A vector with an entry per channel (bias, scale, statistics) belongs to these channels."""

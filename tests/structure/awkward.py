@@ -1023,6 +1023,29 @@ def linear_attention(net, x):
     return net.fc(net.out(net.q(t) @ (net.k(t).mT @ net.v(t))).mean(1))
 
 
+@toy(_attention(), HEADS)
+def linear_attention_of_heads(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    return net.fc(net.out(merged(q @ (k.softmax(-2).mT @ v))).relu().mean(1))
+
+
+@toy(lambda: {**_attention()(), "warmth": table(3, 1, 1)}, HEADS)
+def attention_among_the_channels_of_heads(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (part.mT for part in heads(net.q(t), net.k(t), net.v(t)))
+    weights = (F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT * net.warmth).softmax(-1)
+    return net.fc(net.out(merged((weights @ v).mT)).relu().mean(1))
+
+
+@toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "mixes positions, not channels"})
+def relative_positions_that_all_heads_share(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    weights = (q @ k.mT + q @ net.far.mT).softmax(-1)
+    return net.fc(net.out(merged(weights @ v)).relu().mean(1))
+
+
 @toy(
     lambda: {
         "a": nn.Conv2d(3, 8, 4, stride=4), "t1": nn.Linear(4, 6), "t2": nn.Linear(6, 4), "up": nn.Linear(8, 10),
