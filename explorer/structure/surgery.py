@@ -11,6 +11,7 @@ from torch.func import functional_call
 from explorer.structure.adapt import SKIPPED, Skip, adapt, depthwise_multiplier, save_buffers, set_attributes, set_widths
 from explorer.structure.blocks import without
 from explorer.structure.products import names_by_identity
+from explorer.structure.running import forget
 from explorer.structure.stored_widths import follow_stored
 from explorer.structure.types import Structure, inside, outermost
 
@@ -77,6 +78,7 @@ def cut_module(
     memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
     smaller = copy.deepcopy(module, memo)
     save_buffers(smaller, owned)
+    forget(smaller)
     for path in {name.rpartition(".")[0] for name in narrow if not inside(name, list(skipped))}:
         set_widths(smaller.get_submodule(path), depthwise_multiplier(module.get_submodule(path)))
     attributes: dict[str, dict] = {
@@ -163,6 +165,7 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
                 replaced.index_fill_(axis, index, 0.0)
             shared[id(tensor)] = nn.Parameter(replaced, requires_grad=tensor.requires_grad)
     masked = copy.deepcopy(module, shared)
+    forget(masked)
     for path, (axis, out) in _narrowed(structure, removal).items():
         _normalise_kept(masked.get_submodule(path), path, axis, out, removed)
     return masked

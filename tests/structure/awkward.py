@@ -1038,6 +1038,30 @@ def attention_among_the_channels_of_heads(net, x):
     return net.fc(net.out(merged((weights @ v).mT)).relu().mean(1))
 
 
+class Remembered(nn.Module):
+    """A position bias (heads, positions, positions) that is computed once, and kept until the next training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.kept = table(3, 4), None
+
+    def train(self, mode: bool = True) -> nn.Module:
+        self.kept = None if mode else self.kept
+        return super().train(mode)
+
+    def forward(self) -> Tensor:
+        if self.kept is None:
+            self.kept = self.table[:, (torch.arange(4)[:, None] - torch.arange(4)).abs()]
+        return self.kept
+
+
+@toy(lambda: {**_attention()(), "bias": Remembered()}, HEADS)
+def a_bias_that_is_kept(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    return net.fc(net.out(merged((q @ k.mT + net.bias()).softmax(-1) @ v)).relu().mean(1))
+
+
 @toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "mixes positions, not channels"})
 def relative_positions_that_all_heads_share(net, x):
     t = tokens(net.a(x))
