@@ -29,12 +29,13 @@ def entrywise(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         return
     outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-    if not any(tensor in tracing.labels for tensor in tensors) and _computed(tracing, tensors, outs):
+    followed = any(tensor in tracing.labels for tensor in tensors)
+    if not followed and _computed(tracing, tensors, outs):
         return
     shape = outs[0].shape
     operands, others = _labelled(tracing, tensors, shape)
-    if not operands:
-        return
+    if not operands or not (followed or all(_same_along(tensor, operands[0].label) for tensor in others)):
+        return  # a parameter that meets what has no channels has none: a position bias of a single head
     label = _united(tracing, operator, operands)
     _observe(tracing, label)
     for tensor in others:
@@ -89,7 +90,7 @@ def meet_constant(tracing: Tracing, what: str, tensor: Tensor, label: Tensor) ->
     own = {d for d in varying(label) if _runs_along(tensor, d - label.dim())}
     if not own:
         return
-    if own < set(varying(label)) or any(_differs_along(tensor, d - label.dim()) for d in own):
+    if own < set(varying(label)) or not _same_along(tensor, label):
         tracing.fix(label, own, f"{what} with a tensor of fixed width")
     elif tensor not in tracing.views:
         _adopt(tracing, tensor, label)
@@ -100,8 +101,10 @@ def _runs_along(tensor: Tensor, axis: int) -> bool:
     return -axis <= tensor.dim() and tensor.shape[axis] > 1 and tensor.stride(axis) != 0
 
 
-def _differs_along(tensor: Tensor, axis: int) -> bool:
-    return not torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor))
+def _same_along(tensor: Tensor, label: Tensor) -> bool:
+    """Whether all entries of a constant are equal where a label varies."""
+    axes = [axis for d in varying(label) if _runs_along(tensor, axis := d - label.dim())]
+    return all(torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor)) for axis in axes)
 
 
 def _adopt(tracing: Tracing, tensor: Tensor, label: Tensor) -> None:

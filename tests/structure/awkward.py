@@ -1062,6 +1062,15 @@ def a_bias_that_is_kept(net, x):
     return net.fc(net.out(merged((q @ k.mT + net.bias()).softmax(-1) @ v)).relu().mean(1))
 
 
+@toy(
+    lambda: {**_attention(q=6, k=6, v=4)(), "bias": table(4, 4)},
+    {"a": (8, 1), "q": (6, 1), "v": (4, 1), "out": (8, 1)},
+)
+def a_single_head_with_a_position_bias(net, x):
+    t = tokens(net.a(x))
+    return net.fc(net.out((net.q(t) @ net.k(t).mT + net.bias).softmax(-1) @ net.v(t)).relu().mean(1))
+
+
 @toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "mixes positions, not channels"})
 def relative_positions_that_all_heads_share(net, x):
     t = tokens(net.a(x))
