@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from explorer.structure.adapt import SKIPPED, Skip, adapt, depthwise_multiplier, save_buffers, set_attributes, set_widths
+from explorer.structure.adapt import (
+    SKIPPED,
+    Skip,
+    adapt,
+    depthwise_multiplier,
+    save_buffers,
+    set_attributes,
+    set_widths,
+)
 from explorer.structure.blocks import without
 from explorer.structure.products import names_by_identity
 from explorer.structure.running import forget

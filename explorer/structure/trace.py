@@ -130,6 +130,7 @@ def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> L
     """
     forget(module)
     ledger = _passes(module, as_tuple(example), keep_outputs)
+    forget(module)
     ledger.settle()
     return ledger
 
