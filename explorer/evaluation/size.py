@@ -13,6 +13,7 @@ from torch import nn
 from explorer.evaluation.measurement import METADATA
 from explorer.structure import Structure
 from explorer.structure.products import names_by_identity
+from explorer.structure.surgery import saved_by_cut
 from explorer.structure.types import Member, Width
 
 
@@ -43,11 +44,11 @@ class SizeModel:
 
 def size_model(module: nn.Module, structure: Structure) -> SizeModel:
     """The file that `weights` of a cut model fills: all parameters and buffers, shared ones under all their names."""
-    owned = module.state_dict(keep_vars=True)
+    owned = saved_by_cut(module, structure)
     names = names_by_identity(owned.items())
     members: dict[tuple[str, int], list[tuple[str, Member]]] = {}
     for group in structure.groups.values():
-        for member in group.members:
+        for member in (*group.members, *group.unsaved):
             for alias in names[id(owned[member.tensor])]:
                 members.setdefault((alias, member.axis), []).append((group.name, member))
     places: dict[Width, int] = {}

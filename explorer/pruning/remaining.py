@@ -1,12 +1,13 @@
 """What a cut leaves: the structure of the cut model, and the way back from its units to the original ones."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from explorer.pruning.plan import Plan
 from explorer.structure import Structure, leaving, without
-from explorer.structure.types import Group, Lookup, Norm
+from explorer.structure.types import Group, Lookup, Member, Norm
 
 
 def remaining(structure: Structure, plan: Plan) -> Structure:
@@ -32,11 +33,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
 
     def narrowed(name: str, group: Group) -> Group:
         number = numbers[name]
-        members = []
-        for member in group.members:
-            out = removed.get(member.tensor, {}).get(member.axis)
-            units = member.units if out is None else member.units[~out]
-            members.append(replace(member, units=number[units]))
+        members = _narrowed(group.members, removed, number)
         read = next((place for place, member in enumerate(group.members) if member.role == "consumer"), 0)
         before, after = (int((each[read].units >= 0).sum()) for each in (group.members, members))
         size = group.size * after // before
@@ -44,7 +41,8 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
             group,
             size=size,
             unit=size // (group.units - len(plan.remove.get(name, ()))),
-            members=tuple(members),
+            members=members,
+            unsaved=_narrowed(group.unsaved, removed, number),
             norms=tuple(replace(norm, units=number[norm.units[~norms[norm.place]]]) for norm in group.norms),
             lookups=tuple(replace(lk, units=number[lk.units[~lookups[lk.tensor]]]) for lk in group.lookups),
         )
@@ -70,6 +68,18 @@ def _numbers(group: Group, removed: tuple[int, ...]) -> np.ndarray:
     stays = np.ones(group.units, dtype=bool)
     stays[list(removed)] = False
     return np.append(np.where(stays, np.cumsum(stays) - 1, -1), -1).astype(np.int32)
+
+
+def _narrowed(
+    members: Sequence[Member], removed: Mapping[str, Mapping[int, np.ndarray]], number: np.ndarray
+) -> tuple[Member, ...]:
+    """What is left of members, by the new numbers of their units."""
+    narrowed = []
+    for member in members:
+        out = removed.get(member.tensor, {}).get(member.axis)
+        units = member.units if out is None else member.units[~out]
+        narrowed.append(replace(member, units=number[units]))
+    return tuple(narrowed)
 
 
 def _leaving_places(

@@ -6,6 +6,7 @@ file as it stands: it must import nothing but torch.
 
 import copy
 from collections import OrderedDict
+from collections.abc import Collection
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -43,7 +44,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
 
     Args:
         module: the architecture at any widths.
-        tensors: a complete state dict of the same architecture at other widths.
+        tensors: a complete state dict of the same architecture at other widths; buffers in it that the module does not
+            save are saved from then on.
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
             object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
             ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow.
@@ -73,11 +75,18 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
                 layer._buffers[key] = buffer.new_empty(tensor.shape)
     for layer, multiplier in before.items():  # when all tensors are there, since some are computed from others
         set_widths(layer, multiplier)
+    save_buffers(module, tensors)
     set_attributes(module, attributes or {})
     state = OrderedDict(tensors)
     # Some architectures ask for their version here; torch keeps it as an attribute of a dictionary.
     state._metadata = module.state_dict(keep_vars=True)._metadata  # type: ignore[attr-defined]
     module.load_state_dict(state)
+
+
+def save_buffers(module: nn.Module, names: Collection[str]) -> None:
+    """Let the module's state dict have all buffers of these names."""
+    for path, layer in module.named_modules():
+        layer._non_persistent_buffers_set -= {key for key in layer._buffers if f"{path}.{key}".lstrip(".") in names}
 
 
 def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:

@@ -128,6 +128,7 @@ def without(structure: Structure, blocks: Sequence[str]) -> Structure:
             members=tuple(member for member in group.members if stays(member.tensor)),
             taps=tuple(tap for tap in group.taps if stays(tap.producer) and stays(tap.module)),
             norms=tuple(norm for norm in group.norms if stays(norm.module)),
+            unsaved=tuple(member for member in group.unsaved if stays(member.tensor)),
             lookups=tuple(lookup for lookup in group.lookups if stays(lookup.tensor)),
             counters=tuple(counter for counter in group.counters if stays(counter[0])),
             stored=tuple(stored for stored in group.stored if stays(stored.module) and stays(stored.tensor)),

@@ -5,7 +5,7 @@ where the attention keeps the number of places in an attribute, the places are t
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from torch import nn
@@ -113,14 +113,19 @@ class HeadDims:
         """The groups of places of a group of heads."""
         return [self._group(d, heads) for d, name in enumerate(self._heads) if name == heads.name]
 
-    def _group(self, d: int, heads: Group) -> Group:
+    def _members(self, d: int, whole: Iterable[Member]) -> tuple[Member, ...]:
+        """The same axes of the same tensors, by places."""
         members = []
-        for member in heads.members:
+        for member in whole:
             owners = self._ledger.axes[member.tensor, member.axis]
             mine = self.of(owners) == d
             if mine.any():
                 units = np.where(mine, self._places[owners], OUTSIDE).astype(np.int32)
                 members.append(Member(member.tensor, member.axis, member.role, units))
+        return tuple(members)
+
+    def _group(self, d: int, heads: Group) -> Group:
+        members, unsaved = self._members(d, heads.members), self._members(d, heads.unsaved)
         reading = [m for m in members if m.role == "consumer"] or members
         size = int((reading[0].units >= 0).sum())
         return Group(
@@ -132,7 +137,8 @@ class HeadDims:
             reason=heads.reason or self._blurred[d],
             why=f"Queries, keys and values in {self._owners[d][0] or 'the model'} give every head the same width, "
             "so the same place of every head leaves.",
-            members=tuple(members),
+            members=members,
+            unsaved=unsaved,
             counters=(self._owners[d],),
             contracted=True,
         )

@@ -103,6 +103,14 @@ class Shared:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """A grid of channels, (rows, places), that meets numbers of its own for every place, so that places stay."""
+
+    grid: Ids
+    reason: str
+
+
+@dataclass(frozen=True)
 class Span:
     """One call of a residual block: how many values it returned, and which of the ledger's contractions it made."""
 
@@ -132,6 +140,7 @@ class Ledger:
     contracted: list[Ids] = field(default_factory=list)
     shared: list[Shared] = field(default_factory=list)
     followers: list[Follower] = field(default_factory=list)
+    fixed: list[Fixed] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
     blocks: dict[str, Span] = field(default_factory=dict)  # residual ones, by module path
@@ -140,6 +149,7 @@ class Ledger:
     sums: dict[str, set[str]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)  # tensors whose channels could not be followed: why
+    unsaved: set[str] = field(default_factory=set)  # buffers that are not in the state dict
     count: int = 0  # of channel ids
     _blurring: set[str] = field(default_factory=set)  # paths of modules that blur
 
@@ -212,20 +222,35 @@ class Ledger:
                     self.record(follower.tensor, 0, follower.places[owned], owners[owned], size=size, role="affine")
         self.followers.clear()
 
+    def fix(self, grid: Ids, reason: str) -> None:
+        """The places of a grid, (rows, places), can't leave: `settle` decides whether its rows (heads) can."""
+        if len(grid) == 1:
+            self.freeze(grid, reason)
+        else:
+            self.fixed.append(Fixed(grid, reason))
+
     def settle(self) -> None:
-        """What heads that leave as a whole share stays; elsewhere its channels leave with their places."""
-        if not self.shared:
-            return
-        units = self.units()
+        """Decide on the places of grids, once it is known whether their rows (heads) leave as a whole.
+
+        What such heads share stays; elsewhere it leaves with the places that it meets. Places that are fixed keep
+        heads from leaving only if these could lose single places.
+        """
+        units = self.units() if self.shared else np.zeros(0)
         for shared in self.shared:
-            rows = units[shared.grid]
-            if (rows == rows[:, :1]).all():
+            if _whole(units[shared.grid]):
                 self.freeze(shared.ids, f"all heads share them in {shared.module}")
                 self.fixed_places.append((shared.grid, f"all heads share channels in {shared.module}"))
             else:
                 ids = np.broadcast_to(shared.ids, shared.grid.shape)
                 self.unite(ids, shared.grid, shared.what, shared.module)
         self.shared.clear()
+        units = self.units() if self.fixed else units
+        for fixed in self.fixed:
+            if _whole(units[fixed.grid]):
+                self.fixed_places.append((fixed.grid, fixed.reason))
+            else:
+                self.freeze(fixed.grid, fixed.reason)
+        self.fixed.clear()
 
     def keep(self, channel: int, reason: str) -> None:
         """A channel that must stay; the only one of its producer stays anyway, since a group keeps a unit."""
@@ -305,3 +330,8 @@ class Ledger:
         if len(ids) and ids[-1] - ids[0] == len(ids) - 1 and (np.diff(ids) == 1).all():
             return [p for p in self.producers if p.start == ids[0] and p.size == len(ids) and p.tensor]
         return []
+
+
+def _whole(units: Ids) -> bool:
+    """Whether every row of a grid is one unit."""
+    return bool((units == units[:, :1]).all())

@@ -34,6 +34,14 @@ class Names:
                     members[group].append(Member(tensor, axis, role, ranks))
         return members
 
+    def _split(self, members: list[Member]) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+        """Members in tensors that are saved, and in buffers that are not."""
+        unsaved = self.ledger.unsaved
+        return (
+            tuple(member for member in members if member.tensor not in unsaved),
+            tuple(member for member in members if member.tensor in unsaved),
+        )
+
     def _makers(self) -> list[list[Producer]]:
         """The producers of every group, in network order."""
         makers: list[list[Producer]] = [[] for _ in self.units.sizes]
@@ -114,6 +122,7 @@ class Names:
             reading = [m for m in members if m.role == "consumer"] or members
             size = int((reading[0].units >= 0).sum())
         producers = list(dict.fromkeys(maker.tensor for maker in makers))
+        saved, unsaved = self._split(members)
         return Group(
             name=self.names[g],
             kind=self._kind(makers[0], heads, "addition" in ties and len(producers) > 1),
@@ -122,7 +131,8 @@ class Names:
             exact=not reason,
             reason=reason,
             why=_why([owner(producer) for producer in producers], ties),
-            members=tuple(members),
+            members=saved,
+            unsaved=unsaved,
             taps=self._taps(producers),
             norms=tuple(self.norms[g]),
             lookups=tuple(self.lookups[g]),

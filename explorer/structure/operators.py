@@ -195,7 +195,7 @@ _declare(
 _declare(Kind.AVERAGE, "amax amin logsumexp max mean min std var var_mean")
 _declare(Kind.ADD_UP, "linalg_vector_norm norm sum")
 _declare(Kind.DECIDE, "all any argmax prod")
-_declare(Kind.SOFTMAX, "_log_softmax _softmax log_softmax softmax")
+_declare(Kind.SOFTMAX, "_log_softmax _safe_softmax _softmax log_softmax softmax")
 _declare(
     Kind.BATCH_NORM,
     "_batch_norm_no_update _batch_norm_with_update _native_batch_norm_legit _native_batch_norm_legit_no_training "

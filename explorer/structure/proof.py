@@ -411,6 +411,7 @@ def _seen_from(group: Group, path: str) -> Group:
     return replace(
         group,
         members=tuple(replace(member, tensor=member.tensor[own:]) for member in group.members),
+        unsaved=tuple(replace(member, tensor=member.tensor[own:]) for member in group.unsaved),
         norms=tuple(replace(norm, module=norm.module[own:]) for norm in group.norms),
         lookups=tuple(replace(lookup, tensor=lookup.tensor[own:]) for lookup in group.lookups),
         counters=tuple((module[own:], attribute) for module, attribute in group.counters),

@@ -29,18 +29,17 @@ def entrywise(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         return
     outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-    if not any(tensor in tracing.labels for tensor in tensors) and rules_kernels.from_entries(
-        tracing, operator, tensors, outs
-    ):
+    followed = any(tensor in tracing.labels for tensor in tensors)
+    if not followed and rules_kernels.from_entries(tracing, operator, tensors, outs):
         return
     shape = outs[0].shape
     operands, others = _labelled(tracing, tensors, shape)
-    if not operands:
-        return
+    if not operands or not (followed or all(_same_along(tensor, operands[0].label) for tensor in others)):
+        return  # a parameter that meets what has no channels has none: a position bias of a single head
     label = _united(tracing, operator, operands)
     _observe(tracing, label)
     for tensor in others:
-        _meet_constant(tracing, operator, tensor, label)
+        meet_constant(tracing, operator.name, tensor, label)
     if operator.activation and len(axes := varying(label)) == 1:
         tracing.ledger.activate(along(label, *axes), operator.name)
     for each in outs:
@@ -71,30 +70,44 @@ def _add_bias(tracing: Tracing, x: Tensor, vector: Tensor, out: Tensor) -> None:
 # Operands without channels -------------------------------------------------------------------------------
 
 
-def _meet_constant(tracing: Tracing, operator: Operator, tensor: Tensor, label: Tensor) -> None:
-    """Channels stay where a tensor without a label has a number of its own for each."""
-    if any(differs_along(tensor, d - label.dim()) for d in varying(label)):
-        tracing.freeze(label, f"{operator.name} with a tensor of fixed width")
+def meet_constant(tracing: Tracing, what: str, tensor: Tensor, label: Tensor) -> None:
+    """Channels stay where a tensor without a label has a number of its own for each.
+
+    One that differs only inside a head (cosines of a rotary embedding) lets heads leave as a whole.
+    """
+    own = {d for d in varying(label) if _runs_along(tensor, d - label.dim())}
+    if not own:
+        return
+    if own < set(varying(label)) or not _same_along(tensor, label):
+        tracing.fix(label, own, f"{what} with a tensor of fixed width")
     elif tensor not in tracing.views:
-        adopt(tracing, tensor, label)
+        _adopt(tracing, tensor, label)
 
 
 def differs_along(tensor: Tensor, axis: int) -> bool:
     """Whether a constant has entries of its own for every channel; equal ones may be as many as there are channels."""
-    if -axis > tensor.dim() or tensor.shape[axis] == 1 or tensor.stride(axis) == 0:
+    if not _runs_along(tensor, axis):
         return False
     return not torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor))
 
 
-def adopt(tracing: Tracing, tensor: Tensor, label: Tensor) -> None:
+def _runs_along(tensor: Tensor, axis: int) -> bool:
+    """Whether a constant has an entry for every channel along an axis, counted from the last."""
+    return -axis <= tensor.dim() and tensor.shape[axis] > 1 and tensor.stride(axis) != 0
+
+
+def _same_along(tensor: Tensor, label: Tensor) -> bool:
+    """Whether all entries of a constant are equal where a label varies."""
+    axes = [axis for d in varying(label) if _runs_along(tensor, axis := d - label.dim())]
+    return all(torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor)) for axis in axes)
+
+
+def _adopt(tracing: Tracing, tensor: Tensor, label: Tensor) -> None:
     """Let a constant with an entry per channel, all equal, stand for the channels it first meets."""
-    skipped = label.dim() - tensor.dim()
-    axes = [d for d in varying(label) if d >= skipped and tensor.shape[d - skipped] > 1]
-    if axes:
-        own = restrict(label, axes)
-        for _ in range(skipped):
-            own = own.squeeze(0)
-        tracing.labels[tensor] = own.expand(tensor.shape)
+    own = restrict(label, varying(label))
+    for _ in range(label.dim() - tensor.dim()):
+        own = own.squeeze(0)
+    tracing.labels[tensor] = own.expand(tensor.shape)
 
 
 # Operands with channels ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -15,7 +16,7 @@ from explorer.structure.heads import counter
 from explorer.structure.labels import Ids, flat, ids_in, restrict, varying
 from explorer.structure.ledger import Contraction
 from explorer.structure.operators import ADD, Operator
-from explorer.structure.rules_entrywise import adopt, entrywise
+from explorer.structure.rules_entrywise import entrywise, meet_constant
 from explorer.structure.rules_views import transpose
 from explorer.structure.rules_weights import as_weight, observe_rows, weigh
 from explorer.structure.tracing import Tracing
@@ -64,7 +65,8 @@ def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = No
 def attention(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """``softmax(scale · queries @ keysᵀ + bias) @ values``"""
     queries, keys, values = args[:3]
-    lq, lk, lv = (tracing.label(tensor) for tensor in (queries, keys, values))
+    lq = tracing.label(queries)
+    lk, lv = (_for_every_query(tracing.label(tensor), queries) for tensor in (keys, values))
     shape = (*queries.shape[:-1], keys.shape[-2])
     if lq is not None and kwargs.get("scale") is None:
         reason = f"the scale of the attention in {tracing.here} follows the number of these channels"
@@ -75,6 +77,17 @@ def attention(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
     tracing.assign(tree_leaves(out)[0], _of_activations(tracing, weights, lv, (*shape, values.shape[-1])))
 
 
+def _for_every_query(label: Tensor | None, queries: Tensor) -> Tensor | None:
+    """The label of keys or values, each of their heads repeated for the heads of queries that it serves."""
+    if label is None or label.dim() < 3 or label.shape[-3] == queries.shape[-3]:
+        return label
+    repeats = queries.shape[-3] // label.shape[-3]
+    if label.stride(-3) == 0 or label.shape[-3] == 1:
+        return label.narrow(-3, 0, 1).expand(*label.shape[:-3], queries.shape[-3], *label.shape[-2:])
+    spread = restrict(label, varying(label)).repeat_interleave(repeats, -3)
+    return spread.expand(*label.shape[:-3], queries.shape[-3], *label.shape[-2:])
+
+
 def _bias_attention(tracing: Tracing, bias: Any, weights: Tensor | None, shape: tuple[int, ...]) -> None:
     """What is added to the attention's weights: a row of it for a head leaves with the head."""
     label = tracing.label(bias, weights)
@@ -83,7 +96,7 @@ def _bias_attention(tracing: Tracing, bias: Any, weights: Tensor | None, shape: 
     elif label is not None:
         tracing.freeze(label.expand(shape), "added to attention without heads")
     elif weights is not None and isinstance(bias, Tensor):
-        adopt(tracing, bias, weights)
+        meet_constant(tracing, "attention", bias, weights)
 
 
 def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, sizes: tuple[int, ...]) -> Tensor | None:
@@ -126,19 +139,27 @@ def _followed(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Both labels, or None for what can't be followed, whose channels then can't leave.
 
-    Followed are sums over channels on both sides, and columns of b that are carried on.
+    Followed are sums over channels on both sides, and columns of b that are carried on. Of other products (linear
+    attention, attention among channels) heads are followed as a whole.
     """
     rows, summed = (axis in varying(la) for axis in (first, first + 1))
     inner, columns = (axis in varying(lb) for axis in (first, first + 1))
+    if not rows and summed == inner and not (summed and columns):
+        return la, lb
     reason = "a product of activations along channels"
-    if rows and not summed:
+    heads = {d for d in (*varying(la), *varying(lb)) if d < first}
+    if rows and not summed and not heads:
         tracing.freeze(la, reason)
         return _followed(tracing, None, lb, first)
-    if rows or summed != inner or (summed and columns):
-        tracing.freeze(la, reason)
-        tracing.freeze(lb, reason)
-        return None, None
-    return la, lb
+    return _whole_heads(tracing, la, heads, reason), _whole_heads(tracing, lb, heads, reason)
+
+
+def _whole_heads(tracing: Tracing, label: Tensor | None, heads: set[int], reason: str) -> Tensor | None:
+    """The label of heads that leave as a whole; None where there are none, and nothing can leave."""
+    if own := heads & {*varying(label)}:
+        return tracing.bundle(label, own, reason)
+    tracing.freeze(label, reason)
+    return None
 
 
 def _summed(
@@ -147,13 +168,19 @@ def _summed(
     """Sum over channels: the label of the product, which has one channel for a head, and the channels summed over."""
     counted = restrict(queries, heads | {first + 1})
     others = restrict(keys, heads | {first}).mT
-    tracing.unite(counted, others, "attention")
-    if not heads and not _keeps_width(tracing, counted):
-        tracing.ledger.contracted.append(np.union1d(counted, others))
-        return None, counted
+    counted, others = _broadcast(counted, others)
+    if heads and not heads <= {*varying(counted)}:  # one query for all keys, else one key for all queries
+        counted, others = others, counted
+    if heads and not heads & {*varying(others)}:
+        tracing.ledger.share(flat(others, {first + 1}), _by_head(counted), "attention", tracing.here)
+    else:
+        tracing.unite(counted, others, "attention")
+        if not heads and not _keeps_width(tracing, counted):
+            tracing.ledger.contracted.append(np.union1d(counted, others))
+            return None, counted
+        tracing.ledger.heads.append(_by_head(others))
     made = counted.narrow(-1, 0, 1)
     _tie_head(tracing, made, counted)
-    tracing.ledger.heads.append(_by_head(others))
     return made, counted
 
 
@@ -163,10 +190,14 @@ def _carried(tracing: Tracing, weights: Tensor | None, values: Tensor, heads: se
     if weights is None:
         return made
     head = restrict(weights, heads)
-    if varying(weights) or int(head.flatten()[0]) in tracing.ledger.lone_heads:
+    alone = int(head.flatten()[0])
+    if varying(head) and not {*varying(values)} & heads:  # of several queries: each stands for what it carries
+        tracing.freeze(values, "all heads share them")
+        return head
+    if varying(weights) or alone in tracing.ledger.lone_heads:
         _tie_head(tracing, head, made)
     else:
-        tracing.ledger.keep(int(head.flatten()[0]), f"one channel meets all others in {tracing.here}")
+        tracing.ledger.keep(alone, f"one channel meets all others in {tracing.here}")
     return made
 
 
@@ -181,8 +212,15 @@ def _keeps_width(tracing: Tracing, channels: Tensor) -> bool:
 
 def _tie_head(tracing: Tracing, head: Tensor, channels: Tensor) -> None:
     """All channels of one batch index leave with that index."""
-    tracing.unite(head.expand(channels.shape), channels, "attention head")
+    head, channels = _broadcast(head, channels)
+    tracing.unite(head, channels, "attention head")
     tracing.ledger.heads.append(_by_head(channels))
+
+
+def _broadcast(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two labels in one shape."""
+    shape = torch.broadcast_shapes(a.shape, b.shape)
+    return a.expand(shape), b.expand(shape)
 
 
 def _by_head(channels: Tensor) -> Ids:

@@ -54,8 +54,10 @@ def _move_view(tracing: Tracing, view: View, operator: Operator, args: tuple, kw
 def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     if operator.kind is Kind.CHOOSE:
         _look_up(tracing, label, _chosen(operator, args))
-    if operator.name == "slice" and len(args) > 4 and args[4] > 1 and args[1] % label.dim() in varying(label):
-        tracing.freeze(label, "sliced with a step")  # which channels it takes would change with those before
+    if operator.name == "slice" and len(args) > 4 and args[4] > 1 and (axis := args[1] % label.dim()) in varying(label):
+        tracing.fix(label, {axis}, "sliced with a step")  # which channels it takes would change with those before
+    if operator.name in ("select", "unbind"):
+        _tie_rows(tracing, label, args[1] if len(args) > 1 else 0)
     moved = _moved(operator, label, args, kwargs, out)
     for made, moved_label in zip(tree_leaves(out), moved, strict=True):
         tracing.assign(made, moved_label)
@@ -102,8 +104,20 @@ def _look_up(tracing: Tracing, label: Tensor, chosen: dict[int, Tensor]) -> None
     if numbered and not others and len(axes) == 1:
         ids = along(label, axes[0])
         tracing.ledger.look_up(view.name, numbers.numpy() % len(ids), ids)
-    else:
-        tracing.freeze(label, "chosen by fixed numbers")
+        return
+    if not others and not numbers.dtype.is_floating_point and numbers.dtype is not torch.bool and (numbers < 0).all():
+        (axis,) = chosen  # counted from the end: only what lies behind matters
+        start = label.shape[axis] + int(numbers.min())
+        label = label.narrow(axis, start, label.shape[axis] - start)
+    tracing.fix(label, chosen.keys(), "chosen by fixed numbers")
+
+
+def _tie_rows(tracing: Tracing, label: Tensor, dim: int) -> None:
+    """Rows that are taken by number (queries, keys and values of one product) keep their number, and equal lengths."""
+    axes, dim = set(varying(label)), dim % label.dim()
+    if dim in axes and len(axes) > 1:
+        spread = restrict(label, axes)
+        tracing.unite(spread.narrow(dim, 0, 1).expand(spread.shape), spread, "split into equal parts")
 
 
 def _tie_parts(tracing: Tracing, parts: Sequence[Tensor]) -> None:
@@ -137,6 +151,8 @@ def cat(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
     tensors = [tensor for tensor in args[0] if tensor.numel()]
     dim = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % out.dim()
     like = next((tracing.labels[tensor] for tensor in tensors if tensor in tracing.labels), None)
+    if like is None:  # parameters: biases of queries and values beside one of keys that is always zero
+        like = next((label for tensor in tensors if (label := tracing.label(tensor)) is not None), None)
     labels = [tracing.label(tensor, like) for tensor in tensors]
     known = [label for label in labels if label is not None]
     axes = {d for label in known for d in varying(label)}

@@ -188,8 +188,8 @@ def _read_by_matrix(tracing: Tracing, label: Tensor | None, positions: set[int],
     if label is not None and not positions:
         return along(label, last)
     read = tracing.ledger.constant(size, INPUT)
-    if last in varying(label):
-        tracing.freeze(label, "a matrix product over mixed axes")
+    if label is not None and last in varying(label):  # the same for all heads, as a table of relative positions is
+        tracing.bundle(label, positions, "a matrix product over mixed axes")
     return read
 
 

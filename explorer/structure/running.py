@@ -33,6 +33,14 @@ def undisturbed(module: nn.Module, *, training: bool = False) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
+def forget(module: nn.Module) -> None:
+    """Let modules drop what they keep from earlier calls in evaluation mode, as they do when training starts."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.train()
+    for part, mode in modes:
+        part.training = mode
+
+
 def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
     """The arguments of a model's call."""
     return (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)

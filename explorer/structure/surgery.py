@@ -9,10 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from explorer.structure.adapt import SKIPPED, Skip, adapt, depthwise_multiplier, set_attributes, set_widths
+from explorer.structure.adapt import (
+    SKIPPED,
+    Skip,
+    adapt,
+    depthwise_multiplier,
+    save_buffers,
+    set_attributes,
+    set_widths,
+)
 from explorer.structure.blocks import without
 from explorer.structure.copies import copied
 from explorer.structure.products import names_by_identity
+from explorer.structure.running import forget
 from explorer.structure.stored_widths import follow_stored
 from explorer.structure.types import Structure, inside, outermost
 
@@ -49,12 +58,28 @@ def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -
     leaves: dict[str, dict[int, np.ndarray]] = {}
     for name, units in removal.items():
         lost = _lost(removal, structure, name)
-        for member in structure.groups[name].members:
+        group = structure.groups[name]
+        for member in (*group.members, *group.unsaved):
             if units and (not roles or member.role in roles):
                 axes = leaves.setdefault(member.tensor, {})
                 out = lost[member.units]
                 axes[member.axis] = axes[member.axis] | out if member.axis in axes else out
     return leaves
+
+
+def unsaved(module: nn.Module) -> set[str]:
+    """The buffers that the module's state dict leaves out."""
+    return {name for name, _ in module.named_buffers(remove_duplicate=False)} - module.state_dict(keep_vars=True).keys()
+
+
+def saved_by_cut(module: nn.Module, structure: Structure) -> dict[str, Tensor]:
+    """The state dict, not detached, with the buffers that it leaves out although they have an entry per channel.
+
+    A freshly built module has them at their whole width, so a cut model saves them.
+    """
+    narrowed = {id(module.get_buffer(m.tensor)) for group in structure.groups.values() for m in group.unsaved}
+    buffers = module.named_buffers(remove_duplicate=False)
+    return {**{name: b for name, b in buffers if id(b) in narrowed}, **module.state_dict(keep_vars=True)}
 
 
 def cut_module(
@@ -67,13 +92,15 @@ def cut_module(
     """
     skipped = _skipped(structure, blocks)
     structure, removal = _beside(structure, removal, blocks)
-    owned = dict(module.state_dict(keep_vars=True))
+    owned = saved_by_cut(module, structure)
     narrow = _narrow_tensors(owned, structure, removal)
     kept = [*module.parameters(), *module.buffers()] if shared else []
     memo: dict[int, object] = {id(tensor): tensor for tensor in kept}
     memo |= {id(owned[name]): tensor for name, tensor in narrow.items()}
     memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
     smaller = copied(module, memo)
+    save_buffers(smaller, owned)
+    forget(smaller)
     for path in {_layer_of(name) for name in narrow if not inside(name, list(skipped))}:
         set_widths(smaller.get_submodule(path), depthwise_multiplier(module.get_submodule(path)))
     attributes: dict[str, dict] = {
@@ -166,6 +193,7 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
                 replaced.index_fill_(axis, index, 0.0)
             shared[id(tensor)] = nn.Parameter(replaced, requires_grad=tensor.requires_grad)
     masked = copied(module, shared)
+    forget(masked)
     attributes: dict[str, dict] = {}
     follow_stored(attributes, module, module, structure, removal)
     for path, sides in _narrowed(structure, removal).items():

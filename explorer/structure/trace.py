@@ -23,7 +23,7 @@ from explorer.structure.blocks import Shortcuts
 from explorer.structure.labels import along, ids_in, varying
 from explorer.structure.ledger import Contraction, Ledger, Passage
 from explorer.structure.operators import Operator, operator_of
-from explorer.structure.running import Inputs, as_tuple, tensors_in, undisturbed
+from explorer.structure.running import Inputs, as_tuple, forget, tensors_in, undisturbed
 from explorer.structure.tracing import Tracing
 from explorer.structure.watching import OperatorMode
 
@@ -151,8 +151,10 @@ def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> L
     Raises:
         ExplorerError: no tensor is found in what the model returns, or tracing takes too long.
     """
+    forget(module)
     ledger = _passes(module, as_tuple(example), keep_outputs)
     ledger.attach_followers()
+    forget(module)
     ledger.settle()
     return ledger
 

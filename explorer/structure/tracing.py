@@ -1,8 +1,9 @@
 """What is known while a network runs: which channels activations have, which entries of parameters views show."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ class View:
         shape: of the whole tensor.
         indices: for every axis of the tensor, the index that each entry of the view comes from.
         moved: whether it is not the tensor itself.
-        computed: whether it is no view, but computed from the tensor entry by entry.
+        computed: whether it is no view, but computed from the tensor entry by entry, or no tensor that could be a
+            layer's weight.
         keeps_zeros: whether entries that are zero stay so thereby.
         spread: the axes of the tensor along which entries change others thereby.
         beside: other tensors that it is computed from, in its shape.
@@ -47,9 +49,9 @@ class View:
     beside: tuple["View", ...] = ()
 
     @classmethod
-    def whole(cls, name: str, tensor: Tensor) -> "View":
+    def whole(cls, name: str, tensor: Tensor, *, computed: bool = False) -> "View":
         shape = tuple(tensor.shape)
-        return cls(name, shape, _indices(shape), moved=False)
+        return cls(name, shape, _indices(shape), moved=False, computed=computed)
 
     @property
     def in_order(self) -> bool:
@@ -103,9 +105,10 @@ def _indices(shape: tuple[int, ...]) -> tuple[Tensor, ...]:
 class Views(OfTensors[View]):
     """The views of a module's tensors; those of the tensors themselves are made when they are first met."""
 
-    def __init__(self, tensors: Iterable[tuple[str, Tensor]]) -> None:
+    def __init__(self, tensors: Iterable[tuple[str, Tensor, bool]]) -> None:
+        """The tensors with their names, and whether they are `computed` (see `View`)."""
         super().__init__()
-        self._whole = {id(tensor): (name, tensor) for name, tensor in tensors}
+        self._whole = {id(tensor): (name, tensor, computed) for name, tensor, computed in tensors}
 
     def __contains__(self, tensor: Any) -> bool:
         return super().__contains__(tensor) or id(tensor) in self._whole
@@ -124,7 +127,8 @@ class Views(OfTensors[View]):
 
     def _meet(self, tensor: Any) -> None:
         if known := self._whole.pop(id(tensor), None):
-            self[tensor] = View.whole(*known)
+            name, own, computed = known
+            self[own] = View.whole(name, own, computed=computed)
 
 
 class Tracing:
@@ -141,12 +145,16 @@ class Tracing:
         self.ledger = ledger
         self.costs = costs
         self.path: list[str] = [""]  # of the modules that are running, the innermost last
-        saved = module.state_dict(keep_vars=True)  # a buffer that is not saved can't be cut
+        saved = module.state_dict(keep_vars=True)
+        buffers = dict(module.named_buffers(remove_duplicate=False))
+        ledger.unsaved = buffers.keys() - saved.keys()
+        computed = {name for name in ledger.unsaved if buffers[name].is_floating_point()}  # numbers choose for good
         self.names: dict[int, str] = {}
-        for name, tensor in saved.items():  # of several names, the first one
-            self.names.setdefault(id(tensor), name)
+        for name, tensor in (*saved.items(), *((name, buffers[name]) for name in buffers if name in computed)):
+            self.names.setdefault(id(tensor), name)  # of several names, the first one
+        tensors = {**buffers, **saved}
+        self.views = Views((name, tensors[name], name in computed) for name in self.names.values())
         self.labels: OfTensors[Tensor] = OfTensors()
-        self.views = Views((self.names[id(tensor)], tensor) for tensor in saved.values() if id(tensor) in self.names)
 
     @property
     def here(self) -> str:
@@ -158,14 +166,16 @@ class Tracing:
 
         A parameter that is used as an activation (positions, class token, layer scale, a gate) produces channels along
         its last axis, or, where it meets the label `like`, along the last that runs where that one varies: it has none
-        if all channels meet the same entries.
+        if all channels meet the same entries. A buffer that is not saved has some only where it meets a label.
         """
         if not isinstance(tensor, Tensor):
             return None
         if tensor in self.labels:
             return self.labels[tensor]
         view = self.views.get(tensor)
-        return None if view is None else self._label_of(view, like)
+        if view is None or (like is None and view.name in self.ledger.unsaved):
+            return None
+        return self._label_of(view, like)
 
     def _label_of(self, view: View, like: Tensor | None) -> Tensor | None:
         """See `label`; what it is computed from besides has the same channels."""
@@ -202,6 +212,20 @@ class Tracing:
         """The channels can't leave, for what happens in the module that is running."""
         if label is not None:
             self.ledger.freeze(ids_in(label), f"{reason} in {self.here}")
+
+    def fix(self, label: Tensor, axes: Collection[int], reason: str) -> Ids:
+        """Places along these axes can't leave; what the label varies along besides (heads) may, as a whole.
+
+        Returns:
+            The channels of shape (rows, places).
+        """
+        varied = varying(label)
+        rows = [d for d in varied if d not in axes]
+        places = [d for d in varied if d in axes]
+        grid = restrict(label, varied).permute([*rows, *(d for d in range(label.dim()) if d not in varied), *places])
+        ids = grid.reshape(prod(label.shape[d] for d in rows), -1).numpy()
+        self.ledger.fix(ids, f"{reason} in {self.here}")
+        return ids
 
     def freeze_all(self, values: Iterable[Any], reason: str) -> None:
         """See `freeze`: all channels of tensors among the values, however nested."""
@@ -240,6 +264,14 @@ class Tracing:
                 axis = part.axis_along(dim)
                 if axis is not None and (size := part.shape[axis.number]) > 1:
                     self.ledger.record(part.name, axis.number, axis.index, ids, size=size, role="affine")
+
+    def bundle(self, label: Tensor, rows: Collection[int], reason: str) -> Tensor:
+        """The label of rows (heads): all channels of a row leave together, since an operator mixes them."""
+        row, spread = restrict(label, rows), restrict(label, varying(label))
+        if places := {*varying(label)} - set(rows):
+            self.unite(row.expand(spread.shape), spread, "attention head")
+            self.ledger.heads.append(self.fix(label, places, reason))
+        return row.expand(label.shape)
 
     def attach(self, vector: Any, ids: Ids) -> None:
         """A vector with an entry per channel (bias, scale, statistics) belongs to these channels."""

@@ -96,9 +96,11 @@ class Group:
     of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
-    the group's units, `stored` others that were found to follow its width. Channels that are `contracted` are summed
-    over with one another (queries and keys): no weights read them, so a mask takes them away where they are made. The
-    *heads* of an attention and its *head-dims* share channels: a channel stays if both its head and its place stay.
+    the group's units, `stored` others that were found to follow its width. `unsaved` are members in buffers that the
+    module's state dict leaves out, since building the module gives them; a cut model saves them. Channels that are
+    `contracted` are summed over with one another (queries and keys): no weights read them, so a mask takes them away
+    where they are made. The *heads* of an attention and its *head-dims* share channels: a channel stays if both its
+    head and its place stay.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Group:
     taps: tuple[Tap, ...] = field(repr=False, default=())
     norms: tuple[Norm, ...] = field(repr=False, default=())
     lookups: tuple[Lookup, ...] = field(repr=False, default=())
+    unsaved: tuple[Member, ...] = field(repr=False, default=())
     counters: tuple[tuple[str, str], ...] = ()
     contracted: bool = False
     stored: tuple[StoredWidth, ...] = field(repr=False, default=())

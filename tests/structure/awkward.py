@@ -76,7 +76,7 @@ def tokens(x: Tensor) -> Tensor:
 
 
 class Buffer(nn.Module):
-    def __init__(self, values: list[int], saved: bool = True) -> None:
+    def __init__(self, values: list, saved: bool = True) -> None:
         super().__init__()
         self.register_buffer("values", torch.tensor(values), persistent=saved)
 
@@ -854,6 +854,160 @@ def grouped_queries(net, x):
     return net.fc(net.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)).relu().mean(1))
 
 
+def _fused(rows: int, out: int = 12) -> Callable[[], dict[str, Any]]:
+    """Queries, keys and values of one layer."""
+    return lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "qkv": nn.Linear(8, rows), "out": nn.Linear(out, 8), "fc": nn.Linear(8, 5),
+    }  # fmt: skip
+
+
+def heads(*linear: Tensor) -> list[Tensor]:
+    """(batch, positions, heads · 4) → (batch, heads, positions, 4)"""
+    return [x.unflatten(-1, (-1, 4)).transpose(1, 2) for x in linear]
+
+
+def merged(x: Tensor) -> Tensor:
+    return x.transpose(1, 2).flatten(2)
+
+
+@toy(_attention(q=24, k=12, v=12, out=24), {"a": (8, 1), "q": (3, 8), "out": (8, 1)})
+def grouped_queries_as_the_operator_takes_them(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v, enable_gqa=True))).relu().mean(1))
+
+
+@toy(_attention(q=24, k=12, v=12, out=24), {"a": (8, 1), "q": (3, 8), "out": (8, 1)})
+def grouped_queries_of_expanded_keys(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    k, v = (part[:, :, None].expand(-1, -1, 2, -1, -1).flatten(1, 2) for part in (k, v))
+    return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(_attention(k=4, v=4, out=12), HEADS, blocked=dict.fromkeys("kv", "all heads share them in the model"))
+def one_key_and_value_for_all_queries(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v, enable_gqa=True))).relu().mean(1))
+
+
+@toy(_fused(20), {"a": (8, 1), "qkv": (3, 4), "out": (8, 1)}, blocked={"qkv": "all heads share them"})
+def a_key_and_a_value_behind_the_queries(net, x):
+    fused = net.qkv(tokens(net.a(x))).unflatten(-1, (-1, 4))  # heads of queries, one of keys, one of values
+    q, k, v = (part.transpose(1, 2) for part in (fused[..., :-2, :], fused[..., [-2], :], fused[..., [-1], :]))
+    return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(_fused(48, 24), {"a": (8, 1), "qkv": (3, 8), "out": (8, 1)})
+def a_key_and_a_value_behind_their_queries(net, x):
+    fused = net.qkv(tokens(net.a(x))).unflatten(-1, (-1, 4, 4))  # of each head two queries, a key, a value
+    q, k, v = fused[..., :-2, :], fused[..., [-2], :], fused[..., [-1], :]
+    q, k, v = (part.expand_as(q).flatten(2, 3).transpose(1, 2) for part in (q, k, v))
+    return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(_fused(36), {"a": (8, 1), "qkv": (3, 4), "out": (8, 1)})
+def queries_keys_and_values_of_one_layer_taken_by_number(net, x):
+    qkv = net.qkv(tokens(net.a(x))).unflatten(-1, (3, -1, 4)).permute(2, 0, 3, 1, 4)
+    q, k, v = qkv[0], qkv[1], qkv[2]
+    return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(
+    lambda: {**_fused(36)(), "bq": table(12), "bk": Buffer([0.0] * 12, saved=False), "bv": table(12)},
+    {"a": (8, 1), "qkv": (3, 4), "out": (8, 1)},
+)
+def a_bias_of_three_parts_one_of_them_not_saved(net, x):
+    bias = torch.cat([net.bq, net.bk.values, net.bv])
+    q, k, v = heads(*F.linear(tokens(net.a(x)), net.qkv.weight, bias).chunk(3, -1))
+    return net.fc(net.out(merged((q @ k.mT).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "at": Buffer(torch.eye(80, 8).tolist(), saved=False), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+)
+def fixed_positions_that_are_not_saved(net, x):
+    t = tokens(net.a(x))
+    return net.fc((t * t + net.at.values[torch.arange(t.shape[1])]).relu().mean(1))
+
+
+def turns(positions: int, places: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (positions, places) of a rotary embedding."""
+    angles = torch.arange(positions)[:, None] / 3.0 ** torch.arange(places)
+    return angles.cos(), angles.sin()
+
+
+@toy(_attention(), HEADS)
+def rotary_embedding_of_halves(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    cos, sin = (torch.cat([part, part], -1) for part in turns(t.shape[1], 2))
+    q, k = (y * cos + torch.cat([-y[..., 2:], y[..., :2]], -1) * sin for y in (q, k))
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v))).relu().mean(1))
+
+
+@toy(_attention(), HEADS)
+def rotary_embedding_of_every_other_place(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    cos, sin = (part.repeat_interleave(2, -1) for part in turns(t.shape[1], 2))
+    q, k = (y * cos + torch.stack([-y[..., 1::2], y[..., ::2]], -1).flatten(-2) * sin for y in (q, k))
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v))).relu().mean(1))
+
+
+@toy(_attention(), HEADS)
+def rotary_embedding_of_some_places_that_hardly_turns(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    cos, sin = (part.expand(-1, 2).clone() for part in turns(t.shape[1], 1))  # the same for both places
+    q, k = (torch.cat([y[..., :2] * cos + y[..., :2].flip(-1) * sin, y[..., 2:]], -1) for y in (q, k))
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v))).relu().mean(1))
+
+
+@toy(lambda: {**_attention()(), "sinks": table(3)}, HEADS)
+def attention_sinks(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    weights = q @ k.mT
+    weights = torch.cat([weights, net.sinks.view(1, -1, 1, 1).expand(len(x), -1, t.shape[1], 1)], -1)
+    weights = (weights - weights.amax(-1, keepdim=True)).softmax(-1)[..., :-1]
+    return net.fc(net.out(merged(weights @ v)).relu().mean(1))
+
+
+@toy(
+    lambda: {**_attention()(), "before": nn.Linear(3, 5), "after": nn.Linear(5, 3)},
+    {"a": (8, 1), "q": (3, 1), "before": (5, 1), "v": (3, 4), "out": (8, 1)},
+)
+def heads_that_talk(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    weights = net.before((q @ k.mT).permute(0, 2, 3, 1)).permute(0, 3, 1, 2).softmax(-1)
+    weights = net.after(weights.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return net.fc(net.out(merged(weights @ v)).relu().mean(1))
+
+
+@toy(lambda: {**_attention()(), "slopes": Buffer([0.5, 0.25, 0.125])}, HEADS)
+def slopes_of_heads_in_a_buffer(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    bias = net.slopes.values[:, None, None] * -torch.arange(t.shape[1])
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v, bias[None]))).relu().mean(1))
+
+
+@toy(
+    _attention(),
+    {"a": (8, 1), "out": (8, 1)},
+    blocked=dict.fromkeys("qkv", "attention with a tensor of fixed width in the model"),
+)
+def slopes_of_heads_computed(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    bias = -torch.arange(1, 4)[:, None, None] * torch.arange(t.shape[1]) / 8
+    return net.fc(net.out(merged(F.scaled_dot_product_attention(q, k, v, bias[None]))).relu().mean(1))
+
+
 @toy(_attention(), {"a": (8, 1), "out": (8, 1)}, blocked=dict.fromkeys("qkv", "the cut model does not run"))
 def a_fixed_number_of_heads(net, x):
     t = tokens(net.a(x))
@@ -975,6 +1129,62 @@ def pooled_by_a_learned_query(net, x):
 def linear_attention(net, x):
     t = tokens(net.a(x))
     return net.fc(net.out(net.q(t) @ (net.k(t).mT @ net.v(t))).mean(1))
+
+
+@toy(_attention(), HEADS)
+def linear_attention_of_heads(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    return net.fc(net.out(merged(q @ (k.softmax(-2).mT @ v))).relu().mean(1))
+
+
+@toy(lambda: {**_attention()(), "warmth": table(3, 1, 1)}, HEADS)
+def attention_among_the_channels_of_heads(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (part.mT for part in heads(net.q(t), net.k(t), net.v(t)))
+    weights = (F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT * net.warmth).softmax(-1)
+    return net.fc(net.out(merged((weights @ v).mT)).relu().mean(1))
+
+
+class Remembered(nn.Module):
+    """A position bias (heads, positions, positions) that is computed once, and kept until the next training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.kept = table(3, 4), None
+
+    def train(self, mode: bool = True) -> nn.Module:
+        self.kept = None if mode else self.kept
+        return super().train(mode)
+
+    def forward(self) -> Tensor:
+        if self.kept is None:
+            self.kept = self.table[:, (torch.arange(4)[:, None] - torch.arange(4)).abs()]
+        return self.kept
+
+
+@toy(lambda: {**_attention()(), "bias": Remembered()}, HEADS)
+def a_bias_that_is_kept(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    return net.fc(net.out(merged((q @ k.mT + net.bias()).softmax(-1) @ v)).relu().mean(1))
+
+
+@toy(
+    lambda: {**_attention(q=6, k=6, v=4)(), "bias": table(4, 4)},
+    {"a": (8, 1), "q": (6, 1), "v": (4, 1), "out": (8, 1)},
+)
+def a_single_head_with_a_position_bias(net, x):
+    t = tokens(net.a(x))
+    return net.fc(net.out((net.q(t) @ net.k(t).mT + net.bias).softmax(-1) @ net.v(t)).relu().mean(1))
+
+
+@toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "mixes positions, not channels"})
+def relative_positions_that_all_heads_share(net, x):
+    t = tokens(net.a(x))
+    q, k, v = heads(net.q(t), net.k(t), net.v(t))
+    weights = (q @ k.mT + q @ net.far.mT).softmax(-1)
+    return net.fc(net.out(merged(weights @ v)).relu().mean(1))
 
 
 @toy(
