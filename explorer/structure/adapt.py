@@ -121,8 +121,9 @@ def _weight(layer: nn.Module) -> Tensor | None:
     """A layer's weight, or what is as large, where it is computed anew in every call."""
     if "weight" in layer._parameters:
         return layer._parameters["weight"]
-    if "parametrizations" in layer._modules and "weight" in layer.parametrizations:
-        return max(layer.parametrizations["weight"].parameters(recurse=False), key=Tensor.numel)
+    parametrizations = layer._modules.get("parametrizations")
+    if isinstance(parametrizations, nn.ModuleDict) and "weight" in parametrizations:
+        return max(parametrizations["weight"].parameters(recurse=False), key=Tensor.numel)
     return layer._parameters.get("weight_v", layer._parameters.get("weight_orig"))
 
 
@@ -153,9 +154,10 @@ def set_widths(layer: nn.Module, depthwise_multiplier: int) -> None:
     elif isinstance(layer, nn.PReLU):
         layer.num_parameters = layer.weight.shape[0]
     elif isinstance(layer, nn.RNNBase):
-        outputs, layer.input_size = layer.weight_hh_l0.shape[1], layer.weight_ih_l0.shape[1]
+        weights = dict(layer.named_parameters())
+        outputs, layer.input_size = weights["weight_hh_l0"].shape[1], weights["weight_ih_l0"].shape[1]
         layer.proj_size = outputs if layer.proj_size else 0
-        layer.hidden_size = layer.weight_hr_l0.shape[1] if layer.proj_size else outputs
+        layer.hidden_size = weights["weight_hr_l0"].shape[1] if layer.proj_size else outputs
         layer._init_flat_weights()  # it keeps its parameters in a list, too
     elif isinstance(layer, nn.RNNCellBase):
         layer.hidden_size, layer.input_size = layer.weight_hh.shape[1], layer.weight_ih.shape[1]

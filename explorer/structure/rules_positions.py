@@ -63,7 +63,8 @@ def scatter(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out
         return
     channels = [_at_end(label, axes) for label in known]
     if len(channels) > 1:
-        tracing.unite(*torch.broadcast_tensors(*channels), "written into one tensor")
+        first, second = torch.broadcast_tensors(*channels)
+        tracing.unite(first, second, "written into one tensor")
     elif any(differs_along(tensor, d) for tensor in (into, source) if tracing.label(tensor) is None for d in axes):
         tracing.freeze(known[0], f"{operator.name} with a tensor of fixed width")
     take_over(tracing, channels[0].expand(out.shape), out)

@@ -156,7 +156,7 @@ def _followed(
 
 def _whole_heads(tracing: Tracing, label: Tensor | None, heads: set[int], reason: str) -> Tensor | None:
     """The label of heads that leave as a whole; None where there are none, and nothing can leave."""
-    if own := heads & {*varying(label)}:
+    if label is not None and (own := heads & {*varying(label)}):
         return tracing.bundle(label, own, reason)
     tracing.freeze(label, reason)
     return None

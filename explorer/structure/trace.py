@@ -20,7 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
-from explorer.structure.labels import along, ids_in, varying
+from explorer.structure.labels import Ids, along, ids_in, varying
 from explorer.structure.ledger import Contraction, Ledger, Passage
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, forget, tensors_in, undisturbed
@@ -126,15 +126,21 @@ class _Calls:
 
     def _passage(self, name: str, layer: nn.Module, args: tuple, given: Tensor | None, out: Tensor) -> Passage | None:
         """The channels of an innermost module's first input and output, if they lie along the same axis of both."""
-        along_one = given is not None and len(axes := varying(given)) == 1
-        read = along(given, axes[0]) if along_one else None
+        read = None if given is None else _along_one(given)
         if name not in self._tracing.ledger.computing:
-            return Passage(axes[0], read, read) if read is not None and out.shape == given.shape else None
+            return Passage(*read, read[1]) if given is not None and read and out.shape == given.shape else None
         unread = _is_innermost(layer) and args and self._tracing.label(args[0]) is None  # the model's input
         label = self._tracing.label(out)
-        if label is None or len(made := varying(label)) != 1 or not (unread or (read is not None and made == axes)):
+        made = None if label is None else _along_one(label)
+        if made is None or not (unread or (read and read[0] == made[0])):
             return None
-        return Passage(made[0], np.zeros(0, dtype=np.int64) if read is None else read, along(label, made[0]))
+        return Passage(made[0], read[1] if read else np.zeros(0, dtype=np.int64), made[1])
+
+
+def _along_one(label: Tensor) -> tuple[int, Ids] | None:
+    """The axis along which the channel varies, and the channels, if it is one."""
+    axes = varying(label)
+    return (axes[0], along(label, axes[0])) if len(axes) == 1 else None
 
 
 def _is_innermost(layer: nn.Module) -> bool:
