@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from explorer.structure.types import Group, Member, StoredWidth, Structure
 
@@ -65,31 +65,52 @@ def follow_stored(
 def reading(module: nn.Module) -> Iterator[list[Read]]:
     """Inside it, what the module's own code reads of whole numbers in plain attributes is listed, each once.
 
-    The module must be a copy that nobody else uses: its parts get classes that tell.
+    The module must be a copy that nobody else uses: its parts, and configurations in them, get classes that tell.
     """
-    reads: dict[Read, None] = {}
-    paths = {id(layer): path for path, layer in module.named_modules()}
-    classes = [(layer, type(layer)) for layer in module.modules()]
-
-    def note(layer: nn.Module, attribute: str, value: object) -> None:
-        for read in _numbers(paths.get(id(layer), ""), attribute, value):
-            reads.setdefault(read)
-
-    for layer, known in classes:
-        with suppress(TypeError):  # some classes allow no subclass, or no other class in their place
-            layer.__class__ = _telling(cast("Any", known))
-            layer.__dict__[_NOTE] = note
     listed: list[Read] = []
+    notes = _Notes(module)
+    told: list[tuple[object, type]] = []
+    for each in (*module.modules(), *notes.configurations):
+        with suppress(Exception):  # some classes allow no subclass, or no other class in their place
+            known = type(each)
+            object.__setattr__(each, "__class__", _telling(cast("Any", known)))
+            _LISTENERS[id(each)] = notes
+            told.append((each, known))
     try:
         yield listed
     finally:
-        for layer, known in classes:
-            layer.__dict__.pop(_NOTE, None)
-            layer.__class__ = known
-        listed.extend(reads)
+        for each, known in told:
+            _LISTENERS.pop(id(each), None)
+            object.__setattr__(each, "__class__", known)
+        listed.extend(notes.reads)
 
 
-_NOTE = "_explorer_note"
+class _Notes:
+    """The numbers that were read: of modules, and of configurations by way of the module that was asked last."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.reads: dict[Read, None] = {}
+        self._paths = {id(layer): path for path, layer in module.named_modules()}
+        held = [value for layer in module.modules() for value in vars(layer).values() if _is_configuration(value)]
+        self.configurations = list({id(value): value for value in held}.values())
+        self._asked: dict[int, tuple[str, str]] = {}  # by configuration: module and attribute
+
+    def note(self, owner: object, attribute: str, value: object) -> None:
+        path = self._paths.get(id(owner))
+        if path is not None and _is_configuration(value):
+            self._asked[id(value)] = path, attribute
+        elif path is not None:
+            self._add(path, attribute, value)
+        elif id(owner) in self._asked:
+            module, held = self._asked[id(owner)]
+            self._add(module, f"{held}.{attribute}", value)
+
+    def _add(self, module: str, attribute: str, value: object) -> None:
+        for read in _numbers(module, attribute, value):
+            self.reads.setdefault(read)
+
+
+_LISTENERS: dict[int, _Notes] = {}  # by the id of an object that tells
 
 
 @cache
@@ -97,29 +118,28 @@ def _telling(known: Any) -> Any:
     """A subclass whose instances tell which plain attributes are read."""
 
     def tell(self: Any, name: str) -> Any:
-        value = known.__getattribute__(self, name)  # type: ignore[call-arg]
-        plain = object.__getattribute__(self, "__dict__")
-        if name in plain and not name.startswith("__") and _NOTE in plain:
-            plain[_NOTE](self, name, value)
+        value = known.__getattribute__(self, name)
+        notes = _LISTENERS.get(id(self))
+        if notes is not None and not name.startswith("__") and name in object.__getattribute__(self, "__dict__"):
+            notes.note(self, name, value)
         return value
 
     return type(known.__name__, (known,), {"__getattribute__": tell, "__module__": known.__module__})
 
 
+def _is_configuration(value: object) -> bool:
+    """Whether an object is a configuration that modules read widths from, as those of Hugging Face."""
+    return hasattr(value, "__dict__") and not isinstance(value, nn.Module) and "config" in type(value).__name__.lower()
+
+
 def _numbers(module: str, attribute: str, value: object) -> Iterator[Read]:
-    """The whole numbers in an attribute: itself, entries of a list or tuple, or attributes of a configuration."""
-    if isinstance(value, bool | str | Tensor | nn.Module):
-        return
-    if isinstance(value, int):
+    """The whole numbers in an attribute: itself, or entries of a list or tuple."""
+    if isinstance(value, int) and not isinstance(value, bool):
         yield Read(module, attribute, None, value)
     elif isinstance(value, list | tuple):
         for place, entry in enumerate(value[:MOST_ENTRIES]):
             if isinstance(entry, int) and not isinstance(entry, bool):
                 yield Read(module, attribute, place, entry)
-    elif "config" in type(value).__name__.lower():
-        for name, inner in getattr(value, "__dict__", {}).items():
-            if isinstance(inner, int) and not isinstance(inner, bool) and not name.startswith("_"):
-                yield Read(module, f"{attribute}.{name}", None, inner)
 
 
 def named_numbers(module: nn.Module, patterns: Sequence[str]) -> list[Read]:
@@ -167,5 +187,6 @@ def _entries(member: Member) -> int:
 
 
 def _steps(group: Group) -> set[float]:
-    """How many entries of one axis, or channels, a unit has."""
-    return {float(group.unit), *(_entries(member) / group.units for member in group.members)}
+    """How many entries of one axis, or channels, a unit has, and how many of one are to each of another (queries)."""
+    each = {_entries(member) // group.units for member in group.members if _entries(member) >= group.units}
+    return {float(group.unit), *map(float, each), *(more / fewer for more in each for fewer in each if fewer < more)}
