@@ -69,7 +69,7 @@ class HeadDims:
             if len(groups) != 1 or OUTSIDE in groups:
                 continue
             if reason := refused.get(name) or _first_reason(ledger.fixed_places, grids):
-                self.blocked.append(Blocked(name, grids[0].size, reason))
+                self.blocked.append(Blocked(name, grids[0].size, reason, places=True))
             elif self._number(grids):
                 self.names.append(name)
                 self.widths.append(grids[0].shape[1])

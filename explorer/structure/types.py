@@ -129,11 +129,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Blocked:
-    """Channels that can't be cut: the layer that makes them, and why."""
+    """Channels that can't be cut: the layer that makes them, and why.
+
+    `places`: they are single places inside heads, which can leave as a whole.
+    """
 
     name: str
     size: int
     reason: str
+    places: bool = False
 
 
 @dataclass(frozen=True)

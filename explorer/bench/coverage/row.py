@@ -27,7 +27,7 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
     """What becomes of one network when 30 % of the units of every group leave.
 
     Returns:
-        `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (other than the outputs: reason
+        `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (other than the outputs, and places in heads that leave whole: reason
         → channels); `forwards`, passes that the analysis made, of a part its share (never fewer than calls that were
         seen); the seconds of one `forward`, of the `analysis` and of the `trial` cut that proves it; `kept`, the
         fraction of parameters that stays; `mask` and `reload`, relative differences of the outputs from the cut
@@ -165,7 +165,7 @@ def _reloaded(name: str, smaller: CutModel, example: Inputs, outputs: Tensor) ->
 
 def _blocked(structure: Structure) -> dict[str, int]:
     blocked: Counter[str] = Counter()
-    for part in structure.blocked:
+    for part in (part for part in structure.blocked if not part.places):
         if part.reason != OUTPUTS:
             blocked[part.reason] += part.size
     return dict(blocked)
