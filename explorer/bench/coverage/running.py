@@ -14,13 +14,14 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from explorer.bench.families import NotInstalledError, names
+from explorer.bench.families import FAMILIES, NotInstalledError, names
 from explorer.bench.kept import Kept
 from explorer.bench.rows import Coverage
 from explorer.errors import ExplorerError, one_line
 from explorer.progress import Report, silent
 
 TIME_LIMIT = 900.0  # seconds for one network
+_BASE = "explorer.bench.coverage"  # is imported once, before the processes of the rows are forked
 
 
 def coverage(
@@ -50,6 +51,8 @@ def coverage(
     finished = Kept(kept, "model", Coverage)
     waiting = [name for name in chosen if name not in finished.rows]
     done = len(chosen) - len(waiting)
+    packages = {FAMILIES[name.partition(":")[0]].package for name in waiting}
+    _forks().set_forkserver_preload([_BASE, *sorted(packages - {""})])
     with ThreadPoolExecutor(processes) as pool:
         futures = {pool.submit(isolated, name, onnx=onnx, processes=processes): name for name in waiting}
         try:
@@ -106,5 +109,5 @@ def _compute(sender: Connection, name: str, onnx: bool, threads: int) -> None:
 def _forks() -> ForkServerContext:
     """Processes that begin with what every row needs already imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["explorer.bench.coverage", "transformers.modeling_utils", "timm"])
+    context.set_forkserver_preload([_BASE])
     return context

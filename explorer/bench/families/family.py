@@ -23,11 +23,13 @@ class Family:
     Args:
         name: what stands before the colon.
         builders: by the name behind it; packages are only imported when one is called.
+        package: a module that takes long to import and that most of them need; it may be missing.
         settled: those whose batch norms need the statistics of their input; they would else forget what they see.
     """
 
     name: str
     builders: Mapping[str, Builder]
+    package: str = ""
     settled: frozenset[str] = frozenset()
 
 

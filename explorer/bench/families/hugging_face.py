@@ -6,4 +6,6 @@ from explorer.bench.families.family import Family
 from explorer.bench.families.language_models import DECODERS
 from explorer.bench.families.vision_models import IMAGES, SOUNDS
 
-HUGGING_FACE = Family("hf", {**IMAGES, **SOUNDS, **ENCODERS, **DECODERS, **DIFFUSION})
+HUGGING_FACE = Family(
+    "hf", {**IMAGES, **SOUNDS, **ENCODERS, **DECODERS, **DIFFUSION}, package="transformers.modeling_utils"
+)

@@ -62,4 +62,4 @@ _BUILDERS: dict[str, Builder] = {
     **{name: partial(_made, name, sized=True) for name in _SIZED},
     **{name: partial(_made, name, sized=False) for name in _FREE},
 }
-TIMM = Family("timm", _BUILDERS)
+TIMM = Family("timm", _BUILDERS, package="timm")
