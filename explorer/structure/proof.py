@@ -65,6 +65,7 @@ class Proof:
         self._good: set[Signature] = set()  # those that can be cut inside the module around them
         self._habits: dict[tuple, list[tuple]] = defaultdict(list)  # attributes that helped groups like this one
         self._places: dict[str, _Place] = {}
+        self._counters: set[tuple[str, str]] = set()  # attributes that are known to count a group's units
         self._shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
         with undisturbed(self._module):
             with reading(self._module) as self._reads:
@@ -271,6 +272,7 @@ class Proof:
     def _guess(self, trials: "_Trials", names: Iterable[str]) -> None:
         """Let attributes that may be a group's width follow it: of several groups, the one in the smallest module."""
         structure = trials.structure
+        self._counters = {counter for group in structure.groups.values() for counter in group.counters}
         shown = trials.resolution.shown_by(self.ledger.shown)
         claims: dict[tuple, tuple[str, StoredWidth]] = {}
         by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
@@ -290,7 +292,12 @@ class Proof:
             while path and path not in around:
                 around.add(path)
                 path = path.rpartition(".")[0]
-        return [read for read in self._reads if read.module in around and (not whole or inside(read.module, [whole]))]
+        return [read for read in self._read_inside(whole) if read.module in around]
+
+    def _read_inside(self, path: str) -> list[Read]:
+        """What was read by a module and its parts, but for what is known to count units."""
+        reads = [read for read in self._reads if not path or inside(read.module, [path])]
+        return [read for read in reads if (read.module, read.attribute) not in self._counters]
 
     def _find_stored(self, trials: "_Trials", place: _Place, works: list[str], name: str) -> bool:
         """Whether the group can be cut when attributes follow, which are then remembered."""
@@ -315,8 +322,7 @@ class Proof:
 
     def _choices(self, place: _Place, group: Group) -> Iterator[tuple[StoredWidth, ...]]:
         """Sets of attributes that may have to follow: those that helped before, all that the code reads, then fewer."""
-        reads = [read for read in self._reads if not place.path or inside(read.module, [place.path])]
-        found = candidates(group, reads, self._shapes)
+        found = candidates(group, self._read_inside(place.path), self._shapes)
         if self._stored.get(_signature(group)):
             yield ()
         known = self._habits[self._habit(place, group)]

@@ -171,8 +171,6 @@ def candidates(group: Group, reads: Sequence[Read], shapes: Mapping[str, Sequenc
     }
     for read in reads:
         place = (read.module, read.attribute, read.place)
-        if (read.module, read.attribute) in group.counters:
-            continue
         if read.value == group.units:
             found.append(StoredWidth(*place, step=1))
         elif (member := whole.get(read.value)) is not None:

@@ -27,13 +27,13 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
     """What becomes of one network when 30 % of the units of every group leave.
 
     Returns:
-        `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (other than the outputs, and places in heads that leave whole: reason
-        → channels); `forwards`, passes that the analysis made, of a part its share (never fewer than calls that were
-        seen); the seconds of one `forward`, of the `analysis` and of the `trial` cut that proves it; `kept`, the
-        fraction of parameters that stays; `mask` and `reload`, relative differences of the outputs from the cut
-        model's, None for a mask that is not exact; `cost`, whether the closed form equals a count, of the whole
-        network and of the cut one; `trains`, whether every parameter of the cut model gets a finite gradient in
-        training mode; `onnx`, the relative difference, or why there is none.
+        `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (reason → channels, but for the
+        outputs, and places in heads that leave whole); `forwards`, passes that the analysis made, of a part its share
+        (never fewer than calls that were seen); the seconds of one `forward`, of the `analysis` and of the `trial` cut
+        that proves it; `kept`, the fraction of parameters that stays; `mask` and `reload`, relative differences of the
+        outputs from the cut model's, None for a mask that is not exact; `cost`, whether the closed form equals a count,
+        of the whole network and of the cut one; `trains`, whether every parameter of the cut model gets a finite
+        gradient in training mode; `onnx`, the relative difference, or why there is none.
 
     Raises:
         ExplorerError: one of these steps failed; the message begins with which.
