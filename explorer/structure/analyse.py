@@ -1,13 +1,15 @@
 """Finds a model's groups and proves on the model itself that they can be cut."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, one_line
 from explorer.structure.count import count
+from explorer.structure.equal_widths import EqualWidths, equal_widths, unite
+from explorer.structure.ledger import Ledger
 from explorer.structure.proof import Proof
 from explorer.structure.resolve import Resolution, resolve
 from explorer.structure.running import Inputs, as_tuple
@@ -60,14 +62,44 @@ def analyse(
     if _structure(resolution, example).cost().macs != proof.counted():
         reason = "what it multiplies is not what was followed"
         return _unfollowed(module, example, _plain_cost(module, example), reason, time.perf_counter() - start)
-    refused: dict[str, str] = {}
-    while failed := proof.failures(resolution, _structure(resolution, example)):
-        refused.update({part: reason for name, reason in failed.items() for part in _producers(resolution, name)})
-        resolution = resolve(ledger, module, refused)
+    resolution = _proven(module, example, ledger, resolution, proof)
     structure = proof.completed(_structure(resolution, example))
     blocks, passes = _skippable(module, example, structure)
     forwards = 1 + proof.forwards + passes
     return replace(structure, blocks=blocks, seconds=time.perf_counter() - start, forwards=round(forwards, 1))
+
+
+def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Resolution, proof: Proof) -> Resolution:
+    """A resolution all of whose groups can be cut."""
+    refused: dict[str, str] = {}
+    tried: set[str] = set()  # modules whose heads were tried together with what they read
+    failed = proof.failures(resolution, _structure(resolution, example))
+    while failed:
+        pairs = [pair for pair in equal_widths(ledger, resolution, failed) if pair.module not in tried]
+        tried |= {pair.module for pair in pairs}
+        known = len(ledger.edges), len(ledger.ties)
+        while pairs:
+            unite(ledger, pairs)
+            tied = resolve(ledger, module, refused)
+            still = proof.failures(tied, _structure(tied, example))
+            good = [pair for pair in pairs if not _fails(tied, pair, still)]
+            if good == pairs:
+                resolution, failed = tied, still
+                break
+            pairs = good
+            del ledger.edges[known[0] :], ledger.ties[known[1] :]
+        else:
+            refused.update({part: reason for name, reason in failed.items() for part in _producers(resolution, name)})
+            resolution = resolve(ledger, module, refused)
+            failed = proof.failures(resolution, _structure(resolution, example))
+    return resolution
+
+
+def _fails(resolution: Resolution, pair: EqualWidths, failed: Mapping[str, str]) -> bool:
+    """Whether channels that were tied are in a group that can't be cut, or in none."""
+    units = resolution.units
+    met = set(units.group[units.of[pair.read]].tolist())
+    return -1 in met or any(resolution.names[group] in failed for group in met)
 
 
 def _first(example: Inputs) -> Inputs:

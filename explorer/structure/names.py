@@ -125,7 +125,11 @@ class Names:
         saved, unsaved = self._split(members)
         return Group(
             name=self.names[g],
-            kind=self._kind(makers[0], heads, "addition" in ties and len(producers) > 1),
+            kind=self._kind(
+                makers[0],
+                heads and "equal widths" not in ties,  # heads of all layers, with what flows between these
+                "addition" in ties and len(producers) > 1,
+            ),
             size=size,
             unit=size // units,
             exact=not reason,

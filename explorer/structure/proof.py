@@ -24,7 +24,7 @@ from explorer.structure.ledger import Ledger
 from explorer.structure.passes import Call, Pass, calls_of, run
 from explorer.structure.resolve import Resolution
 from explorer.structure.running import Inputs, as_tuple, undisturbed
-from explorer.structure.stored_widths import Read, candidates, named_numbers, reading
+from explorer.structure.stored_widths import Read, candidates, likely, named_numbers, reading
 from explorer.structure.surgery import cut_module, mask_module
 from explorer.structure.types import Group, StoredWidth, Structure, inside
 
@@ -278,7 +278,9 @@ class Proof:
         by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
         for name in sorted(by_depth, key=lambda name: not self._enclosing(structure.groups[name])):
             group = structure.groups[name]
-            for stored in candidates(group, self._read_around(group, shown.get(name, ())), self._shapes):
+            for stored in filter(
+                likely, candidates(group, self._read_around(group, shown.get(name, ())), self._shapes)
+            ):
                 claims.setdefault((stored.module, stored.attribute, stored.place), (name, stored))
         for name in names:
             own = tuple(stored for owner, stored in claims.values() if owner == name)
@@ -333,7 +335,8 @@ class Proof:
                     yield tuple(by_name[key] for key in habit)
         if not found or known.count(()) > 1:  # it did not help others like this one
             return
-        sets = [found, *([x for x in found if x is not left] for left in found if len(found) > 2)]
+        probable = [x for x in found if likely(x)]
+        sets = [probable, found, *([x for x in found if x is not left] for left in found if len(found) > 2)]
         sets += [[x] for x in found if len(found) > 1] + [
             list(pair) for pair in combinations(found, 2) if len(found) > 3
         ]

@@ -16,6 +16,9 @@ from torch import nn
 from explorer.structure.types import Group, Member, StoredWidth, Structure
 
 MOST_ENTRIES = 16  # of a list or tuple that may hold widths
+# Parts of names of attributes that are about positions, or how many layers there are: tried last.
+_OTHER = ("size", "stride", "padding", "pad", "dilation", "window", "shift", "patch", "grid", "area", "layers", "depth")
+_WIDE = ("head_size", "hidden_size", "split_size", "intermediate_size")  # but not these
 
 
 class Read(NamedTuple):
@@ -151,6 +154,12 @@ def named_numbers(module: nn.Module, patterns: Sequence[str]) -> list[Read]:
         if any(fnmatchcase(f"{path}.{attribute}".lstrip("."), pattern) for pattern in patterns)
     ]
     return [read for each in named for read in _numbers(*each)]
+
+
+def likely(stored: StoredWidth) -> bool:
+    """Whether the attribute's name does not speak of something else than channels."""
+    name = stored.attribute.rpartition(".")[2]
+    return any(part in name for part in _WIDE) or not any(part in name for part in _OTHER)
 
 
 # Which of it may be a group's width ----------------------------------------------------------------------
