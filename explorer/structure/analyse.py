@@ -98,7 +98,7 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
 def _fails(resolution: Resolution, pair: EqualWidths, failed: Mapping[str, str]) -> bool:
     """Whether channels that were tied are in a group that can't be cut, or in none."""
     units = resolution.units
-    met = set(units.group[units.of[pair.read]].tolist())
+    met = set(units.group[units.of[pair.heads]].tolist())
     return -1 in met or any(resolution.names[group] in failed for group in met)
 
 

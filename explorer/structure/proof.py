@@ -340,7 +340,7 @@ class Proof:
         sets += [[x] for x in found if len(found) > 1] + [
             list(pair) for pair in combinations(found, 2) if len(found) > 3
         ]
-        yield from map(tuple, sets[:MOST_CHOICES])
+        yield from map(tuple, sets[: min(MOST_CHOICES, 2 + round(4 / place.share))])
 
 
 class _Trials:
