@@ -72,7 +72,7 @@ def analyse(
 def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Resolution, proof: Proof) -> Resolution:
     """A resolution all of whose groups can be cut."""
     refused: dict[str, str] = {}
-    tried: set[str] = set()  # modules whose heads were tried together with what they read
+    tried: set[str] = set()  # modules whose channels were tried together with what they read
     failed = proof.failures(resolution, _structure(resolution, example))
     while failed:
         pairs = [pair for pair in equal_widths(ledger, resolution, failed) if pair.module not in tried]
@@ -98,7 +98,7 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
 def _fails(resolution: Resolution, pair: EqualWidths, failed: Mapping[str, str]) -> bool:
     """Whether channels that were tied are in a group that can't be cut, or in none."""
     units = resolution.units
-    met = set(units.group[units.of[pair.heads]].tolist())
+    met = set(units.group[units.of[pair.inner]].tolist())
     return -1 in met or any(resolution.names[group] in failed for group in met)
 
 
