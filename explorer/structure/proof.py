@@ -6,7 +6,6 @@ measured on the model. Where that fails, groups are tried in the smallest module
 was called with, so that a trial costs a part of a forward pass; what is counted and limited is work, not seconds.
 """
 
-import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.structure.adapt import keeps_width
+from explorer.structure.agreement import agree, noise_between
 from explorer.structure.copies import copied
 from explorer.structure.labels import along, varying
 from explorer.structure.ledger import Ledger
@@ -30,8 +30,6 @@ from explorer.structure.types import Group, StoredWidth, Structure, inside
 
 MOST_FORWARDS = 50.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
-MARGIN = 20.0  # times the noise: two sums of the same numbers in another order are as far apart
-LEAST, MOST = 1e-6, 1e-3  # bounds of the tolerance, of the largest entry
 WAYS = (0, 1)  # of choosing the units that leave
 
 Removal = dict[str, tuple[int, ...]]
@@ -73,7 +71,7 @@ class Proof:
             layers = dict(self._module.named_modules())
             self._reads += [read for read in named_numbers(self._module, attributes) if read not in self._reads]
             self._reads = [read for read in self._reads if not keeps_width(layers[read.module], read.attribute)]
-            self._noise = self._measured_noise() if not self._base.error else {}
+            self._noise = noise_between(self._base, self._run(self._module, self._call, noisy=True))
 
     # What came out ---------------------------------------------------------------------------------------
 
@@ -212,8 +210,7 @@ class Proof:
             return "the cut model does not cost what its widths say"
         if not compare:
             return ""
-        masked = self._run(mask_module(module, part, removal), place.call, share=place.share)
-        if masked.error or not self._agree(trials, place, removal, cut, masked):
+        if not self._agree(trials, place, removal, cut, mask_module(module, part, removal)):
             return "the cut model computes something else than the masked one"
         return ""
 
@@ -229,43 +226,44 @@ class Proof:
 
     # Agreement -------------------------------------------------------------------------------------------
 
-    def _measured_noise(self) -> dict[str, float]:
-        """For every module, how far rounding moves its outputs, of their largest entry."""
-        noisy = self._run(self._module, self._call, noisy=True)
-        noise = {}
-        for path, tensors in self._base.shown.items():
-            pairs = [(a, b) for a, b in zip(tensors, noisy.shown.get(path, ()), strict=False) if a.shape == b.shape]
-            noise[path] = max((_distance(a, b) for a, b in pairs), default=MOST)
-        return noise
+    def _agree(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: nn.Module) -> bool:
+        """Whether the masked module returns what the cut one returned, within the noise of the whole network.
 
-    def _agree(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: Pass) -> bool:
-        """Whether all outputs, and those of parts, are close where the cut model has them."""
+        Where it does not, the noise is measured on the masked one, too, since less may be left to drown it.
+        """
+        quiet = self._run(masked, place.call, share=place.share)
+        if quiet.error:
+            return False
         gone = trials.resolution.leaving(removal)
-        if not place.path:
+
+        def kept(path: str, output: Tensor) -> Tensor:
+            label = self.ledger.shown.get(".".join(filter(None, (place.path, path))))
+            return output if label is None else trials.kept_of(label, output, gone)
+
+        self._narrow_outputs(trials, place, gone, quiet, cut)
+        prefix = f"{place.path}." if place.path else ""
+        noise = {path[len(prefix) :]: noise for path, noise in self._noise.items() if path.startswith(prefix)}
+        noise[""] = self._noise.get(place.path, 0.0)
+        if agree(quiet, cut, noise, kept):
+            return True
+        noisy = self._run(masked, place.call, share=place.share, noisy=True)
+        return agree(quiet, cut, noise | noise_between(quiet, noisy), kept)
+
+    def _narrow_outputs(self, trials: "_Trials", place: _Place, gone: np.ndarray, masked: Pass, cut: Pass) -> None:
+        """Take channels that leave from outputs that may lose some.
+
+        These are a model's that may be narrowed, and those that a part returns although nobody outside reads them.
+        """
+        if not place.path and not self.ledger.keep_outputs:
             labels = [*self.ledger.outputs, *[None] * len(masked.outputs)]
             masked.outputs = [
-                whole if label is None or self.ledger.keep_outputs else trials.kept_of(label, whole, gone)
+                whole if label is None else trials.kept_of(label, whole, gone)
                 for whole, label in zip(masked.outputs, labels, strict=False)
             ]
         pairs = list(zip(masked.outputs, cut.outputs, strict=False))
-        if place.path:  # of channels that it returns, and that nobody outside reads, fewer come out
-            pairs = [(a, b) for a, b in pairs if a.shape == b.shape] or pairs
-        if len(masked.outputs) != len(cut.outputs) or any(a.shape != b.shape for a, b in pairs):
-            return False
-        tolerance = self._tolerance(place.path)
-        if any(_distance(a, b) > tolerance for a, b in pairs):
-            return False
-        for path, tensors in masked.shown.items():
-            full = ".".join(filter(None, (place.path, path)))
-            for whole, left in zip(tensors, cut.shown.get(path, ()), strict=False):
-                if whole.shape != left.shape and (label := self.ledger.shown.get(full)) is not None:
-                    whole = trials.kept_of(label, whole, gone)
-                if whole.shape == left.shape and _distance(whole, left) > self._tolerance(full):
-                    return False
-        return True
-
-    def _tolerance(self, path: str) -> float:
-        return min(max(MARGIN * self._noise.get(path, 0.0), LEAST), MOST)
+        if place.path and len(masked.outputs) == len(cut.outputs):
+            same = [(a, b) for a, b in pairs if a.shape == b.shape] or pairs
+            masked.outputs, cut.outputs = [a for a, _ in same], [b for _, b in same]
 
     # Attributes ------------------------------------------------------------------------------------------
 
@@ -431,19 +429,6 @@ def _seen_from(group: Group, path: str) -> Group:
         ),
         taps=(),
     )
-
-
-def _distance(a: Tensor, b: Tensor) -> float:
-    """The largest difference, of the largest finite entry of `a`; infinite where one is no number and the other is."""
-    if not a.numel() or not a.is_floating_point():
-        return 0.0 if torch.equal(a, b) else 1.0
-    difference, largest = float((a - b).abs_().max()), float(a.abs().max())
-    if not (math.isfinite(difference) and math.isfinite(largest)):
-        finite = a.isfinite()
-        if not torch.equal(finite, b.isfinite()) or not torch.equal(a[~finite].nan_to_num(), b[~finite].nan_to_num()):
-            return float("inf")
-        return _distance(a[finite], b[finite])
-    return difference / largest if largest else float(difference > LEAST)
 
 
 def _awake(module: nn.Module) -> nn.Module:

@@ -1,0 +1,58 @@
+"""Whether two passes computed the same, but for the noise of float32."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from explorer.structure.passes import Pass
+
+MARGIN = 20.0  # times the noise: two sums of the same numbers in another order are as far apart
+LEAST, MOST = 1e-6, 1e-3  # bounds of the tolerance, of the largest entry
+
+Noise = Mapping[str, float]  # by module: how far rounding moves its outputs, of their largest entry
+
+
+def noise_between(quiet: Pass, noisy: Pass) -> dict[str, float]:
+    """The noise of every module, from a pass and the same one with outputs changed by as much as rounding does."""
+    noise = {}
+    for path, tensors in quiet.shown.items():
+        pairs = [(a, b) for a, b in zip(tensors, noisy.shown.get(path, ()), strict=False) if a.shape == b.shape]
+        noise[path] = max((distance(a, b) for a, b in pairs), default=MOST)
+    return noise
+
+
+def agree(masked: Pass, cut: Pass, noise: Noise, kept: Callable[[str, Tensor], Tensor]) -> bool:
+    """Whether all outputs, and those of parts, are close where the cut model has them.
+
+    Args:
+        kept: takes from a module's output, by its path, the channels that stay.
+    """
+    if [tensor.shape for tensor in masked.outputs] != [tensor.shape for tensor in cut.outputs]:
+        return False
+    if not all(_close(*pair, noise.get("", 0.0)) for pair in zip(masked.outputs, cut.outputs, strict=True)):
+        return False
+    for path, tensors in masked.shown.items():
+        for whole, left in zip(tensors, cut.shown.get(path, ()), strict=False):
+            same = whole if whole.shape == left.shape else kept(path, whole)
+            if same.shape == left.shape and not _close(same, left, noise.get(path, 0.0)):
+                return False
+    return True
+
+
+def _close(a: Tensor, b: Tensor, noise: float) -> bool:
+    return distance(a, b) <= min(max(MARGIN * noise, LEAST), MOST)
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    """The largest difference, of the largest finite entry of `a`; infinite where one is no number and the other is."""
+    if not a.numel() or not a.is_floating_point():
+        return 0.0 if torch.equal(a, b) else 1.0
+    difference, largest = float((a - b).abs_().max()), float(a.abs().max())
+    if not (math.isfinite(difference) and math.isfinite(largest)):
+        finite = a.isfinite()
+        if not torch.equal(finite, b.isfinite()) or not torch.equal(a[~finite].nan_to_num(), b[~finite].nan_to_num()):
+            return float("inf")
+        return distance(a[finite], b[finite])
+    return difference / largest if largest else float(difference > LEAST)
