@@ -15,6 +15,8 @@ from explorer.structure.names import Names, owner
 from explorer.structure.types import Block, Blocked, CostModel, Group, Product
 from explorer.structure.units import Units, frozen_units, grouped
 
+UNREACHED = "no input of this size reaches it"
+
 
 @dataclass
 class Resolution:
@@ -87,7 +89,7 @@ def _left_out(ledger: Ledger, module: nn.Module) -> tuple[Blocked, ...]:
     followed = {tensor for tensor, _ in ledger.axes}
     reasons: dict[str, Blocked] = {}
     for name, parameter in module.named_parameters():
-        unused = "no input of this size reaches it" if name not in ledger.used else ""
+        unused = UNREACHED if name not in ledger.used else ""
         reason = ledger.lost.get(name, unused)
         if reason and parameter.dim() > 1 and name not in followed:
             reasons.setdefault(owner(name), Blocked(owner(name), len(parameter), reason))

@@ -17,6 +17,7 @@ from explorer.errors import ExplorerError, one_line
 from explorer.pruning import CutModel, Plan, cut, mask
 from explorer.structure import Structure, adapt, analyse, count
 from explorer.structure.names import owner
+from explorer.structure.resolve import UNREACHED
 from explorer.structure.running import Inputs, as_tuple, tensors_in
 
 RATIO = 0.3  # of every group is cut
@@ -28,12 +29,13 @@ def row(name: str, *, onnx: bool = True) -> dict[str, Any]:
 
     Returns:
         `params`, `groups`, `kinds` (how many of each); `share`, see `share`; `blocked` (reason → channels, but for the
-        outputs, and places in heads that leave whole); `forwards`, passes that the analysis made, of a part its share
-        (never fewer than calls that were seen); the seconds of one `forward`, of the `analysis` and of the `trial` cut
-        that proves it; `kept`, the fraction of parameters that stays; `mask` and `reload`, relative differences of the
-        outputs from the cut model's, None for a mask that is not exact; `cost`, whether the closed form equals a count,
-        of the whole network and of the cut one; `trains`, whether every parameter of the cut model gets a finite
-        gradient in training mode; `onnx`, the relative difference, or why there is none.
+        outputs, parts that no input reaches, and places in heads that leave whole); `forwards`, passes that the
+        analysis made, of a part its share (never fewer than calls that were seen); the seconds of one `forward`, of the
+        `analysis` and of the `trial` cut that proves it; `kept`, the fraction of parameters that stays; `mask` and
+        `reload`, relative differences of the outputs from the cut model's, None for a mask that is not exact; `cost`,
+        whether the closed form equals a count, of the whole network and of the cut one; `trains`, whether every
+        parameter of the cut model gets a finite gradient in training mode; `onnx`, the relative difference, or why
+        there is none.
 
     Raises:
         ExplorerError: one of these steps failed; the message begins with which.
@@ -166,7 +168,7 @@ def _reloaded(name: str, smaller: CutModel, example: Inputs, outputs: Tensor) ->
 def _blocked(structure: Structure) -> dict[str, int]:
     blocked: Counter[str] = Counter()
     for part in (part for part in structure.blocked if not part.places):
-        if part.reason != OUTPUTS:
+        if part.reason not in (OUTPUTS, UNREACHED):
             blocked[part.reason] += part.size
     return dict(blocked)
 

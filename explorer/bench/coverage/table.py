@@ -30,7 +30,8 @@ every group leave.
 embeddings and layers that make the outputs are left out), *forwards* the passes of the whole network that the
 analysis makes. *analysis* finds the groups, *trial* proves them by cutting; seconds are from a busy machine with two
 cores. A mask equals its cut, and a reloaded network the cut one, if their outputs do; differences are relative to the
-largest output. Names in reasons are left out (…), and numbers are N.
+largest output. Names in reasons are left out (…), and numbers are N. Not counted as blocked are the outputs, parts
+that inference does not reach, and single places of heads that can leave as a whole (rotary embeddings fix them).
 """
 
 
