@@ -71,6 +71,7 @@ RULES: dict[Kind, Rule] = {
     Kind.MATMUL: rules_products.matmul,
     Kind.ADDED_MATMUL: rules_products.added_matmul,
     Kind.BATCHED_ADDED_MATMUL: rules_products.batched_added_matmul,
+    Kind.GROUPED_MATMUL: rules_products.grouped_matmul,
     Kind.LINEAR: rules_products.linear,
     Kind.EMBEDDING: rules_weights.embedding,
     Kind.ATTENTION: rules_products.attention,

@@ -18,7 +18,7 @@ from explorer.structure.ledger import Contraction
 from explorer.structure.operators import ADD, Operator
 from explorer.structure.rules_entrywise import entrywise, meet_constant
 from explorer.structure.rules_views import transpose
-from explorer.structure.rules_weights import as_weight, observe_rows, weigh
+from explorer.structure.rules_weights import Weight, as_weight, observe_rows, weigh
 from explorer.structure.tracing import Tracing
 
 
@@ -47,16 +47,39 @@ def linear(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
     tracing.assign(out, _multiplied(tracing, x, transpose(tracing, weight), bias))
 
 
+def grouped_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """Rows of ``a``, each times the matrix of its group: experts, (groups, inputs, outputs), which keep one width."""
+    a, b = args[:2]
+    weight = as_weight(tracing, b, 2, 1) if b.dim() == 3 else None
+    if weight is None:
+        tracing.freeze_all((a, b), f"the operator {operator.name}")
+        return
+    label = tracing.read_along(a, -1)
+    made = weigh(tracing, weight, label, tuple(a.shape))
+    if operator.name == "_grouped_mm":  # the kernel wants addresses of rows to be multiples of 16 bytes
+        for each in (label, made):
+            tracing.freeze(each, "a fused product of experts keeps its widths (use experts_implementation='eager')")
+    tracing.assign(out, made)
+
+
 def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
     """The label of ``a @ b (+ bias)``: a parameter on either side reads channels and produces others."""
-    if weight := as_weight(tracing, b, b.dim() - 1, b.dim() - 2):
-        made = weigh(tracing, weight, tracing.read_along(a, -1), tuple(a.shape), bias)
+    label = tracing.read_along(a, -1)
+    weight = as_weight(tracing, b, b.dim() - 1, b.dim() - 2)
+    if weight and _meets_all_groups(weight, label, a.dim() - 1):
+        made = weigh(tracing, weight, label, tuple(a.shape), bias)
         observe_rows(tracing, weight.view)
         return made
-    if bias is None and (weight := as_weight(tracing, a, a.dim() - 2, a.dim() - 1)):
-        label = tracing.label(b)
+    label = tracing.label(b)
+    weight = as_weight(tracing, a, a.dim() - 2, a.dim() - 1)
+    if bias is None and weight and _meets_all_groups(weight, label, b.dim() - 2):
         return weigh(tracing, weight, None if label is None else label.mT, tuple(b.mT.shape)).mT
-    return _of_activations(tracing, tracing.label(a), tracing.label(b), (*a.shape, b.shape[-1]))
+    return _of_activations(tracing, tracing.label(a), label, (*a.shape, b.shape[-1]))
+
+
+def _meets_all_groups(weight: Weight, label: Tensor | None, read: int) -> bool:
+    """Whether what a weight reads along one axis is the same channels for all matrices that it consists of."""
+    return not (weight.batched and set(varying(label)) - {read})
 
 
 # Products of activations ---------------------------------------------------------------------------------

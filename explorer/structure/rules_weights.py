@@ -138,19 +138,22 @@ class Weight:
     outer: Axis
     inner: Axis
     dims: tuple[int, int]
+    batched: bool
 
 
 def as_weight(tracing: Tracing, tensor: Tensor, outer: int, inner: int) -> Weight | None:
-    """A tensor as a parameter with rows along `outer` and inputs along `inner`, the same for the whole batch."""
+    """A tensor as a parameter with rows along `outer` and inputs along `inner`.
+
+    It is batched where other axes of the parameter (experts) run along other axes of the tensor.
+    """
     view = tracing.views.get(tensor) if tensor not in tracing.labels else None
-    if view is None or any(set(varying(index)) - {outer, inner} for index in view.indices):
+    if view is None:
         return None
     rows, inputs = view.axis_along(outer), view.axis_along(inner)
-    return (
-        None
-        if rows is None or inputs is None or rows.number == inputs.number
-        else Weight(view, rows, inputs, (outer, inner))
-    )
+    if rows is None or inputs is None or rows.number == inputs.number:
+        return None
+    batched = any(set(varying(index)) - {outer, inner} for index in view.indices)
+    return Weight(view, rows, inputs, (outer, inner), batched)
 
 
 def weigh(

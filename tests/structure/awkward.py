@@ -1263,6 +1263,31 @@ def recurrences_written_by_hand(net, x):
     return net.fc(states.mean(1))
 
 
+# Experts -------------------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "router": nn.Linear(8, 4), "up": table(4, 12, 8), "down": table(4, 8, 6),
+        "late": table(4, 6, 8), "shift": table(4, 6), "fc": nn.Linear(6, 5),
+    },
+    {"a": (8, 1), "up": (6, 2), "late": (6, 1)},
+    blocked={"router": "topk over channels"},
+)  # fmt: skip
+def experts_one_by_one_and_side_by_side(net, x):
+    t = tokens(net.a(x)).flatten(0, 1)
+    gates, chosen = net.router(t).softmax(-1).topk(2, -1)
+    made = torch.zeros_like(t)
+    for expert in range(4):
+        row, place = torch.where(chosen == expert)
+        gate, up = F.linear(t[row], net.up[expert]).chunk(2, -1)
+        made.index_add_(0, row, F.linear(gate.sigmoid() * up, net.down[expert]) * gates[row, place, None])
+    t = (t + made).relu()
+    first = chosen[:, 0]
+    late = torch.bmm(net.late[first], t.unsqueeze(-1)).squeeze(-1) + net.shift[first]
+    return net.fc(late.relu().view(len(x), 64, -1).mean(1))
+
+
 # Gates ---------------------------------------------------------------------------------------------------
 
 
