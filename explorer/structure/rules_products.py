@@ -133,6 +133,7 @@ def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, size
     """
     *batch, rows, inner, columns = sizes
     first = len(batch)  # of a matrix's two axes
+    la, lb = _read_by_constants(tracing, la, lb, first)
     if la is not None and _carries_rows(la, lb, first):
         turned = _of_activations(tracing, None if lb is None else lb.mT, la.mT, (*batch, columns, inner, rows))
         return None if turned is None else turned.mT
@@ -150,6 +151,20 @@ def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, size
         sides = () if counted is None else (counted.reshape(-1).numpy(),)
         tracing.ledger.contractions.append(Contraction(prod(sizes) // prod(map(len, sides)), sides))
     return None if made is None else made.expand(*batch, rows, columns)
+
+
+def _read_by_constants(
+    tracing: Tracing, la: Tensor | None, lb: Tensor | None, first: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Both labels without that of one side that is summed over where the other has no channels, which then stays.
+
+    What has heads besides is left to `_followed`.
+    """
+    for side, other, summed, theirs in ((la, lb, first + 1, first), (lb, la, first, first + 1)):
+        if varying(side) == [summed] and theirs not in varying(other):
+            tracing.freeze(side, "summed over with a tensor without channels")
+            return (None, lb) if side is la else (la, None)
+    return la, lb
 
 
 def _carries_rows(la: Tensor | None, lb: Tensor | None, first: int) -> bool:

@@ -1125,7 +1125,11 @@ def pooled_by_a_learned_query(net, x):
     return net.fc(((net.query @ net.key(t).mT).softmax(-1) @ t).squeeze(1))
 
 
-@toy(_attention(), {"a": (8, 1), "out": (8, 1)}, blocked=dict.fromkeys("qkv", "a product of activations"))
+@toy(
+    _attention(),
+    {"a": (8, 1), "out": (8, 1), "v": (12, 1)},
+    blocked={"q": "summed over with a tensor without channels", "k": "a product of activations"},
+)
 def linear_attention(net, x):
     t = tokens(net.a(x))
     return net.fc(net.out(net.q(t) @ (net.k(t).mT @ net.v(t))).mean(1))
@@ -1286,6 +1290,31 @@ def experts_one_by_one_and_side_by_side(net, x):
     first = chosen[:, 0]
     late = torch.bmm(net.late[first], t.unsqueeze(-1)).squeeze(-1) + net.shift[first]
     return net.fc(late.relu().view(len(x), 64, -1).mean(1))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "into": nn.Linear(8, 20), "near": nn.Conv1d(10, 10, 3, padding=1, groups=10),
+        "x": nn.Linear(10, 7), "dt": nn.Linear(3, 10), "log_a": table(10, 2), "skip": table(10),
+        "out": nn.Linear(10, 8), "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1), "into": (10, 2)},
+    blocked={"x": "the cut model does not run"},  # sizes of its parts are numbers in the code
+)  # fmt: skip
+def selective_scan(net, x):
+    t = tokens(net.a(x))
+    u, gate = net.into(t).mT.chunk(2, 1)
+    u = F.silu(net.near(u))
+    step, b, c = net.x(u.mT).split([3, 2, 2], -1)
+    step = F.softplus(net.dt(step)).mT
+    kept = torch.exp(-net.log_a.exp()[None, :, None] * step[..., None])
+    new = step[..., None] * b[:, None] * u[..., None]
+    state, seen = x.new_zeros(len(x), u.shape[1], 2), []
+    for i in range(t.shape[1]):
+        state = kept[:, :, i] * state + new[:, :, i]
+        seen.append((state @ c[:, i, :, None])[..., 0])
+    y = (torch.stack(seen, -1) + u * net.skip[:, None]) * F.silu(gate)
+    return net.fc((t + net.out(y.mT)).mean(1))
 
 
 # Gates ---------------------------------------------------------------------------------------------------
