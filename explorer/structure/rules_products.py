@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.structure.heads import counter
-from explorer.structure.labels import Ids, flat, ids_in, restrict, varying
+from explorer.structure.labels import Ids, flat, ids_in, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction
 from explorer.structure.operators import ADD, Operator
 from explorer.structure.rules_entrywise import entrywise, meet_constant
@@ -70,11 +70,31 @@ def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = No
         made = weigh(tracing, weight, label, tuple(a.shape), bias)
         observe_rows(tracing, weight.view)
         return made
+    if weight and label is not None and (made := _by_heads(tracing, b, label, b.shape[-1])) is not None:
+        return made
     label = tracing.label(b)
     weight = as_weight(tracing, a, a.dim() - 2, a.dim() - 1)
     if bias is None and weight and _meets_all_groups(weight, label, b.dim() - 2):
         return weigh(tracing, weight, None if label is None else label.mT, tuple(b.mT.shape)).mT
     return _of_activations(tracing, tracing.label(a), label, (*a.shape, b.shape[-1]))
+
+
+def _by_heads(tracing: Tracing, weight: Tensor, label: Tensor, outputs: int) -> Tensor | None:
+    """The label of heads that a matrix of their own reads each (a block-diagonal weight), which leave as a whole.
+
+    None where the label has other axes than those of heads and of places in them.
+    """
+    view, heads = tracing.views[weight], [d for d in varying(label) if d < label.dim() - 1]
+    axis = view.axis_along(heads[0]) if len(heads) == 1 else None
+    if axis is None or len(axis.index) != label.shape[heads[0]]:
+        return None
+    ids = tracing.ledger.produce(view.name, axis.number, view.shape[axis.number], role="producer")[axis.index]
+    spread = restrict(label, varying(label))
+    tracing.unite(on_axis(ids, heads[0], spread.shape), spread, "one matrix for a head")
+    if tracing.costs:
+        each = prod(label.shape) * outputs // len(ids)
+        tracing.ledger.contractions.append(Contraction(each, (ids,)))
+    return on_axis(ids, heads[0], (*label.shape[:-1], outputs))
 
 
 def _meets_all_groups(weight: Weight, label: Tensor | None, read: int) -> bool:

@@ -220,6 +220,12 @@ def pad(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
         ids = ids[max(-before, 0) : len(ids) - max(-after, 0)]
         ends = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
         tracing.assign(out, on_axis(np.concatenate([next(ends), ids, next(ends)]), axes[0], out.shape))
+    elif len(axes) > 1 and len(padded) == 1 and min(sides[padded[0]]) >= 0:  # places in heads
+        tracing.fix(label, padded, "padded along channels")
+        first = restrict(label, axes).narrow(padded[0], 0, 1)
+        ends = (first.expand([width if d == padded[0] else -1 for d in range(out.dim())]) for width in sides[padded[0]])
+        joined = torch.cat([next(ends), restrict(label, axes), next(ends)], padded[0])
+        tracing.assign(out, joined.expand([out.shape[d] if d not in axes else -1 for d in range(out.dim())]))
     else:
         tracing.freeze(label, "padded along channels")
 

@@ -52,14 +52,15 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
     """The input's channels are read, rows of the weight are produced; depthwise, both are the same."""
     x, weight, bias = args[:3]
     view, label = tracing.views.get(weight), tracing.read_along(x, 1)
+    plain = operator.name in ("convolution", "_convolution")  # the others have no `transposed`
+    call = _Convolution(x, weight, *((args[6], args[8]) if plain else (False, args[-1])))
     if weight in tracing.labels or view is None or not view.has_order:
+        if view is None and bias is None and _is_one_filter(tracing, call):
+            _filter(tracing, call, label, out)
+            return
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
         return
-    shared = (
-        (args[6], args[8]) if operator.name in ("convolution", "_convolution") else (False, args[-1])
-    )  # the others have no `transposed`
-    call = _Convolution(x, weight, *shared)
     axis = 1 if call.turned else 0
     rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
     read = _read_by_convolution(tracing, call, label, rows)
@@ -78,6 +79,23 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
     if tracing.costs:
         tracing.ledger.contractions.append(Contraction(_applications(call, out), sides))
     tracing.assign(out, on_axis(made, 1, out.shape))
+
+
+def _is_one_filter(tracing: Tracing, call: _Convolution) -> bool:
+    """Whether a constant kernel does the same to every channel, as a blur does."""
+    kernels = call.weight.reshape(call.groups, -1)
+    return call.depthwise and call.weight not in tracing.labels and bool((kernels == kernels[:1]).all())
+
+
+def _filter(tracing: Tracing, call: _Convolution, label: Tensor | None, out: Tensor) -> None:
+    """Channels pass a constant kernel."""
+    label = None if label is None else tracing.unmix(label, set(range(label.dim())) - {1}, "filtered over mixed axes")
+    if label is not None:
+        read = along(label, 1)
+        if tracing.costs:
+            each = _taps(call, out) * prod(call.weight.shape[:2]) // len(read)
+            tracing.ledger.contractions.append(Contraction(each, (read,)))
+        tracing.assign(out, on_axis(np.repeat(read, out.shape[1] // len(read)), 1, out.shape))
 
 
 def _read_by_convolution(tracing: Tracing, call: _Convolution, label: Tensor | None, rows: Ids) -> Ids:
@@ -103,9 +121,13 @@ def _consume(tracing: Tracing, call: _Convolution, view: View, read: Ids, rows: 
 
 def _applications(call: _Convolution, out: Tensor) -> int:
     """How often each pair of an output and an input channel is multiplied."""
+    return _taps(call, out) * (call.weight.shape[1] if call.depthwise else 1)
+
+
+def _taps(call: _Convolution, out: Tensor) -> int:
+    """How many products a kernel makes over all positions."""
     grid = call.x if call.transposed else out
-    taps = len(grid) * prod(grid.shape[2:]) * prod(call.weight.shape[2:])  # boxes of one image make a batch, too
-    return taps * (call.weight.shape[1] if call.depthwise else 1)
+    return len(grid) * prod(grid.shape[2:]) * prod(call.weight.shape[2:])  # boxes of one image make a batch, too
 
 
 class _Side(NamedTuple):

@@ -1267,6 +1267,24 @@ def recurrences_written_by_hand(net, x):
     return net.fc(states.mean(1))
 
 
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 12, 4, stride=4), "qkv": nn.Linear(12, 36), "block": table(3, 4, 5), "shift": table(3, 1, 5),
+        "out": nn.Linear(15, 8), "b": nn.Conv1d(8, 6, 1), "fc": nn.Linear(6, 5),
+    },
+    {"a": (12, 1), "qkv": (3, 5), "out": (8, 1), "b": (6, 1)},
+)  # fmt: skip
+def heads_with_a_place_of_ones_and_matrices_of_their_own(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (part.unflatten(-1, (-1, 4)).transpose(1, 2) for part in net.qkv(t).chunk(3, -1))
+    y = q.sigmoid() @ (k.sigmoid().mT @ F.pad(v, (0, 1), value=1.0))
+    y = (y[..., :-1] / y[..., -1:]).transpose(0, 1).flatten(1, 2)
+    y = torch.baddbmm(net.shift, y, net.block).unflatten(1, (len(x), -1)).permute(1, 2, 0, 3).flatten(2)
+    y = net.out(y.relu()).mT
+    blur = torch.tensor([0.2, 0.6, 0.2]).expand(y.shape[1], 1, 3)
+    return net.fc(net.b(F.conv1d(y, blur, padding=1, groups=y.shape[1])).relu().mean(2))
+
+
 # Experts -------------------------------------------------------------------------------------------------
 
 
