@@ -13,6 +13,7 @@ from explorer.errors import one_line
 from explorer.structure import (
     rules_entrywise,
     rules_kernels,
+    rules_mixed,
     rules_positions,
     rules_products,
     rules_recurrent,
@@ -88,6 +89,7 @@ def apply(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: 
     booked = len(tracing.ledger.contractions)
     try:
         RULES[operator.kind](tracing, operator, args, kwargs, out)
+        rules_mixed.follow(tracing, operator, args, kwargs, out)
     except Exception as error:  # a rule that meets what it does not expect must not end the analysis
         del tracing.ledger.contractions[booked:]
         tracing.freeze_all((args, kwargs), f"the rule for {operator.name} failed ({one_line(error)})")

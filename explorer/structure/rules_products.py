@@ -18,25 +18,25 @@ from explorer.structure.ledger import Contraction
 from explorer.structure.operators import ADD, Operator
 from explorer.structure.rules_entrywise import entrywise, meet_constant
 from explorer.structure.rules_views import transpose
-from explorer.structure.rules_weights import Weight, as_weight, observe_rows, weigh
-from explorer.structure.tracing import Tracing
+from explorer.structure.rules_weights import Weight, as_weight, mix, observe_rows, weigh
+from explorer.structure.tracing import POSITIONS, Tracing
 
 
 def matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """``a @ b``"""
-    tracing.assign(out, _multiplied(tracing, args[0], args[1]))
+    tracing.assign(out, _multiplied(tracing, args[0], args[1], out))
 
 
 def added_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """``bias + a @ b``, the bias of a layer."""
     bias, a, b = args[:3]
-    tracing.assign(out, _multiplied(tracing, a, b, bias))
+    tracing.assign(out, _multiplied(tracing, a, b, out, bias))
 
 
 def batched_added_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """``c + a @ b``, where c is anything."""
     added, a, b = args[:3]
-    tracing.assign(out, _multiplied(tracing, a, b))
+    tracing.assign(out, _multiplied(tracing, a, b, out))
     entrywise(tracing, ADD, (added, out), {}, out)
 
 
@@ -44,7 +44,7 @@ def linear(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
     """``x @ weightᵀ + bias``"""
     x, weight = args[:2]
     bias = args[2] if len(args) > 2 else kwargs.get("bias")
-    tracing.assign(out, _multiplied(tracing, x, transpose(tracing, weight), bias))
+    tracing.assign(out, _multiplied(tracing, x, transpose(tracing, weight), out, bias))
 
 
 def grouped_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
@@ -55,19 +55,21 @@ def grouped_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: di
         tracing.freeze_all((a, b), f"the operator {operator.name}")
         return
     label = tracing.read_along(a, -1)
-    made = weigh(tracing, weight, label, tuple(a.shape))
+    made = weigh(tracing, weight, label, tuple(a.shape), mixed=tracing.mixed.get(a))
+    mix(tracing, weight, label, out, -1)
     if operator.name == "_grouped_mm":  # the kernel wants addresses of rows to be multiples of 16 bytes
         for each in (label, made):
             tracing.freeze(each, "a fused product of experts keeps its widths (use experts_implementation='eager')")
     tracing.assign(out, made)
 
 
-def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
+def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, out: Tensor, bias: Tensor | None = None) -> Tensor | None:
     """The label of ``a @ b (+ bias)``: a parameter on either side reads channels and produces others."""
-    label = tracing.read_along(a, -1)
+    label, mixed = tracing.read_along(a, -1), [tracing.mixed.get(tensor) for tensor in (a, b)]
     weight = as_weight(tracing, b, b.dim() - 1, b.dim() - 2)
     if weight and _meets_all_groups(weight, label, a.dim() - 1):
-        made = weigh(tracing, weight, label, tuple(a.shape), bias)
+        made = weigh(tracing, weight, label, tuple(a.shape), bias, mixed=mixed[0])
+        mix(tracing, weight, label, out, -1)
         observe_rows(tracing, weight.view)
         return made
     if weight and label is not None and (made := _by_heads(tracing, b, label, b.shape[-1])) is not None:
@@ -75,7 +77,12 @@ def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = No
     label = tracing.label(b)
     weight = as_weight(tracing, a, a.dim() - 2, a.dim() - 1)
     if bias is None and weight and _meets_all_groups(weight, label, b.dim() - 2):
-        return weigh(tracing, weight, None if label is None else label.mT, tuple(b.mT.shape)).mT
+        label, turned = (None if each is None else each.mT for each in (label, mixed[1]))
+        made = weigh(tracing, weight, label, tuple(b.mT.shape), mixed=turned)
+        mix(tracing, weight, label, out, -2)
+        return made.mT
+    for each in mixed:
+        tracing.freeze(each, POSITIONS)
     return _of_activations(tracing, tracing.label(a), label, (*a.shape, b.shape[-1]))
 
 

@@ -41,7 +41,7 @@ def transpose(tracing: Tracing, matrix: Tensor) -> Tensor:
 
 def _move_view(tracing: Tracing, view: View, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     parts = (view, *view.beside)
-    moved = [[_moved(operator, index, args, kwargs, out) for index in part.indices] for part in parts]
+    moved = [[relabelled(operator, index, args, kwargs, out) for index in part.indices] for part in parts]
     for position, made in enumerate(tree_leaves(out)):
         if made is not args[0]:
             own, *beside = (
@@ -58,14 +58,14 @@ def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tu
         tracing.fix(label, {axis}, "sliced with a step")  # which channels it takes would change with those before
     if operator.name in ("select", "unbind"):
         _tie_rows(tracing, label, args[1] if len(args) > 1 else 0)
-    moved = _moved(operator, label, args, kwargs, out)
+    moved = relabelled(operator, label, args, kwargs, out)
     for made, moved_label in zip(tree_leaves(out), moved, strict=True):
         tracing.assign(made, moved_label)
     if operator.kind is Kind.SPLIT:
         _tie_parts(tracing, moved)
 
 
-def _moved(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:
+def relabelled(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:
     """What the operator makes of a label: one label per output."""
     if operator.kind is Kind.SAME:
         return [label]

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 from explorer.structure.labels import Ids, along, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction, Observation
 from explorer.structure.operators import Operator
-from explorer.structure.tracing import Axis, Tracing, View
+from explorer.structure.tracing import POSITIONS, Axis, Tracing, View
 
 INPUT = "it reads the model's input"
 
@@ -179,18 +179,30 @@ def as_weight(tracing: Tracing, tensor: Tensor, outer: int, inner: int) -> Weigh
 
 
 def weigh(
-    tracing: Tracing, weight: Weight, label: Tensor | None, shape: tuple[int, ...], bias: Tensor | None = None
+    tracing: Tracing,
+    weight: Weight,
+    label: Tensor | None,
+    shape: tuple[int, ...],
+    bias: Tensor | None = None,
+    *,
+    mixed: Tensor | None = None,
 ) -> Tensor:
-    """The label of ``x @ weight (+ bias)``, x of this label and shape: its last axis is read, rows are produced."""
+    """The label of ``x @ weight (+ bias)``, x of this label and shape: its last axis is read, rows are produced.
+
+    Args:
+        mixed: where the last axis has positions that a weight made: which; see `Tracing`.
+    """
     view, outer, inner = weight.view, weight.outer, weight.inner
     last = len(shape) - 1
     positions = set(varying(label)) - {last}
     tokens = prod(shape[:-1]) > 2
     size = view.shape[outer.number]
     rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", tokens=tokens)[outer.index]
-    read = _read_by_matrix(tracing, label, positions, last, len(inner.index))
-    if positions:
-        tracing.ledger.freeze(rows, f"{tracing.here} mixes positions, not channels")
+    if positions and varying(mixed) == [last]:
+        read = along(mixed, last)
+    else:
+        tracing.freeze(mixed, POSITIONS)
+        read = _read_by_matrix(tracing, label, positions, last, len(inner.index))
     size = view.shape[inner.number]
     tracing.ledger.record(view.name, inner.number, inner.index, read, size=size, role="consumer")
     rows_dim, read_dim = weight.dims
@@ -216,6 +228,13 @@ def _read_by_matrix(tracing: Tracing, label: Tensor | None, positions: set[int],
     if label is not None and last in varying(label):  # the same for all heads, as a table of relative positions is
         tracing.bundle(label, positions, "a matrix product over mixed axes")
     return read
+
+
+def mix(tracing: Tracing, weight: Weight, label: Tensor | None, out: Tensor, dim: int) -> None:
+    """Where channels lie along other axes of what a weight read, its rows are positions along `dim` of the output."""
+    if label is not None and set(varying(label)) - {label.dim() - 1}:
+        rows = tracing.ledger.rows[weight.view.name, weight.outer.number][weight.outer.index]
+        tracing.mixed[out] = on_axis(rows, dim % out.dim(), out.shape)
 
 
 def observe_rows(tracing: Tracing, view: View) -> None:

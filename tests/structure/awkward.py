@@ -1183,7 +1183,7 @@ def a_single_head_with_a_position_bias(net, x):
     return net.fc(net.out((net.q(t) @ net.k(t).mT + net.bias).softmax(-1) @ net.v(t)).relu().mean(1))
 
 
-@toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "mixes positions, not channels"})
+@toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "they are positions, not channels"})
 def relative_positions_that_all_heads_share(net, x):
     t = tokens(net.a(x))
     q, k, v = heads(net.q(t), net.k(t), net.v(t))
@@ -1196,8 +1196,8 @@ def relative_positions_that_all_heads_share(net, x):
         "a": nn.Conv2d(3, 8, 4, stride=4), "t1": nn.Linear(4, 6), "t2": nn.Linear(6, 4), "up": nn.Linear(8, 10),
         "down": nn.Linear(10, 8), "fc": nn.Linear(8, 5),
     },
-    {"a": (8, 1), "up": (10, 1)},
-    blocked={"t1": "mixes positions", "t2": "mixes positions"},
+    {"a": (8, 1), "t1": (6, 1), "up": (10, 1)},
+    blocked={"t2": "they are positions"},
 )  # fmt: skip
 def mixer(net, x):
     t = tokens(net.a(x))
