@@ -72,14 +72,14 @@ def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, out: Tensor, bias: Tenso
         mix(tracing, weight, label, out, -1)
         observe_rows(tracing, weight.view)
         return made
-    if weight and label is not None and (made := _by_heads(tracing, b, label, b.shape[-1])) is not None:
-        return made
+    if weight and label is not None and (heads := _by_heads(tracing, b, label, b.shape[-1])) is not None:
+        return heads
     label = tracing.label(b)
     weight = as_weight(tracing, a, a.dim() - 2, a.dim() - 1)
     if bias is None and weight and _meets_all_groups(weight, label, b.dim() - 2):
-        label, turned = (None if each is None else each.mT for each in (label, mixed[1]))
-        made = weigh(tracing, weight, label, tuple(b.mT.shape), mixed=turned)
-        mix(tracing, weight, label, out, -2)
+        turned, others = (None if each is None else each.mT for each in (label, mixed[1]))
+        made = weigh(tracing, weight, turned, tuple(b.mT.shape), mixed=others)
+        mix(tracing, weight, turned, out, -2)
         return made.mT
     for each in mixed:
         tracing.freeze(each, POSITIONS)

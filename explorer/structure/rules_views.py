@@ -211,23 +211,39 @@ def pad(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
     sides = {out.dim() - 1 - i // 2: (widths[i], widths[i + 1]) for i in range(0, len(widths), 2)}
     padded = [d for d in axes if any(sides.get(d, ()))]
     if not padded:
-        tracing.assign(
-            out, restrict(label, axes).expand([out.shape[d] if d not in axes else -1 for d in range(out.dim())])
-        )
+        made: Tensor | None = restrict(label, axes)
     elif len(axes) == 1 and value == 0:
-        before, after = sides[axes[0]]
-        ids = along(label, axes[0])
-        ids = ids[max(-before, 0) : len(ids) - max(-after, 0)]
-        ends = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
-        tracing.assign(out, on_axis(np.concatenate([next(ends), ids, next(ends)]), axes[0], out.shape))
-    elif len(axes) > 1 and len(padded) == 1 and min(sides[padded[0]]) >= 0:  # places in heads
-        tracing.fix(label, padded, "padded along channels")
-        first = restrict(label, axes).narrow(padded[0], 0, 1)
-        ends = (first.expand([width if d == padded[0] else -1 for d in range(out.dim())]) for width in sides[padded[0]])
-        joined = torch.cat([next(ends), restrict(label, axes), next(ends)], padded[0])
-        tracing.assign(out, joined.expand([out.shape[d] if d not in axes else -1 for d in range(out.dim())]))
+        made = _beside_zeros(tracing, label, axes[0], *sides[axes[0]])
+    elif len(axes) > 1 and len(padded) == 1:
+        made = _beside_places(tracing, label, padded[0], *sides[padded[0]])
     else:
+        made = None
+    if made is None:
         tracing.freeze(label, "padded along channels")
+    else:
+        tracing.assign(out, made.expand([-1 if d in axes else size for d, size in enumerate(out.shape)]))
+
+
+def _beside_zeros(tracing: Tracing, label: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """Channels with zeros before and after them, or without some at their ends, where the widths are negative."""
+    ids = along(label, axis)[max(-before, 0) : label.shape[axis] - max(-after, 0)]
+    first, last = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
+    ids = np.concatenate([first, ids, last])
+    return on_axis(ids, axis, tuple(len(ids) if d == axis else 1 for d in range(label.dim())))
+
+
+def _beside_places(tracing: Tracing, label: Tensor, axis: int, before: int, after: int) -> Tensor | None:
+    """Heads with more places than channels, which leave as a whole."""
+    if min(before, after) < 0:
+        return None
+    tracing.fix(label, [axis], "padded along channels")
+    own = restrict(label, varying(label))
+    ends = (own.narrow(axis, 0, 1).expand(_resized(own, axis, width)) for width in (before, after))
+    return torch.cat([next(ends), own, next(ends)], axis)
+
+
+def _resized(tensor: Tensor, axis: int, size: int) -> list[int]:
+    return [size if d == axis else old for d, old in enumerate(tensor.shape)]
 
 
 def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:

@@ -198,7 +198,7 @@ def weigh(
     tokens = prod(shape[:-1]) > 2
     size = view.shape[outer.number]
     rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", tokens=tokens)[outer.index]
-    if positions and varying(mixed) == [last]:
+    if positions and mixed is not None and varying(mixed) == [last]:
         read = along(mixed, last)
     else:
         tracing.freeze(mixed, POSITIONS)
