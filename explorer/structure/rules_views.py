@@ -55,7 +55,7 @@ def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tu
     if operator.kind is Kind.CHOOSE:
         _look_up(tracing, label, _chosen(operator, args))
     if operator.name == "slice" and len(args) > 4 and args[4] > 1 and (axis := args[1] % label.dim()) in varying(label):
-        tracing.fix(label, {axis}, "sliced with a step")  # which channels it takes would change with those before
+        _slice_with_step(tracing, label, axis, *args[2:5])
     if operator.name in ("select", "unbind"):
         _tie_rows(tracing, label, args[1] if len(args) > 1 else 0)
     moved = relabelled(operator, label, args, kwargs, out)
@@ -110,6 +110,16 @@ def _look_up(tracing: Tracing, label: Tensor, chosen: dict[int, Tensor]) -> None
         start = label.shape[axis] + int(numbers.min())
         label = label.narrow(axis, start, label.shape[axis] - start)
     tracing.fix(label, chosen.keys(), "chosen by fixed numbers")
+
+
+def _slice_with_step(tracing: Tracing, label: Tensor, axis: int, start: int, stop: int, step: int) -> None:
+    """Every other channel is taken: those of one step leave together, since which it takes follows those before."""
+    size = label.shape[axis]
+    if size % step or not 0 <= start < step or stop < size:
+        tracing.fix(label, {axis}, "sliced with a step")
+        return
+    steps = restrict(label, varying(label)).unflatten(axis, (-1, step))
+    tracing.unite(steps.narrow(axis + 1, 0, 1).expand(steps.shape), steps, "slices with a step")
 
 
 def _tie_rows(tracing: Tracing, label: Tensor, dim: int) -> None:

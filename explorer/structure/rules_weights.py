@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from explorer.structure.labels import Ids, along, on_axis, restrict, varying
+from explorer.structure.labels import Ids, along, flat, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction, Observation
 from explorer.structure.operators import Operator
 from explorer.structure.tracing import POSITIONS, Axis, Tracing, View
@@ -61,6 +61,9 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
         return
+    if (made := _mix_positions(tracing, call, view, label, out)) is not None:
+        tracing.assign(out, made)
+        return
     axis = 1 if call.turned else 0
     rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
     read = _read_by_convolution(tracing, call, label, rows)
@@ -79,6 +82,26 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
     if tracing.costs:
         tracing.ledger.contractions.append(Contraction(_applications(call, out), sides))
     tracing.assign(out, on_axis(made, 1, out.shape))
+
+
+def _mix_positions(
+    tracing: Tracing, call: _Convolution, view: View, label: Tensor | None, out: Tensor
+) -> Tensor | None:
+    """The label of what a convolution makes out of positions, where it takes channels one by one; None elsewhere."""
+    axes = varying(label)
+    if (
+        label is None
+        or not axes
+        or any(d < 2 or call.weight.shape[d] > 1 or label.shape[d] != out.shape[d] for d in axes)
+    ):
+        return None
+    rows = tracing.ledger.produce(view.name, 0, call.weight.shape[0], role="producer")
+    tracing.ledger.freeze(rows, f"{POSITIONS} in {tracing.here}")
+    if tracing.costs:
+        channels = flat(label, axes)
+        each = _taps(call, out) // len(channels) * prod(call.weight.shape[:2])
+        tracing.ledger.contractions.append(Contraction(each, (channels,)))
+    return restrict(label, axes).expand([-1 if d in axes else size for d, size in enumerate(out.shape)])
 
 
 def _is_one_filter(tracing: Tracing, call: _Convolution) -> bool:

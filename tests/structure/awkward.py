@@ -1194,13 +1194,14 @@ def relative_positions_that_all_heads_share(net, x):
 @toy(
     lambda: {
         "a": nn.Conv2d(3, 8, 4, stride=4), "t1": nn.Linear(4, 6), "t2": nn.Linear(6, 4), "up": nn.Linear(8, 10),
-        "down": nn.Linear(10, 8), "fc": nn.Linear(8, 5),
+        "down": nn.Linear(10, 8), "near": nn.Conv1d(4, 4, 1), "fc": nn.Linear(8, 5),
     },
     {"a": (8, 1), "t1": (6, 1), "up": (10, 1)},
-    blocked={"t2": "they are positions"},
+    blocked=dict.fromkeys(("t2", "near"), "they are positions"),
 )  # fmt: skip
 def mixer(net, x):
     t = tokens(net.a(x))
+    t = t + net.near(t)
     t = t + net.t2(net.t1(t.mT).relu()).mT
     return net.fc((t + net.down(net.up(t).relu())).mean(1))
 
