@@ -7,6 +7,7 @@ tied, read or frozen.
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.errors import one_line
@@ -86,6 +87,8 @@ RULES: dict[Kind, Rule] = {
 
 def apply(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Carry channels through one operator; one without a rule, or whose rule fails, freezes what reaches it."""
+    if isinstance(out, Tensor) and not out.numel():
+        return  # no entries, no channels: an expert that no token goes to
     booked = len(tracing.ledger.contractions)
     try:
         RULES[operator.kind](tracing, operator, args, kwargs, out)

@@ -60,12 +60,18 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
             return
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
-        return
-    if (made := _mix_positions(tracing, call, view, label, out)) is not None:
-        tracing.assign(out, made)
-        return
+    elif (passed := _mix_positions(tracing, call, view, label, out)) is not None:
+        tracing.assign(out, passed)
+    else:
+        tracing.assign(out, on_axis(_convolve(tracing, call, view, label, bias, out), 1, out.shape))
+
+
+def _convolve(
+    tracing: Tracing, call: _Convolution, view: View, label: Tensor | None, bias: Tensor | None, out: Tensor
+) -> Ids:
+    """The channels along the second axis of the output."""
     axis = 1 if call.turned else 0
-    rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
+    rows = tracing.ledger.produce(view.name, axis, call.weight.shape[axis], role="producer", copies=call.copies)
     read = _read_by_convolution(tracing, call, label, rows)
     sides: tuple[Ids, ...]
     if call.depthwise:
@@ -81,7 +87,7 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
         _observe(tracing, view, 1)
     if tracing.costs:
         tracing.ledger.contractions.append(Contraction(_applications(call, out), sides))
-    tracing.assign(out, on_axis(made, 1, out.shape))
+    return made
 
 
 def _mix_positions(
@@ -218,7 +224,7 @@ def weigh(
     view, outer, inner = weight.view, weight.outer, weight.inner
     last = len(shape) - 1
     positions = set(varying(label)) - {last}
-    tokens = prod(shape[:-1]) > 2
+    tokens = bool(positions) or prod(shape[:-1]) > 2
     size = view.shape[outer.number]
     rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", tokens=tokens)[outer.index]
     if positions and mixed is not None and varying(mixed) == [last]:

@@ -1301,10 +1301,10 @@ def experts_one_by_one_and_side_by_side(net, x):
     t = tokens(net.a(x)).flatten(0, 1)
     gates, chosen = net.router(t).softmax(-1).topk(2, -1)
     made = torch.zeros_like(t)
-    for expert in range(4):
+    for expert in (4, 0, 1, 2, 3):  # nothing is sent to the first
         row, place = torch.where(chosen == expert)
-        gate, up = F.linear(t[row], net.up[expert]).chunk(2, -1)
-        made.index_add_(0, row, F.linear(gate.sigmoid() * up, net.down[expert]) * gates[row, place, None])
+        gate, up = F.linear(t[row], net.up[expert % 4]).chunk(2, -1)
+        made.index_add_(0, row, F.linear(gate.sigmoid() * up, net.down[expert % 4]) * gates[row, place, None])
     t = (t + made).relu()
     first = chosen[:, 0]
     late = torch.bmm(net.late[first], t.unsqueeze(-1)).squeeze(-1) + net.shift[first]
