@@ -22,6 +22,9 @@ class OfTensors(Generic[T]):
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref, T]] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def __contains__(self, tensor: Any) -> bool:
         return id(tensor) in self._known
 

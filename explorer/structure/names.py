@@ -152,9 +152,9 @@ class Names:
         layer = self.module.get_submodule(path)
         if isinstance(layer, nn.Embedding):
             return "embedding"
-        if getattr(layer, tensor).dim() > 2:
-            return "conv"
-        return "ffn" if root.tokens else "linear"
+        if root.tokens:
+            return "ffn"
+        return "conv" if getattr(layer, tensor).dim() > 2 else "linear"
 
     def _taps(self, producers: list[str]) -> tuple[Tap, ...]:
         seen = [(p, self.ledger.observations[p]) for p in producers if p in self.ledger.observations]

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     MATMUL = auto()
     ADDED_MATMUL = auto()  # a matrix product and the bias of a layer
     BATCHED_ADDED_MATMUL = auto()  # a batch of matrix products and what is added to them
+    GROUPED_MATMUL = auto()  # of every row with the matrix of its group
     LINEAR = auto()
     EMBEDDING = auto()
     ATTENTION = auto()
@@ -114,6 +115,10 @@ def _matrices(out: Tensor, a: Tensor, b: Tensor, *rest: Any) -> Multiplied:
 
 def _batched_matrices(out: Tensor, a: Tensor, b: Tensor, *rest: Any) -> Multiplied:
     return Multiplied(a.numel() * b.shape[2])
+
+
+def _grouped(out: Tensor, a: Tensor, b: Tensor, *rest: Any) -> Multiplied:
+    return Multiplied(a.numel() * b.shape[-1])
 
 
 def _linear(out: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> Multiplied:
@@ -212,6 +217,7 @@ _declare(Kind.MATMUL, "mm", multiplied=_matrices)
 _declare(Kind.MATMUL, "bmm", multiplied=_batched_matrices)
 _declare(Kind.ADDED_MATMUL, "addmm", multiplied=lambda out, bias, *factors: _matrices(out, *factors))
 _declare(Kind.BATCHED_ADDED_MATMUL, "baddbmm", multiplied=lambda out, added, *factors: _batched_matrices(out, *factors))
+_declare(Kind.GROUPED_MATMUL, "_grouped_mm grouped_mm_fallback", multiplied=_grouped)
 _declare(Kind.LINEAR, "linear", multiplied=_linear)
 _declare(Kind.EMBEDDING, "_embedding_bag _embedding_bag_forward_only embedding")
 _declare(Kind.ATTENTION, ATTENTION, multiplied=_attention)

@@ -7,12 +7,14 @@ tied, read or frozen.
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.errors import one_line
 from explorer.structure import (
     rules_entrywise,
     rules_kernels,
+    rules_mixed,
     rules_positions,
     rules_products,
     rules_recurrent,
@@ -71,6 +73,7 @@ RULES: dict[Kind, Rule] = {
     Kind.MATMUL: rules_products.matmul,
     Kind.ADDED_MATMUL: rules_products.added_matmul,
     Kind.BATCHED_ADDED_MATMUL: rules_products.batched_added_matmul,
+    Kind.GROUPED_MATMUL: rules_products.grouped_matmul,
     Kind.LINEAR: rules_products.linear,
     Kind.EMBEDDING: rules_weights.embedding,
     Kind.ATTENTION: rules_products.attention,
@@ -84,9 +87,12 @@ RULES: dict[Kind, Rule] = {
 
 def apply(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Carry channels through one operator; one without a rule, or whose rule fails, freezes what reaches it."""
+    if isinstance(out, Tensor) and not out.numel():
+        return  # no entries, no channels: an expert that no token goes to
     booked = len(tracing.ledger.contractions)
     try:
         RULES[operator.kind](tracing, operator, args, kwargs, out)
+        rules_mixed.follow(tracing, operator, args, kwargs, out)
     except Exception as error:  # a rule that meets what it does not expect must not end the analysis
         del tracing.ledger.contractions[booked:]
         tracing.freeze_all((args, kwargs), f"the rule for {operator.name} failed ({one_line(error)})")

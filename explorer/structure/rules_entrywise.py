@@ -1,6 +1,7 @@
 """The rule of operators that compute entry by entry: channels that meet leave together."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -128,6 +129,9 @@ def _united(tracing: Tracing, operator: Operator, operands: Sequence[_Operand]) 
     what = "" if frozen_norm else _TIES.get(operator.name, operator.name)
     widest, *others = operands
     for other in others:
+        if _cross(widest.label, other.label):
+            widest = _larger(tracing, widest, other)
+            continue
         fewer = len(varying(widest.label)) < len(varying(other.label))
         narrower, wider = (widest, other) if fewer else (other, widest)
         meet(tracing, narrower.tensor, narrower.label, wider.label, what)
@@ -135,6 +139,18 @@ def _united(tracing: Tracing, operator: Operator, operands: Sequence[_Operand]) 
             _add_up(tracing, widest.label, other.label)
         widest = wider
     return widest.label
+
+
+def _cross(a: Tensor, b: Tensor) -> bool:
+    """Whether every channel of one label meets every channel of the other."""
+    return bool(varying(a) and varying(b)) and not {*varying(a)} & {*varying(b)}
+
+
+def _larger(tracing: Tracing, a: _Operand, b: _Operand) -> _Operand:
+    """Of two operands whose channels cross (an outer product) the one with more, which can be followed further."""
+    fewer, more = sorted((a, b), key=lambda operand: prod(operand.label.shape[d] for d in varying(operand.label)))
+    tracing.freeze(fewer.label, "they meet all channels of a wider tensor")
+    return more
 
 
 def _add_up(tracing: Tracing, a: Tensor, b: Tensor) -> None:

@@ -13,30 +13,30 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.structure.heads import counter
-from explorer.structure.labels import Ids, flat, ids_in, restrict, varying
+from explorer.structure.labels import Ids, flat, ids_in, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction
 from explorer.structure.operators import ADD, Operator
 from explorer.structure.rules_entrywise import entrywise, meet_constant
 from explorer.structure.rules_views import transpose
-from explorer.structure.rules_weights import as_weight, observe_rows, weigh
-from explorer.structure.tracing import Tracing
+from explorer.structure.rules_weights import Weight, as_weight, mix, observe_rows, weigh
+from explorer.structure.tracing import POSITIONS, Tracing
 
 
 def matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """``a @ b``"""
-    tracing.assign(out, _multiplied(tracing, args[0], args[1]))
+    tracing.assign(out, _multiplied(tracing, args[0], args[1], out))
 
 
 def added_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """``bias + a @ b``, the bias of a layer."""
     bias, a, b = args[:3]
-    tracing.assign(out, _multiplied(tracing, a, b, bias))
+    tracing.assign(out, _multiplied(tracing, a, b, out, bias))
 
 
 def batched_added_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
     """``c + a @ b``, where c is anything."""
     added, a, b = args[:3]
-    tracing.assign(out, _multiplied(tracing, a, b))
+    tracing.assign(out, _multiplied(tracing, a, b, out))
     entrywise(tracing, ADD, (added, out), {}, out)
 
 
@@ -44,19 +44,69 @@ def linear(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
     """``x @ weightᵀ + bias``"""
     x, weight = args[:2]
     bias = args[2] if len(args) > 2 else kwargs.get("bias")
-    tracing.assign(out, _multiplied(tracing, x, transpose(tracing, weight), bias))
+    tracing.assign(out, _multiplied(tracing, x, transpose(tracing, weight), out, bias))
 
 
-def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
+def grouped_matmul(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:
+    """Rows of ``a``, each times the matrix of its group: experts, (groups, inputs, outputs), which keep one width."""
+    a, b = args[:2]
+    weight = as_weight(tracing, b, 2, 1) if b.dim() == 3 else None
+    if weight is None:
+        tracing.freeze_all((a, b), f"the operator {operator.name}")
+        return
+    label = tracing.read_along(a, -1)
+    made = weigh(tracing, weight, label, tuple(a.shape), mixed=tracing.mixed.get(a))
+    mix(tracing, weight, label, out, -1)
+    if operator.name == "_grouped_mm":  # the kernel wants addresses of rows to be multiples of 16 bytes
+        for each in (label, made):
+            tracing.freeze(each, "a fused product of experts keeps its widths (use experts_implementation='eager')")
+    tracing.assign(out, made)
+
+
+def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, out: Tensor, bias: Tensor | None = None) -> Tensor | None:
     """The label of ``a @ b (+ bias)``: a parameter on either side reads channels and produces others."""
-    if weight := as_weight(tracing, b, b.dim() - 1, b.dim() - 2):
-        made = weigh(tracing, weight, tracing.read_along(a, -1), tuple(a.shape), bias)
+    label, mixed = tracing.read_along(a, -1), [tracing.mixed.get(tensor) for tensor in (a, b)]
+    weight = as_weight(tracing, b, b.dim() - 1, b.dim() - 2)
+    if weight and _meets_all_groups(weight, label, a.dim() - 1):
+        made = weigh(tracing, weight, label, tuple(a.shape), bias, mixed=mixed[0])
+        mix(tracing, weight, label, out, -1)
         observe_rows(tracing, weight.view)
         return made
-    if bias is None and (weight := as_weight(tracing, a, a.dim() - 2, a.dim() - 1)):
-        label = tracing.label(b)
-        return weigh(tracing, weight, None if label is None else label.mT, tuple(b.mT.shape)).mT
-    return _of_activations(tracing, tracing.label(a), tracing.label(b), (*a.shape, b.shape[-1]))
+    if weight and label is not None and (heads := _by_heads(tracing, b, label, b.shape[-1])) is not None:
+        return heads
+    label = tracing.label(b)
+    weight = as_weight(tracing, a, a.dim() - 2, a.dim() - 1)
+    if bias is None and weight and _meets_all_groups(weight, label, b.dim() - 2):
+        turned, others = (None if each is None else each.mT for each in (label, mixed[1]))
+        made = weigh(tracing, weight, turned, tuple(b.mT.shape), mixed=others)
+        mix(tracing, weight, turned, out, -2)
+        return made.mT
+    for each in mixed:
+        tracing.freeze(each, POSITIONS)
+    return _of_activations(tracing, tracing.label(a), label, (*a.shape, b.shape[-1]))
+
+
+def _by_heads(tracing: Tracing, weight: Tensor, label: Tensor, outputs: int) -> Tensor | None:
+    """The label of heads that a matrix of their own reads each (a block-diagonal weight), which leave as a whole.
+
+    None where the label has other axes than those of heads and of places in them.
+    """
+    view, heads = tracing.views[weight], [d for d in varying(label) if d < label.dim() - 1]
+    axis = view.axis_along(heads[0]) if len(heads) == 1 else None
+    if axis is None or len(axis.index) != label.shape[heads[0]]:
+        return None
+    ids = tracing.ledger.produce(view.name, axis.number, view.shape[axis.number], role="producer")[axis.index]
+    spread = restrict(label, varying(label))
+    tracing.unite(on_axis(ids, heads[0], spread.shape), spread, "one matrix for a head")
+    if tracing.costs:
+        each = prod(label.shape) * outputs // len(ids)
+        tracing.ledger.contractions.append(Contraction(each, (ids,)))
+    return on_axis(ids, heads[0], (*label.shape[:-1], outputs))
+
+
+def _meets_all_groups(weight: Weight, label: Tensor | None, read: int) -> bool:
+    """Whether what a weight reads along one axis is the same channels for all matrices that it consists of."""
+    return not (weight.batched and set(varying(label)) - {read})
 
 
 # Products of activations ---------------------------------------------------------------------------------
@@ -110,6 +160,7 @@ def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, size
     """
     *batch, rows, inner, columns = sizes
     first = len(batch)  # of a matrix's two axes
+    la, lb = _read_by_constants(tracing, la, lb, first)
     if la is not None and _carries_rows(la, lb, first):
         turned = _of_activations(tracing, None if lb is None else lb.mT, la.mT, (*batch, columns, inner, rows))
         return None if turned is None else turned.mT
@@ -127,6 +178,20 @@ def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, size
         sides = () if counted is None else (counted.reshape(-1).numpy(),)
         tracing.ledger.contractions.append(Contraction(prod(sizes) // prod(map(len, sides)), sides))
     return None if made is None else made.expand(*batch, rows, columns)
+
+
+def _read_by_constants(
+    tracing: Tracing, la: Tensor | None, lb: Tensor | None, first: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Both labels without that of one side that is summed over where the other has no channels, which then stays.
+
+    What has heads besides is left to `_followed`.
+    """
+    for side, other, summed, theirs in ((la, lb, first + 1, first), (lb, la, first, first + 1)):
+        if varying(side) == [summed] and theirs not in varying(other):
+            tracing.freeze(side, "summed over with a tensor without channels")
+            return (None, lb) if side is la else (la, None)
+    return la, lb
 
 
 def _carries_rows(la: Tensor | None, lb: Tensor | None, first: int) -> bool:

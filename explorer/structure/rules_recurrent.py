@@ -132,7 +132,7 @@ def _weigh(tracing: Tracing, weights: _Weights, read: Ids, positions: int) -> _S
 
 
 def _rows(tracing: Tracing, weight: Tensor) -> Ids:
-    return tracing.ledger.produce(tracing.views[weight].name, 0, len(weight), role="producer", tokens=True)
+    return tracing.ledger.produce(tracing.views[weight].name, 0, len(weight), role="producer")
 
 
 def _begin(tracing: Tracing, initial: Tensor, ids: Ids) -> None:

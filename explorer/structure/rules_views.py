@@ -41,7 +41,7 @@ def transpose(tracing: Tracing, matrix: Tensor) -> Tensor:
 
 def _move_view(tracing: Tracing, view: View, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     parts = (view, *view.beside)
-    moved = [[_moved(operator, index, args, kwargs, out) for index in part.indices] for part in parts]
+    moved = [[relabelled(operator, index, args, kwargs, out) for index in part.indices] for part in parts]
     for position, made in enumerate(tree_leaves(out)):
         if made is not args[0]:
             own, *beside = (
@@ -55,17 +55,17 @@ def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tu
     if operator.kind is Kind.CHOOSE:
         _look_up(tracing, label, _chosen(operator, args))
     if operator.name == "slice" and len(args) > 4 and args[4] > 1 and (axis := args[1] % label.dim()) in varying(label):
-        tracing.fix(label, {axis}, "sliced with a step")  # which channels it takes would change with those before
+        _slice_with_step(tracing, label, axis, *args[2:5])
     if operator.name in ("select", "unbind"):
         _tie_rows(tracing, label, args[1] if len(args) > 1 else 0)
-    moved = _moved(operator, label, args, kwargs, out)
+    moved = relabelled(operator, label, args, kwargs, out)
     for made, moved_label in zip(tree_leaves(out), moved, strict=True):
         tracing.assign(made, moved_label)
     if operator.kind is Kind.SPLIT:
         _tie_parts(tracing, moved)
 
 
-def _moved(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:
+def relabelled(operator: Operator, label: Tensor, args: tuple, kwargs: dict, out: Any) -> list[Tensor]:
     """What the operator makes of a label: one label per output."""
     if operator.kind is Kind.SAME:
         return [label]
@@ -110,6 +110,16 @@ def _look_up(tracing: Tracing, label: Tensor, chosen: dict[int, Tensor]) -> None
         start = label.shape[axis] + int(numbers.min())
         label = label.narrow(axis, start, label.shape[axis] - start)
     tracing.fix(label, chosen.keys(), "chosen by fixed numbers")
+
+
+def _slice_with_step(tracing: Tracing, label: Tensor, axis: int, start: int, stop: int, step: int) -> None:
+    """Every other channel is taken: those of one step leave together, since which it takes follows those before."""
+    size = label.shape[axis]
+    if size % step or not 0 <= start < step or stop < size:
+        tracing.fix(label, {axis}, "sliced with a step")
+        return
+    steps = restrict(label, varying(label)).unflatten(axis, (-1, step))
+    tracing.unite(steps.narrow(axis + 1, 0, 1).expand(steps.shape), steps, "slices with a step")
 
 
 def _tie_rows(tracing: Tracing, label: Tensor, dim: int) -> None:
@@ -211,17 +221,39 @@ def pad(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Te
     sides = {out.dim() - 1 - i // 2: (widths[i], widths[i + 1]) for i in range(0, len(widths), 2)}
     padded = [d for d in axes if any(sides.get(d, ()))]
     if not padded:
-        tracing.assign(
-            out, restrict(label, axes).expand([out.shape[d] if d not in axes else -1 for d in range(out.dim())])
-        )
+        made: Tensor | None = restrict(label, axes)
     elif len(axes) == 1 and value == 0:
-        before, after = sides[axes[0]]
-        ids = along(label, axes[0])
-        ids = ids[max(-before, 0) : len(ids) - max(-after, 0)]
-        ends = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
-        tracing.assign(out, on_axis(np.concatenate([next(ends), ids, next(ends)]), axes[0], out.shape))
+        made = _beside_zeros(tracing, label, axes[0], *sides[axes[0]])
+    elif len(axes) > 1 and len(padded) == 1:
+        made = _beside_places(tracing, label, padded[0], *sides[padded[0]])
     else:
+        made = None
+    if made is None:
         tracing.freeze(label, "padded along channels")
+    else:
+        tracing.assign(out, made.expand([-1 if d in axes else size for d, size in enumerate(out.shape)]))
+
+
+def _beside_zeros(tracing: Tracing, label: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """Channels with zeros before and after them, or without some at their ends, where the widths are negative."""
+    ids = along(label, axis)[max(-before, 0) : label.shape[axis] - max(-after, 0)]
+    first, last = (tracing.ledger.blank(max(width, 0)) for width in (before, after))
+    ids = np.concatenate([first, ids, last])
+    return on_axis(ids, axis, tuple(len(ids) if d == axis else 1 for d in range(label.dim())))
+
+
+def _beside_places(tracing: Tracing, label: Tensor, axis: int, before: int, after: int) -> Tensor | None:
+    """Heads with more places than channels, which leave as a whole."""
+    if min(before, after) < 0:
+        return None
+    tracing.fix(label, [axis], "padded along channels")
+    own = restrict(label, varying(label))
+    ends = (own.narrow(axis, 0, 1).expand(_resized(own, axis, width)) for width in (before, after))
+    return torch.cat([next(ends), own, next(ends)], axis)
+
+
+def _resized(tensor: Tensor, axis: int, size: int) -> list[int]:
+    return [size if d == axis else old for d, old in enumerate(tensor.shape)]
 
 
 def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Tensor) -> None:

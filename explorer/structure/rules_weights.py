@@ -8,10 +8,10 @@ import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from explorer.structure.labels import Ids, along, on_axis, restrict, varying
+from explorer.structure.labels import Ids, along, flat, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction, Observation
 from explorer.structure.operators import Operator
-from explorer.structure.tracing import Axis, Tracing, View
+from explorer.structure.tracing import POSITIONS, Axis, Tracing, View
 
 INPUT = "it reads the model's input"
 
@@ -52,16 +52,26 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
     """The input's channels are read, rows of the weight are produced; depthwise, both are the same."""
     x, weight, bias = args[:3]
     view, label = tracing.views.get(weight), tracing.read_along(x, 1)
+    plain = operator.name in ("convolution", "_convolution")  # the others have no `transposed`
+    call = _Convolution(x, weight, *((args[6], args[8]) if plain else (False, args[-1])))
     if weight in tracing.labels or view is None or not view.has_order:
+        if view is None and bias is None and _is_one_filter(tracing, call):
+            _filter(tracing, call, label, out)
+            return
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
-        return
-    shared = (
-        (args[6], args[8]) if operator.name in ("convolution", "_convolution") else (False, args[-1])
-    )  # the others have no `transposed`
-    call = _Convolution(x, weight, *shared)
+    elif (passed := _mix_positions(tracing, call, view, label, out)) is not None:
+        tracing.assign(out, passed)
+    else:
+        tracing.assign(out, on_axis(_convolve(tracing, call, view, label, bias, out), 1, out.shape))
+
+
+def _convolve(
+    tracing: Tracing, call: _Convolution, view: View, label: Tensor | None, bias: Tensor | None, out: Tensor
+) -> Ids:
+    """The channels along the second axis of the output."""
     axis = 1 if call.turned else 0
-    rows = tracing.ledger.produce(view.name, axis, weight.shape[axis], role="producer", copies=call.copies)
+    rows = tracing.ledger.produce(view.name, axis, call.weight.shape[axis], role="producer", copies=call.copies)
     read = _read_by_convolution(tracing, call, label, rows)
     sides: tuple[Ids, ...]
     if call.depthwise:
@@ -77,7 +87,44 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
         _observe(tracing, view, 1)
     if tracing.costs:
         tracing.ledger.contractions.append(Contraction(_applications(call, out), sides))
-    tracing.assign(out, on_axis(made, 1, out.shape))
+    return made
+
+
+def _mix_positions(
+    tracing: Tracing, call: _Convolution, view: View, label: Tensor | None, out: Tensor
+) -> Tensor | None:
+    """The label of what a convolution makes out of positions, where it takes channels one by one; None elsewhere."""
+    axes = varying(label)
+    if (
+        label is None
+        or not axes
+        or any(d < 2 or call.weight.shape[d] > 1 or label.shape[d] != out.shape[d] for d in axes)
+    ):
+        return None
+    rows = tracing.ledger.produce(view.name, 0, call.weight.shape[0], role="producer")
+    tracing.ledger.freeze(rows, f"{POSITIONS} in {tracing.here}")
+    if tracing.costs:
+        channels = flat(label, axes)
+        each = _taps(call, out) // len(channels) * prod(call.weight.shape[:2])
+        tracing.ledger.contractions.append(Contraction(each, (channels,)))
+    return restrict(label, axes).expand([-1 if d in axes else size for d, size in enumerate(out.shape)])
+
+
+def _is_one_filter(tracing: Tracing, call: _Convolution) -> bool:
+    """Whether a constant kernel does the same to every channel, as a blur does."""
+    kernels = call.weight.reshape(call.groups, -1)
+    return call.depthwise and call.weight not in tracing.labels and bool((kernels == kernels[:1]).all())
+
+
+def _filter(tracing: Tracing, call: _Convolution, label: Tensor | None, out: Tensor) -> None:
+    """Channels pass a constant kernel."""
+    label = None if label is None else tracing.unmix(label, set(range(label.dim())) - {1}, "filtered over mixed axes")
+    if label is not None:
+        read = along(label, 1)
+        if tracing.costs:
+            each = _taps(call, out) * prod(call.weight.shape[:2]) // len(read)
+            tracing.ledger.contractions.append(Contraction(each, (read,)))
+        tracing.assign(out, on_axis(np.repeat(read, out.shape[1] // len(read)), 1, out.shape))
 
 
 def _read_by_convolution(tracing: Tracing, call: _Convolution, label: Tensor | None, rows: Ids) -> Ids:
@@ -103,9 +150,13 @@ def _consume(tracing: Tracing, call: _Convolution, view: View, read: Ids, rows: 
 
 def _applications(call: _Convolution, out: Tensor) -> int:
     """How often each pair of an output and an input channel is multiplied."""
+    return _taps(call, out) * (call.weight.shape[1] if call.depthwise else 1)
+
+
+def _taps(call: _Convolution, out: Tensor) -> int:
+    """How many products a kernel makes over all positions."""
     grid = call.x if call.transposed else out
-    taps = len(grid) * prod(grid.shape[2:]) * prod(call.weight.shape[2:])  # boxes of one image make a batch, too
-    return taps * (call.weight.shape[1] if call.depthwise else 1)
+    return len(grid) * prod(grid.shape[2:]) * prod(call.weight.shape[2:])  # boxes of one image make a batch, too
 
 
 class _Side(NamedTuple):
@@ -138,34 +189,49 @@ class Weight:
     outer: Axis
     inner: Axis
     dims: tuple[int, int]
+    batched: bool
 
 
 def as_weight(tracing: Tracing, tensor: Tensor, outer: int, inner: int) -> Weight | None:
-    """A tensor as a parameter with rows along `outer` and inputs along `inner`, the same for the whole batch."""
+    """A tensor as a parameter with rows along `outer` and inputs along `inner`.
+
+    It is batched where other axes of the parameter (experts) run along other axes of the tensor.
+    """
     view = tracing.views.get(tensor) if tensor not in tracing.labels else None
-    if view is None or any(set(varying(index)) - {outer, inner} for index in view.indices):
+    if view is None:
         return None
     rows, inputs = view.axis_along(outer), view.axis_along(inner)
-    return (
-        None
-        if rows is None or inputs is None or rows.number == inputs.number
-        else Weight(view, rows, inputs, (outer, inner))
-    )
+    if rows is None or inputs is None or rows.number == inputs.number:
+        return None
+    batched = any(set(varying(index)) - {outer, inner} for index in view.indices)
+    return Weight(view, rows, inputs, (outer, inner), batched)
 
 
 def weigh(
-    tracing: Tracing, weight: Weight, label: Tensor | None, shape: tuple[int, ...], bias: Tensor | None = None
+    tracing: Tracing,
+    weight: Weight,
+    label: Tensor | None,
+    shape: tuple[int, ...],
+    bias: Tensor | None = None,
+    *,
+    mixed: Tensor | None = None,
 ) -> Tensor:
-    """The label of ``x @ weight (+ bias)``, x of this label and shape: its last axis is read, rows are produced."""
+    """The label of ``x @ weight (+ bias)``, x of this label and shape: its last axis is read, rows are produced.
+
+    Args:
+        mixed: where the last axis has positions that a weight made: which; see `Tracing`.
+    """
     view, outer, inner = weight.view, weight.outer, weight.inner
     last = len(shape) - 1
     positions = set(varying(label)) - {last}
-    tokens = prod(shape[:-1]) > 2
+    tokens = bool(positions) or prod(shape[:-1]) > 2
     size = view.shape[outer.number]
     rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", tokens=tokens)[outer.index]
-    read = _read_by_matrix(tracing, label, positions, last, len(inner.index))
-    if positions:
-        tracing.ledger.freeze(rows, f"{tracing.here} mixes positions, not channels")
+    if positions and mixed is not None and varying(mixed) == [last]:
+        read = along(mixed, last)
+    else:
+        tracing.freeze(mixed, POSITIONS)
+        read = _read_by_matrix(tracing, label, positions, last, len(inner.index))
     size = view.shape[inner.number]
     tracing.ledger.record(view.name, inner.number, inner.index, read, size=size, role="consumer")
     rows_dim, read_dim = weight.dims
@@ -191,6 +257,13 @@ def _read_by_matrix(tracing: Tracing, label: Tensor | None, positions: set[int],
     if label is not None and last in varying(label):  # the same for all heads, as a table of relative positions is
         tracing.bundle(label, positions, "a matrix product over mixed axes")
     return read
+
+
+def mix(tracing: Tracing, weight: Weight, label: Tensor | None, out: Tensor, dim: int) -> None:
+    """Where channels lie along other axes of what a weight read, its rows are positions along `dim` of the output."""
+    if label is not None and set(varying(label)) - {label.dim() - 1}:
+        rows = tracing.ledger.rows[weight.view.name, weight.outer.number][weight.outer.index]
+        tracing.mixed[out] = on_axis(rows, dim % out.dim(), out.shape)
 
 
 def observe_rows(tracing: Tracing, view: View) -> None:

@@ -24,7 +24,7 @@ from explorer.structure.labels import Ids, along, ids_in, varying
 from explorer.structure.ledger import Contraction, Ledger, Passage
 from explorer.structure.operators import Operator, operator_of
 from explorer.structure.running import Inputs, as_tuple, forget, tensors_in, undisturbed
-from explorer.structure.tracing import Tracing
+from explorer.structure.tracing import POSITIONS, Tracing
 from explorer.structure.watching import OperatorMode
 
 # By class: square weights whose module reshapes the output to the width of the input.
@@ -213,3 +213,5 @@ def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, train
     for label in labels:
         if label is not None and ledger.keep_outputs:
             ledger.freeze(ids_in(label), "these are the model's outputs")
+    for tensor in outputs:
+        tracer.tracing.freeze(tracer.tracing.mixed.get(tensor), POSITIONS)

@@ -14,6 +14,8 @@ from torch.utils._pytree import tree_leaves
 from explorer.structure.labels import Ids, OfTensors, along, flat, ids_in, on_axis, restrict, varying
 from explorer.structure.ledger import Ledger
 
+POSITIONS = "they are positions, not channels, of what is computed"
+
 
 @dataclass(frozen=True, eq=False)
 class Axis:
@@ -155,6 +157,7 @@ class Tracing:
         tensors = {**buffers, **saved}
         self.views = Views((name, tensors[name], name in computed) for name in self.names.values())
         self.labels: OfTensors[Tensor] = OfTensors()
+        self.mixed: OfTensors[Tensor] = OfTensors()  # of positions that a weight makes, along axes without channels
 
     @property
     def here(self) -> str:
@@ -231,6 +234,7 @@ class Tracing:
         """See `freeze`: all channels of tensors among the values, however nested."""
         for tensor in tree_leaves(values):
             self.freeze(self.label(tensor), reason)
+            self.freeze(self.mixed.get(tensor), reason)
 
     def unite(self, a: Tensor, b: Tensor, what: str) -> None:
         """Two labels of one shape leave together, entry by entry."""

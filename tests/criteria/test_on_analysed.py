@@ -1,5 +1,7 @@
 """Every criterion on networks whose groups the program finds itself."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from torch.utils.data import TensorDataset
 
 from explorer.budget import ALLOCATORS, Target, allocate
 from explorer.criteria import CRITERIA, score
+from explorer.errors import ExplorerError
 from explorer.structure import analyse
 from tests.nets import EXACT, INPUT, alive
+from tests.structure.awkward import TOYS
 
 COMPLETE = (
     "random l1 l2 fpgm merging group-norm lamp flow taylor taylor-weights taylor-activation group-fisher obd snip grasp"
@@ -37,6 +41,20 @@ def test_every_group_is_scored_or_skipped_with_a_reason(name, case):
         else:
             assert name not in COMPLETE
             assert found.skipped[group.name]
+
+
+@pytest.mark.parametrize("name", ["standardised_and_masked_weights", "recurrent_layers_over_a_sequence"])
+def test_layers_without_plain_weights_are_scored_or_refused_by_an_error_of_ours(name):
+    module = TOYS[name].make()
+    data = TensorDataset(torch.randn(10, *INPUT), torch.arange(10) % 5)
+    structure = analyse(module, data[0][0][None])
+    scored = set()
+    for criterion in CRITERIA:
+        with suppress(ExplorerError):
+            found = score(criterion, module, structure, data, device="cpu").groups
+            assert all(values.shape == (structure.groups[group].units,) for group, values in found.items())
+            scored.add(criterion)
+    assert {"l2", "group-norm", "taylor", "flow", "synflow", "thinet"} <= scored
 
 
 @pytest.mark.parametrize("allocator", sorted(name for name, each in ALLOCATORS.items() if each.needs <= {"target"}))

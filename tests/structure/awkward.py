@@ -1125,7 +1125,11 @@ def pooled_by_a_learned_query(net, x):
     return net.fc(((net.query @ net.key(t).mT).softmax(-1) @ t).squeeze(1))
 
 
-@toy(_attention(), {"a": (8, 1), "out": (8, 1)}, blocked=dict.fromkeys("qkv", "a product of activations"))
+@toy(
+    _attention(),
+    {"a": (8, 1), "out": (8, 1), "v": (12, 1)},
+    blocked={"q": "summed over with a tensor without channels", "k": "a product of activations"},
+)
 def linear_attention(net, x):
     t = tokens(net.a(x))
     return net.fc(net.out(net.q(t) @ (net.k(t).mT @ net.v(t))).mean(1))
@@ -1179,7 +1183,7 @@ def a_single_head_with_a_position_bias(net, x):
     return net.fc(net.out((net.q(t) @ net.k(t).mT + net.bias).softmax(-1) @ net.v(t)).relu().mean(1))
 
 
-@toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "mixes positions, not channels"})
+@toy(lambda: {**_attention()(), "far": table(4, 4)}, HEADS, blocked={"far": "they are positions, not channels"})
 def relative_positions_that_all_heads_share(net, x):
     t = tokens(net.a(x))
     q, k, v = heads(net.q(t), net.k(t), net.v(t))
@@ -1190,13 +1194,14 @@ def relative_positions_that_all_heads_share(net, x):
 @toy(
     lambda: {
         "a": nn.Conv2d(3, 8, 4, stride=4), "t1": nn.Linear(4, 6), "t2": nn.Linear(6, 4), "up": nn.Linear(8, 10),
-        "down": nn.Linear(10, 8), "fc": nn.Linear(8, 5),
+        "down": nn.Linear(10, 8), "near": nn.Conv1d(4, 4, 1), "fc": nn.Linear(8, 5),
     },
-    {"a": (8, 1), "up": (10, 1)},
-    blocked={"t1": "mixes positions", "t2": "mixes positions"},
+    {"a": (8, 1), "t1": (6, 1), "up": (10, 1)},
+    blocked=dict.fromkeys(("t2", "near"), "they are positions"),
 )  # fmt: skip
 def mixer(net, x):
     t = tokens(net.a(x))
+    t = t + net.near(t)
     t = t + net.t2(net.t1(t.mT).relu()).mT
     return net.fc((t + net.down(net.up(t).relu())).mean(1))
 
@@ -1261,6 +1266,74 @@ def recurrences_written_by_hand(net, x):
     states = x.new_empty(len(x), 2, state.shape[1])
     states[:, 0], states[:, 1] = seen
     return net.fc(states.mean(1))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 12, 4, stride=4), "qkv": nn.Linear(12, 36), "block": table(3, 4, 5), "shift": table(3, 1, 5),
+        "out": nn.Linear(15, 8), "b": nn.Conv1d(8, 6, 1), "fc": nn.Linear(6, 5),
+    },
+    {"a": (12, 1), "qkv": (3, 5), "out": (8, 1), "b": (6, 1)},
+)  # fmt: skip
+def heads_with_a_place_of_ones_and_matrices_of_their_own(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (part.unflatten(-1, (-1, 4)).transpose(1, 2) for part in net.qkv(t).chunk(3, -1))
+    y = q.sigmoid() @ (k.sigmoid().mT @ F.pad(v, (0, 1), value=1.0))
+    y = (y[..., :-1] / y[..., -1:]).transpose(0, 1).flatten(1, 2)
+    y = torch.baddbmm(net.shift, y, net.block).unflatten(1, (len(x), -1)).permute(1, 2, 0, 3).flatten(2)
+    y = net.out(y.relu()).mT
+    blur = torch.tensor([0.2, 0.6, 0.2]).expand(y.shape[1], 1, 3)
+    return net.fc(net.b(F.conv1d(y, blur, padding=1, groups=y.shape[1])).relu().mean(2))
+
+
+# Experts -------------------------------------------------------------------------------------------------
+
+
+@toy(
+    lambda: {
+        "a": conv(3, 8), "router": nn.Linear(8, 4), "up": table(4, 12, 8), "down": table(4, 8, 6),
+        "late": table(4, 6, 8), "shift": table(4, 6), "fc": nn.Linear(6, 5),
+    },
+    {"a": (8, 1), "up": (6, 2), "late": (6, 1)},
+    blocked={"router": "topk over channels"},
+)  # fmt: skip
+def experts_one_by_one_and_side_by_side(net, x):
+    t = tokens(net.a(x)).flatten(0, 1)
+    gates, chosen = net.router(t).softmax(-1).topk(2, -1)
+    made = torch.zeros_like(t)
+    for expert in (4, 0, 1, 2, 3):  # nothing is sent to the first
+        row, place = torch.where(chosen == expert)
+        gate, up = F.linear(t[row], net.up[expert % 4]).chunk(2, -1)
+        made.index_add_(0, row, F.linear(gate.sigmoid() * up, net.down[expert % 4]) * gates[row, place, None])
+    t = (t + made).relu()
+    first = chosen[:, 0]
+    late = torch.bmm(net.late[first], t.unsqueeze(-1)).squeeze(-1) + net.shift[first]
+    return net.fc(late.relu().view(len(x), 64, -1).mean(1))
+
+
+@toy(
+    lambda: {
+        "a": nn.Conv2d(3, 8, 4, stride=4), "into": nn.Linear(8, 20), "near": nn.Conv1d(10, 10, 3, padding=1, groups=10),
+        "x": nn.Linear(10, 7), "dt": nn.Linear(3, 10), "log_a": table(10, 2), "skip": table(10),
+        "out": nn.Linear(10, 8), "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1), "into": (10, 2)},
+    blocked={"x": "the cut model does not run"},  # sizes of its parts are numbers in the code
+)  # fmt: skip
+def selective_scan(net, x):
+    t = tokens(net.a(x))
+    u, gate = net.into(t).mT.chunk(2, 1)
+    u = F.silu(net.near(u))
+    step, b, c = net.x(u.mT).split([3, 2, 2], -1)
+    step = F.softplus(net.dt(step)).mT
+    kept = torch.exp(-net.log_a.exp()[None, :, None] * step[..., None])
+    new = step[..., None] * b[:, None] * u[..., None]
+    state, seen = x.new_zeros(len(x), u.shape[1], 2), []
+    for i in range(t.shape[1]):
+        state = kept[:, :, i] * state + new[:, :, i]
+        seen.append((state @ c[:, i, :, None])[..., 0])
+    y = (torch.stack(seen, -1) + u * net.skip[:, None]) * F.silu(gate)
+    return net.fc((t + net.out(y.mT)).mean(1))
 
 
 # Gates ---------------------------------------------------------------------------------------------------

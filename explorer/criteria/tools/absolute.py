@@ -43,7 +43,9 @@ class Absolute(TorchFunctionMode):
         plain = name.removesuffix("_") if not name.startswith("__") else name
         if (call := product(function, args, kwargs)) is not None and id(call.weight) in self._names:
             return self.multiplied(call, self._names[id(call.weight)])
-        if name == "batch_norm":
+        if (
+            name == "batch_norm" and len(args) > 2 and args[2] is not None
+        ):  # one without statistics standardises weights
             return _batch_norm(*args, **kwargs)
         if name in _NORMS:
             return _norm(function, args, kwargs)
