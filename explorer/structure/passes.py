@@ -77,14 +77,15 @@ class _Watcher(OperatorMode):
             self.seen.operators[path] += 1
         self.seen.operators[""] += 1
 
-    def enter(self, path: str, layer: nn.Module, args: tuple) -> None:
+    def enter(self, path: str, leaf: bool, layer: nn.Module, args: tuple) -> tuple | None:
         self.path.append(path)
         self.seen.calls[path] += 1
+        return tuple(map(_rounded, args)) if self.noisy and leaf else None
 
     def leave(self, path: str, leaf: bool, layer: nn.Module, args: tuple, out: Any) -> Any:
         self.path.pop()
-        if self.noisy and leaf and isinstance(out, Tensor) and out.is_floating_point():
-            out = out * (1 + NOISE * torch.randint_like(out, -1, 2))
+        if self.noisy and leaf:
+            out = _rounded(out)
         if self.room > 0 and path not in self.seen.shown:
             tensors = [tensor.detach().clone() for tensor in tensors_in(out)]
             self.room -= sum(tensor.numel() * tensor.element_size() for tensor in tensors)
@@ -92,12 +93,19 @@ class _Watcher(OperatorMode):
         return out if self.noisy else None
 
 
+def _rounded(value: Any) -> Any:
+    """A tensor of fractions with random noise in its last places; anything else as it is."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        return value
+    return value * (1 + NOISE * torch.randint_like(value, -1, 2))
+
+
 def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False) -> Pass:
     """Run a module, which is as `undisturbed` leaves it; errors of its own code are told, not raised.
 
     Args:
         keep: whether outputs of its parts are kept.
-        noisy: whether the outputs of its innermost parts are changed by about as much as rounding does.
+        noisy: whether what its innermost parts get and return is changed by about as much as rounding does.
     """
     seen = Pass()
     watcher = _Watcher(seen, keep=keep, noisy=noisy)
@@ -106,7 +114,7 @@ def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False
     with ExitStack() as hooks:
         for path, layer in module.named_modules():
             leaf = next(layer.children(), None) is None
-            hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path)).remove)
+            hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path, leaf)).remove)
             hooks.callback(layer.register_forward_hook(partial(watcher.leave, path, leaf)).remove)
         try:
             with watcher:
