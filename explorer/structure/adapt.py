@@ -6,13 +6,21 @@ file as it stands: it must import nothing but torch.
 
 import copy
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+from itertools import accumulate
+from math import prod
+from operator import mul
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
+from torch.overrides import TorchFunctionMode
 
 SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how many values it returned
+FITTED = "fitted_shapes"  # of a module whose code takes shapes from another width than that which it reshapes
 
 
 _WIDTHS = (
@@ -48,7 +56,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             save are saved from then on.
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
             object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
-            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow.
+            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow; in a module with
+            ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.
@@ -93,6 +102,8 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
     """Set plain attributes, but for those of residual blocks that were taken out; see `adapt`."""
     for path, values in attributes.items():
         layer = module.get_submodule(path)
+        if values.get(FITTED) and not isinstance(layer, _Fitted):
+            layer.__class__ = _fitted(type(layer))
         for name, value in values.items():
             held, _, inner = name.rpartition(".")
             if held:  # what other modules may hold, too, is replaced by a copy
@@ -100,6 +111,92 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
             owner, key = (getattr(layer, held), inner) if held else (layer, name)
             if name != SKIPPED:
                 setattr(owner, key, tuple(value) if isinstance(getattr(owner, key, None), tuple) else value)
+
+
+class Fitting(TorchFunctionMode):
+    """Inside it a tensor is reshaped to a shape that does not fit as if its code had known the width.
+
+    Code like ``x.transpose(1, 2).reshape(batch, tokens, width)`` takes the width from the input of an attention; once
+    heads have left, what they return is narrower.
+
+    Args:
+        shapes: which of the shapes are made to fit, and where: how many axes they have, and the axis. None: any.
+        note: is told the same of every shape that was made to fit.
+    """
+
+    def __init__(
+        self, shapes: Sequence[Sequence[int]] | None = None, note: Callable[[int, int], None] | None = None
+    ) -> None:
+        super().__init__()
+        self._shapes = None if shapes is None else {tuple(each) for each in shapes}
+        self._note = note
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func in (Tensor.reshape, Tensor.view, torch.reshape) and len(args) > 1 and not kwargs:
+            shape = args[1:] if isinstance(args[1], int) else args[1]
+            if isinstance(shape, Sequence) and (widths := fitting(args[0].shape, shape, self._shapes)):
+                axis = next(iter(widths))
+                args = (args[0], [widths.get(d, width) for d, width in enumerate(shape)])
+                if self._note is not None:
+                    self._note(len(shape), axis)
+        return func(*args, **(kwargs or {}))
+
+
+def fitting(
+    size: Sequence[int], shape: Sequence[int], allowed: Collection[tuple[int, int]] | None = None
+) -> dict[int, int]:
+    """The axis, and its width, by which a shape for a tensor of this size must differ; none if it fits, or none helps.
+
+    Of several axes it is the one with which most begin and end where the tensor's do; of equal ones the last. A -1
+    behind the batch, in a shape with more axes than the tensor, is the tensor's axis at that place, which comes second.
+
+    Args:
+        allowed: numbers of axes, and axis; None: any.
+    """
+    known = {}
+    free = shape.index(-1) if -1 in shape else len(shape)
+    if 0 < free < len(shape) and len(shape) > len(size) and tuple(shape[:free]) == tuple(size[:free]):
+        known = {free: size[free]}
+        shape, free = [known.get(d, width) for d, width in enumerate(shape)], len(shape)
+    total, wanted = prod(size), abs(prod(shape))
+    if wanted == total or 0 in (wanted, total) or (free < len(shape) and total % wanted == 0):
+        return {}
+    places = [d for d in range(min(free, len(shape))) if allowed is None or (len(shape), d) in allowed]
+    if free < len(shape):  # only a width that the tensor has in the same place
+        places = [d for d in places if d < len(size) and total % (wanted // shape[d] * size[d]) == 0]
+        return {places[0]: size[places[0]]} if places else {}
+    widths = {d: total * shape[d] // wanted for d in reversed(places) if total * shape[d] % wanted == 0}
+    bounds = set(accumulate(size, mul))
+
+    def met(axis: int) -> int:
+        return len(bounds & set(accumulate([*shape[:axis], widths[axis], *shape[axis + 1 :]], mul)))
+
+    best = max(widths, key=met, default=None)
+    return {} if best is None else {best: widths[best], **known}
+
+
+class _Fitted:
+    """A module whose `forward` runs inside `Fitting`."""
+
+
+@cache
+def _fitted(known: type[nn.Module]) -> type[nn.Module]:
+    class Fitted(known, _Fitted):  # type: ignore[misc, valid-type]
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            with Fitting(getattr(self, FITTED)):
+                return super().forward(*args, **kwargs)
+
+        def __reduce_ex__(self, protocol: Any) -> tuple:
+            return _unfilled, (known,), self.__dict__
+
+    Fitted.__name__, Fitted.__qualname__, Fitted.__module__ = known.__name__, known.__qualname__, known.__module__
+    return Fitted
+
+
+def _unfilled(known: type[nn.Module]) -> nn.Module:
+    """A fitted module of a class, without anything in it: what copies start from."""
+    made = _fitted(known)
+    return made.__new__(made)
 
 
 def depthwise_multiplier(layer: nn.Module) -> int:

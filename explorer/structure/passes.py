@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from explorer.errors import one_line
+from explorer.structure.adapt import Fitting
 from explorer.structure.operators import operator_of
 from explorer.structure.running import tensors_in
 from explorer.structure.watching import OperatorMode
@@ -52,6 +53,8 @@ class Pass:
         operators: how many ran inside every module, those of its parts included.
         error: what ended it early, in one line; empty: it ran to its end.
         where: the innermost module that was running then.
+        fitted: shapes that did not fit, and were made to: the innermost module that was running, how many axes they
+            had, and which it was.
     """
 
     outputs: list[Tensor] = field(default_factory=list)
@@ -61,6 +64,7 @@ class Pass:
     operators: Counter[str] = field(default_factory=Counter)
     error: str = ""
     where: str = ""
+    fitted: set[tuple[str, int, int]] = field(default_factory=set)
 
 
 class _Watcher(OperatorMode):
@@ -92,12 +96,13 @@ class _Watcher(OperatorMode):
         return out if self.noisy else None
 
 
-def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False) -> Pass:
+def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False, fit: bool = False) -> Pass:
     """Run a module, which is as `undisturbed` leaves it; errors of its own code are told, not raised.
 
     Args:
         keep: whether outputs of its parts are kept.
         noisy: whether the outputs of its innermost parts are changed by about as much as rounding does.
+        fit: whether shapes that do not fit are made to, see `explorer.structure.adapt.Fitting`.
     """
     seen = Pass()
     watcher = _Watcher(seen, keep=keep, noisy=noisy)
@@ -108,6 +113,8 @@ def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False
             leaf = next(layer.children(), None) is None
             hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path)).remove)
             hooks.callback(layer.register_forward_hook(partial(watcher.leave, path, leaf)).remove)
+        if fit:
+            hooks.enter_context(Fitting(note=lambda axes, axis: seen.fitted.add((watcher.path[-1], axes, axis))))
         try:
             with watcher:
                 out = module(*call.args, **call.kwargs)

@@ -60,6 +60,7 @@ class Proof:
         self._module = _awake(module)
         self._call = Call(as_tuple(example))
         self._stored: dict[Signature, tuple[StoredWidth, ...]] = {}
+        self._fitted: set[tuple[str, int, int]] = set()  # shapes that do not fit a cut, and are made to
         self._good: set[Signature] = set()  # those that can be cut inside the module around them
         self._habits: dict[tuple, list[tuple]] = defaultdict(list)  # attributes that helped groups like this one
         self._places: dict[str, _Place] = {}
@@ -95,7 +96,9 @@ class Proof:
         for name in names:
             group = structure.groups[name]
             shared = [s for m in group.members for s in along.get((m.tensor, m.axis), ())]
-            completed[name] = replace(group, stored=tuple(dict.fromkeys([*found[name], *shared])))
+            fitted = (f for f in self._fitted if not f[0] or any(inside(m.tensor, [f[0]]) for m in group.members))
+            stored = tuple(dict.fromkeys([*found[name], *shared]))
+            completed[name] = replace(group, stored=stored, fitted=tuple(sorted(fitted)))
         return completed
 
     def failures(self, resolution: Resolution, structure: Structure) -> dict[str, str]:
@@ -184,39 +187,57 @@ class Proof:
 
     def _fails(self, trials: "_Trials", place: _Place, names: Sequence[str]) -> str:
         """Why these groups can't be cut together in a module; empty if they can."""
+        fitted: set[tuple[str, int, int]] = set()
         for way in WAYS:
             stay = trials.staying(names) if way else ()
             removal = {name: trials.removals[way][name] for name in names if name not in stay}
             exact = {name: units for name, units in removal.items() if trials.structure.groups[name].exact}
             inexact = len(exact) < len(removal)
-            if inexact and way == 0 and (reason := self._fails_once(trials, place, removal, compare=False)):
+            if inexact and way == 0 and (reason := self._fails_once(trials, place, removal, fitted, compare=False)):
                 return reason
-            if exact and (reason := self._fails_once(trials, place, exact, compare=True)):
+            if exact and (reason := self._fails_once(trials, place, exact, fitted, compare=True)):
                 return reason
+        self._fitted |= {(".".join(filter(None, (place.path, path))), *shape) for path, *shape in fitted}
         return ""
 
-    def _fails_once(self, trials: "_Trials", place: _Place, removal: Removal, *, compare: bool) -> str:
+    def _fails_once(
+        self, trials: "_Trials", place: _Place, removal: Removal, fitted: set[tuple[str, int, int]], *, compare: bool
+    ) -> str:
         module = self._module.get_submodule(place.path)
         part = self._part(trials.structure, removal, place.path)
         try:
             smaller, _ = cut_module(module, part, removal, shared=True)
         except Exception as error:  # what an attribute holds may not be what it seems
             return f"the cut fails: {_first_line(error)}"
-        cut = self._run(smaller, place.call, share=place.share)
+        masked = mask_module(module, part, removal) if compare else None
+        reason = ""
+        for fit in (False, True):
+            cut = self._run(smaller, place.call, share=place.share, fit=fit)
+            differs = self._differs(trials, place, removal, cut, masked) if not fit or cut.fitted else reason
+            if not differs:
+                fitted |= cut.fitted
+                return ""
+            reason = reason or differs
+        return reason
+
+    def _differs(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: nn.Module | None) -> str:
+        """What is wrong with a cut model; empty: nothing."""
         if cut.error:
             return f"the cut model does not run: {cut.error}"
         kept = {name: trials.structure.groups[name].units - len(units) for name, units in removal.items()}
         if sum(cut.macs.values()) != trials.macs(place.path, kept):
             return "the cut model does not cost what its widths say"
-        if not compare:
+        if masked is None:
             return ""
-        if not self._agree(trials, place, removal, cut, mask_module(module, part, removal)):
+        if not self._agree(trials, place, removal, cut, masked):
             return "the cut model computes something else than the masked one"
         return ""
 
-    def _run(self, module: nn.Module, call: Call, *, share: float = 1.0, noisy: bool = False) -> Pass:
+    def _run(
+        self, module: nn.Module, call: Call, *, share: float = 1.0, noisy: bool = False, fit: bool = False
+    ) -> Pass:
         self.forwards += share
-        return run(module, call, noisy=noisy)
+        return run(module, call, noisy=noisy, fit=fit)
 
     def _part(self, structure: Structure, names: Mapping[str, object], path: str) -> Structure:
         """Some groups, as they are seen from a module."""
@@ -427,6 +448,7 @@ def _seen_from(group: Group, path: str) -> Group:
             for stored in group.stored
             if inside(stored.module, [path])
         ),
+        fitted=tuple((module[own:], *shape) for module, *shape in group.fitted if inside(module, [path])),
         taps=(),
     )
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from explorer.structure.adapt import (
+    FITTED,
     SKIPPED,
     Skip,
     adapt,
@@ -111,6 +112,10 @@ def cut_module(
         for path, counter in structure.groups[name].counters if units else ():
             left = getattr(module.get_submodule(path), counter) - len(set(units))
             attributes.setdefault(path, {})[counter] = left
+        for path, *shape in structure.groups[name].fitted if units else ():
+            known = attributes.setdefault(path, {})
+            shapes = known.get(FITTED, getattr(module.get_submodule(path), FITTED, []))
+            known[FITTED] = [list(each) for each in sorted({*map(tuple, shapes), tuple(shape)})]
     for path, sides in _narrowed(structure, removal).items():
         for attribute, width in _bare_widths(module.get_submodule(path), sides).items():
             attributes.setdefault(path, {})[attribute] = width

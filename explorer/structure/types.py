@@ -96,11 +96,12 @@ class Group:
     of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
-    the group's units, `stored` others that were found to follow its width. `unsaved` are members in buffers that the
-    module's state dict leaves out, since building the module gives them; a cut model saves them. Channels that are
-    `contracted` are summed over with one another (queries and keys): no weights read them, so a mask takes them away
-    where they are made. The *heads* of an attention and its *head-dims* share channels: a channel stays if both its
-    head and its place stay.
+    the group's units, `stored` others that were found to follow its width; `fitted` are shapes in the code of modules
+    that follow it, too: the module, how many axes they have, and which it is. `heads` says how many heads of queries a
+    unit has, that share a key. `unsaved` are members in buffers that the module's state dict leaves out, since building
+    the module gives them; a cut model saves them. Channels that are `contracted` are summed over with one another
+    (queries and keys): no weights read them, so a mask takes them away where they are made. The *heads* of an attention
+    and its *head-dims* share channels: a channel stays if both its head and its place stay.
     """
 
     name: str
@@ -118,6 +119,8 @@ class Group:
     counters: tuple[tuple[str, str], ...] = ()
     contracted: bool = False
     stored: tuple[StoredWidth, ...] = field(repr=False, default=())
+    fitted: tuple[tuple[str, int, int], ...] = field(repr=False, default=())
+    heads: int = 1
 
     @property
     def units(self) -> int:
