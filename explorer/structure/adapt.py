@@ -14,6 +14,7 @@ from operator import mul
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -26,6 +27,7 @@ FITTED = "fitted_shapes"  # of a module whose code takes shapes from another wid
 _WIDTHS = (
     *("in_channels", "out_channels", "groups", "in_features", "out_features", "nx", "nf", "num_embeddings"),
     *("embedding_dim", "normalized_shape", "num_groups", "num_channels", "num_parameters", "num_features"),
+    *("embed_dim", "kdim", "vdim", "num_heads"),
     *("input_size", "hidden_size", "proj_size"),
 )
 
@@ -84,6 +86,7 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
                 layer._buffers[key] = buffer.new_empty(tensor.shape)
     for layer, multiplier in before.items():  # when all tensors are there, since some are computed from others
         set_widths(layer, multiplier)
+    free_attention(module)
     save_buffers(module, tensors)
     set_attributes(module, attributes or {})
     state = OrderedDict(tensors)
@@ -111,6 +114,100 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
             owner, key = (getattr(layer, held), inner) if held else (layer, name)
             if name != SKIPPED:
                 setattr(owner, key, tuple(value) if isinstance(getattr(owner, key, None), tuple) else value)
+
+
+def free_attention(module: nn.Module) -> None:
+    """Let attentions of torch, which have one width for all, compute with the widths that their tensors have."""
+    for layer in module.modules():
+        if type(layer) is nn.MultiheadAttention and any(size != layer.embed_dim for size in _sizes(layer)):
+            layer.__class__ = FreeAttention
+            layer.scale = layer.head_dim**-0.5  # also of heads that lose places
+            layer._qkv_same_embed_dim = False  # else fused operators, which want one width, take its place
+    for layer in module.modules():
+        if isinstance(layer, nn.TransformerEncoder) and any(isinstance(m, FreeAttention) for m in layer.modules()):
+            layer.use_nested_tensor = False
+
+
+def _sizes(layer: nn.MultiheadAttention) -> tuple[int, ...]:
+    """Queries' channels, and the widths of inputs and outputs of its products."""
+    if layer.in_proj_weight is None:
+        return (*layer.q_proj_weight.shape, *layer.out_proj.weight.shape)
+    rows, width = layer.in_proj_weight.shape
+    return (rows // 3, width, *layer.out_proj.weight.shape)
+
+
+class FreeAttention(nn.MultiheadAttention):
+    """`nn.MultiheadAttention` whose heads have together another width than its inputs and outputs.
+
+    Fixed is the width of a head, `head_dim`, and the scale; the weights say how many heads there are.
+    """
+
+    scale: float
+
+    @property
+    def embed_dim(self) -> int:
+        """The width of its outputs."""
+        return self.out_proj.weight.shape[0]
+
+    @property
+    def num_heads(self) -> int:
+        """Whole heads in the queries' rows."""
+        return _sizes(self)[0] // self.head_dim
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """What `nn.MultiheadAttention` returns; see there. That a mask is causal is only a hint."""
+        batched = query.dim() == 3
+        q, k, v = (self._batch_first(x, batched) for x in (query, key, value))
+        packed = self.in_proj_weight is not None
+        own = self.in_proj_weight.chunk(3) if packed else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        q, k, v = (F.linear(x, w, b) for x, w, b in zip((q, k, v), own, biases, strict=True))
+        if self.bias_k is not None and self.bias_v is not None:
+            k, v = (torch.cat([x, bias.expand(len(x), -1, -1)], 1) for x, bias in ((k, self.bias_k), (v, self.bias_v)))
+        q, k, v = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in (q, k, v))
+        if self.add_zero_attn:
+            k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
+        mask = self._mask(q, k, attn_mask, key_padding_mask)
+        dropout = self.dropout if self.training else 0.0
+        weights = None
+        if need_weights:
+            scores = q * self.scale @ k.mT
+            weights = F.dropout((scores if mask is None else scores + mask).softmax(-1), dropout)
+            y = weights @ v
+            weights = weights.mean(1) if average_attn_weights else weights
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=self.scale)
+        y = self.out_proj(y.transpose(1, 2).flatten(2))
+        if not batched:
+            return y[0], None if weights is None else weights[0]
+        return y if self.batch_first else y.transpose(0, 1), weights
+
+    def _batch_first(self, x: Tensor, batched: bool) -> Tensor:
+        if not batched:
+            return x[None]
+        return x if self.batch_first else x.transpose(0, 1)
+
+    def _mask(self, q: Tensor, k: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
+        """Both masks as what is added to the scores (batch, heads, queries, keys); keys beyond them are seen."""
+        added = []
+        if mask is not None:
+            added.append(mask if mask.dim() == 2 else mask.unflatten(0, (len(q), -1)))
+        if padding is not None:
+            added.append(padding.view(len(q), 1, 1, -1))
+        if not added:
+            return None
+        total = sum(x.to(q).masked_fill(x, float("-inf")) if x.dtype == torch.bool else x for x in added)
+        return F.pad(total, (0, k.shape[-2] - total.shape[-1]))
 
 
 class Fitting(TorchFunctionMode):
@@ -210,7 +307,8 @@ def keeps_width(layer: nn.Module, attribute: str) -> bool:
     """Whether a plain attribute is a width that `set_widths` reads off the layer's tensors."""
     known = _ConvNd | nn.Linear | nn.Embedding | nn.LayerNorm | nn.RMSNorm | nn.GroupNorm | nn.PReLU | _NormBase
     return attribute in _WIDTHS and (
-        isinstance(layer, known | nn.RNNBase | nn.RNNCellBase) or type(layer).__name__ == "Conv1D"
+        isinstance(layer, known | nn.RNNBase | nn.RNNCellBase | nn.MultiheadAttention)
+        or type(layer).__name__ == "Conv1D"
     )
 
 

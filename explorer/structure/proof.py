@@ -255,6 +255,7 @@ class Proof:
         quiet = self._run(masked, place.call, share=place.share)
         if quiet.error:
             return False
+        self._drop_statistics(place, quiet, cut)
         gone = trials.resolution.leaving(removal)
 
         def kept(path: str, output: Tensor) -> Tensor:
@@ -268,7 +269,18 @@ class Proof:
         if agree(quiet, cut, noise, kept):
             return True
         noisy = self._run(masked, place.call, share=place.share, noisy=True)
+        self._drop_statistics(place, noisy)
         return agree(quiet, cut, noise | noise_between(quiet, noisy), kept)
+
+    def _drop_statistics(self, place: _Place, *passes: Pass) -> None:
+        """Take statistics over channels, which nobody reads, from what parts returned."""
+        for path, number in self.ledger.statistics:
+            if place.path and not inside(path, [place.path]):
+                continue
+            own = path[len(place.path) :].lstrip(".")
+            for seen in passes:
+                for tensors in (seen.shown.get(own, []), seen.outputs if not own else []):
+                    tensors[number : number + 1] = [tensor.new_zeros(()) for tensor in tensors[number : number + 1]]
 
     def _narrow_outputs(self, trials: "_Trials", place: _Place, gone: np.ndarray, masked: Pass, cut: Pass) -> None:
         """Take channels that leave from outputs that may lose some.

@@ -15,6 +15,7 @@ from explorer.structure.adapt import (
     Skip,
     adapt,
     depthwise_multiplier,
+    free_attention,
     save_buffers,
     set_attributes,
     set_widths,
@@ -100,6 +101,7 @@ def cut_module(
     memo |= {id(owned[name]): tensor for name, tensor in narrow.items()}
     memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
     smaller = copied(module, memo)
+    free_attention(smaller)
     save_buffers(smaller, owned)
     forget(smaller)
     for path in {_layer_of(name) for name in narrow if not inside(name, list(skipped))}:
