@@ -106,7 +106,8 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
     for path, values in attributes.items():
         layer = module.get_submodule(path)
         if values.get(FITTED) and not isinstance(layer, _Fitted):
-            layer.__class__ = _fitted(type(layer))
+            known: Any = type(layer)
+            layer.__class__ = _fitted(known)
         for name, value in values.items():
             held, _, inner = name.rpartition(".")
             if held:  # what other modules may hold, too, is replaced by a copy
@@ -199,15 +200,16 @@ class FreeAttention(nn.MultiheadAttention):
 
     def _mask(self, q: Tensor, k: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
         """Both masks as what is added to the scores (batch, heads, queries, keys); keys beyond them are seen."""
-        added = []
+        masks = []
         if mask is not None:
-            added.append(mask if mask.dim() == 2 else mask.unflatten(0, (len(q), -1)))
+            masks.append(mask if mask.dim() == 2 else mask.unflatten(0, (len(q), -1)))
         if padding is not None:
-            added.append(padding.view(len(q), 1, 1, -1))
-        if not added:
+            masks.append(padding.view(len(q), 1, 1, -1))
+        masks = [x.to(q).masked_fill(x, float("-inf")) if x.dtype == torch.bool else x for x in masks]
+        if not masks:
             return None
-        total = sum(x.to(q).masked_fill(x, float("-inf")) if x.dtype == torch.bool else x for x in added)
-        return F.pad(total, (0, k.shape[-2] - total.shape[-1]))
+        added = masks[0] if len(masks) == 1 else masks[0] + masks[1]
+        return F.pad(added, (0, k.shape[-2] - added.shape[-1]))
 
 
 class Fitting(TorchFunctionMode):
@@ -225,7 +227,7 @@ class Fitting(TorchFunctionMode):
         self, shapes: Sequence[Sequence[int]] | None = None, note: Callable[[int, int], None] | None = None
     ) -> None:
         super().__init__()
-        self._shapes = None if shapes is None else {tuple(each) for each in shapes}
+        self._shapes = None if shapes is None else {(axes, axis) for axes, axis in shapes}
         self._note = note
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -277,7 +279,7 @@ class _Fitted:
 
 
 @cache
-def _fitted(known: type[nn.Module]) -> type[nn.Module]:
+def _fitted(known: Any) -> type[nn.Module]:
     class Fitted(known, _Fitted):  # type: ignore[misc, valid-type]
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             with Fitting(getattr(self, FITTED)):
@@ -290,7 +292,7 @@ def _fitted(known: type[nn.Module]) -> type[nn.Module]:
     return Fitted
 
 
-def _unfilled(known: type[nn.Module]) -> nn.Module:
+def _unfilled(known: Any) -> nn.Module:
     """A fitted module of a class, without anything in it: what copies start from."""
     made = _fitted(known)
     return made.__new__(made)

@@ -16,6 +16,7 @@ from explorer.errors import one_line
 from explorer.structure.adapt import Fitting
 from explorer.structure.operators import operator_of
 from explorer.structure.running import tensors_in
+from explorer.structure.types import FittedShape
 from explorer.structure.watching import OperatorMode
 
 KEPT = 2**29  # bytes of outputs that are kept of one pass
@@ -53,8 +54,7 @@ class Pass:
         operators: how many ran inside every module, those of its parts included.
         error: what ended it early, in one line; empty: it ran to its end.
         where: the innermost module that was running then.
-        fitted: shapes that did not fit, and were made to: the innermost module that was running, how many axes they
-            had, and which it was.
+        fitted: shapes that did not fit, and were made to, in the innermost module that was running.
     """
 
     outputs: list[Tensor] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Pass:
     operators: Counter[str] = field(default_factory=Counter)
     error: str = ""
     where: str = ""
-    fitted: set[tuple[str, int, int]] = field(default_factory=set)
+    fitted: set[FittedShape] = field(default_factory=set)
 
 
 class _Watcher(OperatorMode):
@@ -84,6 +84,10 @@ class _Watcher(OperatorMode):
     def enter(self, path: str, layer: nn.Module, args: tuple) -> None:
         self.path.append(path)
         self.seen.calls[path] += 1
+
+    def fitted(self, axes: int, axis: int) -> None:
+        """A shape was made to fit."""
+        self.seen.fitted.add(FittedShape(self.path[-1], axes, axis))
 
     def leave(self, path: str, leaf: bool, layer: nn.Module, args: tuple, out: Any) -> Any:
         self.path.pop()
@@ -114,7 +118,7 @@ def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False
             hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path)).remove)
             hooks.callback(layer.register_forward_hook(partial(watcher.leave, path, leaf)).remove)
         if fit:
-            hooks.enter_context(Fitting(note=lambda axes, axis: seen.fitted.add((watcher.path[-1], axes, axis))))
+            hooks.enter_context(Fitting(note=watcher.fitted))
         try:
             with watcher:
                 out = module(*call.args, **call.kwargs)

@@ -26,7 +26,7 @@ from explorer.structure.resolve import Resolution
 from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.stored_widths import Read, candidates, likely, named_numbers, reading
 from explorer.structure.surgery import cut_module, mask_module
-from explorer.structure.types import Group, StoredWidth, Structure, inside
+from explorer.structure.types import FittedShape, Group, StoredWidth, Structure, inside
 
 MOST_FORWARDS = 50.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
@@ -60,7 +60,7 @@ class Proof:
         self._module = _awake(module)
         self._call = Call(as_tuple(example))
         self._stored: dict[Signature, tuple[StoredWidth, ...]] = {}
-        self._fitted: set[tuple[str, int, int]] = set()  # shapes that do not fit a cut, and are made to
+        self._fitted: set[FittedShape] = set()  # shapes that do not fit a cut, and are made to
         self._good: set[Signature] = set()  # those that can be cut inside the module around them
         self._habits: dict[tuple, list[tuple]] = defaultdict(list)  # attributes that helped groups like this one
         self._places: dict[str, _Place] = {}
@@ -96,9 +96,9 @@ class Proof:
         for name in names:
             group = structure.groups[name]
             shared = [s for m in group.members for s in along.get((m.tensor, m.axis), ())]
-            fitted = (f for f in self._fitted if not f[0] or any(inside(m.tensor, [f[0]]) for m in group.members))
-            stored = tuple(dict.fromkeys([*found[name], *shared]))
-            completed[name] = replace(group, stored=stored, fitted=tuple(sorted(fitted)))
+            fitted = sorted(shape for shape in self._fitted if _concerns(group, shape.module))
+            follow = tuple(dict.fromkeys([*found[name], *shared]))
+            completed[name] = replace(group, stored=follow, fitted=tuple(fitted))
         return completed
 
     def failures(self, resolution: Resolution, structure: Structure) -> dict[str, str]:
@@ -187,7 +187,7 @@ class Proof:
 
     def _fails(self, trials: "_Trials", place: _Place, names: Sequence[str]) -> str:
         """Why these groups can't be cut together in a module; empty if they can."""
-        fitted: set[tuple[str, int, int]] = set()
+        fitted: set[FittedShape] = set()
         for way in WAYS:
             stay = trials.staying(names) if way else ()
             removal = {name: trials.removals[way][name] for name in names if name not in stay}
@@ -197,11 +197,12 @@ class Proof:
                 return reason
             if exact and (reason := self._fails_once(trials, place, exact, fitted, compare=True)):
                 return reason
-        self._fitted |= {(".".join(filter(None, (place.path, path))), *shape) for path, *shape in fitted}
+        for shape in fitted:
+            self._fitted.add(shape._replace(module=".".join(filter(None, (place.path, shape.module)))))
         return ""
 
     def _fails_once(
-        self, trials: "_Trials", place: _Place, removal: Removal, fitted: set[tuple[str, int, int]], *, compare: bool
+        self, trials: "_Trials", place: _Place, removal: Removal, fitted: set[FittedShape], *, compare: bool
     ) -> str:
         module = self._module.get_submodule(place.path)
         part = self._part(trials.structure, removal, place.path)
@@ -443,6 +444,11 @@ def _signature(group: Group) -> Signature:
     return group.name, group.units, members
 
 
+def _concerns(group: Group, path: str) -> bool:
+    """Whether a module has tensors of the group."""
+    return not path or any(inside(member.tensor, [path]) for member in group.members)
+
+
 def _seen_from(group: Group, path: str) -> Group:
     """A group with its tensors and modules named from a module that encloses them."""
     if not path:
@@ -460,7 +466,9 @@ def _seen_from(group: Group, path: str) -> Group:
             for stored in group.stored
             if inside(stored.module, [path])
         ),
-        fitted=tuple((module[own:], *shape) for module, *shape in group.fitted if inside(module, [path])),
+        fitted=tuple(
+            shape._replace(module=shape.module[own:]) for shape in group.fitted if inside(shape.module, [path])
+        ),
         taps=(),
     )
 
