@@ -146,8 +146,8 @@ class Names:
 
     def _heads_of_a_unit(self, g: int) -> int:
         """How many heads of queries share a key."""
-        grids = (grid for grid in self.ledger.heads if self.units.group[self.units.of[grid[0, 0]]] == g)
-        return max(len(grid) for grid in grids) // self.units.sizes[g]
+        heads = (int((self.units.group[self.units.of[grid[:, 0]]] == g).sum()) for grid in self.ledger.heads)
+        return max(1, max(heads) // self.units.sizes[g])
 
     def _kind(self, root: Producer, heads: bool, added: bool) -> str:
         if heads:

@@ -30,6 +30,7 @@ from explorer.structure.types import FittedShape, Group, StoredWidth, Structure,
 
 MOST_FORWARDS = 50.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
+MISFIT = "is invalid for input of size"  # how PyTorch says that a shape does not fit
 WAYS = (0, 1)  # of choosing the units that leave
 
 Removal = dict[str, tuple[int, ...]]
@@ -211,14 +212,14 @@ class Proof:
         except Exception as error:  # what an attribute holds may not be what it seems
             return f"the cut fails: {_first_line(error)}"
         masked = mask_module(module, part, removal) if compare else None
-        reason = ""
-        for fit in (False, True):
-            cut = self._run(smaller, place.call, share=place.share, fit=fit)
-            differs = self._differs(trials, place, removal, cut, masked) if not fit or cut.fitted else reason
-            if not differs:
-                fitted |= cut.fitted
-                return ""
-            reason = reason or differs
+        known = any(not place.path or inside(shape.module, [place.path]) for shape in self._fitted)
+        cut = self._run(smaller, place.call, share=place.share, fit=known)
+        reason = self._differs(trials, place, removal, cut, masked)
+        if reason and MISFIT in cut.error and not known:
+            cut = self._run(smaller, place.call, share=place.share, fit=True)
+            reason = self._differs(trials, place, removal, cut, masked) and reason
+        if not reason:
+            fitted |= cut.fitted
         return reason
 
     def _differs(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: nn.Module | None) -> str:
