@@ -254,7 +254,7 @@ def fitting(
     """
     known = {}
     free = shape.index(-1) if -1 in shape else len(shape)
-    if 0 < free < len(shape) and len(shape) > len(size) and tuple(shape[:free]) == tuple(size[:free]):
+    if 0 < free < len(size) < len(shape) and tuple(shape[:free]) == tuple(size[:free]):
         known = {free: size[free]}
         shape, free = [known.get(d, width) for d, width in enumerate(shape)], len(shape)
     total, wanted = prod(size), abs(prod(shape))
