@@ -6,18 +6,28 @@ file as it stands: it must import nothing but torch.
 
 import copy
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+from itertools import accumulate
+from math import prod
+from operator import mul
+from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
+from torch.overrides import TorchFunctionMode
 
 SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how many values it returned
+FITTED = "fitted_shapes"  # of a module whose code takes shapes from another width than that which it reshapes
 
 
 _WIDTHS = (
     *("in_channels", "out_channels", "groups", "in_features", "out_features", "nx", "nf", "num_embeddings"),
     *("embedding_dim", "normalized_shape", "num_groups", "num_channels", "num_parameters", "num_features"),
+    *("embed_dim", "kdim", "vdim", "num_heads"),
     *("input_size", "hidden_size", "proj_size"),
 )
 
@@ -48,7 +58,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             save are saved from then on.
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
             object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
-            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow.
+            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow; in a module with
+            ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.
@@ -75,6 +86,7 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
                 layer._buffers[key] = buffer.new_empty(tensor.shape)
     for layer, multiplier in before.items():  # when all tensors are there, since some are computed from others
         set_widths(layer, multiplier)
+    free_attention(module)
     save_buffers(module, tensors)
     set_attributes(module, attributes or {})
     state = OrderedDict(tensors)
@@ -93,6 +105,9 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
     """Set plain attributes, but for those of residual blocks that were taken out; see `adapt`."""
     for path, values in attributes.items():
         layer = module.get_submodule(path)
+        if values.get(FITTED) and not isinstance(layer, _Fitted):
+            known: Any = type(layer)
+            layer.__class__ = _fitted(known)
         for name, value in values.items():
             held, _, inner = name.rpartition(".")
             if held:  # what other modules may hold, too, is replaced by a copy
@@ -100,6 +115,187 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
             owner, key = (getattr(layer, held), inner) if held else (layer, name)
             if name != SKIPPED:
                 setattr(owner, key, tuple(value) if isinstance(getattr(owner, key, None), tuple) else value)
+
+
+def free_attention(module: nn.Module) -> None:
+    """Let attentions of torch, which have one width for all, compute with the widths that their tensors have."""
+    for layer in module.modules():
+        if type(layer) is nn.MultiheadAttention and any(size != layer.embed_dim for size in _sizes(layer)):
+            layer.__class__ = FreeAttention
+            layer.scale = layer.head_dim**-0.5  # also of heads that lose places
+            layer._qkv_same_embed_dim = False  # else fused operators, which want one width, take its place
+    for layer in module.modules():
+        if isinstance(layer, nn.TransformerEncoder) and any(isinstance(m, FreeAttention) for m in layer.modules()):
+            layer.use_nested_tensor = False
+
+
+def _sizes(layer: nn.MultiheadAttention) -> tuple[int, ...]:
+    """Queries' channels, and the widths of inputs and outputs of its products."""
+    if layer.in_proj_weight is None:
+        return (*layer.q_proj_weight.shape, *layer.out_proj.weight.shape)
+    rows, width = layer.in_proj_weight.shape
+    return (rows // 3, width, *layer.out_proj.weight.shape)
+
+
+class FreeAttention(nn.MultiheadAttention):
+    """`nn.MultiheadAttention` whose heads have together another width than its inputs and outputs.
+
+    Fixed is the width of a head, `head_dim`, and the scale; the weights say how many heads there are.
+    """
+
+    scale: float
+
+    @property
+    def embed_dim(self) -> int:
+        """The width of its outputs."""
+        return self.out_proj.weight.shape[0]
+
+    @property
+    def num_heads(self) -> int:
+        """Whole heads in the queries' rows."""
+        return _sizes(self)[0] // self.head_dim
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """What `nn.MultiheadAttention` returns; see there. That a mask is causal is only a hint."""
+        batched = query.dim() == 3
+        q, k, v = (self._batch_first(x, batched) for x in (query, key, value))
+        packed = self.in_proj_weight is not None
+        own = self.in_proj_weight.chunk(3) if packed else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        q, k, v = (F.linear(x, w, b) for x, w, b in zip((q, k, v), own, biases, strict=True))
+        if self.bias_k is not None and self.bias_v is not None:
+            k, v = (torch.cat([x, bias.expand(len(x), -1, -1)], 1) for x, bias in ((k, self.bias_k), (v, self.bias_v)))
+        q, k, v = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in (q, k, v))
+        if self.add_zero_attn:
+            k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
+        mask = self._mask(q, k, attn_mask, key_padding_mask)
+        dropout = self.dropout if self.training else 0.0
+        weights = None
+        if need_weights:
+            scores = q * self.scale @ k.mT
+            weights = F.dropout((scores if mask is None else scores + mask).softmax(-1), dropout)
+            y = weights @ v
+            weights = weights.mean(1) if average_attn_weights else weights
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=self.scale)
+        y = self.out_proj(y.transpose(1, 2).flatten(2))
+        if not batched:
+            return y[0], None if weights is None else weights[0]
+        return y if self.batch_first else y.transpose(0, 1), weights
+
+    def _batch_first(self, x: Tensor, batched: bool) -> Tensor:
+        if not batched:
+            return x[None]
+        return x if self.batch_first else x.transpose(0, 1)
+
+    def _mask(self, q: Tensor, k: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
+        """Both masks as what is added to the scores (batch, heads, queries, keys); keys beyond them are seen."""
+        masks = []
+        if mask is not None:
+            masks.append(mask if mask.dim() == 2 else mask.unflatten(0, (len(q), -1)))
+        if padding is not None:
+            masks.append(padding.view(len(q), 1, 1, -1))
+        masks = [x.to(q).masked_fill(x, float("-inf")) if x.dtype == torch.bool else x for x in masks]
+        if not masks:
+            return None
+        added = masks[0] if len(masks) == 1 else masks[0] + masks[1]
+        return F.pad(added, (0, k.shape[-2] - added.shape[-1]))
+
+
+class Fitting(TorchFunctionMode):
+    """Inside it a tensor is reshaped to a shape that does not fit as if its code had known the width.
+
+    Code like ``x.transpose(1, 2).reshape(batch, tokens, width)`` takes the width from the input of an attention; once
+    heads have left, what they return is narrower.
+
+    Args:
+        shapes: which of the shapes are made to fit, and where: how many axes they have, and the axis. None: any.
+        note: is told the same of every shape that was made to fit.
+    """
+
+    def __init__(
+        self, shapes: Sequence[Sequence[int]] | None = None, note: Callable[[int, int], None] | None = None
+    ) -> None:
+        super().__init__()
+        self._shapes = None if shapes is None else {(axes, axis) for axes, axis in shapes}
+        self._note = note
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func in (Tensor.reshape, Tensor.view, torch.reshape) and len(args) > 1 and not kwargs:
+            shape = args[1:] if isinstance(args[1], int) else args[1]
+            if isinstance(shape, Sequence) and (widths := fitting(args[0].shape, shape, self._shapes)):
+                axis = next(iter(widths))
+                args = (args[0], [widths.get(d, width) for d, width in enumerate(shape)])
+                if self._note is not None:
+                    self._note(len(shape), axis)
+        return func(*args, **(kwargs or {}))
+
+
+def fitting(
+    size: Sequence[int], shape: Sequence[int], allowed: Collection[tuple[int, int]] | None = None
+) -> dict[int, int]:
+    """The axis, and its width, by which a shape for a tensor of this size must differ; none if it fits, or none helps.
+
+    Of several axes it is the one with which most begin and end where the tensor's do; of equal ones the last. A -1
+    behind the batch, in a shape with more axes than the tensor, is the tensor's axis at that place, which comes second.
+
+    Args:
+        allowed: numbers of axes, and axis; None: any.
+    """
+    known = {}
+    free = shape.index(-1) if -1 in shape else len(shape)
+    if 0 < free < len(size) < len(shape) and tuple(shape[:free]) == tuple(size[:free]):
+        known = {free: size[free]}
+        shape, free = [known.get(d, width) for d, width in enumerate(shape)], len(shape)
+    total, wanted = prod(size), abs(prod(shape))
+    if wanted == total or 0 in (wanted, total) or (free < len(shape) and total % wanted == 0):
+        return {}
+    places = [d for d in range(min(free, len(shape))) if allowed is None or (len(shape), d) in allowed]
+    if free < len(shape):  # only a width that the tensor has in the same place
+        places = [d for d in places if d < len(size) and total % (wanted // shape[d] * size[d]) == 0]
+        return {places[0]: size[places[0]]} if places else {}
+    widths = {d: total * shape[d] // wanted for d in reversed(places) if total * shape[d] % wanted == 0}
+    bounds = set(accumulate(size, mul))
+
+    def met(axis: int) -> int:
+        return len(bounds & set(accumulate([*shape[:axis], widths[axis], *shape[axis + 1 :]], mul)))
+
+    best = max(widths, key=met, default=None)
+    return {} if best is None else {best: widths[best], **known}
+
+
+class _Fitted:
+    """A module whose `forward` runs inside `Fitting`."""
+
+
+@cache
+def _fitted(known: Any) -> type[nn.Module]:
+    class Fitted(known, _Fitted):  # type: ignore[misc, valid-type]
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            with Fitting(getattr(self, FITTED)):
+                return super().forward(*args, **kwargs)
+
+        def __reduce_ex__(self, protocol: Any) -> tuple:
+            return _unfilled, (known,), self.__dict__
+
+    Fitted.__name__, Fitted.__qualname__, Fitted.__module__ = known.__name__, known.__qualname__, known.__module__
+    return Fitted
+
+
+def _unfilled(known: Any) -> nn.Module:
+    """A fitted module of a class, without anything in it: what copies start from."""
+    made = _fitted(known)
+    return made.__new__(made)
 
 
 def depthwise_multiplier(layer: nn.Module) -> int:
@@ -113,7 +309,8 @@ def keeps_width(layer: nn.Module, attribute: str) -> bool:
     """Whether a plain attribute is a width that `set_widths` reads off the layer's tensors."""
     known = _ConvNd | nn.Linear | nn.Embedding | nn.LayerNorm | nn.RMSNorm | nn.GroupNorm | nn.PReLU | _NormBase
     return attribute in _WIDTHS and (
-        isinstance(layer, known | nn.RNNBase | nn.RNNCellBase) or type(layer).__name__ == "Conv1D"
+        isinstance(layer, known | nn.RNNBase | nn.RNNCellBase | nn.MultiheadAttention)
+        or type(layer).__name__ == "Conv1D"
     )
 
 

@@ -75,7 +75,8 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
     tried: set[str] = set()  # modules whose channels were tried together with what they read
     failed = proof.failures(resolution, _structure(resolution, example))
     while failed:
-        pairs = [pair for pair in equal_widths(ledger, resolution, failed) if pair.module not in tried]
+        whole = [name for name in failed if resolution.groups[name].kind != "head-dims"]
+        pairs = [pair for pair in equal_widths(ledger, resolution, whole) if pair.module not in tried]
         tried |= {pair.module for pair in pairs}
         known = len(ledger.edges), len(ledger.ties)
         while pairs:

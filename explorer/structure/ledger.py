@@ -149,6 +149,7 @@ class Ledger:
     sums: dict[str, set[str]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)  # tensors whose channels could not be followed: why
+    statistics: set[tuple[str, int]] = field(default_factory=set)  # by module: see `Tracing.blur_if_read`
     unsaved: set[str] = field(default_factory=set)  # buffers that are not in the state dict
     count: int = 0  # of channel ids
     _blurring: set[str] = field(default_factory=set)  # paths of modules that blur

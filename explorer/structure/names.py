@@ -137,11 +137,17 @@ class Names:
             why=_why([owner(producer) for producer in producers], ties),
             members=saved,
             unsaved=unsaved,
+            heads=self._heads_of_a_unit(g) if heads else 1,
             taps=self._taps(producers),
             norms=tuple(self.norms[g]),
             lookups=tuple(self.lookups[g]),
             contracted=g in self.contracted,
         )
+
+    def _heads_of_a_unit(self, g: int) -> int:
+        """How many heads of queries share a key."""
+        heads = (int((self.units.group[self.units.of[grid[:, 0]]] == g).sum()) for grid in self.ledger.heads)
+        return max(1, max(heads) // self.units.sizes[g])
 
     def _kind(self, root: Producer, heads: bool, added: bool) -> str:
         if heads:

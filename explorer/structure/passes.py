@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from explorer.errors import one_line
+from explorer.structure.adapt import Fitting
 from explorer.structure.operators import operator_of
 from explorer.structure.running import tensors_in
+from explorer.structure.types import FittedShape
 from explorer.structure.watching import OperatorMode
 
 KEPT = 2**29  # bytes of outputs that are kept of one pass
-NOISE = 2.0**-21  # relative: a few units in the last place of float32
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Pass:
         operators: how many ran inside every module, those of its parts included.
         error: what ended it early, in one line; empty: it ran to its end.
         where: the innermost module that was running then.
+        fitted: shapes that did not fit, and were made to, in the innermost module that was running.
     """
 
     outputs: list[Tensor] = field(default_factory=list)
@@ -61,6 +63,7 @@ class Pass:
     operators: Counter[str] = field(default_factory=Counter)
     error: str = ""
     where: str = ""
+    fitted: set[FittedShape] = field(default_factory=set)
 
 
 class _Watcher(OperatorMode):
@@ -82,6 +85,10 @@ class _Watcher(OperatorMode):
         self.seen.calls[path] += 1
         return tuple(map(_rounded, args)) if self.noisy and leaf else None
 
+    def fitted(self, axes: int, axis: int) -> None:
+        """A shape was made to fit."""
+        self.seen.fitted.add(FittedShape(self.path[-1], axes, axis))
+
     def leave(self, path: str, leaf: bool, layer: nn.Module, args: tuple, out: Any) -> Any:
         self.path.pop()
         if self.noisy and leaf:
@@ -97,15 +104,17 @@ def _rounded(value: Any) -> Any:
     """A tensor of fractions with random noise in its last places; anything else as it is."""
     if not isinstance(value, Tensor) or not value.is_floating_point():
         return value
-    return value * (1 + NOISE * torch.randint_like(value, -1, 2))
+    noise = 4 * torch.finfo(value.dtype).eps
+    return value * (1 + noise * torch.randint_like(value, -1, 2))
 
 
-def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False) -> Pass:
+def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False, fit: bool = False) -> Pass:
     """Run a module, which is as `undisturbed` leaves it; errors of its own code are told, not raised.
 
     Args:
         keep: whether outputs of its parts are kept.
         noisy: whether what its innermost parts get and return is changed by about as much as rounding does.
+        fit: whether shapes that do not fit are made to, see `explorer.structure.adapt.Fitting`.
     """
     seen = Pass()
     watcher = _Watcher(seen, keep=keep, noisy=noisy)
@@ -116,6 +125,8 @@ def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False
             leaf = next(layer.children(), None) is None
             hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path, leaf)).remove)
             hooks.callback(layer.register_forward_hook(partial(watcher.leave, path, leaf)).remove)
+        if fit:
+            hooks.enter_context(Fitting(note=watcher.fitted))
         try:
             with watcher:
                 out = module(*call.args, **call.kwargs)

@@ -26,10 +26,11 @@ from explorer.structure.resolve import Resolution
 from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.stored_widths import Read, candidates, likely, named_numbers, reading
 from explorer.structure.surgery import cut_module, mask_module
-from explorer.structure.types import Group, StoredWidth, Structure, inside
+from explorer.structure.types import FittedShape, Group, StoredWidth, Structure, inside
 
 MOST_FORWARDS = 50.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
+MISFIT = "is invalid for input of size"  # how PyTorch says that a shape does not fit
 WAYS = (0, 1)  # of choosing the units that leave
 
 Removal = dict[str, tuple[int, ...]]
@@ -60,6 +61,7 @@ class Proof:
         self._module = _awake(module)
         self._call = Call(as_tuple(example))
         self._stored: dict[Signature, tuple[StoredWidth, ...]] = {}
+        self._fitted: set[FittedShape] = set()  # shapes that do not fit a cut, and are made to
         self._good: set[Signature] = set()  # those that can be cut inside the module around them
         self._habits: dict[tuple, list[tuple]] = defaultdict(list)  # attributes that helped groups like this one
         self._places: dict[str, _Place] = {}
@@ -95,7 +97,9 @@ class Proof:
         for name in names:
             group = structure.groups[name]
             shared = [s for m in group.members for s in along.get((m.tensor, m.axis), ())]
-            completed[name] = replace(group, stored=tuple(dict.fromkeys([*found[name], *shared])))
+            fitted = sorted(shape for shape in self._fitted if _concerns(group, shape.module))
+            follow = tuple(dict.fromkeys([*found[name], *shared]))
+            completed[name] = replace(group, stored=follow, fitted=tuple(fitted))
         return completed
 
     def failures(self, resolution: Resolution, structure: Structure) -> dict[str, str]:
@@ -184,39 +188,58 @@ class Proof:
 
     def _fails(self, trials: "_Trials", place: _Place, names: Sequence[str]) -> str:
         """Why these groups can't be cut together in a module; empty if they can."""
+        fitted: set[FittedShape] = set()
         for way in WAYS:
             stay = trials.staying(names) if way else ()
             removal = {name: trials.removals[way][name] for name in names if name not in stay}
             exact = {name: units for name, units in removal.items() if trials.structure.groups[name].exact}
             inexact = len(exact) < len(removal)
-            if inexact and way == 0 and (reason := self._fails_once(trials, place, removal, compare=False)):
+            if inexact and way == 0 and (reason := self._fails_once(trials, place, removal, fitted, compare=False)):
                 return reason
-            if exact and (reason := self._fails_once(trials, place, exact, compare=True)):
+            if exact and (reason := self._fails_once(trials, place, exact, fitted, compare=True)):
                 return reason
+        for shape in fitted:
+            self._fitted.add(shape._replace(module=".".join(filter(None, (place.path, shape.module)))))
         return ""
 
-    def _fails_once(self, trials: "_Trials", place: _Place, removal: Removal, *, compare: bool) -> str:
+    def _fails_once(
+        self, trials: "_Trials", place: _Place, removal: Removal, fitted: set[FittedShape], *, compare: bool
+    ) -> str:
         module = self._module.get_submodule(place.path)
         part = self._part(trials.structure, removal, place.path)
         try:
             smaller, _ = cut_module(module, part, removal, shared=True)
         except Exception as error:  # what an attribute holds may not be what it seems
             return f"the cut fails: {_first_line(error)}"
-        cut = self._run(smaller, place.call, share=place.share)
+        masked = mask_module(module, part, removal) if compare else None
+        known = any(not place.path or inside(shape.module, [place.path]) for shape in self._fitted)
+        cut = self._run(smaller, place.call, share=place.share, fit=known)
+        reason = self._differs(trials, place, removal, cut, masked)
+        if reason and MISFIT in cut.error and not known:
+            cut = self._run(smaller, place.call, share=place.share, fit=True)
+            reason = self._differs(trials, place, removal, cut, masked) and reason
+        if not reason:
+            fitted |= cut.fitted
+        return reason
+
+    def _differs(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: nn.Module | None) -> str:
+        """What is wrong with a cut model; empty: nothing."""
         if cut.error:
             return f"the cut model does not run: {cut.error}"
         kept = {name: trials.structure.groups[name].units - len(units) for name, units in removal.items()}
         if sum(cut.macs.values()) != trials.macs(place.path, kept):
             return "the cut model does not cost what its widths say"
-        if not compare:
+        if masked is None:
             return ""
-        if not self._agree(trials, place, removal, cut, mask_module(module, part, removal)):
+        if not self._agree(trials, place, removal, cut, masked):
             return "the cut model computes something else than the masked one"
         return ""
 
-    def _run(self, module: nn.Module, call: Call, *, share: float = 1.0, noisy: bool = False) -> Pass:
+    def _run(
+        self, module: nn.Module, call: Call, *, share: float = 1.0, noisy: bool = False, fit: bool = False
+    ) -> Pass:
         self.forwards += share
-        return run(module, call, noisy=noisy)
+        return run(module, call, noisy=noisy, fit=fit)
 
     def _part(self, structure: Structure, names: Mapping[str, object], path: str) -> Structure:
         """Some groups, as they are seen from a module."""
@@ -234,6 +257,7 @@ class Proof:
         quiet = self._run(masked, place.call, share=place.share)
         if quiet.error:
             return False
+        self._drop_statistics(place, quiet, cut)
         gone = trials.resolution.leaving(removal)
 
         def kept(path: str, output: Tensor) -> Tensor:
@@ -247,7 +271,18 @@ class Proof:
         if agree(quiet, cut, noise, kept):
             return True
         noisy = self._run(masked, place.call, share=place.share, noisy=True)
+        self._drop_statistics(place, noisy)
         return agree(quiet, cut, noise | noise_between(quiet, noisy), kept)
+
+    def _drop_statistics(self, place: _Place, *passes: Pass) -> None:
+        """Take statistics over channels, which nobody reads, from what parts returned."""
+        for path, number in self.ledger.statistics:
+            if place.path and not inside(path, [place.path]):
+                continue
+            own = path[len(place.path) :].lstrip(".")
+            for seen in passes:
+                for tensors in (seen.shown.get(own, []), seen.outputs if not own else []):
+                    tensors[number : number + 1] = [tensor.new_zeros(()) for tensor in tensors[number : number + 1]]
 
     def _narrow_outputs(self, trials: "_Trials", place: _Place, gone: np.ndarray, masked: Pass, cut: Pass) -> None:
         """Take channels that leave from outputs that may lose some.
@@ -410,6 +445,11 @@ def _signature(group: Group) -> Signature:
     return group.name, group.units, members
 
 
+def _concerns(group: Group, path: str) -> bool:
+    """Whether a module has tensors of the group."""
+    return not path or any(inside(member.tensor, [path]) for member in group.members)
+
+
 def _seen_from(group: Group, path: str) -> Group:
     """A group with its tensors and modules named from a module that encloses them."""
     if not path:
@@ -426,6 +466,9 @@ def _seen_from(group: Group, path: str) -> Group:
             replace(stored, module=stored.module[own:], tensor=stored.tensor[own:])
             for stored in group.stored
             if inside(stored.module, [path])
+        ),
+        fitted=tuple(
+            shape._replace(module=shape.module[own:]) for shape in group.fitted if inside(shape.module, [path])
         ),
         taps=(),
     )

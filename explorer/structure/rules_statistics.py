@@ -8,6 +8,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.structure import rules_kernels
 from explorer.structure.labels import along, ids_in, restrict, varying
+from explorer.structure.ledger import Blur
 from explorer.structure.operators import Kind, Operator
 from explorer.structure.rules_entrywise import meet
 from explorer.structure.tracing import Tracing
@@ -46,10 +47,12 @@ def reduce(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
     if over and operator.kind is Kind.DECIDE:
         tracing.freeze(label, f"{operator.name} over channels")
         return
+    if over and over == varied:
+        reason = f"{operator.name} in {tracing.here} runs over these channels"
+        tracing.blur_if_read(tree_leaves(out), Blur(ids_in(label), reason, tracing.path[-1]))
+        return
     if over:
         _reduce_channels(tracing, operator.name, label, over, zeros_count=operator.kind is Kind.AVERAGE)
-    if over and over == varied:
-        return
     kept = restrict(label, set(range(label.dim())) - dims)
     if tree_leaves(out)[0].dim() != label.dim():
         for d in sorted(dims, reverse=True):
@@ -72,9 +75,6 @@ def _reduced_axes(operator: Operator, rank: int, args: tuple, kwargs: dict) -> s
 
 def _reduce_channels(tracing: Tracing, name: str, label: Tensor, over: set[int], *, zeros_count: bool = True) -> None:
     """A statistic over channels: what else the label varies along (heads) leaves as a whole."""
-    if over == set(varying(label)):
-        tracing.ledger.blur(ids_in(label), f"{name} in {tracing.here} runs over these channels", tracing.path[-1])
-        return
     spread = restrict(label, varying(label))
     first = spread
     for d in over:

@@ -194,6 +194,7 @@ def _entries(member: Member) -> int:
 
 
 def _steps(group: Group) -> set[float]:
-    """How many entries of one axis, or channels, a unit has, and how many of one are to each of another (queries)."""
+    """How many entries of one axis, channels, or heads, a unit has, and how many of one are to each of another."""
     each = {_entries(member) // group.units for member in group.members if _entries(member) >= group.units}
-    return {float(group.unit), *map(float, each), *(more / fewer for more in each for fewer in each if fewer < more)}
+    more = (more / fewer for more in each for fewer in each if fewer < more)
+    return {float(group.unit), float(group.heads), *map(float, each), *more}

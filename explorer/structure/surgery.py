@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from explorer.structure.adapt import (
+    FITTED,
     SKIPPED,
     Skip,
     adapt,
     depthwise_multiplier,
+    free_attention,
     save_buffers,
     set_attributes,
     set_widths,
@@ -99,6 +101,7 @@ def cut_module(
     memo |= {id(owned[name]): tensor for name, tensor in narrow.items()}
     memo |= {id(module.get_submodule(path)): skip for path, skip in skipped.items()}
     smaller = copied(module, memo)
+    free_attention(smaller)
     save_buffers(smaller, owned)
     forget(smaller)
     for path in {_layer_of(name) for name in narrow if not inside(name, list(skipped))}:
@@ -111,6 +114,10 @@ def cut_module(
         for path, counter in structure.groups[name].counters if units else ():
             left = getattr(module.get_submodule(path), counter) - len(set(units))
             attributes.setdefault(path, {})[counter] = left
+        for path, *shape in structure.groups[name].fitted if units else ():
+            known = attributes.setdefault(path, {})
+            shapes = known.get(FITTED, getattr(module.get_submodule(path), FITTED, []))
+            known[FITTED] = [list(each) for each in sorted({*map(tuple, shapes), tuple(shape)})]
     for path, sides in _narrowed(structure, removal).items():
         for attribute, width in _bare_widths(module.get_submodule(path), sides).items():
             attributes.setdefault(path, {})[attribute] = width

@@ -58,6 +58,7 @@ class Tracer(OperatorMode):
         operator = operator_of(func)
         tensors = tensors_among(args, kwargs)
         names = tracing.names
+        tracing.read(tensors)
         tracing.ledger.used.update(names[id(tensor)] for tensor in tensors if id(tensor) in names)
         booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
@@ -117,6 +118,8 @@ class _Calls:
         label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
         if label is not None and len(varying(label)) == 1:
             tracing.ledger.shown[name] = label
+        if not isinstance(out, Tensor):
+            tracing.note_statistics(name, tensors_in(out))
         given = self._given.pop(name, None)
         if isinstance(out, Tensor) and tracing.ledger.blurs(name):
             with _disable_current_modes():
@@ -207,6 +210,7 @@ def _run(module: nn.Module, inputs: tuple[Tensor, ...], ledger: Ledger, *, train
             f"no tensor is found in what the model returns ({type(out).__name__}), so its outputs can't be told from "
             "channels: let it return tensors, in tuples, dicts or data classes"
         )
+    tracer.tracing.read(outputs)
     labels = [tracer.tracing.label(tensor) for tensor in outputs]
     if not training:
         ledger.outputs = labels

@@ -1,6 +1,6 @@
 """What is known while a network runs: which channels activations have, which entries of parameters views show."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import Ids, OfTensors, along, flat, ids_in, on_axis, restrict, varying
-from explorer.structure.ledger import Ledger
+from explorer.structure.ledger import Blur, Ledger
 
 POSITIONS = "they are positions, not channels, of what is computed"
 
@@ -158,6 +158,7 @@ class Tracing:
         self.views = Views((name, tensors[name], name in computed) for name in self.names.values())
         self.labels: OfTensors[Tensor] = OfTensors()
         self.mixed: OfTensors[Tensor] = OfTensors()  # of positions that a weight makes, along axes without channels
+        self._unread: OfTensors[Blur] = OfTensors()  # statistics over channels, and what they would blur
 
     @property
     def here(self) -> str:
@@ -276,6 +277,22 @@ class Tracing:
             self.unite(row.expand(spread.shape), spread, "attention head")
             self.ledger.heads.append(self.fix(label, places, reason))
         return row.expand(label.shape)
+
+    def blur_if_read(self, statistics: Iterable[Tensor], blur: Blur) -> None:
+        """See `Ledger.blur`: attention averages its weights over heads even if nobody asks for them."""
+        for tensor in statistics:
+            self._unread[tensor] = blur
+
+    def note_statistics(self, module: str, outputs: Sequence[Tensor]) -> None:
+        """Outputs of a module that are statistics over channels differ after a cut, which matters if they are read."""
+        if module:
+            self.ledger.statistics.update((module, place) for place, x in enumerate(outputs) if x in self._unread)
+
+    def read(self, tensors: Iterable[Tensor]) -> None:
+        """An operator gets these, or the model returns them."""
+        for tensor in tensors:
+            if (blur := self._unread.pop(tensor, None)) is not None:
+                self.ledger.blur(blur.ids, blur.reason, blur.path)
 
     def attach(self, vector: Any, ids: Ids) -> None:
         """A vector with an entry per channel (bias, scale, statistics) belongs to these channels."""

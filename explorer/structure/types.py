@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,6 +89,19 @@ class StoredWidth:
     axis: int = 0
 
 
+class FittedShape(NamedTuple):
+    """A shape in the code of a module that does not fit after a cut, and is made to: see `adapt.Fitting`.
+
+    Args:
+        axes: how many it has.
+        axis: the one that follows.
+    """
+
+    module: str
+    axes: int
+    axis: int
+
+
 @dataclass(frozen=True)
 class Group:
     """Channels that must leave together, named after the layer that first produces them.
@@ -96,11 +110,12 @@ class Group:
     of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
-    the group's units, `stored` others that were found to follow its width. `unsaved` are members in buffers that the
-    module's state dict leaves out, since building the module gives them; a cut model saves them. Channels that are
-    `contracted` are summed over with one another (queries and keys): no weights read them, so a mask takes them away
-    where they are made. The *heads* of an attention and its *head-dims* share channels: a channel stays if both its
-    head and its place stay.
+    the group's units, `stored` others that were found to follow its width, `fitted` shapes in the code of
+    modules that do. `heads` says how many heads of queries a
+    unit has, that share a key. `unsaved` are members in buffers that the module's state dict leaves out, since building
+    the module gives them; a cut model saves them. Channels that are `contracted` are summed over with one another
+    (queries and keys): no weights read them, so a mask takes them away where they are made. The *heads* of an attention
+    and its *head-dims* share channels: a channel stays if both its head and its place stay.
     """
 
     name: str
@@ -118,6 +133,8 @@ class Group:
     counters: tuple[tuple[str, str], ...] = ()
     contracted: bool = False
     stored: tuple[StoredWidth, ...] = field(repr=False, default=())
+    fitted: tuple[FittedShape, ...] = field(repr=False, default=())
+    heads: int = 1
 
     @property
     def units(self) -> int:

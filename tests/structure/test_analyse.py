@@ -1,11 +1,17 @@
 """Which channels leave together, and what is said of those that can't leave."""
 
+import copy
+import json
+import pickle
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from explorer.errors import ExplorerError
-from explorer.structure import analyse, count
+from explorer.structure import adapt, analyse, count, cut_module, mask_module
+from explorer.structure.adapt import fitting
 from tests import nets
 
 
@@ -96,20 +102,87 @@ def test_what_can_not_be_cut_is_listed_with_its_operator():
     assert "no input" in reasons["unused"]
 
 
-def test_a_view_with_a_remembered_width_blocks_the_group_instead_of_breaking_the_cut():
-    class Remembers(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.a, self.b, self.fc = nets.conv(3, 6), nets.conv(6, 4), nn.Linear(4, 5)
+class Remembers(nn.Module):
+    """A shape in the code repeats the width of `a`."""
 
-        def forward(self, x):
-            x = self.a(x)
-            x = x.view(len(x), 6, -1).view(len(x), 6, 8, 8)
-            return self.fc(torch.relu(self.b(x)).mean((2, 3)))
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.fc = nets.conv(3, 6), nets.conv(6, 4), nn.Linear(4, 5)
 
-    structure = structure_of(Remembers)
-    assert list(structure.groups) == ["b"]
-    assert "does not run" in next(b.reason for b in structure.blocked if b.name == "a")
+    def forward(self, x):
+        x = self.a(x)
+        x = x.view(len(x), 6, -1).view(len(x), 6, 8, 8)
+        return self.fc(torch.relu(self.b(x)).mean((2, 3)))
+
+
+class InnerWidth(nn.Module):
+    """Attention that takes the width of what it returns from its input, as EVA's and Swin's do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = 4
+        self.qkv, self.out = nn.Linear(16, 48), nn.Linear(16, 16)
+
+    def forward(self, x):
+        batch, positions, width = x.shape
+        q, k, v = self.qkv(x).view(batch, -1, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        x = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, positions, width)
+        return self.out(x)
+
+
+class Attending(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.at, self.fc = nn.Conv2d(3, 16, 2, stride=2), InnerWidth(), nn.Linear(16, 5)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        return self.fc((x + self.at(x)).mean(1))
+
+
+@pytest.mark.parametrize(
+    ("make", "plan"),
+    [
+        (Remembers, {"a": (0, 3), "b": (1,)}),
+        (Attending, {"at.qkv": (0, 3)}),
+        (Attending, {"at.qkv": (1,), "patch": (0, 4, 5)}),
+        (Attending, {"patch": tuple(range(8))}),
+    ],
+)
+def test_shapes_in_the_code_that_repeat_a_width_follow_it(make, plan):
+    torch.manual_seed(0)
+    module = make().eval()
+    structure = analyse(module, torch.randn(1, 3, 8, 8))
+    assert {blocked.name for blocked in structure.blocked} == {"fc"}
+    smaller, attributes = cut_module(module, structure, plan)
+    x = torch.randn(3, 3, 8, 8)
+    expected = mask_module(module, structure, plan)(x)
+    assert torch.allclose(smaller(x), expected, atol=1e-5)
+    kept = {name: structure.groups[name].units - len(units) for name, units in plan.items()}
+    assert structure.cost(kept) == count(smaller, x)
+    again = make().eval()
+    adapt(again, smaller.state_dict(), json.loads(json.dumps(attributes)))
+    for same in (again, copy.deepcopy(smaller), pickle.loads(pickle.dumps(smaller))):
+        assert torch.equal(same(x), smaller(x))
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "follows"),
+    [
+        ((2, 5, 24), (2, 5, 24), {}),
+        ((2, 5, 24), (2, -1, 24), {}),
+        ((2, 5, 3, 8), (2, 5, 32), {2: 24}),
+        ((2, 16, 9), (2, 32, 3, 3), {1: 16}),
+        ((1, 2, 2, 7, 7, 36), (1, 4, 49, 3, 1, 24), {5: 12}),  # 2 windows of 49 would do, too
+        ((1, 14, 2, 2), (1, 16, -1), {1: 14}),
+        ((1, 4, 16), (1, -1, 2, 1, 16), {4: 8, 1: 4}),  # else 2 positions
+        ((6, 5), (-1, 2, 5), {}),
+        ((6, 5), (6, 5, -1, 2), {}),
+        ((2, 7), (3, 5), {}),
+    ],
+)
+def test_the_width_that_makes_a_shape_fit(size, shape, follows):
+    assert fitting(size, shape) == follows
 
 
 class Halves(nn.Module):

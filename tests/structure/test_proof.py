@@ -97,11 +97,12 @@ def test_numbers_that_the_code_reads_follow_a_cut(attention, attribute):
     cut_exactly(module, structure)
 
 
-def test_heads_leave_with_the_width_that_their_module_reads():
+def test_heads_leave_from_a_module_that_takes_their_width_from_what_it_reads():
     module = network(Wide)
     structure = analyse(module, TOKENS)
-    assert {name: (group.kind, group.units) for name, group in structure.groups.items()} == {"0": ("stream", 4)}
-    assert "equal widths" in structure.groups["0"].why
+    kinds = {name: (group.kind, group.units) for name, group in structure.groups.items()}
+    assert kinds == {"0": ("stream", 16), "1.qkv": ("heads", 4), "2.qkv": ("heads", 4)}
+    assert {shape.module for shape in structure.groups["1.qkv"].fitted} == {"1"}
     cut_exactly(module, structure)
 
 
