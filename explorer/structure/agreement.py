@@ -1,4 +1,4 @@
-"""Whether two passes computed the same, but for the noise of float32."""
+"""Whether two passes computed the same, but for the noise of rounding."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,8 +19,13 @@ def noise_between(quiet: Pass, noisy: Pass) -> dict[str, float]:
     noise = {}
     for path, tensors in quiet.shown.items():
         pairs = [(a, b) for a, b in zip(tensors, noisy.shown.get(path, ()), strict=False) if a.shape == b.shape]
-        noise[path] = max((distance(a, b) for a, b in pairs), default=MOST)
+        noise[path] = max((distance(a, b) for a, b in pairs), default=0.0)
     return noise
+
+
+def drowns(noise: Noise) -> bool:
+    """Whether rounding moves the outputs, or those of a part, by more than a difference that must show."""
+    return any(MARGIN * each > MOST for each in noise.values())
 
 
 def agree(masked: Pass, cut: Pass, noise: Noise, kept: Callable[[str, Tensor], Tensor]) -> bool:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.structure.adapt import keeps_width
-from explorer.structure.agreement import agree, noise_between
+from explorer.structure.agreement import agree, drowns, noise_between
 from explorer.structure.copies import copied
 from explorer.structure.labels import along, varying
 from explorer.structure.ledger import Ledger
@@ -70,10 +70,21 @@ class Proof:
         with undisturbed(self._module):
             with reading(self._module) as self._reads:
                 self._base = self._run(self._module, self._call)
+            self._noise = noise_between(self._base, self._run(self._module, self._call, noisy=True))
+            if drowns(self._noise):
+                self._compute_in_double()
             layers = dict(self._module.named_modules())
             self._reads += [read for read in named_numbers(self._module, attributes) if read not in self._reads]
             self._reads = [read for read in self._reads if not keeps_width(layers[read.module], read.attribute)]
-            self._noise = noise_between(self._base, self._run(self._module, self._call, noisy=True))
+
+    def _compute_in_double(self) -> None:
+        """Go on in float64, where rounding would hide differences in float32; unless the model's code forbids it."""
+        precise = Call(tuple(t.double() if t.is_floating_point() else t for t in self._call.args))
+        module = _doubled(self._module)
+        base = self._run(module, precise)
+        if not base.error:
+            self._module, self._call, self._base = module, precise, base
+            self._noise = noise_between(base, self._run(module, precise, noisy=True))
 
     # What came out ---------------------------------------------------------------------------------------
 
@@ -489,6 +500,15 @@ def _awake(module: nn.Module) -> nn.Module:
             memo[id(tensor)] = (
                 nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
             )
+    return copied(module, memo)
+
+
+def _doubled(module: nn.Module) -> nn.Module:
+    """A copy in float64."""
+    memo: dict[int, object] = {}
+    for tensor in [*module.parameters(), *module.buffers()]:
+        wide = tensor.detach().double() if tensor.is_floating_point() else tensor
+        memo[id(tensor)] = nn.Parameter(wide, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else wide
     return copied(module, memo)
 
 
