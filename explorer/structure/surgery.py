@@ -205,7 +205,19 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
     follow_stored(attributes, module, module, structure, removal)
     for path, sides in _narrowed(structure, removal).items():
         _see_kept(masked.get_submodule(path), path, sides, removed, attributes.get(path, {}))
+        _call_norms(masked, path)
     return masked
+
+
+def _call_norms(module: nn.Module, path: str) -> None:
+    """Keep PyTorch's encoder layers from their fused path, which reads a norm's weights instead of calling it."""
+    while path:
+        path = path.rpartition(".")[0]
+        layer = module.get_submodule(path)
+        if isinstance(layer, nn.TransformerEncoderLayer):
+            layer.activation_relu_or_gelu = 0
+        elif isinstance(layer, nn.TransformerEncoder):
+            layer.use_nested_tensor = False
 
 
 def _skipped(structure: Structure, blocks: Sequence[str]) -> dict[str, Skip]:

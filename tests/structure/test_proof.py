@@ -183,3 +183,14 @@ def test_features_of_a_backbone_may_be_narrowed():
     smaller, _ = cut_module(module, structure, {"2": (0, 5)})
     kept = [i for i in range(12) if i not in (0, 5)]
     torch.testing.assert_close(smaller(TOKENS), module(TOKENS)[..., kept])
+
+
+def test_encoders_of_torch_are_masked_exactly_on_their_fused_path():
+    layer = nn.TransformerEncoderLayer(16, 4, 24, batch_first=True)
+    module = nn.Sequential(nn.Linear(16, 16), nn.TransformerEncoder(layer, 2), nn.Linear(16, 3)).eval()
+    structure = analyse(module, TOKENS)
+    removal = {name: (0, 3) for name, group in structure.groups.items() if group.exact and group.units > 4}
+    assert {structure.groups[name].kind for name in removal} == {"stream", "ffn"}
+    with torch.inference_mode():
+        expected = cut_module(module, structure, removal)[0](TOKENS)
+        torch.testing.assert_close(mask_module(module, structure, removal)(TOKENS), expected, atol=1e-5, rtol=1e-4)
