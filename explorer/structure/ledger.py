@@ -117,6 +117,7 @@ class Span:
     returns: int  # 0: a tensor, else the length of a tuple
     start: int
     stop: int
+    passed: tuple[int | str | None, ...] = ()  # see `Block`
 
 
 @dataclass

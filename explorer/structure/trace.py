@@ -65,7 +65,7 @@ class Tracer(OperatorMode):
             rules.apply(tracing, operator, args, kwargs, out)
         if tracing.costs:
             self._book(operator, args, out, booked)
-        self.shortcuts.operator(operator, args, kwargs, tensors, out)
+        self.shortcuts.operator(func, args, kwargs, tensors, out)
 
     def _book(self, operator: Operator, args: tuple, out: Any, booked: int) -> None:
         """See that what an operator multiplies is in the books: a constant, where no rule wrote it down."""
@@ -100,17 +100,17 @@ class _Calls:
     def watching(self, module: nn.Module) -> AbstractContextManager:
         layers = dict(module.named_modules())
         before = {name: partial(self._enter, name, leaf=_is_innermost(layer)) for name, layer in layers.items()}
-        return watching(module, {name: partial(self._leave, name) for name in layers}, before=before)
+        return watching(module, {name: partial(self._leave, name) for name in layers}, before=before, named=True)
 
-    def _enter(self, name: str, layer: nn.Module, args: tuple, *, leaf: bool) -> None:
+    def _enter(self, name: str, layer: nn.Module, args: tuple, named: dict, *, leaf: bool) -> None:
         tracing = self._tracing
         tracing.path.append(name)
-        self._shortcuts.enter(name, args, len(tracing.ledger.contractions))
+        self._shortcuts.enter(name, args, named, len(tracing.ledger.contractions))
         self._given[name] = None
         if leaf and args and isinstance(args[0], Tensor) and (label := tracing.label(args[0])) is not None:
             self._given[name] = label
 
-    def _leave(self, name: str, layer: nn.Module, args: tuple, out: Any) -> None:
+    def _leave(self, name: str, layer: nn.Module, args: tuple, named: dict, out: Any) -> None:
         tracing = self._tracing
         tracing.path.pop()
         self._shortcuts.leave(name, out, len(tracing.ledger.contractions))

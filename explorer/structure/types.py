@@ -218,15 +218,17 @@ class Block:
     """A residual block: the module `name` adds branches to its first input, so it can be made to pass that on.
 
     Where a non-linearity or a norm follows the addition, it leaves with the block. `returns` counts the values of the
-    tuple that the module gives, of which the first is a tensor and the others are none (0: a tensor, no tuple).
-    `cost_model` is the block's part in the cost of the whole. One that makes maps smaller and leaves with a whole stage
-    passes on every `stride`-th row and column.
+    tuple that the module gives (0: a tensor, no tuple). The first is what became of the input; of the others, `passed`
+    tells which argument they are, by its place or name, and None stands for what nobody reads. `cost_model` is the
+    block's part in the cost of the whole. One that makes maps smaller and leaves with a whole stage passes on every
+    `stride`-th row and column.
     """
 
     name: str
     returns: int
     cost_model: CostModel = field(repr=False)
     stride: int = 1
+    passed: tuple[int | str | None, ...] = ()
 
 
 def inside(name: str, modules: Sequence[str]) -> bool:
