@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -47,8 +48,8 @@ class Shortcuts:
     """Follows the first input of every running module through moves and additions to its output.
 
     A module is a residual block if it was called once, the output has the input's shape and is the input plus
-    branches computed from it, at least one of them added outside the blocks within, and nothing reads what it returns
-    besides, unless that was given to it; a chain of blocks is none.
+    branches computed from it, at least one of them added outside the blocks within, and nothing outside reads its parts
+    or what it returns besides, unless that was given to it; a chain of blocks is none.
     """
 
     def __init__(self) -> None:
@@ -59,7 +60,7 @@ class Shortcuts:
         self._numbers = 0
         self._spans: dict[str, Span] = {}
         self._besides: OfTensors[list[str]] = OfTensors()  # the modules that returned a tensor beside their output
-        self._needed: set[str] = set()  # those of which somebody reads it
+        self._needed: set[str] = set()  # modules of which others read that, or parts
 
     @property
     def blocks(self) -> dict[str, Span]:
@@ -74,12 +75,18 @@ class Shortcuts:
         first = given.pop(key, None)
         x = first if path and isinstance(first, Tensor) else None
         before = {} if x is None else self._states.get(x, {})
+        self.touch(path)
         self._calls[path] += 1
         self._numbers += 1
         self._running.add(self._numbers)
         self._open.append(_Call(path, self._numbers, x, given, before, contractions))
         if x is not None:
             self._states[x] = {**before, self._numbers: _State(CARRIED)}
+
+    def touch(self, name: str) -> None:
+        """A module runs or a tensor is read: modules around it that are not running can't leave without it."""
+        running = {call.path for call in self._open}
+        self._needed.update(path for path in _around(name) if path not in running)
 
     def operator(self, func: Any, args: tuple, kwargs: dict, tensors: Sequence[Tensor], out: Any) -> None:
         """An operator has run on these tensors, which are among its arguments."""
@@ -94,7 +101,7 @@ class Shortcuts:
         for i, output in enumerate(outputs):
             self._states[output] = {number: states[i] for number, states in found.items()}
 
-    def leave(self, path: str, out: Any, contractions: int) -> None:
+    def leave(self, path: str, layer: nn.Module, out: Any, contractions: int) -> None:
         """The module that started last is done."""
         call = self._open.pop()
         self._running.discard(call.number)
@@ -105,6 +112,8 @@ class Shortcuts:
         if call.x is None or not isinstance(first, Tensor) or first.shape != call.x.shape:
             return
         states = self._states.get(first, {})
+        if _is_norm(layer) and contractions == call.start:
+            self._states[first] = states | {n: state for n, state in call.before.items() if state.what >= ADDED}
         own = states.get(call.number, _UNRELATED)
         if own.what != OWN or own.places is not None:
             return
@@ -160,6 +169,19 @@ class Shortcuts:
 _UNRELATED = _State(-1)
 
 
+@cache
+def _around(name: str) -> tuple[str, ...]:
+    """The modules that enclose a module or tensor."""
+    parts = name.split(".")
+    return tuple(".".join(parts[:i]) for i in range(1, len(parts)))
+
+
+def _is_norm(layer: nn.Module) -> bool:
+    """Whether all that a layer has is at most a number a channel; norms are written by hand, too."""
+    own = list(layer.parameters())
+    return bool(own) and not layer._modules and all(parameter.dim() <= 1 for parameter in own)
+
+
 def _places(state: _State, tensor: Tensor) -> Tensor:
     if state.places is not None:
         return state.places.view(tensor.shape)
@@ -175,11 +197,16 @@ def _argument(value: Any, given: Mapping[int | str, Any]) -> int | str | None:
     """The place or name of the argument that a value is, if it is one: the same tensor, or an equal size or setting."""
     if value is None:
         return None
-    plain = all(isinstance(leaf, int | float | str) for leaf in tree_leaves(value))
     for key, argument in given.items():
-        if argument is value or (plain and type(argument) is type(value) and argument == value):
+        if argument is value or (_plain(value) and _plain(argument) and tree_leaves(argument) == tree_leaves(value)):
             return key
     return None
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, int | float | str | list | tuple) and all(
+        isinstance(leaf, int | float | str) for leaf in tree_leaves(value)
+    )
 
 
 def shared_tensors(module: nn.Module) -> list[list[str]]:

@@ -59,7 +59,9 @@ class Tracer(OperatorMode):
         tensors = tensors_among(args, kwargs)
         names = tracing.names
         tracing.read(tensors)
-        tracing.ledger.used.update(names[id(tensor)] for tensor in tensors if id(tensor) in names)
+        for name in (names[id(tensor)] for tensor in tensors if id(tensor) in names):
+            tracing.ledger.used.add(name)
+            self.shortcuts.touch(name)
         booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
             rules.apply(tracing, operator, args, kwargs, out)
@@ -113,7 +115,7 @@ class _Calls:
     def _leave(self, name: str, layer: nn.Module, args: tuple, named: dict, out: Any) -> None:
         tracing = self._tracing
         tracing.path.pop()
-        self._shortcuts.leave(name, out, len(tracing.ledger.contractions))
+        self._shortcuts.leave(name, layer, out, len(tracing.ledger.contractions))
         shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
         label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
         if label is not None and len(varying(label)) == 1:

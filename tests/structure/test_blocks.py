@@ -263,6 +263,7 @@ def test_what_can_not_be_taken_out():
     assert found(both, lambda part, x: sum(part(x))) == set()  # gives something else besides, which is read
     assert found(both, lambda part, x: part(x)[0]) == {"part"}  # or not
     assert found(Branch(plain), lambda part, x: part(x) + part.bias) == set()  # its parts are needed outside
+    assert found(Branch(plain), lambda part, x: part(part.norm(x))) == set()
     alone = Branch(lambda m, x: (x + m.conv(x), None))
     assert found(alone, lambda part, x: part(x)[0]) == {"part"}
 
