@@ -59,7 +59,7 @@ def watching(module: nn.Module, after: Hooks = (), *, before: Hooks = (), named:
     Args:
         after: hooks of calls that are done, ``hook(module, inputs, output)``.
         before: hooks of calls that begin, ``hook(module, inputs)``.
-        named: whether hooks get arguments given by name, too, after the inputs: ``hook(module, inputs, named, output)``.
+        named: whether hooks get arguments given by name, too: ``hook(module, inputs, named, output)``.
     """
     parts = dict(module.named_modules(remove_duplicate=False))
     with ExitStack() as handles:

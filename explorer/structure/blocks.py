@@ -1,7 +1,7 @@
 """Residual blocks: found while a model is traced, and taken out of its structure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class _State(NamedTuple):
 
 
 _DERIVED = _State(DERIVED)
-_States = dict[int, _State]  # by number of a call
+_KEEPING = (*_MOVES, *NORMS)  # kinds of operators after which the input may still be told
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,9 @@ class _Call:
     path: str
     number: int
     x: Tensor | None
-    given: dict[int | str, Any]  # the other arguments, by place or name
-    before: _States
+    args: tuple
+    named: dict[str, Any]
+    before: dict[int, int]
     start: int
 
 
@@ -54,7 +55,8 @@ class Shortcuts:
 
     def __init__(self) -> None:
         self._open: list[_Call] = []
-        self._states: OfTensors[_States] = OfTensors()
+        self._states: OfTensors[dict[int, int]] = OfTensors()  # by number of a call: what a tensor is to that call
+        self._places: OfTensors[dict[int, Tensor]] = OfTensors()  # see `_State`
         self._running: set[int] = set()  # numbers of calls
         self._calls: Counter[str] = Counter()
         self._numbers = 0
@@ -70,36 +72,44 @@ class Shortcuts:
 
     def enter(self, path: str, args: tuple, named: dict[str, Any], contractions: int) -> None:
         """A module starts; `contractions` were made so far."""
-        given = {**dict(enumerate(args)), **named}
-        key = 0 if args else next((name for name, value in named.items() if isinstance(value, Tensor)), 0)
-        first = given.pop(key, None)
+        first = args[0] if args else next((value for value in named.values() if isinstance(value, Tensor)), None)
         x = first if path and isinstance(first, Tensor) else None
         before = {} if x is None else self._states.get(x, {})
         self.touch(path)
         self._calls[path] += 1
         self._numbers += 1
         self._running.add(self._numbers)
-        self._open.append(_Call(path, self._numbers, x, given, before, contractions))
+        self._open.append(_Call(path, self._numbers, x, args, named, before, contractions))
         if x is not None:
-            self._states[x] = {**before, self._numbers: _State(CARRIED)}
+            self._states[x] = {**before, self._numbers: CARRIED}
 
     def touch(self, name: str) -> None:
         """A module runs or a tensor is read: modules around it that are not running can't leave without it."""
+        if self._open and name.rpartition(".")[0] == self._open[-1].path:  # which was touched when it started
+            return
         running = {call.path for call in self._open}
         self._needed.update(path for path in _around(name) if path not in running)
 
     def operator(self, func: Any, args: tuple, kwargs: dict, tensors: Sequence[Tensor], out: Any) -> None:
         """An operator has run on these tensors, which are among its arguments."""
         for tensor in tensors:
-            self._needed.update(self._besides.get(tensor, ()))
+            if tensor in self._besides:
+                self._needed.update(self._besides[tensor])
         states = [state for tensor in tensors if (state := self._states.get(tensor))]
         met = {number for state in states for number in state if number in self._running}
         outputs = [out] if isinstance(out, Tensor) else [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         if not outputs or not met:
             return
+        operator = operator_of(func)
+        if operator not in (ADD, *SCALES) and operator.kind not in _KEEPING and not operator.activation:
+            for output in outputs:
+                self._states[output] = dict.fromkeys(met, DERIVED)
+            return
         found = {number: self._after(func, number, args, kwargs, outputs) for number in met}
         for i, output in enumerate(outputs):
-            self._states[output] = {number: states[i] for number, states in found.items()}
+            self._states[output] = {number: states[i].what for number, states in found.items()}
+            if places := {n: states[i].places for n, states in found.items() if states[i].places is not None}:
+                self._places[output] = places
 
     def leave(self, path: str, layer: nn.Module, out: Any, contractions: int) -> None:
         """The module that started last is done."""
@@ -113,18 +123,19 @@ class Shortcuts:
             return
         states = self._states.get(first, {})
         if _is_norm(layer) and contractions == call.start:
-            self._states[first] = states | {n: state for n, state in call.before.items() if state.what >= ADDED}
-        own = states.get(call.number, _UNRELATED)
-        if own.what != OWN or own.places is not None:
+            self._states[first] = states | {n: state for n, state in call.before.items() if state >= ADDED}
+        if states.get(call.number) != OWN or call.number in self._places.get(first, {}):
             return
-        passed = tuple(_argument(value, call.given) for value in rest)
+        passed = tuple(_argument(value, call) for value in rest)
         for value, key in zip(rest, passed, strict=True):
             for tensor in tensors_in(value) if key is None else ():
                 self._besides[tensor] = [*self._besides.get(tensor, ()), path]
         returns = len(rest) + 1 if isinstance(out, tuple | list) else 0
         self._spans[path] = Span(returns, call.start, contractions, passed)
-        through = {n: _State(max(s.what, ADDED), s.places) for n, s in call.before.items() if s.what >= CARRIED}
+        through = {number: max(state, ADDED) for number, state in call.before.items() if state >= CARRIED}
         self._states[first] = {**states, **through}
+        if call.x in self._places:
+            self._places[first] = self._places[call.x]
 
     def _after(self, func: Any, number: int, args: tuple, kwargs: dict, outputs: Sequence[Tensor]) -> list[_State]:
         """What an operator's outputs are to one call."""
@@ -144,7 +155,9 @@ class Shortcuts:
         return [_DERIVED] * len(outputs)
 
     def _state(self, value: Any, number: int) -> _State:
-        return self._states.get(value, {}).get(number, _UNRELATED) if isinstance(value, Tensor) else _UNRELATED
+        if not isinstance(value, Tensor) or (what := self._states.get(value, {}).get(number)) is None:
+            return _UNRELATED
+        return _State(what, self._places.get(value, {}).get(number))
 
     def _moved(
         self, func: Any, number: int, args: tuple, kwargs: dict, outputs: Sequence[Tensor]
@@ -193,11 +206,11 @@ def _unless_natural(places: Tensor) -> Tensor | None:
     return None if torch.equal(flat, torch.arange(len(flat))) else places
 
 
-def _argument(value: Any, given: Mapping[int | str, Any]) -> int | str | None:
+def _argument(value: Any, call: _Call) -> int | str | None:
     """The place or name of the argument that a value is, if it is one: the same tensor, or an equal size or setting."""
     if value is None:
         return None
-    for key, argument in given.items():
+    for key, argument in (*enumerate(call.args), *call.named.items()):
         if argument is value or (_plain(value) and _plain(argument) and tree_leaves(argument) == tree_leaves(value)):
             return key
     return None
