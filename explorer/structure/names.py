@@ -159,7 +159,7 @@ class Names:
             return "embedding"
         stacked = getattr(layer, tensor).dim() > 2  # a matrix for every place of a kernel, or for every expert
         if root.tokens:
-            return "experts-ffn" if stacked else "ffn"
+            return "experts-ffn" if stacked else "positions" if root.mixes else "ffn"
         return "conv" if stacked else "linear"
 
     def _layer(self, tensor: str) -> nn.Module:

@@ -109,6 +109,7 @@ GROUP_KINDS = {
     "linear": "output features of fully connected layers",
     "ffn": "hidden features of a transformer's feed-forward block",
     "experts-ffn": "hidden features of a mixture of experts: the same one of every expert leaves at once",
+    "positions": "hidden features of layers that mix positions, the same ones for every channel",
     "heads": "attention heads: a whole head leaves at once",
     "head-dims": "places inside attention heads: the same place of every head leaves at once",
     "recurrent": "hidden units of recurrent layers: a unit leaves with all its gates",

@@ -14,7 +14,7 @@ from explorer.ui.parts import detail, frame, say
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import findings, words
+from explorer.ui.text import findings
 from pages.flow import criterion
 
 SHOWN = 6  # of the lowest and of the highest units

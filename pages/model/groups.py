@@ -7,7 +7,7 @@ from explorer.plain import plain
 from explorer.structure import GROUP_KINDS, Structure
 from explorer.ui.charts.network import network
 from explorer.ui.parts import frame
-from explorer.ui.text import findings, words
+from explorer.ui.text import findings
 
 ALL_ROWS = 24  # up to which a table is as high as it is long
 

@@ -13,6 +13,7 @@ KIND_COLOURS = {
     "linear": "#7d64b5",
     "ffn": "#57a06d",
     "experts-ffn": "#3f7f53",
+    "positions": "#8aa34f",
     "heads": "#c2607d",
     "head-dims": "#a3526f",
     "recurrent": "#5a6fb0",
