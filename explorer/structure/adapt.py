@@ -50,22 +50,23 @@ class Skip(nn.Module):
         self.passed: list[int | str | None] = []  # arguments that are the tuple's other values; None: that is none
 
     def forward(self, *args: object, **kwargs: object) -> object:
-        x = args[0] if args else next(value for value in kwargs.values() if isinstance(value, Tensor))
+        x = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
         for value in (*args[1:], *kwargs.values()):
             self._count(getattr(value, "self_attention_cache", value), x)
         if self.stride > 1:
             x = x[..., :: self.stride, :: self.stride]
         if not self.returns:
             return x
-        given = {**dict(enumerate(args)), **kwargs}
+        given: dict[Any, object] = {**dict(enumerate(args)), **kwargs}
         others = (None if key is None else given.get(key) for key in self.passed or [None] * (self.returns - 1))
         return (x, *others)
 
-    def _count(self, cache: object, x: Tensor) -> None:
+    def _count(self, cache: Any, x: Tensor) -> None:
         """Let a cache as transformers has them know of the places, since it may take their number from this layer."""
-        index = next((part.layer_idx for part in self.modules() if hasattr(part, "layer_idx")), None)
-        layers = getattr(cache, "layers", None)
-        if index is None or not isinstance(layers, list) or not hasattr(cache, "update") or x.dim() != 3:
+        index: Any = next((part.layer_idx for part in self.modules() if hasattr(part, "layer_idx")), None)
+        layers: Any = getattr(cache, "layers", None)
+        known = isinstance(index, int) and isinstance(layers, list) and hasattr(cache, "update")
+        if not known or x.dim() != 3:
             return
         places = x[:, None, :, :1]
         if index >= len(layers) or hasattr(layers[index], "update"):

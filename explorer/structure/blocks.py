@@ -108,7 +108,8 @@ class Shortcuts:
         found = {number: self._after(func, number, args, kwargs, outputs) for number in met}
         for i, output in enumerate(outputs):
             self._states[output] = {number: states[i].what for number, states in found.items()}
-            if places := {n: states[i].places for n, states in found.items() if states[i].places is not None}:
+            moved = ((number, states[i].places) for number, states in found.items())
+            if places := {number: place for number, place in moved if place is not None}:
                 self._places[output] = places
 
     def leave(self, path: str, layer: nn.Module, out: Any, contractions: int) -> None:
@@ -210,7 +211,8 @@ def _argument(value: Any, call: _Call) -> int | str | None:
     """The place or name of the argument that a value is, if it is one: the same tensor, or an equal size or setting."""
     if value is None:
         return None
-    for key, argument in (*enumerate(call.args), *call.named.items()):
+    given: dict[Any, Any] = {**dict(enumerate(call.args)), **call.named}
+    for key, argument in given.items():
         if argument is value or (_plain(value) and _plain(argument) and tree_leaves(argument) == tree_leaves(value)):
             return key
     return None
