@@ -5,7 +5,7 @@ planned, masked and cut, and what comes out is a `Smaller`, the cut network with
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -90,6 +90,9 @@ class Problem:
         metric: of (outputs, targets) over all samples at once, one number; "top1" is the share of samples whose largest
             output is the target. By default the loss.
         maximise: whether more of the metric is better.
+        keep_outputs: whether all channels of the outputs stay; if not, the features of a backbone may be narrowed, too.
+        attributes: paths of plain attributes that repeat a width, where the code is not seen to read them, as patterns:
+            ``"*.attn.inner_dim"``.
         device: "auto", or a name as torch has it.
 
     Raises:
@@ -107,6 +110,8 @@ class Problem:
         loss: Callable[[Any, Any], Tensor] | None = None,
         metric: Callable[[Any, Any], Any] | str | None = None,
         maximise: bool = True,
+        keep_outputs: bool = True,
+        attributes: Sequence[str] = (),
         device: str = "auto",
     ) -> None:
         ports = Ports.of(example)
@@ -119,6 +124,7 @@ class Problem:
         self._example = ports.pack(self._inputs)
         self._task = None if train is None else _task(own, train, validation, test, tuple(self._example.shape[1:]))
         self._loaded: LoadedModel | None = None
+        self._keep_outputs, self._attributes = keep_outputs, tuple(attributes)
 
     @classmethod
     def of(cls, loaded: LoadedModel, task: Task, device: str = "auto") -> "Problem":
@@ -128,12 +134,14 @@ class Problem:
         problem._device = choose_device(device)
         problem._own, problem._network, problem._loaded, problem._task = None, loaded.module, loaded, task
         problem._inputs = problem._example = loaded.example()
+        problem._keep_outputs, problem._attributes = True, ()
         return problem
 
     @cached_property
     def structure(self) -> Structure:
         """The coupled groups, what can't be cut and why, and the cost polynomials; see `explorer.structure.analyse`."""
-        return analyse(self._network, self._example)
+        kept, attributes = self._keep_outputs, self._attributes
+        return analyse(self._network, self._example, keep_outputs=kept, attributes=attributes)
 
     @property
     def cost(self) -> Cost:

@@ -59,12 +59,12 @@ def watching(module: nn.Module, after: Hooks = (), *, before: Hooks = (), named:
     Args:
         after: hooks of calls that are done, ``hook(module, inputs, output)``.
         before: hooks of calls that begin, ``hook(module, inputs)``.
-        named: whether those of `after` get arguments given by name, too: ``hook(module, inputs, named, output)``.
+        named: whether hooks get arguments given by name, too: ``hook(module, inputs, named, output)``.
     """
     parts = dict(module.named_modules(remove_duplicate=False))
     with ExitStack() as handles:
         for path, hook in _pairs(before):
-            handles.callback(parts[path].register_forward_pre_hook(hook).remove)
+            handles.callback(parts[path].register_forward_pre_hook(hook, with_kwargs=named).remove)
         for path, hook in _pairs(after):
             handles.callback(parts[path].register_forward_hook(hook, with_kwargs=named).remove)
         yield

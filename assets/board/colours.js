@@ -2,6 +2,7 @@
 
 const STEPS = 256;
 const KINDS = ["conv", "stream", "linear", "ffn", "heads", "embedding"]; // as chartCategoricalColors are listed
+const LIKE = { "head-dims": "heads", "experts-ffn": "ffn", positions: "ffn", recurrent: "linear" }; // drawn as
 
 const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
@@ -47,7 +48,7 @@ export function palette(element) {
     tint: mix(background, variable("primary-color"), 0.1),
     scores: ramp(list("chart-sequential-colors").map(rgb)),
     gone: ramp([mix(background, text, 0.24), mix(background, text, 0.11)].map(rgb)),
-    kind: (kind) => kinds[Math.max(KINDS.indexOf(kind === "head-dims" ? "heads" : kind), 0)],
+    kind: (kind) => kinds[Math.max(KINDS.indexOf(LIKE[kind] ?? kind), 0)],
     font: variable("font") || "sans-serif",
   };
 }

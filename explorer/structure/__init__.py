@@ -5,9 +5,10 @@ from explorer.structure.analyse import analyse
 from explorer.structure.blocks import without
 from explorer.structure.count import count
 from explorer.structure.surgery import cut_module, leaving, mask_module
-from explorer.structure.types import Block, Blocked, Cost, CostModel, Group, Member, Structure, Tap
+from explorer.structure.types import GROUP_KINDS, Block, Blocked, Cost, CostModel, Group, Member, Structure, Tap
 
 __all__ = [
+    "GROUP_KINDS",
     "SKIPPED",
     "Block",
     "Blocked",

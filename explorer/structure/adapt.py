@@ -33,20 +33,57 @@ _WIDTHS = (
 
 
 class Skip(nn.Module):
-    """Stands where a residual block was and passes its first input on.
+    """Stands where a residual block was and passes its first input on: the first one by place, or else by name.
 
-    A block that returned a tuple of `returns` values is replaced by one with the input in front and nothing else. Where
-    it made maps smaller, every `stride`-th row and column goes on.
+    Where the block made maps smaller, every `stride`-th row and column goes on. Plain attributes of the block and of
+    its parts are kept, since the code around it may read them. A cache of an earlier text counts its places here, too.
+
+    Args:
+        block: what was there.
+        returns: how many values it returned in a tuple, of which the first is what became of its input; 0: no tuple.
     """
 
-    def __init__(self, returns: int = 0, stride: int = 1) -> None:
+    def __init__(self, block: nn.Module, returns: int = 0) -> None:
         super().__init__()
-        self.returns, self.stride = returns, stride
+        _remember(self, block)
+        self.returns, self.stride = returns, 1
+        self.passed: list[int | str | None] = []  # arguments that are the tuple's other values; None: that is none
 
-    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor | tuple[Tensor | None, ...]:
+    def forward(self, *args: object, **kwargs: object) -> object:
+        x = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        for value in (*args[1:], *kwargs.values()):
+            self._count(getattr(value, "self_attention_cache", value), x)
         if self.stride > 1:
             x = x[..., :: self.stride, :: self.stride]
-        return (x, *[None] * (self.returns - 1)) if self.returns else x
+        if not self.returns:
+            return x
+        given: dict[Any, object] = {**dict(enumerate(args)), **kwargs}
+        others = (None if key is None else given.get(key) for key in self.passed or [None] * (self.returns - 1))
+        return (x, *others)
+
+    def _count(self, cache: Any, x: Tensor) -> None:
+        """Let a cache as transformers has them know of the places, since it may take their number from this layer."""
+        index: Any = next((part.layer_idx for part in self.modules() if hasattr(part, "layer_idx")), None)
+        layers: Any = getattr(cache, "layers", None)
+        known = isinstance(index, int) and isinstance(layers, list) and hasattr(cache, "update")
+        if not known or x.dim() != 3:
+            return
+        places = x[:, None, :, :1]
+        if index >= len(layers) or hasattr(layers[index], "update"):
+            cache.update(places, places, index)
+        elif hasattr(cache, "update_conv_state"):
+            cache.update_conv_state(places[:, 0].mT, index)
+
+
+def _remember(shell: nn.Module, block: nn.Module) -> None:
+    """Give an empty module the plain attributes of another, and empty parts like its parts."""
+    plain = int | float | str | bool | None
+    for name, value in block.__dict__.items():
+        if all(isinstance(entry, plain) for entry in (value if isinstance(value, tuple) else (value,))):
+            shell.__dict__[name] = value
+    for name, part in block.named_children():
+        shell.add_module(name, nn.Module())
+        _remember(shell.get_submodule(name), part)
 
 
 def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, dict] | None = None) -> None:
@@ -58,15 +95,15 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             save are saved from then on.
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
             object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
-            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` may follow; in a module with
-            ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`.
+            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` and `passed` may follow; in a
+            module with ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.
     """
     for name, values in (attributes or {}).items():
         if SKIPPED in values:
-            module.set_submodule(name, Skip(values[SKIPPED]))
+            module.set_submodule(name, Skip(module.get_submodule(name), values[SKIPPED]))
     replaced: dict[int, nn.Parameter] = {}
     before: dict[nn.Module, int] = {}
     for prefix, layer in module.named_modules():

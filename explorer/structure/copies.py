@@ -11,12 +11,19 @@ def copied(module: nn.Module, memo: dict[int, object]) -> nn.Module:
     """A deep copy in which some objects are replaced by others, as `memo` says by their `id`.
 
     What `copy.deepcopy` does, but that the innermost layers of torch, which are most of a network, are copied without
-    looking into what can't change.
+    looking into what can't change. Its parts are in the mode of those of the module, which graphs of `torch.fx` forget.
     """
     for layer in module.modules():
         if id(layer) not in memo and not layer._modules and type(layer).__module__.startswith("torch.nn.modules."):
             _copy_leaf(layer, memo)
-    return copy.deepcopy(module, memo)
+    made = copy.deepcopy(module, memo)
+    if made.training != module.training:
+        made.train(module.training)
+        parts = dict(made.named_modules())
+        for path, part in module.named_modules():
+            if path in parts:
+                parts[path].training = part.training
+    return made
 
 
 def _copy_leaf(layer: nn.Module, memo: dict[int, object]) -> None:

@@ -7,6 +7,7 @@ index belongs to.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -20,7 +21,8 @@ from explorer.structure.labels import Ids
 class Producer:
     """A run of channel ids made by the rows of one tensor's axis, each of `copies` channels.
 
-    `tensor` is empty for a model's input and constants.
+    `tensor` is empty for a model's input and constants. `tokens` says whether what it reads has several rows an input,
+    `mixes` whether it reads positions, so that channels pass beside it.
     """
 
     tensor: str
@@ -29,6 +31,7 @@ class Producer:
     size: int
     tokens: bool = False
     copies: int = 1
+    mixes: bool = False
 
     @property
     def run(self) -> slice:
@@ -117,6 +120,7 @@ class Span:
     returns: int  # 0: a tensor, else the length of a tuple
     start: int
     stop: int
+    passed: tuple[int | str | None, ...] = ()  # see `Block`
 
 
 @dataclass
@@ -154,11 +158,15 @@ class Ledger:
     count: int = 0  # of channel ids
     _blurring: set[str] = field(default_factory=set)  # paths of modules that blur
 
-    def produce(self, tensor: str, axis: int, size: int, *, role: str, tokens: bool = False, copies: int = 1) -> Ids:
-        """The channel ids of a tensor's axis: new ones at the first call, the same ones afterwards."""
+    def produce(self, tensor: str, axis: int, size: int, *, role: str, **facts: Any) -> Ids:
+        """The channel ids of a tensor's axis: new ones at the first call, the same ones afterwards.
+
+        Args:
+            facts: of the `Producer`.
+        """
         key = (tensor, axis)
         if key not in self.rows:
-            self.producers.append(Producer(tensor, axis, self.count, size, tokens, copies))
+            self.producers.append(Producer(tensor, axis, self.count, size, **facts))
             self.rows[key] = np.arange(self.count, self.count + size)
             self.count += size
             self.record(tensor, axis, np.arange(size), self.rows[key], size=size, role=role)

@@ -1,6 +1,7 @@
 """Numbered groups as named, described ones."""
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from torch import nn
@@ -116,20 +117,17 @@ class Names:
 
     def _describe(self, g: int, heads: bool, ties: dict[str, list[str]], reason: str) -> Group:
         members, makers, units = self.members[g], self.makers[g], self.units.sizes[g]
+        producers = list(dict.fromkeys(maker.tensor for maker in makers))
+        kind = self._kind(makers[0], producers, heads, ties)
         rows = next(m.units for m in members if (m.tensor, m.axis) == (makers[0].tensor, makers[0].axis))
         size = int((rows >= 0).sum()) * makers[0].copies
-        if heads:
+        if heads or kind == "recurrent":  # not all that queries, keys and values have, nor all gates
             reading = [m for m in members if m.role == "consumer"] or members
             size = int((reading[0].units >= 0).sum())
-        producers = list(dict.fromkeys(maker.tensor for maker in makers))
         saved, unsaved = self._split(members)
         return Group(
             name=self.names[g],
-            kind=self._kind(
-                makers[0],
-                heads and "equal widths" not in ties,  # heads of all layers, with what flows between these
-                "addition" in ties and len(producers) > 1,
-            ),
+            kind=kind,
             size=size,
             unit=size // units,
             exact=not reason,
@@ -149,18 +147,23 @@ class Names:
         heads = (int((self.units.group[self.units.of[grid[:, 0]]] == g).sum()) for grid in self.ledger.heads)
         return max(1, max(heads) // self.units.sizes[g])
 
-    def _kind(self, root: Producer, heads: bool, added: bool) -> str:
-        if heads:
+    def _kind(self, root: Producer, producers: Sequence[str], heads: bool, ties: Collection[str]) -> str:
+        if heads and "equal widths" not in ties:  # else heads of all layers, with what flows between these
             return "heads"
-        if added:
+        if all(isinstance(self._layer(producer), nn.RNNBase | nn.RNNCellBase) for producer in producers):
+            return "recurrent"
+        if "addition" in ties and len(producers) > 1:
             return "stream"
-        path, _, tensor = root.tensor.rpartition(".")
-        layer = self.module.get_submodule(path)
+        layer, tensor = self._layer(root.tensor), root.tensor.rpartition(".")[2]
         if isinstance(layer, nn.Embedding):
             return "embedding"
+        stacked = getattr(layer, tensor).dim() > 2  # a matrix for every place of a kernel, or for every expert
         if root.tokens:
-            return "ffn"
-        return "conv" if getattr(layer, tensor).dim() > 2 else "linear"
+            return "experts-ffn" if stacked else "positions" if root.mixes else "ffn"
+        return "conv" if stacked else "linear"
+
+    def _layer(self, tensor: str) -> nn.Module:
+        return self.module.get_submodule(tensor.rpartition(".")[0])
 
     def _taps(self, producers: list[str]) -> tuple[Tap, ...]:
         seen = [(p, self.ledger.observations[p]) for p in producers if p in self.ledger.observations]

@@ -227,6 +227,7 @@ _declare(Kind.HARMLESS, "_local_scalar_dense as_strided is_pinned new_empty new_
 _declare(Kind.LOOK, "resolve_conj resolve_neg")
 
 ADD, LIFT_FRESH, TRANSPOSE = (OPERATORS[name] for name in ("add", "lift_fresh", "t"))
+SCALES = (OPERATORS["mul"], OPERATORS["div"])
 ACTIVATIONS = frozenset(name for name, operator in OPERATORS.items() if operator.activation)
 
 

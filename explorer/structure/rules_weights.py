@@ -226,7 +226,8 @@ def weigh(
     positions = set(varying(label)) - {last}
     tokens = bool(positions) or prod(shape[:-1]) > 2
     size = view.shape[outer.number]
-    rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", tokens=tokens)[outer.index]
+    facts = {"tokens": tokens, "mixes": bool(positions)}
+    rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", **facts)[outer.index]
     if positions and mixed is not None and varying(mixed) == [last]:
         read = along(mixed, last)
     else:

@@ -37,6 +37,7 @@ def forget(module: nn.Module) -> None:
     """Let modules drop what they keep from earlier calls in evaluation mode, as they do when training starts."""
     modes = [(part, part.training) for part in module.modules()]
     module.train()
+    module.train(modes[0][1])  # which swaps graphs of `torch.fx` back
     for part, mode in modes:
         part.training = mode
 

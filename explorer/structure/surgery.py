@@ -92,7 +92,7 @@ def cut_module(
     Args:
         shared: let it share what is left whole with `module`, for a try.
     """
-    skipped = _skipped(structure, blocks)
+    skipped = _skipped(module, structure, blocks)
     structure, removal = _beside(structure, removal, blocks)
     owned = saved_by_cut(module, structure)
     narrow = _narrow_tensors(owned, structure, removal)
@@ -107,7 +107,9 @@ def cut_module(
     for path in {_layer_of(name) for name in narrow if not inside(name, list(skipped))}:
         set_widths(smaller.get_submodule(path), depthwise_multiplier(module.get_submodule(path)))
     attributes: dict[str, dict] = {
-        path: {SKIPPED: skip.returns} | ({"stride": skip.stride} if skip.stride > 1 else {})
+        path: {SKIPPED: skip.returns}
+        | ({"stride": skip.stride} if skip.stride > 1 else {})
+        | ({"passed": skip.passed} if skip.passed else {})
         for path, skip in skipped.items()
     }
     for name, units in removal.items():
@@ -181,7 +183,7 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
     hooked and nothing is written into `module`; normalising modules see only the channels that stay. The copy has no
     residual blocks that are removed.
     """
-    skipped = _skipped(structure, blocks)
+    skipped = _skipped(module, structure, blocks)
     structure, removal = _beside(structure, removal, blocks)
     removed = leaving(structure, removal)
     inner = {name for name in removal if structure.groups[name].contracted}  # no weights consume queries
@@ -220,10 +222,14 @@ def _call_norms(module: nn.Module, path: str) -> None:
             layer.use_nested_tensor = False
 
 
-def _skipped(structure: Structure, blocks: Sequence[str]) -> dict[str, Skip]:
+def _skipped(module: nn.Module, structure: Structure, blocks: Sequence[str]) -> dict[str, Skip]:
     """What stands where the residual blocks were that are taken out."""
-    removed = (structure.blocks[name] for name in outermost(blocks))
-    return {block.name: Skip(block.returns, block.stride) for block in removed}
+    skipped = {}
+    for block in (structure.blocks[name] for name in outermost(blocks)):
+        skip = Skip(module.get_submodule(block.name), block.returns)
+        skip.stride, skip.passed = block.stride, [*block.passed] if any(key is not None for key in block.passed) else []
+        skipped[block.name] = skip
+    return skipped
 
 
 def _beside(structure: Structure, removal: Removal, blocks: Sequence[str]) -> tuple[Structure, Removal]:

@@ -59,13 +59,15 @@ class Tracer(OperatorMode):
         tensors = tensors_among(args, kwargs)
         names = tracing.names
         tracing.read(tensors)
-        tracing.ledger.used.update(names[id(tensor)] for tensor in tensors if id(tensor) in names)
+        for name in (names[id(tensor)] for tensor in tensors if id(tensor) in names):
+            tracing.ledger.used.add(name)
+            self.shortcuts.touch(name)
         booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
             rules.apply(tracing, operator, args, kwargs, out)
         if tracing.costs:
             self._book(operator, args, out, booked)
-        self.shortcuts.operator(operator, args, kwargs, tensors, out)
+        self.shortcuts.operator(func, args, kwargs, tensors, out)
 
     def _book(self, operator: Operator, args: tuple, out: Any, booked: int) -> None:
         """See that what an operator multiplies is in the books: a constant, where no rule wrote it down."""
@@ -100,20 +102,20 @@ class _Calls:
     def watching(self, module: nn.Module) -> AbstractContextManager:
         layers = dict(module.named_modules())
         before = {name: partial(self._enter, name, leaf=_is_innermost(layer)) for name, layer in layers.items()}
-        return watching(module, {name: partial(self._leave, name) for name in layers}, before=before)
+        return watching(module, {name: partial(self._leave, name) for name in layers}, before=before, named=True)
 
-    def _enter(self, name: str, layer: nn.Module, args: tuple, *, leaf: bool) -> None:
+    def _enter(self, name: str, layer: nn.Module, args: tuple, named: dict, *, leaf: bool) -> None:
         tracing = self._tracing
         tracing.path.append(name)
-        self._shortcuts.enter(name, args, len(tracing.ledger.contractions))
+        self._shortcuts.enter(name, args, named, len(tracing.ledger.contractions))
         self._given[name] = None
         if leaf and args and isinstance(args[0], Tensor) and (label := tracing.label(args[0])) is not None:
             self._given[name] = label
 
-    def _leave(self, name: str, layer: nn.Module, args: tuple, out: Any) -> None:
+    def _leave(self, name: str, layer: nn.Module, args: tuple, named: dict, out: Any) -> None:
         tracing = self._tracing
         tracing.path.pop()
-        self._shortcuts.leave(name, out, len(tracing.ledger.contractions))
+        self._shortcuts.leave(name, layer, out, len(tracing.ledger.contractions))
         shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
         label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
         if label is not None and len(varying(label)) == 1:

@@ -102,12 +102,27 @@ class FittedShape(NamedTuple):
     axis: int
 
 
+# What a group's units are, for a person.
+GROUP_KINDS = {
+    "conv": "output channels of convolutions",
+    "stream": "the width of a residual stream: every layer that adds into it or reads from it is tied together",
+    "linear": "output features of fully connected layers",
+    "ffn": "hidden features of a transformer's feed-forward block",
+    "experts-ffn": "hidden features of a mixture of experts: the same one of every expert leaves at once",
+    "positions": "hidden features of layers that mix positions, the same ones for every channel",
+    "heads": "attention heads: a whole head leaves at once",
+    "head-dims": "places inside attention heads: the same place of every head leaves at once",
+    "recurrent": "hidden units of recurrent layers: a unit leaves with all its gates",
+    "embedding": "the width of token or patch embeddings",
+}
+
+
 @dataclass(frozen=True)
 class Group:
     """Channels that must leave together, named after the layer that first produces them.
 
     `size` counts channels, `unit` how many of them leave at once (1, or a head's width, or one channel
-    of every convolution group); `kind` is one of conv, linear, ffn, heads, head-dims, stream, embedding. `exact`
+    of every convolution group); `kind` is one of `GROUP_KINDS`. `exact`
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
     the group's units, `stored` others that were found to follow its width, `fitted` shapes in the code of
@@ -218,15 +233,17 @@ class Block:
     """A residual block: the module `name` adds branches to its first input, so it can be made to pass that on.
 
     Where a non-linearity or a norm follows the addition, it leaves with the block. `returns` counts the values of the
-    tuple that the module gives, of which the first is a tensor and the others are none (0: a tensor, no tuple).
-    `cost_model` is the block's part in the cost of the whole. One that makes maps smaller and leaves with a whole stage
-    passes on every `stride`-th row and column.
+    tuple that the module gives (0: a tensor, no tuple). The first is what became of the input; of the others, `passed`
+    tells which argument they are, by its place or name, and None stands for what nobody reads. `cost_model` is the
+    block's part in the cost of the whole. One that makes maps smaller and leaves with a whole stage passes on every
+    `stride`-th row and column.
     """
 
     name: str
     returns: int
     cost_model: CostModel = field(repr=False)
     stride: int = 1
+    passed: tuple[int | str | None, ...] = ()
 
 
 def inside(name: str, modules: Sequence[str]) -> bool:

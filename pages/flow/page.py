@@ -6,6 +6,7 @@ import streamlit as st
 from explorer.criteria import CRITERIA, Scores
 from explorer.plain import code, plain
 from explorer.pruning import Plan
+from explorer.structure import GROUP_KINDS
 from explorer.ui import engine
 from explorer.ui.charts.scores import distribution, heatmap
 from explorer.ui.engine import Opened
@@ -13,7 +14,7 @@ from explorer.ui.parts import detail, frame, say
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import findings, words
+from explorer.ui.text import findings
 from pages.flow import criterion
 
 SHOWN = 6  # of the lowest and of the highest units
@@ -81,7 +82,7 @@ def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan,
     with left:
         picture = distribution(values, removed=len(plan.remove.get(name, ())))
         frame.chart(findings.of_group(name, values), picture, "Histogram of the group's scores")
-        say.caption(f"{words.KIND_HELP[group.kind].capitalize()}. {group.why}")
+        say.caption(f"{GROUP_KINDS[group.kind].capitalize()}. {group.why}")
     with right:
         detail.maps(workspace, opened, name, findings.extremes(values, SHOWN))
 

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from explorer.plain import plain
-from explorer.structure import Structure
+from explorer.structure import GROUP_KINDS, Structure
 from explorer.ui.charts.network import network
 from explorer.ui.parts import frame
-from explorer.ui.text import findings, words
+from explorer.ui.text import findings
 
 ALL_ROWS = 24  # up to which a table is as high as it is long
 
@@ -28,7 +28,7 @@ def show(structure: Structure, table: pd.DataFrame) -> None:
 
 def _table(table: pd.DataFrame) -> None:
     saves = "Share that removing all of it would save"
-    kinds = "; ".join(f"{kind}: {about}" for kind, about in words.KIND_HELP.items())
+    kinds = "; ".join(f"{kind}: {about}" for kind, about in GROUP_KINDS.items())
     st.dataframe(
         table.drop(columns=["kept", "units"]),
         hide_index=True,

@@ -1215,7 +1215,7 @@ def mixer(net, x):
         "short": nn.LSTM(12, 5, proj_size=4, batch_first=True), "start": table(2, 1, 5),
         "gru": nn.GRU(4, 5, 2, bias=False), "fc": nn.Linear(5, 5),
     },
-    {"a": (8, 1), "long": (6, 4), "short": (4, 1), "gru": (5, 3)},
+    {"a": (8, 1), "long": (6, 1), "short": (4, 1), "gru": (5, 1)},
     blocked={"short": "fewer channels than hidden units"},
 )  # fmt: skip
 def recurrent_layers_over_a_sequence(net, x):
@@ -1238,7 +1238,7 @@ def sequences_of_several_lengths(net, x):
         "a": conv(3, 4), "lstm": nn.LSTMCell(4, 6), "gru": nn.GRUCell(6, 5), "rnn": nn.RNNCell(5, 3),
         "fc": nn.Linear(8, 5),
     },
-    {"a": (4, 1), "lstm": (6, 4), "gru": (5, 3), "rnn": (3, 1)},
+    {"a": (4, 1), "lstm": (6, 1), "gru": (5, 1), "rnn": (3, 1)},
 )  # fmt: skip
 def recurrent_cells_step_by_step(net, x):
     state = h = r = None

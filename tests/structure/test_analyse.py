@@ -7,10 +7,10 @@ import pickle
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.structure import adapt, analyse, count, cut_module, mask_module
+from explorer.structure import GROUP_KINDS, adapt, analyse, count, cut_module, mask_module
 from explorer.structure.adapt import fitting
 from tests import nets
 
@@ -240,3 +240,20 @@ def test_counted_products():
     linears = 5 * (12 * 36 + 12 * 12 + 12 * 20 + 20 * 12) + 12 * 5
     attention = 2 * (5 * 5 * 12)
     assert cost.macs == patch + linears + attention
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+def test_hidden_units_of_recurrent_layers_are_a_kind_of_their_own(layer):
+    """All gates of a unit leave at once; the size counts units, not gates."""
+
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.head = layer(6, 5, batch_first=True), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.layer(x)[0][:, -1])
+
+    group = analyse(Reader(), torch.randn(1, 3, 6)).groups["layer"]
+    assert (group.kind, group.size, group.unit) == ("recurrent", 5, 1)
+    assert group.kind in GROUP_KINDS

@@ -216,10 +216,19 @@ def found(part: nn.Module, call: Callable = lambda part, x: part(x)) -> set[str]
         lambda m, x: (x + m.bias) + m.conv(x),
         lambda m, x: m.conv(x).add_(x).relu_(),
         lambda m, x: x + m.conv(x) + m.short(x),
+        lambda m, x: (x.flatten(2) + m.conv(x).flatten(2)).view(x.shape),
+        lambda m, x: (x.flatten(2).mT + m.conv(x).flatten(2).mT).mT.reshape(x.shape),
+        lambda m, x: torch.cat([x[:, :1], x[:, 1:] + m.conv(x)[:, 1:]], 1),
+        lambda m, x: (x + m.conv(x)) / 1.0,
+        lambda m, x: [x + m.conv(x)],
     ],
 )
-def test_post_norm_post_activation_and_in_place_are_shortcuts_too(forward):
-    assert found(Branch(forward)) == {"part"}
+def test_post_norm_post_activation_in_place_and_rearranged_are_shortcuts_too(forward):
+    part = Branch(forward)
+    call = (
+        (lambda part, x: part(x)[0]) if isinstance(forward(part, torch.zeros(1, 4, 4, 4)), list) else nn.Module.__call__
+    )
+    assert found(part, call) == {"part"}
 
 
 @pytest.mark.parametrize(
@@ -232,6 +241,9 @@ def test_post_norm_post_activation_and_in_place_are_shortcuts_too(forward):
         lambda m, x: x + m.bias,  # no branch
         lambda m, x: torch.add(m.conv(x), x, alpha=2),
         lambda m, x: x + (x + m.conv(x)),  # twice the input
+        lambda m, x: (x.mT + m.conv(x)).contiguous(),  # rows and columns change places
+        lambda m, x: (x + m.conv(x)).flip(-1),
+        lambda m, x: (x + m.conv(x)) / 2,
     ],
 )
 def test_what_is_no_identity_shortcut(forward):
@@ -248,7 +260,52 @@ def test_what_can_not_be_taken_out():
     assert found(chain) == set()  # a weight that another part needs
     assert found(Branch(plain), lambda part, x: part(part(x))) == set()  # called twice
     both = Branch(lambda m, x: (x + m.conv(x), m.short(x)))
-    assert found(both, lambda part, x: sum(part(x))) == set()  # gives something else besides
+    assert found(both, lambda part, x: sum(part(x))) == set()  # gives something else besides, which is read
+    assert found(both, lambda part, x: part(x)[0]) == {"part"}  # or not
     assert found(Branch(plain), lambda part, x: part(x) + part.bias) == set()  # its parts are needed outside
+    assert found(Branch(plain), lambda part, x: part(part.norm(x))) == set()
     alone = Branch(lambda m, x: (x + m.conv(x), None))
     assert found(alone, lambda part, x: part(x)[0]) == {"part"}
+
+
+class Told(nn.Module):
+    """A block that is given all by name, returns what it was given, and whose settings are read from outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.scale = nn.Conv2d(4, 4, 1), 0.5
+
+    def forward(
+        self, *, x: Tensor, gain: Tensor, size: tuple[int, ...]
+    ) -> tuple[Tensor, None, Tensor, tuple[int, ...]]:
+        return x + gain * self.conv(x), None, gain, tuple(size)
+
+
+class Telling(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.blocks, self.fc = nn.Conv2d(3, 4, 1), nn.ModuleList([Told(), Told(), Told()]), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, gain, size = self.stem(x), torch.tensor(2.0), (4, 4)
+        for block in self.blocks:
+            scale = block.scale * block.conv.stride[0]
+            x, _, gain, size = block(x=x * 1, gain=gain, size=size)
+        return self.fc((x.unflatten(2, (size[0], 1)) * gain * scale).mean((2, 3, 4)))
+
+
+@torch.no_grad()
+def test_arguments_pass_a_block_that_left_and_its_settings_can_be_read():
+    module, example = Telling().eval(), torch.randn(2, 3, 4, 4)
+    structure = analyse(module, example)
+    assert list(structure.blocks) == ["blocks.0", "blocks.1", "blocks.2"]
+    plan = Plan("m", {}, ("blocks.0", "blocks.2"))
+    smaller = cut(module, structure, plan)
+    assert smaller.attributes["blocks.0"] == {"skipped": 4, "passed": [None, "gain", "size"]}
+    x = module.stem(example)
+    expected = module.fc((x + 2 * module.blocks[1].conv(x)).mean((2, 3)))
+    assert torch.equal(smaller.module(example), expected)
+    again = Telling()
+    adapt(again, smaller.module.state_dict(), json.loads(json.dumps(smaller.attributes)))
+    assert torch.equal(again(example), expected)
+    assert plan.cost(structure) == count(smaller.module, example[:1])

@@ -82,7 +82,7 @@ class _Recorder(TorchDispatchMode):
         self._tick(0.0)
         return out
 
-    def enter(self, path: str, layer: nn.Module, args: tuple) -> None:
+    def enter(self, path: str, layer: nn.Module, args: tuple, kwargs: dict) -> None:
         """The module at a path, of which only the call is written down, begins."""
         self._inside += 1
 

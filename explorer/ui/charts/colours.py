@@ -12,8 +12,11 @@ KIND_COLOURS = {
     "stream": "#d18b3c",
     "linear": "#7d64b5",
     "ffn": "#57a06d",
+    "experts-ffn": "#3f7f53",
+    "positions": "#8aa34f",
     "heads": "#c2607d",
     "head-dims": "#a3526f",
+    "recurrent": "#5a6fb0",
     "embedding": "#87929a",
 }
 # Ten stops of viridis, the same as chartSequentialColors in the theme: perceptually even, legible without hue.

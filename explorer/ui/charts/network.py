@@ -7,9 +7,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from explorer.structure import GROUP_KINDS
 from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import KIND_COLOURS, MUTED
-from explorer.ui.text.words import KINDS, middle, shared_prefix, stages
+from explorer.ui.text.words import middle, shared_prefix, stages
 
 
 def network(table: pd.DataFrame, height: int = 230) -> alt.Chart:
@@ -48,7 +49,7 @@ def network(table: pd.DataFrame, height: int = 230) -> alt.Chart:
 
 
 def _kind_colour(present: Sequence[str]) -> alt.Color:
-    kinds = [kind for kind in KINDS if kind in present]
+    kinds = [kind for kind in GROUP_KINDS if kind in present]
     scale = alt.Scale(domain=kinds, range=[KIND_COLOURS[kind] for kind in kinds])
     return alt.Color("kind:N", scale=scale, title="Kind of group", legend=alt.Legend(orient="bottom"))
 

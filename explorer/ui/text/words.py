@@ -6,17 +6,7 @@ from itertools import takewhile
 from explorer.structure import Group
 from explorer.tasks import TASK_KINDS, Task
 
-KINDS = ("conv", "stream", "linear", "ffn", "heads", "head-dims", "embedding")
-
-KIND_HELP = {
-    "conv": "output channels of convolutions",
-    "stream": "the width of a residual stream: every layer that adds into it or reads from it is tied together",
-    "linear": "output features of fully connected layers",
-    "ffn": "hidden features of a transformer's feed-forward block",
-    "heads": "attention heads: a whole head leaves at once",
-    "head-dims": "places inside attention heads: the same place of every head leaves at once",
-    "embedding": "the width of token or patch embeddings",
-}
+UNITS = {"heads": "head", "recurrent": "unit"}  # what leaves at once, where that is no channel
 
 MAC_HELP = "Multiply-accumulates of one forward pass for one input. Papers often write FLOPs for the same count."
 PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scales."
@@ -56,9 +46,8 @@ def duration(seconds: float) -> str:
 
 def noun(group: Group, units: int = 1) -> str:
     """What leaves a group at once: ``channel``, ``heads``, ``units of 4 channels``."""
-    what = "channel" if group.unit == 1 else "head" if group.kind == "heads" else "unit"
-    several = what if units == 1 else f"{what}s"
-    return several if what != "unit" else f"{several} of {group.unit} channels"
+    several = UNITS.get(group.kind, "channel" if group.unit == 1 else "unit") + ("" if units == 1 else "s")
+    return several if group.unit == 1 or group.kind in UNITS else f"{several} of {group.unit} channels"
 
 
 def percent(fraction: float, digits: int = 1) -> str:

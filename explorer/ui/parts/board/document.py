@@ -14,7 +14,7 @@ from explorer.methods.studies.sensitivity import sparklines
 from explorer.structure import Group, Structure
 from explorer.structure.links import links
 from explorer.tasks import METRICS
-from explorer.ui.text.words import stages
+from explorer.ui.text.words import noun, stages
 
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows"}
 DIGITS = 6  # of milliseconds behind the point
@@ -96,7 +96,6 @@ def board_document(
 
 
 def _described(group: Group, stage: str) -> dict[str, Any]:
-    noun = ("channel", "channels") if group.unit == 1 else ("head", "heads") if group.kind == "heads" else None
     members: dict[tuple[str, str], None] = {}
     for member in group.members:
         members[HOW[member.role], member.tensor.rpartition(".")[0] or member.tensor] = None
@@ -107,7 +106,7 @@ def _described(group: Group, stage: str) -> dict[str, Any]:
         "size": group.size,
         "units": group.units,
         "unit": group.unit,
-        "noun": noun or (f"unit of {group.unit} channels", f"units of {group.unit} channels"),
+        "noun": (noun(group), noun(group, 2)),
         "exact": group.exact,
         "reason": group.reason,
         "why": group.why,
