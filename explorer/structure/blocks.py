@@ -259,6 +259,7 @@ def without(structure: Structure, blocks: Sequence[str]) -> Structure:
             lookups=tuple(lookup for lookup in group.lookups if stays(lookup.tensor)),
             counters=tuple(counter for counter in group.counters if stays(counter[0])),
             stored=tuple(stored for stored in group.stored if stays(stored.module) and stays(stored.tensor)),
+            fitted=tuple(shape for shape in group.fitted if stays(shape.module)),
         )
 
     left = {name: standing(group) for name, group in structure.groups.items()}
