@@ -50,7 +50,7 @@ def export_onnx(module: nn.Module, inputs: tuple[int, ...] | Tensor, path: Path 
         )
     example = inputs if isinstance(inputs, Tensor) else torch.zeros(2, *inputs)
     try:
-        with replacing_file(path, private=False) as file, evaluating(module, CPU), quiet():
+        with replacing_file(path, private=False) as file, evaluating(module, CPU), _experts_at_once(module), quiet():
             exporter, reason = _export(module, example, file)
     except OSError as error:
         raise ExplorerError(f"can't write {path}: {error.strerror or error}; choose another place") from None
@@ -76,6 +76,20 @@ def _export(module: nn.Module, example: Tensor, path: Path) -> tuple[str, str]:
         raise ExplorerError(
             f"this model can't be written as ONNX ({first_line(error)}): keep its safetensors and load.py"
         ) from error
+
+
+@contextlib.contextmanager
+def _experts_at_once(module: nn.Module) -> Iterator[None]:
+    """Inside it, experts of transformers are no loop over those that the example happens to reach."""
+    models = [part for part in module.modules() if hasattr(part, "get_experts_implementation")]
+    before = [model.get_experts_implementation() for model in models]
+    try:
+        for model in models:
+            model.set_experts_implementation("batched_mm")
+        yield
+    finally:
+        for model, known in zip(models, before, strict=True):
+            model.set_experts_implementation(known)
 
 
 def _dynamo(module: nn.Module, example: Tensor, path: Path) -> None:

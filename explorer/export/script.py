@@ -12,7 +12,7 @@ from torch import nn
 from explorer.plain import visible
 from explorer.sources.networks import attention, shuffle, windows, zoo
 from explorer.sources.networks.detectors import Detector
-from explorer.sources.networks.hub_models import HEADS
+from explorer.sources.networks.hub_models import EXPERTS, HEADS
 from explorer.sources.networks.segmenters import MainOutput
 from explorer.structure import adapt
 from explorer.version import __version__
@@ -120,7 +120,8 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
     if architecture["family"] == "huggingface":
         head, config = HEADS[name], dict(arguments["config"])
         made = f"AutoConfig.for_model({_literal(config.pop('model_type'))}, **{_literal(config, 4)})"
-        build = f"{head.wrapper.__name__}({head.auto_class}.from_config({made}))"
+        options = "".join(f", {key}={_literal(value)}" for key, value in EXPERTS.items())
+        build = f"{head.wrapper.__name__}({head.auto_class}.from_config({made}{options}))"
         wanted = [(sys.modules[head.wrapper.__module__], [head.wrapper.__name__])]
         return f"from transformers import AutoConfig, {head.auto_class}", build, wanted
     wanted = []

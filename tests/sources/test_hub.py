@@ -3,16 +3,19 @@
 import json
 import pickle
 import shutil
+from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from explorer.errors import ExplorerError
+from explorer.export import check_onnx, export_onnx, loader_script
 from explorer.pruning import Plan, cut, mask
 from explorer.sources import build, load_model, load_pair
-from explorer.structure import analyse
+from explorer.structure import analyse, count
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 
 VIT = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}
@@ -123,6 +126,30 @@ def test_a_cut_in_every_group_is_exact(bert):
         masked = mask(model.module, structure, plan)(ids)
         assert torch.allclose(masked, cut(model.module, structure, plan).module(ids), atol=1e-6)
         assert not torch.allclose(masked, model.module(ids), atol=1e-4)
+
+
+def test_experts_of_any_width_are_multiplied_in_what_is_cut_rebuilt_and_written_as_onnx(tmp_path):
+    """The product of all experts at once, transformers' default, wants rows of a multiple of 16 bytes."""
+    config = {**BERT, "num_key_value_heads": 2, "num_local_experts": 3, "num_experts_per_tok": 2}
+    folder = text_folder(tmp_path / "hub", "Mixtral", num_labels=3, **config)
+    model = load_model(f"hf:{folder}")
+    structure = analyse(model.module, model.example())
+    assert Counter(group.kind for group in structure.groups.values()) == {"stream": 1, "heads": 2, "ffn": 2}
+    plan = Plan(model.ref, {name: tuple(range(1 + group.units // 3)) for name, group in structure.groups.items()})
+    smaller, ids = cut(model.module, structure, plan), model.example(3)
+    with torch.inference_mode():
+        logits = smaller.module(ids)
+        assert torch.allclose(logits, mask(model.module, structure, plan)(ids), atol=1e-5)
+        assert structure.cost(plan.kept(structure)) == count(smaller.module, model.example())
+    script = ModuleType("load")
+    script.__file__ = str(tmp_path / "load.py")
+    made = {"architecture": model.architecture, "attributes": smaller.attributes, "input_shape": model.input_shape}
+    exec(loader_script(smaller.module, **made, classes=3, title="Experts"), script.__dict__)
+    save_file(smaller.module.state_dict(), tmp_path / "weights.safetensors")
+    with torch.inference_mode():
+        assert torch.equal(script.load(tmp_path)(ids), logits)
+    export_onnx(smaller.module, model.example(2), tmp_path / "model.onnx")
+    assert check_onnx(tmp_path / "model.onnx", smaller.module, ids, None)["max_rel_diff"] <= 1e-5
 
 
 def test_data_of_another_kind_is_refused(bert, vit):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.bench.families.family import package
+from explorer.sources.networks.hub_models import EXPERTS
 from explorer.structure.running import tensors_in
 
 VOCABULARY = 100
@@ -21,7 +22,9 @@ def from_config(kind: str, **config: Any) -> nn.Module:
     transformers = package("transformers")
     transformers.logging.set_verbosity_error()
     model_class = getattr(transformers, kind)
-    return model_class(model_class.config_class(**config)).eval()
+    model = model_class(model_class.config_class(**config))
+    model.set_experts_implementation(EXPERTS["experts_implementation"])
+    return model.eval()
 
 
 class Called(nn.Module):

@@ -27,6 +27,8 @@ _MOST_CLASSES = 100_000
 _COUNTED = re.compile(r"num_|layers?$|depths?$")  # numbers of a configuration that count something
 _MOST_COUNTED = 100_000
 _LENGTH = 64  # tokens of a text, where the model allows as many
+# Experts one by one: what multiplies them all at once wants widths that few cuts leave.
+EXPERTS = {"experts_implementation": "eager"}
 _FORGOTTEN = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "auto_map")
 
 
@@ -166,7 +168,7 @@ def build_from_config(kind: str, arguments: dict[str, Any]) -> nn.Module:
     config = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
     head = HEADS[kind]
     with _quietly():
-        return head.wrapper(_thawed(getattr(transformers, head.auto_class).from_config(config))).eval()
+        return head.wrapper(_thawed(getattr(transformers, head.auto_class).from_config(config, **EXPERTS))).eval()
 
 
 def _thawed(model: nn.Module) -> nn.Module:
@@ -249,6 +251,7 @@ class _Source:
                     dtype=torch.float32,
                     output_loading_info=True,
                     ignore_mismatched_sizes=is_new,
+                    **EXPERTS,
                     **self._options,
                 )
             )
