@@ -64,10 +64,14 @@ def watching(module: nn.Module, after: Hooks = (), *, before: Hooks = (), named:
     parts = dict(module.named_modules(remove_duplicate=False))
     with ExitStack() as handles:
         for path, hook in _pairs(before):
-            handles.callback(parts[path].register_forward_pre_hook(hook, with_kwargs=named).remove)
+            handles.callback(_part(parts, module, path).register_forward_pre_hook(hook, with_kwargs=named).remove)
         for path, hook in _pairs(after):
-            handles.callback(parts[path].register_forward_hook(hook, with_kwargs=named).remove)
+            handles.callback(_part(parts, module, path).register_forward_hook(hook, with_kwargs=named).remove)
         yield
+
+
+def _part(parts: Mapping[str, nn.Module], module: nn.Module, path: str) -> nn.Module:
+    return parts[path] if path in parts else module.get_submodule(path)  # which says what is missing
 
 
 def _pairs(hooks: Hooks) -> Iterable[tuple[str, Hook]]:
