@@ -300,8 +300,9 @@ class Proof:
 
         These are a model's that may be narrowed, and those that a part returns although nobody outside reads them.
         """
-        if not place.path and not self.ledger.keep_outputs:
-            labels = [*self.ledger.outputs, *[None] * len(masked.outputs)]
+        if place.path or not self.ledger.keep_outputs:
+            first = [self.ledger.shown.get(place.path)]
+            labels = [*(first if place.path else self.ledger.outputs), *[None] * len(masked.outputs)]
             masked.outputs = [
                 whole if label is None else trials.kept_of(label, whole, gone)
                 for whole, label in zip(masked.outputs, labels, strict=False)

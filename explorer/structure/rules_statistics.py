@@ -49,7 +49,9 @@ def reduce(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
         return
     if over and over == varied:
         reason = f"{operator.name} in {tracing.here} runs over these channels"
-        tracing.blur_if_read(tree_leaves(out), Blur(ids_in(label), reason, tracing.path[-1]))
+        values, *numbers = tree_leaves(out) if operator.name in ("max", "min") else (out,)
+        tracing.blur_if_read(tree_leaves(values), Blur(ids_in(label), reason, tracing.path[-1]))
+        tracing.freeze_if_read(numbers, ids_in(label), f"{operator.name} in {tracing.here} tells which channel it is")
         return
     if over:
         _reduce_channels(tracing, operator.name, label, over, zeros_count=operator.kind is Kind.AVERAGE)

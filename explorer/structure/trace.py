@@ -116,12 +116,12 @@ class _Calls:
         tracing = self._tracing
         tracing.path.pop()
         self._shortcuts.leave(name, layer, out, len(tracing.ledger.contractions))
-        shown = out[0] if isinstance(out, tuple) and out else out  # attention gives its weights too
-        label = tracing.labels.get(shown) if isinstance(shown, Tensor) else None
+        returned = [out] if isinstance(out, Tensor) else tensors_in(out)
+        label = tracing.labels.get(returned[0]) if returned else None  # attention gives its weights too
         if label is not None and len(varying(label)) == 1:
             tracing.ledger.shown[name] = label
         if not isinstance(out, Tensor):
-            tracing.note_statistics(name, tensors_in(out))
+            tracing.note_statistics(name, returned)
         given = self._given.pop(name, None)
         if isinstance(out, Tensor) and tracing.ledger.blurs(name):
             with _disable_current_modes():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -158,7 +158,7 @@ class Tracing:
         self.views = Views((name, tensors[name], name in computed) for name in self.names.values())
         self.labels: OfTensors[Tensor] = OfTensors()
         self.mixed: OfTensors[Tensor] = OfTensors()  # of positions that a weight makes, along axes without channels
-        self._unread: OfTensors[Blur] = OfTensors()  # statistics over channels, and what they would blur
+        self._unread: OfTensors[Callable[[], None]] = OfTensors()  # statistics over channels: what reading them means
 
     @property
     def here(self) -> str:
@@ -281,7 +281,12 @@ class Tracing:
     def blur_if_read(self, statistics: Iterable[Tensor], blur: Blur) -> None:
         """See `Ledger.blur`: attention averages its weights over heads even if nobody asks for them."""
         for tensor in statistics:
-            self._unread[tensor] = blur
+            self._unread[tensor] = partial(self.ledger.blur, blur.ids, blur.reason, blur.path)
+
+    def freeze_if_read(self, numbers: Iterable[Tensor], ids: Ids, reason: str) -> None:
+        """See `Ledger.freeze`: a maximum over channels comes with the number of the channel, even if nobody asks."""
+        for tensor in numbers:
+            self._unread[tensor] = partial(self.ledger.freeze, ids, reason)
 
     def note_statistics(self, module: str, outputs: Sequence[Tensor]) -> None:
         """Outputs of a module that are statistics over channels differ after a cut, which matters if they are read."""
@@ -291,8 +296,8 @@ class Tracing:
     def read(self, tensors: Iterable[Tensor]) -> None:
         """An operator gets these, or the model returns them."""
         for tensor in tensors:
-            if (blur := self._unread.pop(tensor, None)) is not None:
-                self.ledger.blur(blur.ids, blur.reason, blur.path)
+            if (happen := self._unread.pop(tensor, None)) is not None:
+                happen()
 
     def attach(self, vector: Any, ids: Ids) -> None:
         """A vector with an entry per channel (bias, scale, statistics) belongs to these channels."""

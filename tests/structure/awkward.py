@@ -1336,6 +1336,24 @@ def selective_scan(net, x):
     return net.fc((t + net.out(y.mT)).mean(1))
 
 
+@toy(
+    lambda: {
+        "a": conv(3, 8), "router": nn.Linear(8, 2), "up": table(2, 6, 8), "down": table(2, 8, 6),
+        "best": nn.Conv2d(1, 1, 3, padding=1), "fc": nn.Linear(8, 5),
+    },
+    {"a": (8, 1), "up": (6, 1)},
+    blocked={"router": "tells which channel it is"},
+    inexact={"a": "max in the model runs over these channels"},
+)  # fmt: skip
+def experts_by_the_number_of_the_best(net, x):
+    x = net.a(x)
+    t = tokens(x * net.best(x.max(1, keepdim=True).values).sigmoid()).flatten(0, 1)
+    gate, chosen = net.router(t).max(-1)
+    hidden = torch.bmm(net.up[chosen], t.unsqueeze(-1)).relu()
+    t = t + torch.bmm(net.down[chosen], hidden).squeeze(-1) * gate.unsqueeze(-1)
+    return net.fc(t.view(len(x), 64, -1).mean(1))
+
+
 # Gates ---------------------------------------------------------------------------------------------------
 
 

@@ -194,3 +194,46 @@ def test_encoders_of_torch_are_masked_exactly_on_their_fused_path():
     with torch.inference_mode():
         expected = cut_module(module, structure, removal)[0](TOKENS)
         torch.testing.assert_close(mask_module(module, structure, removal)(TOKENS), expected, atol=1e-5, rtol=1e-4)
+
+
+class Scaled(nn.Module):
+    """Returns its channels in a dictionary, and reads a number that is their width by chance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.layers, self.places = nn.Linear(16, 12), nn.ModuleList(map(Feed, (8, 20))), 12
+
+    def forward(self, x):
+        x = self.enter(x) * (24 / self.places)
+        for layer in self.layers:
+            x = x + layer(x)
+        return {"hidden": x}
+
+
+class Feed(nn.Sequential):
+    def __init__(self, inner: int) -> None:
+        super().__init__(nn.Linear(12, inner), nn.GELU(), nn.Linear(inner, 12))
+
+
+class Tied(nn.Module):
+    """Has no weights beside those of its part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = Scaled()
+
+    def forward(self, x):
+        return self.body(x)["hidden"] @ self.body.enter.weight
+
+
+def test_what_a_part_returns_in_a_dictionary_may_be_narrower():
+    torch.manual_seed(0)
+    module = Tied()
+    structure = analyse(module, TOKENS)
+    assert {name: group.units for name, group in structure.groups.items()} == {
+        "body.enter": 12,
+        "body.layers.0.0": 8,
+        "body.layers.1.0": 20,
+    }
+    assert not structure.groups["body.enter"].stored
+    cut_exactly(module, structure)
