@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, one_line
 from explorer.structure.count import count
-from explorer.structure.equal_widths import EqualWidths, equal_widths, unite
+from explorer.structure.equal_widths import EqualWidths, equal_sections, equal_widths, unite
 from explorer.structure.ledger import Ledger
 from explorer.structure.proof import Proof
 from explorer.structure.resolve import Resolution, resolve
@@ -72,12 +72,12 @@ def analyse(
 def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Resolution, proof: Proof) -> Resolution:
     """A resolution all of whose groups can be cut."""
     refused: dict[str, str] = {}
-    tried: set[str] = set()  # modules whose channels were tried together with what they read
+    tried: set[tuple[str, str]] = set()  # modules whose channels were tied, and how
     failed = proof.failures(resolution, _structure(resolution, example))
     while failed:
         whole = [name for name in failed if resolution.groups[name].kind != "head-dims"]
-        pairs = [pair for pair in equal_widths(ledger, resolution, whole) if pair.module not in tried]
-        tried |= {pair.module for pair in pairs}
+        pairs = _untried(equal_sections(ledger, resolution, whole), tried, "sections")
+        pairs = pairs or _untried(equal_widths(ledger, resolution, whole), tried, "widths")
         known = len(ledger.edges), len(ledger.ties)
         while pairs:
             unite(ledger, pairs)
@@ -94,6 +94,13 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
             resolution = resolve(ledger, module, refused)
             failed = proof.failures(resolution, _structure(resolution, example))
     return resolution
+
+
+def _untried(pairs: Sequence[EqualWidths], tried: set[tuple[str, str]], how: str) -> list[EqualWidths]:
+    """Those of modules whose channels were not yet tied like this."""
+    left = [pair for pair in pairs if (pair.module, how) not in tried]
+    tried |= {(pair.module, how) for pair in left}
+    return left
 
 
 def _fails(resolution: Resolution, pair: EqualWidths, failed: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ was called with, so that a trial costs a part of a forward pass; what is counted
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -313,22 +313,42 @@ class Proof:
 
     # Attributes ------------------------------------------------------------------------------------------
 
-    def _guess(self, trials: "_Trials", names: Iterable[str]) -> None:
+    def _guess(self, trials: "_Trials", names: Collection[str]) -> None:
         """Let attributes that may be a group's width follow it: of several groups, the one in the smallest module."""
         structure = trials.structure
         self._counters = {counter for group in structure.groups.values() for counter in group.counters}
         shown = trials.resolution.shown_by(self.ledger.shown)
-        claims: dict[tuple, tuple[str, StoredWidth]] = {}
+        claims: dict[tuple, list[tuple[str, StoredWidth]]] = self._claimed_by_sections(trials.resolution, names)
         by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
         for name in sorted(by_depth, key=lambda name: not self._enclosing(structure.groups[name])):
             group = structure.groups[name]
             for stored in filter(
                 likely, candidates(group, self._read_around(group, shown.get(name, ())), self._shapes)
             ):
-                claims.setdefault((stored.module, stored.attribute, stored.place), (name, stored))
+                claims.setdefault((stored.module, stored.attribute, stored.place), [(name, stored)])
         for name in names:
-            own = tuple(stored for owner, stored in claims.values() if owner == name)
+            own = tuple(stored for each in claims.values() for owner, stored in each if owner == name)
             self._stored.setdefault(_signature(structure.groups[name]), own)
+
+    def _claimed_by_sections(
+        self, resolution: Resolution, names: Collection[str]
+    ) -> dict[tuple, list[tuple[str, StoredWidth]]]:
+        """The attributes by whose numbers channels are seen to be taken, with all groups that these belong to.
+
+        Not those by which different channels of one number are taken, since these would all have to leave together.
+        """
+        taken: dict[tuple[str, int], dict[bytes, dict[str, int]]] = defaultdict(dict)
+        for section in self.ledger.sections:
+            met = {name: step for name, step in resolution.met_in(section.ids).items() if name in names}
+            if met:
+                taken[section.module, len(section.ids)][resolution.units.of[section.ids].tobytes()] = met
+        claims = {}
+        for read in self._read_inside(""):
+            place = (read.module, read.attribute, read.place)
+            sections = list(taken.get((read.module, read.value), {}).values())
+            if len(sections) == 1 and likely(StoredWidth(*place)):
+                claims[place] = [(name, StoredWidth(*place, step=step)) for name, step in sections[0].items()]
+        return claims
 
     def _read_around(self, group: Group, shown: Iterable[str]) -> list[Read]:
         """What was read by the modules that have the group's tensors or return its channels, and around these."""

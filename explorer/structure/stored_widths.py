@@ -173,9 +173,9 @@ def candidates(group: Group, reads: Sequence[Read], shapes: Mapping[str, Sequenc
     """
     found: list[StoredWidth] = []
     steps = _steps(group)
-    whole = {
+    whole = {  # of axes of one length that with most of the group's channels
         shapes[member.tensor][member.axis]: member
-        for member in group.members
+        for member in sorted(group.members, key=_entries)
         if member.role != "index" and _entries(member)
     }
     for read in reads:
