@@ -322,9 +322,8 @@ class Proof:
         by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
         for name in sorted(by_depth, key=lambda name: not self._enclosing(structure.groups[name])):
             group = structure.groups[name]
-            for stored in filter(
-                likely, candidates(group, self._read_around(group, shown.get(name, ())), self._shapes)
-            ):
+            found = candidates(group, self._read_around(group, shown.get(name, ())), self._shapes)
+            for stored in _likely(group, found):
                 claims.setdefault((stored.module, stored.attribute, stored.place), [(name, stored)])
         for name in names:
             own = tuple(stored for each in claims.values() for owner, stored in each if owner == name)
@@ -399,7 +398,7 @@ class Proof:
                     yield tuple(by_name[key] for key in habit)
         if not found or known.count(()) > 1:  # it did not help others like this one
             return
-        probable = [x for x in found if likely(x)]
+        probable = _likely(group, found)
         sets = [probable, found, *([x for x in found if x is not left] for left in found if len(found) > 2)]
         sets += [[x] for x in found if len(found) > 1] + [
             list(pair) for pair in combinations(found, 2) if len(found) > 3
@@ -474,6 +473,12 @@ def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, .
 def _signature(group: Group) -> Signature:
     members = tuple((member.tensor, member.axis, int((member.units >= 0).sum())) for member in group.members)
     return group.name, group.units, members
+
+
+def _likely(group: Group, found: Iterable[StoredWidth]) -> list[StoredWidth]:
+    """Attributes that are likely to follow: entries of lists, which hold all kinds of numbers, only beside a layer."""
+    beside = {member.tensor.rpartition(".")[0].rpartition(".")[0] for member in group.members}
+    return [stored for stored in found if likely(stored) and (stored.place is None or stored.module in beside)]
 
 
 def _concerns(group: Group, path: str) -> bool:

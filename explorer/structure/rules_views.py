@@ -116,7 +116,7 @@ def _look_up(tracing: Tracing, label: Tensor, chosen: dict[int, Tensor]) -> None
 
 
 def _note_sections(tracing: Tracing, label: Tensor, operator: Operator, args: tuple, moved: Sequence[Tensor]) -> None:
-    """Write down what was taken: of a slice both bounds count, so what lies before each of them."""
+    """Write down what was taken: of a slice both bounds count, and of equal parts how much they are together."""
     axes = varying(label)
     if len(axes) != 1 or all(part.shape == label.shape for part in moved):
         return
@@ -126,8 +126,10 @@ def _note_sections(tracing: Tracing, label: Tensor, operator: Operator, args: tu
         start, size = args[2] or 0, len(ids)
         start = max(start + size if start < 0 else start, 0)
         sections = [ids[:start], ids[start : start + len(sections[0])]]
+    elif len({len(section) for section in sections}) == 1:
+        sections.append(ids)
     for section in sections:
-        if 1 < len(section) < len(ids):
+        if len(section) > 1:
             tracing.ledger.sections.append(Section(tracing.path[-1], section))
 
 
