@@ -18,6 +18,7 @@ from explorer.structure.trace import trace
 from explorer.structure.types import Block, Blocked, Cost, CostModel, Product, Structure, inside
 
 MOST_TRIALS = 20  # passes for finding out which residual blocks can be taken out
+MOST_PASSES = 60  # of all kinds
 
 
 def analyse(
@@ -64,7 +65,8 @@ def analyse(
         return _unfollowed(module, example, _plain_cost(module, example), reason, time.perf_counter() - start)
     resolution = _proven(module, example, ledger, resolution, proof)
     structure = proof.completed(_structure(resolution, example))
-    blocks, passes = _skippable(module, example, structure)
+    most = min(MOST_TRIALS, int(MOST_PASSES - 1 - proof.forwards))
+    blocks, passes = _skippable(module, example, structure, most)
     forwards = 1 + proof.forwards + passes
     return replace(structure, blocks=blocks, seconds=time.perf_counter() - start, forwards=round(forwards, 1))
 
@@ -157,20 +159,23 @@ def _producers(resolution: Resolution, name: str) -> list[str]:
     return [name] if group.kind == "head-dims" else [member.tensor for member in group.of_role("producer")]
 
 
-def _skippable(module: nn.Module, example: Inputs, structure: Structure) -> tuple[dict[str, Block], int]:
+def _skippable(module: nn.Module, example: Inputs, structure: Structure, most: int) -> tuple[dict[str, Block], int]:
     """The residual blocks without which the model runs and costs what the polynomials say, and how many passes it took.
 
-    Those that lie within no other are tried together and halved until the others are found, then those inside them.
+    Those that lie within no other are tried together and halved until the others are found, then those inside them, in
+    no more than `most` passes.
     """
     good: set[str] = set()
     passes = 0
 
     def separate(names: list[str]) -> None:
         nonlocal passes
+        if passes >= most:
+            return
         passes += 1
-        if passes <= MOST_TRIALS and _runs_without(module, example, structure, names):
+        if _runs_without(module, example, structure, names):
             good.update(names)
-        elif len(names) > 1 and passes < MOST_TRIALS:
+        elif len(names) > 1:
             separate(names[: len(names) // 2])
             separate(names[len(names) // 2 :])
 

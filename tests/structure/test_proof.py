@@ -182,6 +182,44 @@ def test_numbers_by_which_channels_are_taken_follow_these(make):
     cut_exactly(module, structure)
 
 
+def test_numbers_in_lists_are_widths_only_beside_a_layer():
+    class Outer(nn.Module):
+        """Its list numbers what it keeps; 12 and 20 are widths inside by chance."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.keep = [1, 12, 20]
+            self.body = nn.Sequential(nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 3))
+
+        def forward(self, x):
+            assert self.keep == [1, 12, 20]
+            return self.body(x)
+
+    module = Outer()
+    structure = analyse(module, TOKENS)
+    assert structure.forwards < 10
+    assert len(structure.groups) == 2
+    assert not any(group.stored for group in structure.groups.values())
+
+
+def test_a_part_that_several_modules_have_is_multiplied_in_each():
+    class Twice(nn.Module):
+        """Its layer is one that an earlier module has, too."""
+
+        def __init__(self, shared: nn.Module) -> None:
+            super().__init__()
+            self.shared, self.inner, self.out, self.wide = shared, nn.Linear(16, 12), nn.Linear(12, 16), 12
+
+        def forward(self, x):
+            return self.out(self.inner(self.shared(x)).view(len(x), -1, self.wide).relu())
+
+    shared = nn.Linear(16, 16)
+    module = nn.Sequential(shared, nn.ReLU(), Twice(shared), Twice(shared), nn.Linear(16, 3)).eval()
+    structure = analyse(module, TOKENS)
+    assert {"2.inner", "3.inner"} <= structure.groups.keys()
+    cut_exactly(module, structure)
+
+
 def test_a_caller_names_attributes_that_are_not_seen():
     module = network(Hidden)
     assert "1.qkv" not in analyse(module, TOKENS).groups
