@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError, one_line
 from explorer.structure.count import count
-from explorer.structure.equal_widths import EqualWidths, equal_widths, unite
+from explorer.structure.equal_widths import EqualWidths, equal_sections, equal_widths, unite
 from explorer.structure.ledger import Ledger
 from explorer.structure.proof import Proof
 from explorer.structure.resolve import Resolution, resolve
@@ -18,6 +18,7 @@ from explorer.structure.trace import trace
 from explorer.structure.types import Block, Blocked, Cost, CostModel, Product, Structure, inside
 
 MOST_TRIALS = 20  # passes for finding out which residual blocks can be taken out
+MOST_PASSES = 60  # of all kinds
 
 
 def analyse(
@@ -64,7 +65,8 @@ def analyse(
         return _unfollowed(module, example, _plain_cost(module, example), reason, time.perf_counter() - start)
     resolution = _proven(module, example, ledger, resolution, proof)
     structure = proof.completed(_structure(resolution, example))
-    blocks, passes = _skippable(module, example, structure)
+    most = min(MOST_TRIALS, int(MOST_PASSES - 1 - proof.forwards))
+    blocks, passes = _skippable(module, example, structure, most)
     forwards = 1 + proof.forwards + passes
     return replace(structure, blocks=blocks, seconds=time.perf_counter() - start, forwards=round(forwards, 1))
 
@@ -72,12 +74,12 @@ def analyse(
 def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Resolution, proof: Proof) -> Resolution:
     """A resolution all of whose groups can be cut."""
     refused: dict[str, str] = {}
-    tried: set[str] = set()  # modules whose channels were tried together with what they read
+    tried: set[tuple[str, str]] = set()  # modules whose channels were tied, and how
     failed = proof.failures(resolution, _structure(resolution, example))
     while failed:
         whole = [name for name in failed if resolution.groups[name].kind != "head-dims"]
-        pairs = [pair for pair in equal_widths(ledger, resolution, whole) if pair.module not in tried]
-        tried |= {pair.module for pair in pairs}
+        pairs = _untried(equal_sections(ledger, resolution, whole), tried, "sections")
+        pairs = pairs or _untried(equal_widths(ledger, resolution, whole), tried, "widths")
         known = len(ledger.edges), len(ledger.ties)
         while pairs:
             unite(ledger, pairs)
@@ -94,6 +96,13 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
             resolution = resolve(ledger, module, refused)
             failed = proof.failures(resolution, _structure(resolution, example))
     return resolution
+
+
+def _untried(pairs: Sequence[EqualWidths], tried: set[tuple[str, str]], how: str) -> list[EqualWidths]:
+    """Those of modules whose channels were not yet tied like this."""
+    left = [pair for pair in pairs if (pair.module, how) not in tried]
+    tried |= {(pair.module, how) for pair in left}
+    return left
 
 
 def _fails(resolution: Resolution, pair: EqualWidths, failed: Mapping[str, str]) -> bool:
@@ -150,20 +159,23 @@ def _producers(resolution: Resolution, name: str) -> list[str]:
     return [name] if group.kind == "head-dims" else [member.tensor for member in group.of_role("producer")]
 
 
-def _skippable(module: nn.Module, example: Inputs, structure: Structure) -> tuple[dict[str, Block], int]:
+def _skippable(module: nn.Module, example: Inputs, structure: Structure, most: int) -> tuple[dict[str, Block], int]:
     """The residual blocks without which the model runs and costs what the polynomials say, and how many passes it took.
 
-    Those that lie within no other are tried together and halved until the others are found, then those inside them.
+    Those that lie within no other are tried together and halved until the others are found, then those inside them, in
+    no more than `most` passes.
     """
     good: set[str] = set()
     passes = 0
 
     def separate(names: list[str]) -> None:
         nonlocal passes
+        if passes >= most:
+            return
         passes += 1
-        if passes <= MOST_TRIALS and _runs_without(module, example, structure, names):
+        if _runs_without(module, example, structure, names):
             good.update(names)
-        elif len(names) > 1 and passes < MOST_TRIALS:
+        elif len(names) > 1:
             separate(names[: len(names) // 2])
             separate(names[len(names) // 2 :])
 

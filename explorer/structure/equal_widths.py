@@ -5,6 +5,7 @@ channels as it reads, so a head can leave only where as many channels of its inp
 tried where channels could not be cut on their own.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -32,6 +33,19 @@ def equal_widths(ledger: Ledger, resolution: Resolution, names: Iterable[str]) -
         widest = max((len(ledger.axes[key]) for key in own), default=0)  # others may have an entry per head
         found += [_read_beside(ledger, key, own) for key in own if len(ledger.axes[key]) == widest]
     return [each for each in found if each is not None]
+
+
+def equal_sections(ledger: Ledger, resolution: Resolution, names: Collection[str]) -> list[EqualWidths]:
+    """For groups that can't be cut: channels that a module takes by the same number, as when it loops over heads."""
+    alike: dict[tuple[str, int], dict[bytes, Ids]] = defaultdict(dict)
+    concerned: set[tuple[str, int]] = set()
+    for section in ledger.sections:
+        if met := resolution.met_in(section.ids):
+            key = section.module, len(section.ids)
+            alike[key].setdefault(resolution.units.of[section.ids].tobytes(), section.ids)
+            concerned |= {key} if met.keys() & set(names) else set()
+    several = [(module, *alike[module, size].values()) for module, size in alike if (module, size) in concerned]
+    return [EqualWidths(module, tuple(others), first) for module, first, *others in several if others]
 
 
 def _read_beside(ledger: Ledger, own: tuple[str, int], group: Collection[tuple[str, int]]) -> EqualWidths | None:

@@ -114,6 +114,14 @@ class Fixed:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Channels that the code of a module takes from an axis by numbers, with a slice or a split."""
+
+    module: str
+    ids: Ids
+
+
+@dataclass(frozen=True)
 class Span:
     """One call of a residual block: how many values it returned, and which of the ledger's contractions it made."""
 
@@ -145,6 +153,7 @@ class Ledger:
     shared: list[Shared] = field(default_factory=list)
     followers: list[Follower] = field(default_factory=list)
     fixed: list[Fixed] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
     blocks: dict[str, Span] = field(default_factory=dict)  # residual ones, by module path

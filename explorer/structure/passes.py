@@ -50,6 +50,7 @@ class Pass:
         shown: by module, the tensors that its first call returned; as many as fit in `KEPT`.
         calls: how often every module was called.
         macs: multiply-accumulates by the innermost module that was running.
+        macs_inside: those made inside every module, by whichever part of it or of others.
         operators: how many ran inside every module, those of its parts included.
         error: what ended it early, in one line; empty: it ran to its end.
         where: the innermost module that was running then.
@@ -60,6 +61,7 @@ class Pass:
     shown: dict[str, list[Tensor]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     macs: Counter[str] = field(default_factory=Counter)
+    macs_inside: Counter[str] = field(default_factory=Counter)
     operators: Counter[str] = field(default_factory=Counter)
     error: str = ""
     where: str = ""
@@ -75,7 +77,10 @@ class _Watcher(OperatorMode):
 
     def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:
         if (multiplied := operator_of(func).multiplied) is not None:
-            self.seen.macs[self.path[-1]] += multiplied(out, *args).macs
+            macs = multiplied(out, *args).macs
+            self.seen.macs[self.path[-1]] += macs
+            for path in self.path[1:]:
+                self.seen.macs_inside[path] += macs
         for path in self.path[1:]:
             self.seen.operators[path] += 1
         self.seen.operators[""] += 1

@@ -7,9 +7,10 @@ was called with, so that a trial costs a part of a forward pass; what is counted
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -28,7 +29,7 @@ from explorer.structure.stored_widths import Read, candidates, likely, named_num
 from explorer.structure.surgery import cut_module, mask_module
 from explorer.structure.types import FittedShape, Group, StoredWidth, Structure, inside
 
-MOST_FORWARDS = 50.0  # of the whole model, for finding out which groups can't be cut
+MOST_FORWARDS = 45.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
 MISFIT = "is invalid for input of size"  # how PyTorch says that a shape does not fit
 WAYS = (0, 1)  # of choosing the units that leave
@@ -170,6 +171,20 @@ class Proof:
             common.pop()
         return ".".join(common)
 
+    def _borrows(self, path: str) -> bool:
+        """Whether a module uses parts that are named after other modules, which have them, too."""
+        return bool(path) and self._base.macs_inside[path] != self._own_macs[path]
+
+    @cached_property
+    def _own_macs(self) -> Counter[str]:
+        """The multiply-accumulates of every module's parts, by their names."""
+        own: Counter[str] = Counter()
+        for path, macs in self._base.macs.items():
+            while path:
+                own[path] += macs
+                path = path.rpartition(".")[0]
+        return own
+
     def _place(self, path: str) -> _Place:
         return self._places.setdefault(path, _Place(path, self._call, 1.0))
 
@@ -238,7 +253,7 @@ class Proof:
         if cut.error:
             return f"the cut model does not run: {cut.error}"
         kept = {name: trials.structure.groups[name].units - len(units) for name, units in removal.items()}
-        if sum(cut.macs.values()) != trials.macs(place.path, kept):
+        if not self._borrows(place.path) and sum(cut.macs.values()) != trials.macs(place.path, kept):
             return "the cut model does not cost what its widths say"
         if masked is None:
             return ""
@@ -314,22 +329,41 @@ class Proof:
 
     # Attributes ------------------------------------------------------------------------------------------
 
-    def _guess(self, trials: "_Trials", names: Iterable[str]) -> None:
+    def _guess(self, trials: "_Trials", names: Collection[str]) -> None:
         """Let attributes that may be a group's width follow it: of several groups, the one in the smallest module."""
         structure = trials.structure
         self._counters = {counter for group in structure.groups.values() for counter in group.counters}
         shown = trials.resolution.shown_by(self.ledger.shown)
-        claims: dict[tuple, tuple[str, StoredWidth]] = {}
+        claims: dict[tuple, list[tuple[str, StoredWidth]]] = self._claimed_by_sections(trials.resolution, names)
         by_depth = sorted(names, key=lambda name: -self._enclosing(structure.groups[name]).count("."))
         for name in sorted(by_depth, key=lambda name: not self._enclosing(structure.groups[name])):
             group = structure.groups[name]
-            for stored in filter(
-                likely, candidates(group, self._read_around(group, shown.get(name, ())), self._shapes)
-            ):
-                claims.setdefault((stored.module, stored.attribute, stored.place), (name, stored))
+            found = candidates(group, self._read_around(group, shown.get(name, ())), self._shapes)
+            for stored in _likely(group, found):
+                claims.setdefault((stored.module, stored.attribute, stored.place), [(name, stored)])
         for name in names:
-            own = tuple(stored for owner, stored in claims.values() if owner == name)
+            own = tuple(stored for each in claims.values() for owner, stored in each if owner == name)
             self._stored.setdefault(_signature(structure.groups[name]), own)
+
+    def _claimed_by_sections(
+        self, resolution: Resolution, names: Collection[str]
+    ) -> dict[tuple, list[tuple[str, StoredWidth]]]:
+        """The attributes by whose numbers channels are seen to be taken, with all groups that these belong to.
+
+        Not those by which different channels of one number are taken, since these would all have to leave together.
+        """
+        taken: dict[tuple[str, int], dict[bytes, dict[str, int]]] = defaultdict(dict)
+        for section in self.ledger.sections:
+            met = {name: step for name, step in resolution.met_in(section.ids).items() if name in names}
+            if met:
+                taken[section.module, len(section.ids)][resolution.units.of[section.ids].tobytes()] = met
+        claims = {}
+        for read in self._read_inside(""):
+            place = (read.module, read.attribute, read.place)
+            sections = list(taken.get((read.module, read.value), {}).values())
+            if len(sections) == 1 and likely(StoredWidth(*place)):
+                claims[place] = [(name, StoredWidth(*place, step=step)) for name, step in sections[0].items()]
+        return claims
 
     def _read_around(self, group: Group, shown: Iterable[str]) -> list[Read]:
         """What was read by the modules that have the group's tensors or return its channels, and around these."""
@@ -380,7 +414,7 @@ class Proof:
                     yield tuple(by_name[key] for key in habit)
         if not found or known.count(()) > 1:  # it did not help others like this one
             return
-        probable = [x for x in found if likely(x)]
+        probable = _likely(group, found)
         sets = [probable, found, *([x for x in found if x is not left] for left in found if len(found) > 2)]
         sets += [[x] for x in found if len(found) > 1] + [
             list(pair) for pair in combinations(found, 2) if len(found) > 3
@@ -455,6 +489,12 @@ def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, .
 def _signature(group: Group) -> Signature:
     members = tuple((member.tensor, member.axis, int((member.units >= 0).sum())) for member in group.members)
     return group.name, group.units, members
+
+
+def _likely(group: Group, found: Iterable[StoredWidth]) -> list[StoredWidth]:
+    """Attributes that are likely to follow: entries of lists, which hold all kinds of numbers, only beside a layer."""
+    beside = {member.tensor.rpartition(".")[0].rpartition(".")[0] for member in group.members}
+    return [stored for stored in found if likely(stored) and (stored.place is None or stored.module in beside)]
 
 
 def _concerns(group: Group, path: str) -> bool:

@@ -43,6 +43,14 @@ class Resolution:
         place = np.where(group >= 0, starts[group] + rank, len(gone) - 1)
         return gone[place][self.units.of]
 
+    def met_in(self, ids: Ids) -> dict[str, int]:
+        """The groups that have some of these channels, and how many a unit has on average, rounded down."""
+        units, entries = np.unique(self.units.of[ids], return_counts=True)
+        group = self.units.group[units]
+        return {
+            self.names[g]: int(entries[group == g].sum() // (group == g).sum()) for g in np.unique(group[group >= 0])
+        }
+
     def shown_by(self, labels: Mapping[str, Tensor]) -> dict[str, list[str]]:
         """For every group: the modules that return its channels, by the labels of what modules return."""
         shown: dict[str, list[str]] = defaultdict(list)

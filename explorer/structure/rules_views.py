@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, restrict, varying
+from explorer.structure.ledger import Section
 from explorer.structure.operators import TRANSPOSE, Kind, Operator
 from explorer.structure.rules_entrywise import differs_along
 from explorer.structure.tracing import Tracing, View
@@ -61,6 +62,8 @@ def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tu
     moved = relabelled(operator, label, args, kwargs, out)
     for made, moved_label in zip(tree_leaves(out), moved, strict=True):
         tracing.assign(made, moved_label)
+    if operator.kind is Kind.SPLIT or operator.name == "slice":
+        _note_sections(tracing, label, operator, args, moved)
     if operator.kind is Kind.SPLIT:
         _tie_parts(tracing, moved)
 
@@ -110,6 +113,24 @@ def _look_up(tracing: Tracing, label: Tensor, chosen: dict[int, Tensor]) -> None
         start = label.shape[axis] + int(numbers.min())
         label = label.narrow(axis, start, label.shape[axis] - start)
     tracing.fix(label, chosen.keys(), "chosen by fixed numbers")
+
+
+def _note_sections(tracing: Tracing, label: Tensor, operator: Operator, args: tuple, moved: Sequence[Tensor]) -> None:
+    """Write down what was taken: of a slice both bounds count, and of equal parts how much they are together."""
+    axes = varying(label)
+    if len(axes) != 1 or all(part.shape == label.shape for part in moved):
+        return
+    ids = along(label, axes[0])
+    sections = [along(part, axes[0]) for part in moved]
+    if operator.name == "slice":
+        start, size = args[2] or 0, len(ids)
+        start = max(start + size if start < 0 else start, 0)
+        sections = [ids[:start], ids[start : start + len(sections[0])]]
+    elif len({len(section) for section in sections}) == 1:
+        sections.append(ids)
+    for section in sections:
+        if len(section) > 1:
+            tracing.ledger.sections.append(Section(tracing.path[-1], section))
 
 
 def _slice_with_step(tracing: Tracing, label: Tensor, axis: int, start: int, stop: int, step: int) -> None:

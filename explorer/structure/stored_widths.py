@@ -18,6 +18,7 @@ from explorer.structure.types import Group, Member, StoredWidth, Structure
 MOST_ENTRIES = 16  # of a list or tuple that may hold widths
 # Parts of names of attributes that are about positions, or how many layers there are: tried last.
 _OTHER = ("size", "stride", "padding", "pad", "dilation", "window", "shift", "patch", "grid", "area", "layers", "depth")
+_PLACES = ("height", "width")  # names that are wholly about positions
 _WIDE = ("head_size", "hidden_size", "split_size", "intermediate_size")  # but not these
 
 
@@ -159,7 +160,7 @@ def named_numbers(module: nn.Module, patterns: Sequence[str]) -> list[Read]:
 def likely(stored: StoredWidth) -> bool:
     """Whether the attribute's name does not speak of something else than channels."""
     name = stored.attribute.rpartition(".")[2]
-    return any(part in name for part in _WIDE) or not any(part in name for part in _OTHER)
+    return any(part in name for part in _WIDE) or not (name in _PLACES or any(part in name for part in _OTHER))
 
 
 # Which of it may be a group's width ----------------------------------------------------------------------
@@ -173,9 +174,9 @@ def candidates(group: Group, reads: Sequence[Read], shapes: Mapping[str, Sequenc
     """
     found: list[StoredWidth] = []
     steps = _steps(group)
-    whole = {
+    whole = {  # of axes of one length that with most of the group's channels
         shapes[member.tensor][member.axis]: member
-        for member in group.members
+        for member in sorted(group.members, key=_entries)
         if member.role != "index" and _entries(member)
     }
     for read in reads:

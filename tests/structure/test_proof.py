@@ -106,6 +106,120 @@ def test_heads_leave_from_a_module_that_takes_their_width_from_what_it_reads():
     cut_exactly(module, structure)
 
 
+class CrossStage(nn.Module):
+    """Splits by half of a number that is as large as what it joins later, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = 16
+        self.expand, self.inner, self.join = nn.Linear(16, 16), nn.Linear(8, 8), nn.Linear(16, 3)
+
+    def forward(self, x):
+        a, b = self.expand(x).relu().split(self.wide // 2, -1)
+        return self.join(torch.cat([a, self.inner(b).relu()], -1))
+
+
+class DualPath(nn.Module):
+    """Its first channels are added to the input's, the others joined to these."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.added, self.hidden, self.layers = 8, nn.Linear(width, 8), nn.Linear(8, 12)
+
+    def forward(self, x):
+        made = self.layers(self.hidden(x).relu())
+        return torch.cat(
+            [x[..., : self.added] + made[..., : self.added], x[..., self.added :], made[..., self.added :]], -1
+        )
+
+
+class Partial(nn.Module):
+    """A layer for a part of the channels, which gives as many as it gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.some, self.others = 4, 12
+        self.mix, self.hidden, self.out = nn.Linear(4, 4), nn.Linear(16, 20), nn.Linear(20, 16)
+
+    def forward(self, x):
+        a, b = x.split([self.some, self.others], -1)
+        return x + self.out(self.hidden(torch.cat([self.mix(a), b], -1)).relu())
+
+
+class Cascade(nn.Module):
+    """A layer for each head, and two numbers for the widths of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key, self.value = 4, 6
+        self.heads = nn.ModuleList(nn.Linear(16, 14) for _ in range(3))
+        self.out = nn.Linear(18, 16)
+
+    def forward(self, x):
+        made = []
+        for head in self.heads:
+            q, k, v = head(x).split([self.key, self.key, self.value], -1)
+            made.append((q * 0.5 @ k.mT).softmax(-1) @ v)
+        return x + self.out(torch.cat(made, -1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        CrossStage,
+        lambda: nn.Sequential(nn.Linear(16, 10), DualPath(10), DualPath(14), nn.Linear(18, 3)),
+        lambda: nn.Sequential(nn.Linear(16, 16), Partial(), Partial(), nn.Linear(16, 3)),
+        lambda: nn.Sequential(nn.Linear(16, 16), Cascade(), nn.Linear(16, 3)),
+    ],
+    ids=["half", "slices", "parts", "loop"],
+)
+def test_numbers_by_which_channels_are_taken_follow_these(make):
+    torch.manual_seed(0)
+    module = make().eval()
+    structure = analyse(module, TOKENS)
+    assert all("outputs" in part.reason for part in structure.blocked)
+    assert structure.forwards < 20
+    cut_exactly(module, structure)
+
+
+def test_numbers_in_lists_are_widths_only_beside_a_layer():
+    class Outer(nn.Module):
+        """Its list numbers what it keeps; 12 and 20 are widths inside by chance."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.keep = [1, 12, 20]
+            self.body = nn.Sequential(nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 3))
+
+        def forward(self, x):
+            assert self.keep == [1, 12, 20]
+            return self.body(x)
+
+    module = Outer()
+    structure = analyse(module, TOKENS)
+    assert structure.forwards < 10
+    assert len(structure.groups) == 2
+    assert not any(group.stored for group in structure.groups.values())
+
+
+def test_a_part_that_several_modules_have_is_multiplied_in_each():
+    class Twice(nn.Module):
+        """Its layer is one that an earlier module has, too."""
+
+        def __init__(self, shared: nn.Module) -> None:
+            super().__init__()
+            self.shared, self.inner, self.out, self.wide = shared, nn.Linear(16, 12), nn.Linear(12, 16), 12
+
+        def forward(self, x):
+            return self.out(self.inner(self.shared(x)).view(len(x), -1, self.wide).relu())
+
+    shared = nn.Linear(16, 16)
+    module = nn.Sequential(shared, nn.ReLU(), Twice(shared), Twice(shared), nn.Linear(16, 3)).eval()
+    structure = analyse(module, TOKENS)
+    assert {"2.inner", "3.inner"} <= structure.groups.keys()
+    cut_exactly(module, structure)
+
+
 def test_a_caller_names_attributes_that_are_not_seen():
     module = network(Hidden)
     assert "1.qkv" not in analyse(module, TOKENS).groups
