@@ -224,8 +224,9 @@ def weigh(
     view, outer, inner = weight.view, weight.outer, weight.inner
     last = len(shape) - 1
     positions = set(varying(label)) - {last}
-    tokens = bool(positions) or prod(shape[:-1]) > 2
     size = view.shape[outer.number]
+    expert = prod(view.shape) > size * view.shape[inner.number]  # one of several, to which a single token may go
+    tokens = bool(positions) or expert or prod(shape[:-1]) > 2
     facts = {"tokens": tokens, "mixes": bool(positions)}
     rows = tracing.ledger.produce(view.name, outer.number, size, role="producer", **facts)[outer.index]
     if positions and mixed is not None and varying(mixed) == [last]:

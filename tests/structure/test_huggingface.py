@@ -93,3 +93,9 @@ def test_thirty_percent_of_all_groups_at_once(name: str):
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in FAMILIES for kind in KINDS.get(name, ())])
 def test_thirty_percent_of_one_kind(name: str, kind: str):
     check(name, several(name, kind))
+
+
+def test_experts_are_named_so_however_few_tokens_reach_them():
+    module, example = make("hf:mixtral")
+    structure = analyse(module, example[:1, :1])
+    assert Counter(group.kind for group in structure.groups.values()) == {"stream": 1, "heads": 2, "experts-ffn": 2}
