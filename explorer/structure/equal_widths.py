@@ -44,8 +44,10 @@ def equal_sections(ledger: Ledger, resolution: Resolution, names: Collection[str
             key = section.module, len(section.ids)
             alike[key].setdefault(resolution.units.of[section.ids].tobytes(), section.ids)
             concerned |= {key} if met.keys() & set(names) else set()
-    several = [(module, *alike[module, size].values()) for module, size in alike if (module, size) in concerned]
-    return [EqualWidths(module, tuple(others), first) for module, first, *others in several if others]
+    several = [
+        (module, list(sections.values())) for (module, size), sections in alike.items() if (module, size) in concerned
+    ]
+    return [EqualWidths(module, tuple(others), first) for module, (first, *others) in several if others]
 
 
 def _read_beside(ledger: Ledger, own: tuple[str, int], group: Collection[tuple[str, int]]) -> EqualWidths | None:
