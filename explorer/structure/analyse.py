@@ -80,6 +80,7 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
         whole = [name for name in failed if resolution.groups[name].kind != "head-dims"]
         pairs = _untried(equal_sections(ledger, resolution, whole), tried, "sections")
         pairs = pairs or _untried(equal_widths(ledger, resolution, whole), tried, "widths")
+        any_untried = bool(pairs)
         known = len(ledger.edges), len(ledger.ties)
         while pairs:
             unite(ledger, pairs)
@@ -92,6 +93,8 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
             pairs = good
             del ledger.edges[known[0] :], ledger.ties[known[1] :]
         else:
+            if any_untried:  # there may be another way to tie them
+                continue
             refused.update({part: reason for name, reason in failed.items() for part in _producers(resolution, name)})
             resolution = resolve(ledger, module, refused)
             failed = proof.failures(resolution, _structure(resolution, example))
