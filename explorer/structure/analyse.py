@@ -74,7 +74,7 @@ def analyse(
 def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Resolution, proof: Proof) -> Resolution:
     """A resolution all of whose groups can be cut."""
     refused: dict[str, str] = {}
-    tried: set[tuple[str, str]] = set()  # modules whose channels were tied, and how
+    tried: set[tuple[str, int, str]] = set()  # modules whose channels were tied, how many, and how
     failed = proof.failures(resolution, _structure(resolution, example))
     while failed:
         whole = [name for name in failed if resolution.groups[name].kind != "head-dims"]
@@ -101,10 +101,10 @@ def _proven(module: nn.Module, example: Inputs, ledger: Ledger, resolution: Reso
     return resolution
 
 
-def _untried(pairs: Sequence[EqualWidths], tried: set[tuple[str, str]], how: str) -> list[EqualWidths]:
-    """Those of modules whose channels were not yet tied like this."""
-    left = [pair for pair in pairs if (pair.module, how) not in tried]
-    tried |= {(pair.module, how) for pair in left}
+def _untried(pairs: Sequence[EqualWidths], tried: set[tuple[str, int, str]], how: str) -> list[EqualWidths]:
+    """Those whose channels were not yet tied like this."""
+    left = [pair for pair in pairs if (pair.module, len(pair.inner), how) not in tried]
+    tried |= {(pair.module, len(pair.inner), how) for pair in left}
     return left
 
 

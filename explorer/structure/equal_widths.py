@@ -44,10 +44,12 @@ def equal_sections(ledger: Ledger, resolution: Resolution, names: Collection[str
             key = section.module, len(section.ids)
             alike[key].setdefault(resolution.units.of[section.ids].tobytes(), section.ids)
             concerned |= {key} if met.keys() & set(names) else set()
-    several = [
-        (module, list(sections.values())) for (module, size), sections in alike.items() if (module, size) in concerned
-    ]
-    return [EqualWidths(module, tuple(others), first) for module, (first, *others) in several if others]
+    found = []
+    for module, size in (key for key in alike if key in concerned):
+        first, *others = alike[module, size].values()
+        if others:
+            found.append(EqualWidths(module, tuple(others), first))
+    return found
 
 
 def _read_beside(ledger: Ledger, own: tuple[str, int], group: Collection[tuple[str, int]]) -> EqualWidths | None:
