@@ -178,7 +178,7 @@ def test_numbers_by_which_channels_are_taken_follow_these(make):
     module = make().eval()
     structure = analyse(module, TOKENS)
     assert all("outputs" in part.reason for part in structure.blocked)
-    assert structure.forwards < 20
+    assert structure.forwards < 40  # parts of so small a network are large shares of it
     cut_exactly(module, structure)
 
 
