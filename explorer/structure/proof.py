@@ -6,7 +6,6 @@ measured on the model. Where that fails, groups are tried in the smallest module
 was called with, so that a trial costs a part of a forward pass; what is counted and limited is work, not seconds.
 """
 
-import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,28 +13,24 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from explorer.structure.adapt import keeps_width
 from explorer.structure.agreement import agree, drowns, noise_between
-from explorer.structure.copies import copied
-from explorer.structure.labels import along, varying
+from explorer.structure.generic import awake, doubled
 from explorer.structure.ledger import Ledger
 from explorer.structure.passes import Call, Pass, calls_of, run
 from explorer.structure.resolve import Resolution
 from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.stored_widths import Read, candidates, likely, named_numbers, reading
 from explorer.structure.surgery import cut_module, mask_module
+from explorer.structure.trials import Removal, Signature, Trials, concerns, removals, seen_from, signature
 from explorer.structure.types import FittedShape, Group, StoredWidth, Structure, inside
 
 MOST_FORWARDS = 45.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
 MISFIT = "is invalid for input of size"  # how PyTorch says that a shape does not fit
 WAYS = (0, 1)  # of choosing the units that leave
-
-Removal = dict[str, tuple[int, ...]]
-Signature = tuple  # what tells a group from one of the same name that another resolution made
 
 
 @dataclass
@@ -59,7 +54,7 @@ class Proof:
     def __init__(self, module: nn.Module, example: Inputs, ledger: Ledger, attributes: Sequence[str] = ()) -> None:
         self.ledger = ledger
         self.forwards = 0.0
-        self._module = _awake(module)
+        self._module = awake(module)
         self._call = Call(as_tuple(example))
         self._stored: dict[Signature, tuple[StoredWidth, ...]] = {}
         self._fitted: set[FittedShape] = set()  # shapes that do not fit a cut, and are made to
@@ -81,7 +76,7 @@ class Proof:
     def _compute_in_double(self) -> None:
         """Go on in float64, where rounding would hide differences in float32; unless the model's code forbids it."""
         precise = Call(tuple(t.double() if t.is_floating_point() else t for t in self._call.args))
-        module = _doubled(self._module)
+        module = doubled(self._module)
         base = self._run(module, precise)
         if not base.error:
             self._module, self._call, self._base = module, precise, base
@@ -99,7 +94,7 @@ class Proof:
 
     def _completed(self, structure: Structure, names: Iterable[str]) -> dict[str, Group]:
         """Some groups with the attributes that follow them; what is as long as an axis follows all groups on it."""
-        found = {name: self._stored.get(_signature(group), ()) for name, group in structure.groups.items()}
+        found = {name: self._stored.get(signature(group), ()) for name, group in structure.groups.items()}
         along: dict[tuple[str, int], list[StoredWidth]] = {
             (stored.tensor, stored.axis): [] for each in found.values() for stored in each if stored.tensor
         }
@@ -109,7 +104,7 @@ class Proof:
         for name in names:
             group = structure.groups[name]
             shared = [s for m in group.members for s in along.get((m.tensor, m.axis), ())]
-            fitted = sorted(shape for shape in self._fitted if _concerns(group, shape.module))
+            fitted = sorted(shape for shape in self._fitted if concerns(group, shape.module))
             follow = tuple(dict.fromkeys([*found[name], *shared]))
             completed[name] = replace(group, stored=follow, fitted=tuple(fitted))
         return completed
@@ -119,7 +114,7 @@ class Proof:
 
         Not all need be found at once: what is left is to be resolved anew and tried again.
         """
-        trials = _Trials(resolution, structure, _removals(structure))
+        trials = Trials(resolution, structure, removals(structure))
         with undisturbed(self._module):
             whole = self._place("")
             names = list(trials.removals[0])
@@ -137,12 +132,12 @@ class Proof:
 
     # Where groups are tried ------------------------------------------------------------------------------
 
-    def _fail_inside(self, trials: "_Trials") -> dict[str, str]:
+    def _fail_inside(self, trials: Trials) -> dict[str, str]:
         """Groups that can't be cut inside the smallest module around them."""
         by_path: dict[str, list[str]] = defaultdict(list)
         for name in trials.removals[0]:
             group = trials.structure.groups[name]
-            if (path := self._enclosing(group)) and _signature(group) not in self._good:
+            if (path := self._enclosing(group)) and signature(group) not in self._good:
                 by_path[path].append(name)
         missing = [path for path in by_path if path not in self._places]
         if missing and self._affordable():
@@ -155,7 +150,7 @@ class Proof:
             works: list[str] = []
             if path in self._places:
                 self._separate(trials, self._places[path], by_path[path], works, failed)
-            self._good |= {_signature(trials.structure.groups[name]) for name in works}
+            self._good |= {signature(trials.structure.groups[name]) for name in works}
         return failed
 
     def _enclosing(self, group: Group) -> str:
@@ -194,7 +189,7 @@ class Proof:
     # Trials ----------------------------------------------------------------------------------------------
 
     def _separate(
-        self, trials: "_Trials", place: _Place, names: list[str], works: list[str], failed: dict[str, str]
+        self, trials: Trials, place: _Place, names: list[str], works: list[str], failed: dict[str, str]
     ) -> None:
         """Add those of the groups that can be cut to `works`, the others to `failed`."""
         if not names:
@@ -212,7 +207,7 @@ class Proof:
         else:
             failed[names[0]] = reason
 
-    def _fails(self, trials: "_Trials", place: _Place, names: Sequence[str]) -> str:
+    def _fails(self, trials: Trials, place: _Place, names: Sequence[str]) -> str:
         """Why these groups can't be cut together in a module; empty if they can."""
         fitted: set[FittedShape] = set()
         for way in WAYS:
@@ -229,7 +224,7 @@ class Proof:
         return ""
 
     def _fails_once(
-        self, trials: "_Trials", place: _Place, removal: Removal, fitted: set[FittedShape], *, compare: bool
+        self, trials: Trials, place: _Place, removal: Removal, fitted: set[FittedShape], *, compare: bool
     ) -> str:
         module = self._module.get_submodule(place.path)
         part = self._part(trials.structure, removal, place.path)
@@ -248,7 +243,7 @@ class Proof:
             fitted |= cut.fitted
         return reason
 
-    def _differs(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: nn.Module | None) -> str:
+    def _differs(self, trials: Trials, place: _Place, removal: Removal, cut: Pass, masked: nn.Module | None) -> str:
         """What is wrong with a cut model; empty: nothing."""
         if cut.error:
             return f"the cut model does not run: {cut.error}"
@@ -270,12 +265,12 @@ class Proof:
     def _part(self, structure: Structure, names: Mapping[str, object], path: str) -> Structure:
         """Some groups, as they are seen from a module."""
         completed = self._completed(structure, names)
-        groups = {name: _seen_from(group, path) for name, group in completed.items()}
+        groups = {name: seen_from(group, path) for name, group in completed.items()}
         return replace(structure, groups=groups, blocks={})
 
     # Agreement -------------------------------------------------------------------------------------------
 
-    def _agree(self, trials: "_Trials", place: _Place, removal: Removal, cut: Pass, masked: nn.Module) -> bool:
+    def _agree(self, trials: Trials, place: _Place, removal: Removal, cut: Pass, masked: nn.Module) -> bool:
         """Whether the masked module returns what the cut one returned, within the noise of the whole network.
 
         Where it does not, the noise is measured on the masked one, too, since less may be left to drown it.
@@ -310,7 +305,7 @@ class Proof:
                 for tensors in (seen.shown.get(own, []), seen.outputs if not own else []):
                     tensors[number : number + 1] = [tensor.new_zeros(()) for tensor in tensors[number : number + 1]]
 
-    def _narrow_outputs(self, trials: "_Trials", place: _Place, gone: np.ndarray, masked: Pass, cut: Pass) -> None:
+    def _narrow_outputs(self, trials: Trials, place: _Place, gone: np.ndarray, masked: Pass, cut: Pass) -> None:
         """Take channels that leave from outputs that may lose some.
 
         These are a model's that may be narrowed, and those that a part returns although nobody outside reads them.
@@ -329,7 +324,7 @@ class Proof:
 
     # Attributes ------------------------------------------------------------------------------------------
 
-    def _guess(self, trials: "_Trials", names: Collection[str]) -> None:
+    def _guess(self, trials: Trials, names: Collection[str]) -> None:
         """Let attributes that may be a group's width follow it: of several groups, the one in the smallest module."""
         structure = trials.structure
         self._counters = {counter for group in structure.groups.values() for counter in group.counters}
@@ -343,7 +338,7 @@ class Proof:
                 claims.setdefault((stored.module, stored.attribute, stored.place), [(name, stored)])
         for name in names:
             own = tuple(stored for each in claims.values() for owner, stored in each if owner == name)
-            self._stored.setdefault(_signature(structure.groups[name]), own)
+            self._stored.setdefault(signature(structure.groups[name]), own)
 
     def _claimed_by_sections(
         self, resolution: Resolution, names: Collection[str]
@@ -380,19 +375,19 @@ class Proof:
         reads = [read for read in self._reads if not path or inside(read.module, [path])]
         return [read for read in reads if (read.module, read.attribute) not in self._counters]
 
-    def _find_stored(self, trials: "_Trials", place: _Place, works: list[str], name: str) -> bool:
+    def _find_stored(self, trials: Trials, place: _Place, works: list[str], name: str) -> bool:
         """Whether the group can be cut when attributes follow, which are then remembered."""
         group = trials.structure.groups[name]
         habit = self._habit(place, group)
         for choice in self._choices(place, group):
             if not self._affordable():
                 break
-            self._stored[_signature(group)] = choice
+            self._stored[signature(group)] = choice
             if not self._fails(trials, place, [*works, name]):
                 known = self._habits[habit]
                 known.insert(0, tuple((stored.module.removeprefix(place.path), stored.attribute) for stored in choice))
                 return True
-        self._stored[_signature(group)] = ()
+        self._stored[signature(group)] = ()
         self._habits[habit].append(())
         return False
 
@@ -404,7 +399,7 @@ class Proof:
     def _choices(self, place: _Place, group: Group) -> Iterator[tuple[StoredWidth, ...]]:
         """Sets of attributes that may have to follow: those that helped before, all that the code reads, then fewer."""
         found = candidates(group, self._read_inside(place.path), self._shapes)
-        if self._stored.get(_signature(group)):
+        if self._stored.get(signature(group)):
             yield ()
         known = self._habits[self._habit(place, group)]
         for habit in dict.fromkeys(known):
@@ -422,139 +417,10 @@ class Proof:
         yield from map(tuple, sets[: min(MOST_CHOICES, 2 + round(4 / place.share))])
 
 
-class _Trials:
-    """One resolution, with the units that leave in each way of trying."""
-
-    def __init__(self, resolution: Resolution, structure: Structure, removals: Sequence[Removal]) -> None:
-        self.resolution, self.structure, self.removals = resolution, structure, removals
-
-    def staying(self, names: Sequence[str]) -> set[str]:
-        """Those that stay in one way, so that an attribute which follows another group shows.
-
-        Streams stay, and heads of whose places some leave; if there are no others, all leave.
-        """
-        heads, found = "", set()
-        for name, group in self.structure.groups.items():
-            heads = name if group.kind == "heads" else heads
-            if name in names and group.kind in ("head-dims", "stream"):
-                found.add(heads if group.kind == "head-dims" else name)
-        return found if set(names) - found else set()
-
-    def macs(self, path: str, kept: Mapping[str, int]) -> int:
-        """What a module multiplies when so many units of groups are left, by the polynomials."""
-        widths = {**self.structure.full, **kept}
-        return sum(
-            product(widths)
-            for module, products in self.resolution.macs.items()
-            if not path or inside(module, [path])
-            for product in products
-        )
-
-    @staticmethod
-    def kept_of(label: Tensor, output: Tensor, gone: np.ndarray) -> Tensor:
-        """A module's output without the channels that leave: `gone` says for every channel id whether it does."""
-        axes = varying(label)
-        if label.shape != output.shape or len(axes) != 1:
-            return output
-        (axis,) = axes
-        kept = ~gone[along(label, axis)]
-        return output.index_select(axis, torch.from_numpy(np.flatnonzero(kept)))
-
-
-def _removals(structure: Structure) -> tuple[Removal, ...]:
-    """The units that leave in each way of trying.
-
-    Neighbouring groups lose different numbers of units, so that widths which must agree, or stay, show. They lose
-    their first ones, and in a second cut their last one and others from anywhere, so that slices show whose bounds
-    would have to move; of queries and keys half, since fewer would hardly change what is looked at. Streams, which
-    stay in the second cut (see `_Trials.staying`), lose these in the first.
-    """
-    generator = random.Random(0)
-    first: Removal = {}
-    second: Removal = {}
-    for i, (name, group) in enumerate(structure.groups.items()):
-        if (count := min(1 + i % 3, group.units - 1)) > 0:
-            first[name] = tuple(range(count))
-            second[name] = _scattered(group.units, group.units // 2 if group.contracted else count, generator)
-            if group.kind == "stream":
-                first[name], second[name] = second[name], first[name]
-    return first, second
-
-
-def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, ...]:
-    """The last unit, and `count` - 1 of the others."""
-    return (*sorted(generator.sample(range(units - 1), count - 1)), units - 1)
-
-
-def _signature(group: Group) -> Signature:
-    members = tuple((member.tensor, member.axis, int((member.units >= 0).sum())) for member in group.members)
-    return group.name, group.units, members
-
-
 def _likely(group: Group, found: Iterable[StoredWidth]) -> list[StoredWidth]:
     """Attributes that are likely to follow: entries of lists, which hold all kinds of numbers, only beside a layer."""
     beside = {member.tensor.rpartition(".")[0].rpartition(".")[0] for member in group.members}
     return [stored for stored in found if likely(stored) and (stored.place is None or stored.module in beside)]
-
-
-def _concerns(group: Group, path: str) -> bool:
-    """Whether a module has tensors of the group."""
-    return not path or any(inside(member.tensor, [path]) for member in group.members)
-
-
-def _seen_from(group: Group, path: str) -> Group:
-    """A group with its tensors and modules named from a module that encloses them."""
-    if not path:
-        return group
-    own = len(path) + 1
-    return replace(
-        group,
-        members=tuple(replace(member, tensor=member.tensor[own:]) for member in group.members),
-        unsaved=tuple(replace(member, tensor=member.tensor[own:]) for member in group.unsaved),
-        norms=tuple(replace(norm, module=norm.module[own:]) for norm in group.norms),
-        lookups=tuple(replace(lookup, tensor=lookup.tensor[own:]) for lookup in group.lookups),
-        counters=tuple((module[own:], attribute) for module, attribute in group.counters),
-        stored=tuple(
-            replace(stored, module=stored.module[own:], tensor=stored.tensor[own:])
-            for stored in group.stored
-            if inside(stored.module, [path])
-        ),
-        fitted=tuple(
-            shape._replace(module=shape.module[own:]) for shape in group.fitted if inside(shape.module, [path])
-        ),
-        taps=(),
-    )
-
-
-def _awake(module: nn.Module) -> nn.Module:
-    """A copy with generic weights where they are freshly made: equal entries would hide every difference.
-
-    Random are constant parameters, and statistics of norms, about the value that they have.
-    """
-    generator = torch.Generator().manual_seed(0)
-    memo: dict[int, object] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
-    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        known = name.rpartition(".")[2] in ("running_mean", "running_var") or isinstance(tensor, nn.Parameter)
-        if known and tensor.is_floating_point() and tensor.numel() and _constant(tensor):
-            noise = torch.rand(tensor.shape, generator=generator) - 0.5
-            values = (tensor.detach() + 0.2 * noise.to(tensor)).to(tensor.dtype)
-            memo[id(tensor)] = (
-                nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
-            )
-    return copied(module, memo)
-
-
-def _doubled(module: nn.Module) -> nn.Module:
-    """A copy in float64."""
-    memo: dict[int, object] = {}
-    for tensor in [*module.parameters(), *module.buffers()]:
-        wide = tensor.detach().double() if tensor.is_floating_point() else tensor
-        memo[id(tensor)] = nn.Parameter(wide, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else wide
-    return copied(module, memo)
-
-
-def _constant(tensor: Tensor) -> bool:
-    return bool((tensor == tensor.flatten()[0]).all())
 
 
 def _first_line(error: Exception) -> str:
