@@ -5,11 +5,10 @@ from collections import Counter
 from statistics import median
 from typing import Any
 
-from explorer.bench.coverage.row import RATIO
+from explorer.bench.coverage.row import EXACT, RATIO
 from explorer.bench.kept import pipes
 
 Found = dict[str, Any]  # a row
-EXACT = 1e-4  # relative difference of outputs that float32 explains
 _CAUSES = 12  # most frequent ones that are listed
 
 FAMILY_HEADS = ["family", "networks", "all groups cut", "share", "wrong", "forwards", "most forwards"]
@@ -31,7 +30,9 @@ embeddings and layers that make the outputs are left out), *forwards* the passes
 analysis makes. *analysis* finds the groups, *trial* proves them by cutting; seconds are from a busy machine with two
 cores. A mask equals its cut, and a reloaded network the cut one, if their outputs do; differences are relative to the
 largest output. Names in reasons are left out (…), and numbers are N. Not counted as blocked are the outputs, parts
-that inference does not reach, and single places of heads that can leave as a whole (rotary embeddings fix them).
+that inference does not reach, positions (tokens) that an input gives and layers mix, and single places of heads that
+can leave as a whole (rotary embeddings fix them). A mask that rounding in float32 tells from its cut is compared in
+float64.
 """
 
 
