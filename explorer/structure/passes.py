@@ -19,7 +19,7 @@ from explorer.structure.running import tensors_in
 from explorer.structure.types import FittedShape
 from explorer.structure.watching import OperatorMode
 
-KEPT = 2**29  # bytes of outputs that are kept of one pass
+KEPT = 2**28  # bytes of outputs that are kept of one pass
 
 
 @dataclass(frozen=True)
