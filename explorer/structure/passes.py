@@ -48,6 +48,7 @@ class Pass:
     Args:
         outputs: tensors that the model returned.
         shown: by module, the tensors that its first call returned; as many as fit in `KEPT`.
+        returning: the modules that returned tensors.
         calls: how often every module was called.
         macs: multiply-accumulates by the innermost module that was running.
         macs_inside: those made inside every module, by whichever part of it or of others.
@@ -59,6 +60,7 @@ class Pass:
 
     outputs: list[Tensor] = field(default_factory=list)
     shown: dict[str, list[Tensor]] = field(default_factory=dict)
+    returning: set[str] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
     macs: Counter[str] = field(default_factory=Counter)
     macs_inside: Counter[str] = field(default_factory=Counter)
@@ -98,10 +100,11 @@ class _Watcher(OperatorMode):
         self.path.pop()
         if self.noisy and leaf:
             out = _rounded(out)
-        if self.room > 0 and path not in self.seen.shown:
-            tensors = [tensor.detach().clone() for tensor in tensors_in(out)]
-            self.room -= sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-            self.seen.shown[path] = tensors
+        if path not in self.seen.returning and (tensors := tensors_in(out)):
+            self.seen.returning.add(path)
+            if self.room > 0:
+                self.seen.shown[path] = [tensor.detach().clone() for tensor in tensors]
+                self.room -= sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         return out if self.noisy else None
 
 

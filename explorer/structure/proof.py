@@ -69,7 +69,6 @@ class Proof:
             self._noise = noise_between(self._base, self._run(self._module, self._call, noisy=True))
             if drowns(self._noise):
                 self._compute_in_double()
-            self._returning = {path for path, tensors in self._base.shown.items() if tensors}
             self._base.shown.clear()  # they may be large
             layers = dict(self._module.named_modules())
             self._reads += [read for read in named_numbers(self._module, attributes) if read not in self._reads]
@@ -164,7 +163,7 @@ class Proof:
             if len(set(level)) > 1:
                 break
             common.append(level[0])
-        while common and (self._base.calls[".".join(common)] != 1 or ".".join(common) not in self._returning):
+        while common and (self._base.calls[".".join(common)] != 1 or ".".join(common) not in self._base.returning):
             common.pop()
         return ".".join(common)
 
