@@ -77,7 +77,7 @@ def meet_constant(tracing: Tracing, what: str, tensor: Tensor, label: Tensor) ->
     One that differs only inside a head (cosines of a rotary embedding) lets heads leave as a whole.
     """
     own = {d for d in varying(label) if _runs_along(tensor, d - label.dim())}
-    if not own:
+    if not own or tensor in tracing.noise:
         return
     if own < set(varying(label)) or not _same_along(tensor, label):
         tracing.fix(label, own, f"{what} with a tensor of fixed width")

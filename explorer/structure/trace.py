@@ -62,6 +62,8 @@ class Tracer(OperatorMode):
         for name in (names[id(tensor)] for tensor in tensors if id(tensor) in names):
             tracing.ledger.used.add(name)
             self.shortcuts.touch(name)
+        if operator.name == "bernoulli":  # which channels a dropout of whole maps keeps
+            tracing.noise[out] = True
         booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
             rules.apply(tracing, operator, args, kwargs, out)

@@ -157,6 +157,7 @@ class Tracing:
         tensors = {**buffers, **saved}
         self.views = Views((name, tensors[name], name in computed) for name in self.names.values())
         self.labels: OfTensors[Tensor] = OfTensors()
+        self.noise: OfTensors[bool] = OfTensors()  # tensors that are drawn anew for every width
         self.mixed: OfTensors[Tensor] = OfTensors()  # of positions that a weight makes, along axes without channels
         self._unread: OfTensors[Callable[[], None]] = OfTensors()  # statistics over channels: what reading them means
 

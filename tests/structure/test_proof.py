@@ -351,3 +351,22 @@ def test_what_a_part_returns_in_a_dictionary_may_be_narrower():
     }
     assert not structure.groups["body.enter"].stored
     cut_exactly(module, structure)
+
+
+def test_maps_that_a_dropout_draws_in_training_fix_nothing():
+    class Segments(nn.Module):
+        """The auxiliary output is there in training only, so tracing goes on in training mode."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.drop = nn.Conv2d(3, 8, 3), nn.Dropout2d(0.5)
+            self.head, self.auxiliary = nn.Conv2d(8, 2, 1), nn.Conv2d(8, 2, 1)
+
+        def forward(self, x):
+            x = self.drop(self.body(x))
+            return (self.head(x), self.auxiliary(x)) if self.training else self.head(x)
+
+    image = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    structure = analyse(Segments().eval(), image)
+    assert {m.tensor for m in structure.groups["body"].of_role("consumer")} == {"head.weight", "auxiliary.weight"}
+    cut_exactly(Segments().eval(), structure, image)
