@@ -32,7 +32,8 @@ cores. A mask equals its cut, and a reloaded network the cut one, if their outpu
 largest output. Names in reasons are left out (…), and numbers are N. Not counted as blocked are the outputs, parts
 that inference does not reach, positions (tokens) that an input gives and layers mix, and single places of heads that
 can leave as a whole (rotary embeddings fix them). A mask that rounding in float32 tells from its cut is compared in
-float64. *ONNX* is how far the outputs of an exported file are from the cut network's; – where none was made (`--no-onnx`).
+float64. *ONNX* is how far the outputs of an exported file are from the cut network's; – where none was made
+(`--no-onnx`).
 """
 
 
