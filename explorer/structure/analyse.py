@@ -60,7 +60,7 @@ def analyse(
     if not trial:
         return replace(_structure(resolution, example), seconds=time.perf_counter() - start, forwards=1.0)
     proof = Proof(module, example, ledger, attributes)
-    if _structure(resolution, example).cost().macs != proof.counted():
+    if _structure(resolution, example).cost() != proof.counted():
         reason = "what it multiplies is not what was followed"
         return _unfollowed(module, example, _plain_cost(module, example), reason, time.perf_counter() - start)
     resolution = _proven(module, example, ledger, resolution, proof)

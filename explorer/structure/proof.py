@@ -25,7 +25,7 @@ from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.stored_widths import Read, candidates, likely, named_numbers, reading
 from explorer.structure.surgery import cut_module, mask_module
 from explorer.structure.trials import Removal, Signature, Trials, concerns, removals, seen_from, signature
-from explorer.structure.types import FittedShape, Group, StoredWidth, Structure, inside
+from explorer.structure.types import Cost, FittedShape, Group, StoredWidth, Structure, inside
 
 MOST_FORWARDS = 45.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
@@ -85,9 +85,9 @@ class Proof:
 
     # What came out ---------------------------------------------------------------------------------------
 
-    def counted(self) -> int:
-        """Multiply-accumulates of the whole model."""
-        return sum(self._base.macs.values())
+    def counted(self) -> Cost:
+        """What the whole model costs, by watching it."""
+        return Cost(sum(p.numel() for p in self._module.parameters()), sum(self._base.macs.values()))
 
     def completed(self, structure: Structure) -> Structure:
         """The structure with the attributes that follow its groups."""
