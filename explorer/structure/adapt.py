@@ -268,14 +268,20 @@ class Fitting(TorchFunctionMode):
         self._note = note
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if func in (Tensor.reshape, Tensor.view, torch.reshape) and len(args) > 1 and not kwargs:
-            shape = args[1:] if isinstance(args[1], int) else args[1]
-            if isinstance(shape, Sequence) and (widths := fitting(args[0].shape, shape, self._shapes)):
+        reshapes = func in (Tensor.reshape, Tensor.view, torch.reshape) and len(args) > 1 and not kwargs
+        if reshapes and not isinstance(args[1], torch.dtype):
+            shape = args[1] if isinstance(args[1], Sequence) else args[1:]
+            if widths := fitting(_numbers(args[0].shape), _numbers(shape), self._shapes):
                 axis = next(iter(widths))
                 args = (args[0], [widths.get(d, width) for d, width in enumerate(shape)])
                 if self._note is not None:
                     self._note(len(shape), axis)
         return func(*args, **(kwargs or {}))
+
+
+def _numbers(sizes: Sequence[Any]) -> list[int]:
+    """Sizes as numbers: an export that traces a model has tensors in their place."""
+    return [int(size) if isinstance(size, Tensor) else size for size in sizes]
 
 
 def fitting(

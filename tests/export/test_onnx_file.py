@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.export import check_onnx, export_onnx
 from explorer.export.onnx_file import tolerance
+from explorer.structure import analyse, cut_module
 from tests.nets import Plain, Residual
 
 SHAPE = (3, 8, 8)
@@ -140,3 +141,28 @@ def test_a_damaged_file_is_refused(path, module, images, tmp_path):
 @pytest.mark.parametrize(("scale", "allowed"), [(0.01, 1e-5), (1.0, 1e-3), (10.0, 1e-3), (1000.0, 0.1)])
 def test_tolerance_follows_the_logits(scale, allowed):
     assert tolerance(scale) == pytest.approx(allowed)
+
+
+class Wide(nn.Module):
+    """Attention whose code takes the width of its heads from what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads, self.made, self.qkv, self.out = 4, nn.Linear(5, 16), nn.Linear(16, 48), nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.made(x)
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = ((q @ k.transpose(2, 3)) * 0.5).softmax(-1) @ v
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, width).mean(1))
+
+
+@pytest.mark.parametrize("heads", [2, 1])
+def test_shapes_that_follow_a_cut_do_so_in_the_file_too(heads, tmp_path):
+    module, example = Wide().eval(), torch.randn(3, 6, 5, generator=torch.Generator().manual_seed(0))
+    structure = analyse(module, example[:1])
+    smaller, attributes = cut_module(module, structure, {"qkv": tuple(range(heads)), "made": (1, 7, 9)})
+    assert "fitted_shapes" in attributes[""]
+    export_onnx(smaller, example, tmp_path / "model.onnx")
+    assert check_onnx(tmp_path / "model.onnx", smaller, example, None)["agreement"] == 1.0
