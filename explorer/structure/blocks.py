@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from explorer.structure.labels import OfTensors
 from explorer.structure.ledger import Span
 from explorer.structure.operators import ADD, NORMS, SCALES, Kind, operator_of
+from explorer.structure.products import names_by_identity
 from explorer.structure.running import tensors_in
 from explorer.structure.types import Group, Structure, inside, outermost
 
@@ -226,9 +227,7 @@ def _plain(value: Any) -> bool:
 
 def shared_tensors(module: nn.Module) -> list[list[str]]:
     """The names of every tensor that has several."""
-    names: dict[int, list[str]] = {}
-    for name, tensor in module.state_dict(keep_vars=True).items():
-        names.setdefault(id(tensor), []).append(name)
+    names = names_by_identity(module.state_dict(keep_vars=True).items())
     return [known for known in names.values() if len(known) > 1]
 
 

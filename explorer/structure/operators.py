@@ -90,11 +90,6 @@ class Operator:
     multiplied: Callable[..., Multiplied] | None = None
 
     @property
-    def keeps_values(self) -> bool:
-        """Whether the output has the input's entries in their order, where it has its shape."""
-        return self.kind in (Kind.SAME, Kind.RESHAPE) or self.name == "expand"
-
-    @property
     def strided(self) -> bool:
         """Whether the output is the input with other strides, so that an axis of stride 0 is still one."""
         return self.kind in (Kind.SAME, Kind.TURN)

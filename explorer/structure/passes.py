@@ -3,7 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from explorer.errors import one_line
+from explorer.modules import watching
 from explorer.structure.adapt import Fitting
 from explorer.structure.operators import operator_of
 from explorer.structure.running import tensors_in
@@ -128,13 +129,10 @@ def run(module: nn.Module, call: Call, *, keep: bool = True, noisy: bool = False
     watcher = _Watcher(seen, keep=keep, noisy=noisy)
     call = call.copied()
     torch.manual_seed(0)
-    with ExitStack() as hooks:
-        for path, layer in module.named_modules():
-            leaf = next(layer.children(), None) is None
-            hooks.callback(layer.register_forward_pre_hook(partial(watcher.enter, path, leaf)).remove)
-            hooks.callback(layer.register_forward_hook(partial(watcher.leave, path, leaf)).remove)
-        if fit:
-            hooks.enter_context(Fitting(note=watcher.fitted))
+    leaves = {path: next(layer.children(), None) is None for path, layer in module.named_modules()}
+    before = {path: partial(watcher.enter, path, leaf) for path, leaf in leaves.items()}
+    after = {path: partial(watcher.leave, path, leaf) for path, leaf in leaves.items()}
+    with watching(module, after, before=before), Fitting(note=watcher.fitted) if fit else nullcontext():
         try:
             with watcher:
                 out = module(*call.args, **call.kwargs)
@@ -154,10 +152,7 @@ def calls_of(module: nn.Module, call: Call, paths: Sequence[str]) -> dict[str, C
             seen[path] = Call(args, kwargs).copied()
 
     torch.manual_seed(0)
-    with ExitStack() as hooks:
-        for path in paths:
-            layer = module.get_submodule(path)
-            hooks.callback(layer.register_forward_pre_hook(partial(note, path), with_kwargs=True).remove)
-        call = call.copied()
+    call = call.copied()
+    with watching(module, before={path: partial(note, path) for path in paths}, named=True):
         module(*call.args, **call.kwargs)
     return seen

@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 from torch import Tensor, nn
 
+from explorer.errors import one_line
 from explorer.structure.adapt import keeps_width
 from explorer.structure.agreement import agree, drowns, noise_between
 from explorer.structure.generic import awake, doubled
@@ -232,7 +233,7 @@ class Proof:
         try:
             smaller, _ = cut_module(module, part, removal, shared=True)
         except Exception as error:  # what an attribute holds may not be what it seems
-            return f"the cut fails: {_first_line(error)}"
+            return f"the cut fails: {one_line(error)}"
         masked = mask_module(module, part, removal) if compare else None
         known = any(not place.path or inside(shape.module, [place.path]) for shape in self._fitted)
         cut = self._run(smaller, place.call, share=place.share, fit=known)
@@ -422,7 +423,3 @@ def _likely(group: Group, found: Iterable[StoredWidth]) -> list[StoredWidth]:
     """Attributes that are likely to follow: entries of lists, which hold all kinds of numbers, only beside a layer."""
     beside = {member.tensor.rpartition(".")[0].rpartition(".")[0] for member in group.members}
     return [stored for stored in found if likely(stored) and (stored.place is None or stored.module in beside)]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

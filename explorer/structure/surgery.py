@@ -69,11 +69,6 @@ def leaving(structure: Structure, removal: Removal, roles: Sequence[str] = ()) -
     return leaves
 
 
-def unsaved(module: nn.Module) -> set[str]:
-    """The buffers that the module's state dict leaves out."""
-    return {name for name, _ in module.named_buffers(remove_duplicate=False)} - module.state_dict(keep_vars=True).keys()
-
-
 def saved_by_cut(module: nn.Module, structure: Structure) -> dict[str, Tensor]:
     """The state dict, not detached, with the buffers that it leaves out although they have an entry per channel.
 
