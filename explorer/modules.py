@@ -1,11 +1,12 @@
 """Modules that are borrowed for a while and given back as they were, and hooks that are surely removed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 Hook = Callable[..., Any]
 Hooks = Mapping[str, Hook] | Iterable[tuple[str, Hook]]  # by path; pairs where a module may have several
@@ -29,13 +30,13 @@ def borrowed(
         training: training or evaluation mode; None: that which it is in.
         gradients: whether its parameters require gradients; None: as they do.
     """
-    home = next((tensor.device for tensor in module.state_dict().values()), device)
+    home = None if device is None else next((tensor.device for tensor in module.state_dict().values()), device)
     modes = [(part, part.training) for part in module.modules()]
     required = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
     try:
         if device is not None:
             module.to(device)
-        if training is not None:
+        if training is not None and any(mode != training or heeds_mode(part) for part, mode in modes):
             module.train(training)
         if gradients is not None:
             module.requires_grad_(gradients)
@@ -44,10 +45,16 @@ def borrowed(
         if device is not None:
             module.to(home)
         for part, mode in modes:
-            part.training = mode
+            if part.training != mode:
+                part.training = mode
         for parameter, flag in required:
             if parameter.requires_grad != flag:
                 parameter.requires_grad_(flag)
+
+
+def heeds_mode(part: nn.Module) -> bool:
+    """Whether a module does more than to note it when it is put into training or evaluation mode."""
+    return "train" in vars(part) or type(part).train is not nn.Module.train
 
 
 @contextmanager
@@ -62,12 +69,16 @@ def watching(module: nn.Module, after: Hooks = (), *, before: Hooks = (), named:
         named: whether hooks get arguments given by name, too: ``hook(module, inputs, named, output)``.
     """
     parts = dict(module.named_modules(remove_duplicate=False))
-    with ExitStack() as handles:
+    handles: list[RemovableHandle] = []
+    try:
         for path, hook in _pairs(before):
-            handles.callback(_part(parts, module, path).register_forward_pre_hook(hook, with_kwargs=named).remove)
+            handles.append(_part(parts, module, path).register_forward_pre_hook(hook, with_kwargs=named))
         for path, hook in _pairs(after):
-            handles.callback(_part(parts, module, path).register_forward_hook(hook, with_kwargs=named).remove)
+            handles.append(_part(parts, module, path).register_forward_hook(hook, with_kwargs=named))
         yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _part(parts: Mapping[str, nn.Module], module: nn.Module, path: str) -> nn.Module:

@@ -19,7 +19,7 @@ def count(module: nn.Module, example: Inputs) -> Cost:
     Args:
         example: a batch for the module, of any size; a tuple for several inputs.
     """
-    counter = _Counter()
+    counter = _Counter(module)
     inputs = as_tuple(example)
     with undisturbed(module), counter:
         module(*inputs)
@@ -27,8 +27,8 @@ def count(module: nn.Module, example: Inputs) -> Cost:
 
 
 class _Counter(OperatorMode):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module)
         self.macs = 0
 
     def hear(self, func: Any, args: tuple, kwargs: dict, out: Any) -> None:

@@ -66,7 +66,7 @@ class Proof:
         self._shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
         with undisturbed(self._module):
             with reading(self._module) as self._reads:
-                self._base = self._run(self._module, self._call)
+                self._base = self._run(self._module, self._call, counting=True)
             self._noise = noise_between(self._base, self._run(self._module, self._call, noisy=True))
             if drowns(self._noise):
                 self._compute_in_double()
@@ -79,7 +79,7 @@ class Proof:
         """Go on in float64, where rounding would hide differences in float32; unless the model's code forbids it."""
         precise = Call(tuple(t.double() if t.is_floating_point() else t for t in self._call.args))
         module = doubled(self._module)
-        base = self._run(module, precise)
+        base = self._run(module, precise, counting=True)
         if not base.error:
             self._module, self._call, self._base = module, precise, base
             self._noise = noise_between(base, self._run(module, precise, noisy=True))
@@ -236,10 +236,10 @@ class Proof:
             return f"the cut fails: {one_line(error)}"
         masked = mask_module(module, part, removal) if compare else None
         known = any(not place.path or inside(shape.module, [place.path]) for shape in self._fitted)
-        cut = self._run(smaller, place.call, share=place.share, fit=known)
+        cut = self._run(smaller, place.call, share=place.share, counting=True, fit=known)
         reason = self._differs(trials, place, removal, cut, masked)
         if reason and MISFIT in cut.error and not known:
-            cut = self._run(smaller, place.call, share=place.share, fit=True)
+            cut = self._run(smaller, place.call, share=place.share, counting=True, fit=True)
             reason = self._differs(trials, place, removal, cut, masked) and reason
         if not reason:
             fitted |= cut.fitted
@@ -259,10 +259,17 @@ class Proof:
         return ""
 
     def _run(
-        self, module: nn.Module, call: Call, *, share: float = 1.0, noisy: bool = False, fit: bool = False
+        self,
+        module: nn.Module,
+        call: Call,
+        *,
+        share: float = 1.0,
+        counting: bool = False,
+        noisy: bool = False,
+        fit: bool = False,
     ) -> Pass:
         self.forwards += share
-        return run(module, call, noisy=noisy, fit=fit)
+        return run(module, call, counting=counting, noisy=noisy, fit=fit)
 
     def _part(self, structure: Structure, names: Mapping[str, object], path: str) -> Structure:
         """Some groups, as they are seen from a module."""

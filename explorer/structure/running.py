@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from explorer.modules import borrowed
+from explorer.modules import borrowed, heeds_mode
 
 Inputs = Tensor | tuple[Tensor, ...]  # what a model is called with
 
@@ -36,6 +36,8 @@ def undisturbed(module: nn.Module, *, training: bool = False) -> Iterator[None]:
 def forget(module: nn.Module) -> None:
     """Let modules drop what they keep from earlier calls in evaluation mode, as they do when training starts."""
     modes = [(part, part.training) for part in module.modules()]
+    if not any(heeds_mode(part) for part, _ in modes):
+        return
     module.train()
     module.train(modes[0][1])  # which swaps graphs of `torch.fx` back
     for part, mode in modes:

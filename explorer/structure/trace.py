@@ -42,7 +42,7 @@ class Tracer(OperatorMode):
     """
 
     def __init__(self, module: nn.Module, ledger: Ledger, *, costs: bool) -> None:
-        super().__init__()
+        super().__init__(module)
         self.tracing = Tracing(module, ledger, costs=costs)
         self.shortcuts = Shortcuts()
         self._operators = 0
