@@ -10,10 +10,11 @@ from typing import Any
 from torch import nn
 
 from explorer.plain import visible
-from explorer.sources.networks import attention, shuffle, windows, zoo
+from explorer.sources.networks import attention, shuffle, stems, windows, zoo
 from explorer.sources.networks.detectors import Detector
 from explorer.sources.networks.hub_models import EXPERTS, HEADS
 from explorer.sources.networks.segmenters import MainOutput
+from explorer.sources.networks.stems import with_stem
 from explorer.structure import adapt
 from explorer.version import __version__
 
@@ -106,13 +107,14 @@ def loader_script(
 
 def _packages(imports: str) -> str:
     """What the script needs, for a person."""
-    names = ["torch", *(name for name in ("torchvision", "transformers") if name in imports), "safetensors"]
+    names = ["torch", *(name for name in ("torchvision", "transformers", "timm") if name in imports), "safetensors"]
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str, list[tuple[ModuleType, list[str]]]]:
     """Imports beyond the usual, the expression that builds the uncut network, and the definitions it needs."""
-    name, arguments = architecture["name"], architecture["arguments"]
+    name, arguments = architecture["name"], dict(architecture["arguments"])
+    stem = arguments.pop("stem", None)
     keywords = [f"{key}={_literal(value)}" for key, value in arguments.items()]
     if architecture["family"] == "demo":
         kind = zoo.ZOO[name].__name__
@@ -124,6 +126,8 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
         build = f"{head.wrapper.__name__}({head.auto_class}.from_config({made}{options}))"
         wanted = [(sys.modules[head.wrapper.__module__], [head.wrapper.__name__])]
         return f"from transformers import AutoConfig, {head.auto_class}", build, wanted
+    if architecture["family"] == "timm":
+        return "import timm", f"timm.create_model({', '.join([_literal(name), *keywords])})", []
     wanted = []
     if isinstance(module, MainOutput | Detector):
         keywords.insert(0, "weights_backbone=None")
@@ -135,6 +139,11 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
         if any(isinstance(part, tuple(kinds)) for part in module.modules()):
             call = f"{replace}({call})"
             wanted.append((source, [replace]))
+    if stem is not None:
+        call = (
+            f"{with_stem.__name__}({', '.join([call, *(f'{key}={_literal(value)}' for key, value in stem.items())])})"
+        )
+        wanted.append((stems, [with_stem.__name__]))
     return "from torchvision import models", call, wanted
 
 

@@ -102,6 +102,7 @@ def train_demo(ref: str, report: Report = silent, out: Path = ASSETS) -> dict[st
         **asdict(recipe),
         "architecture": architecture,
         "input_shape": list(task.input_shape),
+        "normalisation": {"mean": list(task.mean), "std": list(task.std)},
         "train_images": len(task.train),
         "test_images": len(task.test),
         "top1": round(_accuracy(module.eval(), task.test), 4),

@@ -264,7 +264,7 @@ def _text(shape: tuple[int, ...]) -> str:
 
 def _unknown_model(ref: str) -> ExplorerError:
     refs = [entry.ref for entry in list_models() if "@" not in entry.ref]
-    by_name = {known.partition(":")[2]: known for known in refs}
+    by_name = {known.partition(":")[2]: known for known in reversed(refs)}  # of several, the first one
     if ref in by_name:
         return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")
     return unknown("model", ref, refs)

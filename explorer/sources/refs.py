@@ -133,6 +133,17 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser of one of some words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"give {', '.join(words[:-1])}{' or ' * (len(words) > 1)}{words[-1]}")
+        return text
+
+    return parse
+
+
 def number(low: float, high: float) -> Callable[[str], float]:
     """A parser of numbers from `low` to `high`."""
 

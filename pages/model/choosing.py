@@ -27,8 +27,8 @@ def show(workspace: Workspace) -> None:
         "Model",
         titles,
         workspace.model,
-        "Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], hf:ID or hf:FOLDER (Hugging Face), "
-        "file:PATH#ARCHITECTURE, run:DIR",
+        "Choose one, or type a model ref: demo:…, torchvision:NAME[@WEIGHTS], timm:NAME[@TAG], hf:ID or "
+        "hf:FOLDER (Hugging Face), file:PATH#ARCHITECTURE, run:DIR",
     )
     data = _chooser(
         middle,

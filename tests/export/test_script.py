@@ -16,6 +16,7 @@ from explorer.pruning import CutModel, Plan, cut
 from explorer.sources import build
 from explorer.structure import analyse
 
+STEM = {"channels": 1, "small": True}
 CASES = {
     "resnet20": ({"family": "demo", "name": "resnet20", "arguments": {"classes": 10, "channels": 1}}, (1, 32, 32)),
     "vgg": ({"family": "demo", "name": "vgg", "arguments": {"classes": 4, "channels": 3}}, (3, 32, 32)),
@@ -32,6 +33,18 @@ CASES = {
     "shufflenet": (
         {"family": "torchvision", "name": "shufflenet_v2_x0_5", "arguments": {"num_classes": 6}},
         (3, 64, 64),
+    ),
+    "small resnet": (
+        {
+            "family": "torchvision",
+            "name": "resnet18",
+            "arguments": {"num_classes": 6, "stem": {"channels": 1, "small": True}},
+        },
+        (1, 32, 32),
+    ),
+    "timm": (
+        {"family": "timm", "name": "test_vit", "arguments": {"num_classes": 6, "in_chans": 1, "img_size": [64, 64]}},
+        (1, 64, 64),
     ),
     "lraspp": (
         {"family": "torchvision", "name": "lraspp_mobilenet_v3_large", "arguments": {"num_classes": 6}},
@@ -84,10 +97,11 @@ def test_it_rebuilds_the_cut_network(name, tmp_path):
 def test_it_imports_little_and_defines_nothing_twice_or_in_vain(name):
     text, _ = script_of(name)
     tree = ast.parse(text)
-    roots = {node.module.split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert roots - sys.stdlib_module_names <= {"torch", "safetensors"} | (
-        {"torchvision"} if CASES[name][0]["family"] == "torchvision" else set()
-    )
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    roots = {alias.name.split(".")[0] for node in imports if isinstance(node, ast.Import) for alias in node.names}
+    roots |= {node.module.split(".")[0] for node in imports if isinstance(node, ast.ImportFrom)}
+    family = CASES[name][0]["family"]
+    assert roots - sys.stdlib_module_names <= {"torch", "safetensors", *([family] if family != "demo" else [])}
     defined = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
     assert len(defined) == len(set(defined))
     assert all(text.count(word) > 1 for word in defined)

@@ -13,8 +13,8 @@ from explorer.sources.registries import data_source
 
 
 def test_they_stand_in_their_order():
-    assert list(MODEL_SOURCES) == ["demo", "torchvision", "hf", "run", "file"]
-    assert [name for name, source in MODEL_SOURCES.items() if source.base] == ["demo", "torchvision"]
+    assert list(MODEL_SOURCES) == ["demo", "torchvision", "timm", "hf", "run", "file"]
+    assert [name for name, source in MODEL_SOURCES.items() if source.base] == ["demo", "torchvision", "timm"]
     bundled = ["digits", "shapes", "masks", "boxes", "sentences", "ratings", "random"]
     assert list(DATA_SOURCES) == [*bundled, "folder", "hf", "torchvision"]
     assert [ref for ref, _ in list_tasks()][:7] == bundled

@@ -47,16 +47,18 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks.architectures import build
     from explorer.sources.networks.state_dicts import load_weights, read_tensors
+    from explorer.sources.normalising import NORMALISING, chosen
 
-    name, _ = split_query(rest, {})
+    name, options = split_query(rest, NORMALISING)
     ref, records = f"demo:{name}", demo_records()
     if ref not in records:
         raise unknown("demo model", ref, records)
     record = records[ref]
     module = build(record["architecture"])
     load_weights(module, read_tensors(ASSETS / f"{name}.safetensors"), ref)
+    own = record["normalisation"]
     return LoadedModel(
-        ref=ref,
+        ref=f"demo:{rest}",
         module=module,
         input_shape=tuple(record["input_shape"]),
         classes=record["architecture"]["arguments"]["classes"],
@@ -65,4 +67,5 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
         note=_note(record),
         architecture=record["architecture"],
         data=record["data"],
+        normalisation=chosen(ref, options, record["input_shape"][0], (tuple(own["mean"]), tuple(own["std"]))),
     )

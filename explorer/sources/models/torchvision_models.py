@@ -1,15 +1,21 @@
 """`torchvision:NAME[@WEIGHTS]`: the classifiers, segmentation networks and detectors of torchvision."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.networks.torchvision_table import UNTRAINED, torchvision_entries
-from explorer.sources.refs import integer, split_query
+from explorer.sources.normalising import NORMALISING, chosen
+from explorer.sources.refs import integer, one_of, split_query
 from explorer.sources.registries import model_source
 
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.request import ModelRequest
+
+_SMALL = 32  # pixels a side, of pictures as CIFAR's
+_OPTIONS = {"num_classes": integer(1, 100_000), "in": integer(1, 64), "stem": one_of("cifar"), **NORMALISING}
 
 
 @model_source(
@@ -27,22 +33,28 @@ if TYPE_CHECKING:
 def open_torchvision(rest: str, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.networks.architectures import every_torchvision_name
 
-    body, options = split_query(rest, {"num_classes": integer(1, 100_000)})
+    body, options = split_query(rest, _OPTIONS)
     name, at, weights = body.partition("@")
     if name not in every_torchvision_name():
         raise unknown("torchvision model", name, every_torchvision_name())
-    classes = options.get("num_classes", request.classes)
     if at:
-        return _pretrained(f"torchvision:{rest}", name, weights, classes)
-    return _untrained(f"torchvision:{rest}", name, classes or 1000, request.shape)
+        model = _pretrained(f"torchvision:{rest}", name, weights, options, request.classes)
+    else:
+        model = _untrained(f"torchvision:{rest}", name, options, request)
+    return replace(model, normalisation=chosen(model.ref, options, model.input_shape[0], model.normalisation))
 
 
-def _pretrained(ref: str, name: str, weights_name: str, classes: int | None) -> "LoadedModel":
+def _pretrained(
+    ref: str, name: str, weights_name: str, options: Mapping[str, Any], classes: int | None
+) -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks import pretrained
     from explorer.sources.networks.architectures import build, torchvision_kind
     from explorer.sources.networks.state_dicts import load_weights
 
+    if told := [key for key in ("stem", "in") if key in options]:
+        raise ExplorerError(f"{ref} gives the first layer other sizes than its weights have: leave {told[0]}= out")
+    classes = options.get("num_classes", classes)
     weights = pretrained.find_weights(name, weights_name)
     architecture = {"family": "torchvision", "name": name, "arguments": pretrained.arguments(name, weights)}
     count = architecture["arguments"]["num_classes"]
@@ -64,17 +76,24 @@ def _pretrained(ref: str, name: str, weights_name: str, classes: int | None) -> 
         note=pretrained.describe(weights),
         architecture=architecture,
         kind=torchvision_kind(name),
-        normalisation=pretrained.normalisation_of(module),
+        normalisation=pretrained.normalisation_of(module, weights),
     )
 
 
-def _untrained(ref: str, name: str, classes: int, shape: tuple[int, ...] | None) -> "LoadedModel":
+def _untrained(ref: str, name: str, options: Mapping[str, Any], request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks import pretrained
     from explorer.sources.networks.architectures import build, torchvision_kind
 
-    side = pretrained.native_size(name)
-    arguments = pretrained.untrained_arguments(name) | {"num_classes": classes}
+    shape, kind = request.shape, torchvision_kind(name)
+    channels, side = options.get("in", 3), pretrained.native_size(name)
+    arguments = pretrained.untrained_arguments(name)
+    arguments["num_classes"] = options.get("num_classes", request.classes or 1000)
+    if "stem" in options or "in" in options:
+        if kind != "image-classification":
+            raise ExplorerError(f"{ref} is no classifier: stem= and in= are options of classifiers")
+        arguments |= {"stem": {"channels": channels, "small": "stem" in options}}
+        side = _SMALL if "stem" in options else side
     if name.startswith("vit_") and shape is not None and shape[1] == shape[2]:
         patch = int(name.rpartition("_")[2])
         if shape[1] % patch:
@@ -86,12 +105,12 @@ def _untrained(ref: str, name: str, classes: int, shape: tuple[int, ...] | None)
     return LoadedModel(
         ref=ref,
         module=module,
-        input_shape=(3, side, side),
-        classes=classes,
+        input_shape=(channels, side, side),
+        classes=arguments["num_classes"],
         trained=False,
         title=name,
         note=UNTRAINED,
         architecture=architecture,
-        kind=torchvision_kind(name),
+        kind=kind,
         normalisation=pretrained.normalisation_of(module),
     )

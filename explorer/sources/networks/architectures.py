@@ -1,6 +1,7 @@
 """Descriptions in JSON → untrained networks: the only way in which modules come into being."""
 
 import copy
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -14,11 +15,14 @@ from explorer.sources.networks.detectors import ONE_STAGE, TWO_STAGE, wrapper_of
 from explorer.sources.networks.hub_models import HEADS, build_from_config
 from explorer.sources.networks.segmenters import MainOutput
 from explorer.sources.networks.shuffle import replace_shuffles
+from explorer.sources.networks.stems import with_stem
+from explorer.sources.networks.timm_networks import build_timm, timm_names
 from explorer.sources.networks.windows import replace_windows
 from explorer.sources.networks.zoo import ZOO
 
-_WIDTHS = {"classes", "channels", "num_classes"}  # arguments that only make single layers wider
-FAMILIES = ("demo", "torchvision", "huggingface")
+# Arguments that only make single layers wider; timm's size of pictures shows when its table of positions is made.
+_WIDTHS = {"classes", "channels", "num_classes", "stem", "in_chans", "img_size"}
+FAMILIES = ("demo", "torchvision", "huggingface", "timm")
 
 
 def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
@@ -38,8 +42,7 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
         raise ExplorerError("the architecture is damaged: its name should be a text and its arguments be named")
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
-    names = {"demo": ZOO, "torchvision": every_torchvision_name(), "huggingface": HEADS}[family]
-    if name not in names:
+    if name not in (names := _NAMES[family]()):
         raise unknown(f"{family} model", str(name), names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -48,7 +51,7 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
                 with bounded(f"the network {name}"), torch.device("meta"):
                     _MAKERS[family](name, copy.deepcopy(arguments))
             with bounded(f"the network {name}"):
-                module = _MAKERS[family](name, arguments)
+                module = _MAKERS[family](name, copy.deepcopy(arguments))
         except ExplorerError:
             raise
         except Exception as error:  # what is wrong with arguments shows anywhere in what is built of them
@@ -66,13 +69,22 @@ def _torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:
         return cuttable(MainOutput(models.get_model(name, weights=None, weights_backbone=None, **arguments)))
     if name in detector_names():
         return cuttable(wrapper_of(name)(models.get_model(name, weights=None, weights_backbone=None, **arguments)))
-    return cuttable(models.get_model(name, weights=None, **arguments))
+    stem = arguments.pop("stem", None)
+    module = cuttable(models.get_model(name, weights=None, **arguments))
+    return module if stem is None else with_stem(module, **stem)
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[str, dict[str, Any]], nn.Module]] = {
     "demo": lambda name, arguments: ZOO[name](**arguments),
     "torchvision": _torchvision,
     "huggingface": build_from_config,
+    "timm": build_timm,
+}
+_NAMES: dict[str, Callable[[], Collection[str]]] = {
+    "demo": lambda: ZOO,
+    "torchvision": lambda: every_torchvision_name(),
+    "huggingface": lambda: HEADS,
+    "timm": timm_names,
 }
 
 

@@ -131,9 +131,12 @@ def named_for(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor
     return {f"model.{name}": tensor for name, tensor in tensors.items() if not name.startswith("aux_classifier.")}
 
 
-def normalisation_of(module: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """The mean and standard deviation that a detector of torchvision would apply by itself."""
+def normalisation_of(
+    module: nn.Module, weights: WeightsEnum | None = None
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The mean and standard deviation that a detector of torchvision would apply by itself, or that weights expect."""
     if not isinstance(module, Detector):
-        return None
+        preset = weights and weights.transforms()
+        return (tuple(preset.mean), tuple(preset.std)) if preset else None
     transform = module.model.transform
     return tuple(transform.image_mean), tuple(transform.image_std)
