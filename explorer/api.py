@@ -35,7 +35,7 @@ from explorer.recovery import Origin, recover
 from explorer.runs.execute import execute
 from explorer.runs.result import RunResult
 from explorer.sources import LoadedModel, load_model, load_pair
-from explorer.sources.own import Own, OwnData, Ports, adapted, plain
+from explorer.sources.own import Own, OwnData, Ports, adapted, plain, targets_of
 from explorer.sources.saved_report import Attributes
 from explorer.structure import Cost, Structure, adapt, analyse, count
 from explorer.tasks import Task, evaluate
@@ -90,6 +90,7 @@ class Problem:
         metric: of (outputs, targets) over all samples at once, one number; "top1" is the share of samples whose largest
             output is the target. By default the loss.
         maximise: whether more of the metric is better.
+        draw: of one sample's (inputs, targets), for the pages: a picture, (H, W) or with channels, or a text.
         keep_outputs: whether all channels of the outputs stay; if not, the features of a backbone may be narrowed, too.
         attributes: paths of plain attributes that repeat a width, where the code is not seen to read them, as patterns:
             ``"*.attn.inner_dim"``.
@@ -110,6 +111,7 @@ class Problem:
         loss: Callable[[Any, Any], Tensor] | None = None,
         metric: Callable[[Any, Any], Any] | str | None = None,
         maximise: bool = True,
+        draw: Callable[[Any, Any], Any] | None = None,
         keep_outputs: bool = True,
         attributes: Sequence[str] = (),
         device: str = "auto",
@@ -122,7 +124,8 @@ class Problem:
         self._network = adapted(module, own)
         self._inputs = tree_map(lambda leaf: leaf[:1].detach().cpu(), example)
         self._example = ports.pack(self._inputs)
-        self._task = None if train is None else _task(own, train, validation, test, tuple(self._example.shape[1:]))
+        shape = tuple(self._example.shape[1:])
+        self._task = None if train is None else _task(own, train, validation, test, shape, draw)
         self._loaded: LoadedModel | None = None
         self._keep_outputs, self._attributes = keep_outputs, tuple(attributes)
 
@@ -136,6 +139,21 @@ class Problem:
         problem._inputs = problem._example = loaded.example()
         problem._keep_outputs, problem._attributes = True, ()
         return problem
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as the engine calls it: one tensor in, one tensor out."""
+        return self._network
+
+    @property
+    def packed(self) -> Tensor:
+        """One input of `network`, (1, …)."""
+        return self._example
+
+    @property
+    def task(self) -> Task | None:
+        """The data, with what it is judged by; None where there is none."""
+        return self._task
 
     @cached_property
     def structure(self) -> Structure:
@@ -453,8 +471,22 @@ def top1(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(1) == targets).double().mean()
 
 
-def _task(own: Own, train: Any, validation: Any, test: Any, shape: tuple[int, ...]) -> Task:
+def _task(
+    own: Own,
+    train: Any,
+    validation: Any,
+    test: Any,
+    shape: tuple[int, ...],
+    draw: Callable[[Any, Any], Any] | None,
+) -> Task:
     """The four parts of a person's data."""
+
+    def drawn(packed: Tensor, targets: Mapping[str, Tensor]) -> Any:
+        inputs = tree_map(lambda leaf: leaf[0], own.ports.unpack(packed[None]))
+        single = tree_map(lambda value: value[0], targets_of([targets]))
+        assert draw is not None
+        return draw(inputs, single)
+
     learnt: Samples = OwnData(train, own.ports)
     if len(learnt) == 0:
         raise ExplorerError("the training data is empty: give at least one batch")
@@ -477,4 +509,5 @@ def _task(own: Own, train: Any, validation: Any, test: Any, shape: tuple[int, ..
         test=judged if test is None else OwnData(test, own.ports),
         measured=own.judges,
         kind=OWN,
+        drawn=None if draw is None else drawn,
     )

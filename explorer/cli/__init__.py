@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 
 from explorer.cli.console import Console
+from explorer.cli.own_code import allow_named
 from explorer.cli.parser import build_parser
 from explorer.distributed import is_main, processes
 from explorer.errors import ExplorerError, lacks_package, missing_package
@@ -67,6 +68,7 @@ def _run(arguments: list[str]) -> int:
         warnings.simplefilter("ignore")
         console = Console(answers, as_json=options.json, quiet=options.quiet or not is_main())
         with console.listening(logging.getLogger("explorer")):
+            allow_named(options)
             answer = options.verb.function(options, console.report)
             if is_main():
                 console.answer(answer)

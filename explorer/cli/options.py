@@ -26,7 +26,13 @@ def add_model(parser: Parser) -> None:
 
     known = names_of([f"{name}:{source.takes}" for name, source in records(MODEL_SOURCES).items()])
     parser.add_argument("--model", required=True, metavar="REF", help=f"{known}, for example demo:resnet20-digits")
+    add_trust(parser)
     parser.add_argument("--input", type=shape, metavar="CxHxW", help="input shape, as 3x224x224, or tokens")
+
+
+def add_trust(parser: Parser) -> None:
+    """Whether code that somebody else may have written runs."""
+    parser.add_argument("--trust", action="store_true", help="let a saved run's own code run: it can do anything")
 
 
 def add_device(parser: Parser) -> None:

@@ -2,8 +2,9 @@
 
     python -I alone.py INPUTS OUTPUTS THREADS     (in the bundle's folder)
 
-Reads tensors from the safetensors file INPUTS and writes the network's logits for each to OUTPUTS. Executed as a
-process of its own by `explorer.export.verify`; nothing imports it.
+Reads tensors from the safetensors file INPUTS and writes the network's logits for each to OUTPUTS. The inputs of a
+network that takes several are called ``NAME/0``, ``NAME/1``, or ``NAME/=ARGUMENT``, and so are outputs: by their
+places. Executed as a process of its own by `explorer.export.verify`; nothing imports it.
 """
 
 import importlib.util
@@ -11,6 +12,7 @@ import sys
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils._pytree import tree_flatten
 
 
 def main(inputs: str, outputs: str, threads: str) -> None:
@@ -20,9 +22,19 @@ def main(inputs: str, outputs: str, threads: str) -> None:
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     model = script.load()
+    calls = {}
+    for name, tensor in load_file(inputs).items():
+        call, _, place = name.partition("/")
+        calls.setdefault(call, {})[place] = tensor
+    answers = {}
     with torch.inference_mode():
-        logits = {name: model(batch).contiguous() for name, batch in load_file(inputs).items()}
-    save_file(logits, outputs)
+        for call, given in calls.items():
+            named = {place[1:]: tensor for place, tensor in given.items() if place.startswith("=")}
+            places = [] if named else sorted(given, key=int)
+            out = model(*(given[place] for place in places), **named)
+            leaves = [leaf for leaf in tree_flatten(out)[0] if isinstance(leaf, torch.Tensor)]
+            answers |= {f"{call}/{place}": leaf.contiguous() for place, leaf in enumerate(leaves)}
+    save_file(answers, outputs)
 
 
 if __name__ == "__main__":

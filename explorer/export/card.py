@@ -25,7 +25,7 @@ With any ONNX runtime; {inputs}:
 
 ```python
 import onnxruntime
-logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}})[0]
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{{fed}}}){first}
 ```
 
 In PyTorch, from this folder, without Pruning Explorer:
@@ -65,6 +65,8 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
         done="\n".join(_done(report)),
         inputs=_inputs(report),
         name=_name(report),
+        fed=", ".join(f'"{name}": {called}' for name, called in _fed(report).items()),
+        first="" if _is_own(report) else "[0]",
         files="\n".join(f"- {code(name)}: {plain(what)}" for name, what in files.items()),
         checks="\n".join(_check(check) for check in report["checks"]),
     )
@@ -145,14 +147,30 @@ def _device(pruned: Mapping[str, Any]) -> str:
 
 def _inputs(report: Mapping[str, Any]) -> str:
     shape = ", ".join(map(str, report["input_shape"]))
+    if _is_own(report):
+        outputs = ", ".join(map(code, report["onnx"]["outputs"]))
+        return f"inputs are those of your own network, and so are the outputs {outputs}; the batch comes first in each"
     if _name(report) == "images":
         return f"inputs are float32 of shape (batch, {shape}), {_normalisation(report.get('normalisation'))}"
     made = ", made of texts by the files in `tokenizer/`" if report.get("tokenizer") else ""
     return f"inputs are int64 token ids of shape (batch, {shape}){made} and padded to that length"
 
 
+def _is_own(report: Mapping[str, Any]) -> bool:
+    """Whether the network is called in a way of its own, with inputs that have names in the ONNX file."""
+    return "inputs" in report.get("onnx", {})
+
+
+def _fed(report: Mapping[str, Any]) -> dict[str, str]:
+    """The inputs of the ONNX file, and what they are called in the examples."""
+    names = report["onnx"]["inputs"] if _is_own(report) else ["input"]
+    return {name: name if _is_own(report) else _name(report) for name in names}
+
+
 def _name(report: Mapping[str, Any]) -> str:
     """What the inputs are called in the examples."""
+    if _is_own(report):
+        return ", ".join(report["onnx"]["inputs"])
     return "images" if len(report["input_shape"]) == 3 else "token_ids"
 
 
@@ -190,6 +208,6 @@ def _done(report: Mapping[str, Any]) -> Iterable[str]:
 def _check(check: Mapping[str, Any]) -> str:
     sizes = ", ".join(map(str, check["batches"]))
     text = f"- {plain(check['name'])}: batches of {sizes}; logits differ by at most {check['max_abs_diff']:.1e}"
-    if check.get("samples"):
+    if check.get("agreement") is not None:
         text += f"; the same top class on {check['agreement']:.2%} of {check['samples']:,} images"
     return text + "."

@@ -47,7 +47,7 @@ class Exportable:
     @property
     def classes(self) -> list[str] | int:
         """The names of the network's outputs, or how many there are where the data's names mean nothing."""
-        return list(self.task.classes) if self.task.measured else self.loaded.classes
+        return (list(self.task.classes) if self.task.measured else []) or self.loaded.classes
 
     @property
     def outputs(self) -> int:
@@ -61,7 +61,7 @@ class Exportable:
 
     def example(self) -> Tensor:
         """A batch of two inputs."""
-        if self.loaded.tokenizer is None and len(self.loaded.input_shape) == 3:
+        if self.loaded.inputs is None and self.loaded.tokenizer is None and len(self.loaded.input_shape) == 3:
             return torch.zeros(2, *self.loaded.input_shape)
         return self.loaded.example(2)
 

@@ -14,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.export.onnx_file import CPU, first_line, is_ours, open_session, quiet, tolerance, undress
 from explorer.files import check_file, replacing_file
 from explorer.plain import visible
-from explorer.sources.own import call
+from explorer.sources.own import OneTensor, call
 
 BATCHES = (1, 2, 5)
 
@@ -49,6 +49,23 @@ def export_own(module: nn.Module, inputs: Any, path: Path | str) -> dict[str, An
     opset = program.model.graph.opset_imports[""]
     given = [value.name for value in program.model.graph.inputs]
     return {"inputs": given, "outputs": names, "opset": opset, "size_bytes": size, "max_abs_diff": worst}
+
+
+def check_own(path: Path, module: OneTensor, packed: Tensor) -> dict[str, Any]:
+    """Compares every output of the file with the module's, at batches of 1, 2 and 5; see `check_onnx`.
+
+    Args:
+        packed: real inputs, as the engine has them.
+
+    Raises:
+        ExplorerError: see `export_own`.
+    """
+    worst = 0.0
+    with evaluating(module, CPU), torch.inference_mode():
+        for size in BATCHES:
+            batch = repeated(packed, size)
+            worst = max(worst, _difference(path, module.own_.ports.unpack(batch), module.outputs_(batch)))
+    return {"batches": list(BATCHES), "max_abs_diff": worst, "tolerance": tolerance(1.0), "samples": sum(BATCHES)}
 
 
 def repeated(inputs: Any, size: int) -> Any:

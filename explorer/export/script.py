@@ -9,12 +9,15 @@ from typing import Any
 
 from torch import nn
 
+from explorer.export import own_factory
 from explorer.plain import visible
 from explorer.sources.networks import attention, shuffle, stems, windows, zoo
 from explorer.sources.networks.detectors import Detector
 from explorer.sources.networks.hub_models import EXPERTS, HEADS
 from explorer.sources.networks.segmenters import MainOutput
 from explorer.sources.networks.stems import with_stem
+from explorer.sources.own import OneTensor
+from explorer.sources.own_networks import FAMILY
 from explorer.structure import adapt
 from explorer.version import __version__
 
@@ -51,6 +54,10 @@ TAIL = """if __name__ == "__main__":
     with torch.inference_mode():
         outputs = network({example})
     print(f"{parameters:,} parameters; {INPUT_SHAPE} gives {tuple(outputs.shape[1:])}")
+"""
+
+OWN_TAIL = """if __name__ == "__main__":
+    print(f"{sum(parameter.numel() for parameter in load().parameters()):,} parameters")
 """
 
 OWN_IMPORTS = """
@@ -90,8 +97,8 @@ def loader_script(
     imports, build, wanted = _building(module, architecture)
     code, used = _copied([(adapting, ["adapt"]), *wanted])
     lines = used | _imports(ast.parse(OWN_IMPORTS + imports).body)
-    pictures = len(input_shape) == 3
-    shown = f"{'images' if pictures else 'token_ids'})"
+    own, pictures = isinstance(module, OneTensor), len(input_shape) == 3
+    shown = "your own inputs)" if own else f"{'images' if pictures else 'token_ids'})"
     head = HEAD.format(
         title=visible(title).strip().replace("\\", " ").replace('"""', "'''"),
         packages=_packages(imports),
@@ -101,7 +108,7 @@ def loader_script(
     )
     body = BODY.format(input_shape=repr(tuple(input_shape)), attributes=_literal(attributes), build=build)
     sample = "torch.zeros(1, *INPUT_SHAPE)" if pictures else "torch.ones(1, *INPUT_SHAPE, dtype=torch.int64)"
-    tail = TAIL.replace("{example}", sample)
+    tail = OWN_TAIL if own else TAIL.replace("{example}", sample)
     return "\n".join([head, _import_block(lines), body]) + "\n\n" + "\n\n\n".join([*code, tail])
 
 
@@ -115,6 +122,13 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
     """Imports beyond the usual, the expression that builds the uncut network, and the definitions it needs."""
     name, arguments = architecture["name"], dict(architecture["arguments"])
     stem = arguments.pop("stem", None)
+    keywords = (
+        [] if architecture["family"] == FAMILY else [f"{key}={_literal(value)}" for key, value in arguments.items()]
+    )
+    if architecture["family"] == FAMILY:
+        chosen = (arguments["code"]["file"], name, arguments["options"])
+        call = f"{own_factory.made_by.__name__}({', '.join(map(_literal, chosen))})"
+        return "", call, [(own_factory, [own_factory.made_by.__name__])]
     keywords = [f"{key}={_literal(value)}" for key, value in arguments.items()]
     if architecture["family"] == "demo":
         kind = zoo.ZOO[name].__name__

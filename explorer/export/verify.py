@@ -4,18 +4,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
 
 from explorer.batches import evaluating
 from explorer.errors import ExplorerError
 from explorer.export.onnx_file import CPU
 from explorer.progress import Report, silent
 from explorer.sources import load_model
+from explorer.sources.own import OneTensor
 
 BATCHES = (1, 2, 5)
 TOLERANCE = 1e-5  # of the largest logit
@@ -37,9 +40,12 @@ def check_script(directory: Path, module: nn.Module, images: Tensor, *, report: 
         ExplorerError: the script does not run, or its logits differ.
     """
     report(0.0, "loading the bundle in a clean process")
-    inputs = _inputs(images)
-    answers = _alone(directory, inputs, report)
-    return _checked("load.py in a clean process", _logits(module, inputs), answers, TOLERANCE)
+    batches = _inputs(images)
+    given = _by_place({size: _given(module, batch) for size, batch in batches.items()})
+    answers = _alone(directory, given, report)
+    with evaluating(module, CPU), torch.inference_mode():
+        expected = _by_place({size: _leaves(module, batch) for size, batch in batches.items()})
+    return _checked("load.py in a clean process", expected, answers, TOLERANCE)
 
 
 def check_reload(directory: Path, module: nn.Module, images: Tensor, *, report: Report = silent) -> dict[str, Any]:
@@ -50,6 +56,25 @@ def check_reload(directory: Path, module: nn.Module, images: Tensor, *, report: 
     found = _checked("reloaded as run:DIR", _logits(module, inputs), answers, 0.0)
     report(1.0, "the bundle gives the model's logits")
     return found
+
+
+def _given(module: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+    """What a network is called with, as `alone.py` reads it."""
+    inputs = module.own_.ports.unpack(batch) if isinstance(module, OneTensor) else batch
+    if isinstance(inputs, Mapping):
+        return {f"={name}": tensor.contiguous() for name, tensor in inputs.items()}
+    return {str(place): tensor.contiguous() for place, tensor in enumerate(tree_flatten(inputs)[0])}
+
+
+def _leaves(module: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+    """The tensors that a network returns, of a person's network those of her own module."""
+    out = module.outputs_(batch) if isinstance(module, OneTensor) else module(batch)
+    leaves = [leaf for leaf in tree_flatten(out)[0] if isinstance(leaf, Tensor)]
+    return {str(place): leaf for place, leaf in enumerate(leaves)}
+
+
+def _by_place(calls: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {f"{size}/{place}": leaf for size, leaves in calls.items() for place, leaf in leaves.items()}
 
 
 def _inputs(images: Tensor) -> dict[str, Tensor]:
@@ -107,7 +132,7 @@ def _checked(name: str, expected: dict[str, Tensor], found: dict[str, Tensor], t
         ExplorerError: it failed.
     """
     scale = max(float(logits.abs().max()) for logits in expected.values()) or 1.0
-    if any(found[size].shape != logits.shape for size, logits in expected.items()):
+    if found.keys() != expected.keys() or any(found[key].shape != logits.shape for key, logits in expected.items()):
         raise ExplorerError(f"the bundle, {name}, gives outputs of another shape: it is not kept")
     worst = max(float((found[size] - logits).abs().max()) for size, logits in expected.items())
     if not worst <= tolerance * scale:

@@ -31,6 +31,7 @@ class LoadedModel:
         kind: of the task that it is made for, a key of `TASK_KINDS`.
         tokenizer: makes its inputs of texts, where it reads texts and has one.
         normalisation: of the pictures that it wants; None: that of the data.
+        inputs: one input, (1, …), where it is neither a picture nor a text.
     """
 
     ref: str
@@ -45,14 +46,17 @@ class LoadedModel:
     kind: str = DEFAULT_KIND
     tokenizer: Tokenizer | None = None
     normalisation: Normalisation | None = None
+    inputs: Tensor | None = None
 
     def example(self, batch: int = 1) -> Tensor:
-        """Inputs that are always the same: normal noise (batch, C, H, W), or random token ids (batch, L).
+        """Inputs that are always the same: normal noise (batch, C, H, W), random token ids (batch, L), or its own.
 
         Raises:
             ExplorerError: so many would take too much memory.
         """
         memory.require(4 * batch * prod(self.input_shape), f"a batch of {batch:,}", "use a smaller batch or input")
+        if self.inputs is not None:
+            return self.inputs.repeat_interleave(batch, 0)
         if len(self.input_shape) == 1:
             return example_ids(self.module, self.input_shape[0], batch)
         return torch.randn(batch, *self.input_shape, generator=torch.Generator().manual_seed(0))

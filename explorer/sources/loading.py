@@ -73,6 +73,7 @@ def load_task(
     kind: str | None = None,
     tokenizer: Tokenizer | None = None,
     normalisation: Normalisation | None = None,
+    inputs: torch.Tensor | None = None,
 ) -> Task:
     """The task named by `ref`, its inputs made as a model wants them.
 
@@ -85,22 +86,23 @@ def load_task(
         kind: what the model is made for, a key of `TASK_KINDS`.
         tokenizer: makes the model's inputs of texts.
         normalisation: (mean, std) of pictures, a number per channel; None: the data's own.
+        inputs: one input of a model that takes neither pictures nor texts, (1, …).
 
     Raises:
         ExplorerError: the ref is unknown, its data can't be read or downloaded, or doesn't fit the model.
     """
     source = _data_source(ref)
-    if input_shape is not None:
+    if input_shape is not None and inputs is None:
         size = 4 * _AT_ONCE * math.prod(_checked(input_shape))
         memory.require(size, f"{_AT_ONCE} inputs of {_text(input_shape)}", "use a smaller --input")
-    request = InputRequest(input_shape, classes, tokenizer, normalisation)
+    request = InputRequest(input_shape, classes, tokenizer, normalisation, inputs)
     task = source.function(source.place(ref) if source.place else ref, request)
     if kind is not None and source.noise:
         return replace(task, kind=kind)
     if kind is not None and task.kind != kind:
         offered, wanted = TASK_KINDS[task.kind].models, TASK_KINDS[kind].models
         raise ExplorerError(f"{ref} is for {offered}, and the model is one of the {wanted}")
-    if classes is not None and len(task.classes) != classes:
+    if classes is not None and task.classes and len(task.classes) != classes:
         raise ExplorerError(
             f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
             f" or an untrained model with ?num_classes={len(task.classes)}"
@@ -140,7 +142,7 @@ def load_pair(
     model = load_model(
         model_ref,
         input_shape=input_shape,
-        classes=wanted and len(wanted.classes),
+        classes=(wanted and len(wanted.classes)) or None,
         kind=wanted and wanted.kind,
     )
     return model, task_for(model, data_ref)
@@ -159,6 +161,7 @@ def task_for(model: LoadedModel, data_ref: str) -> Task:
         kind=model.kind,
         tokenizer=model.tokenizer,
         normalisation=model.normalisation,
+        inputs=model.inputs,
     )
 
 
@@ -215,6 +218,8 @@ def _check_input(model: LoadedModel) -> None:
     Raises:
         ExplorerError: it names the model.
     """
+    if model.inputs is not None:
+        return
     try:
         _checked(model.input_shape)
     except ExplorerError as error:

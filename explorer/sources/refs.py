@@ -1,5 +1,6 @@
 """Reading references: the paths that they name, their query options, and errors in one line."""
 
+import ast
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
 
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\?[^#]*)?")
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no text, ends of lines
 
 
@@ -66,6 +68,40 @@ def folder_or_id(ref: str) -> Place:
     name, _, options = check_text(ref).partition(":")[2].partition("?")
     path = resolved(name, ref) if name else None
     return Place(ref, name, path if name.startswith(("/", ".", "~")) or (path and path.exists()) else None, options)
+
+
+def path_and_function(ref: str) -> Place:
+    """``scheme:FILE.py:FUNCTION?options``; the path goes up to the last ``.py:``.
+
+    Raises:
+        ExplorerError: see `path_only`; or no function is named.
+    """
+    name, ending, function = check_text(ref).partition(":")[2].rpartition(".py:")
+    if not ending or not _FUNCTION.fullmatch(function):
+        raise ExplorerError(f"{_short(ref)} names no function of a Python file: write FILE.py:FUNCTION?key=value")
+    name += ".py"
+    return Place(ref, name, resolved(name, ref), function)
+
+
+def function_and_options(place: Place, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
+    """The function that a place names, and its arguments: numbers, truth values and the like as Python writes them.
+
+    Args:
+        options: parsers of those that mean the same everywhere.
+
+    Raises:
+        ExplorerError: see `split_query`.
+    """
+    name, _, query = place.rest.partition("?")
+    own = {item.partition("=")[0]: _value for item in query.split("&") if query}
+    return name, split_query(place.rest, {**own, **options})[1]
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def check_text(ref: str) -> str:

@@ -1,9 +1,13 @@
 """What models and data ask of each other."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from explorer.errors import ExplorerError
 from explorer.sources.reading.texts import Tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Shape = tuple[int, int, int]  # channels, height, width
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation, a number per channel
@@ -46,12 +50,14 @@ class InputRequest:
         classes: the number of its outputs.
         tokenizer: makes its inputs of texts.
         normalisation: of its pictures.
+        inputs: one of its inputs, (1, …), where these are neither pictures nor texts.
     """
 
     shape: tuple[int, ...] | None = None
     classes: int | None = None
     tokenizer: Tokenizer | None = None
     normalisation: Normalisation | None = None
+    inputs: "Tensor | None" = None
 
     def image(self) -> Shape | None:
         """The shape of an image.

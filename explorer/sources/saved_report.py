@@ -39,7 +39,7 @@ class SavedNetwork(Attributes):
 
     architecture: Architecture
     classes: Size | Annotated[list[Text], Field(min_length=1)]
-    input_shape: Annotated[list[Size], Field(min_length=1, max_length=3)]
+    input_shape: Annotated[list[Size], Field(min_length=1, max_length=8)]
     model: Text
     title: Text
     data: Text | None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
@@ -43,9 +44,30 @@ def described(label: Targets, classes: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {tuple(value.shape)}" for name, value in label.items())
 
 
-def shown(task: Any, index: int, part: str = "test") -> str:
-    """A sample as the shape of its input: what it looks like only its owner knows."""
-    return f"input {tuple(getattr(task, part)[index][0].shape)}"
+def shown(task: Any, index: int, part: str = "test") -> np.ndarray | str:
+    """A sample as its owner's function draws it; else what looks like a picture as one, from black to white."""
+    inputs, targets = getattr(task, part)[index]
+    made = inputs if task.drawn is None else task.drawn(inputs, targets)
+    if isinstance(made, str):
+        return made
+    return picture_of(made) if _is_picture(made) else f"input {tuple(inputs.shape)}"
+
+
+def _is_picture(made: Any) -> bool:
+    sizes = tuple(getattr(made, "shape", ()))
+    return len(sizes) == 2 or (len(sizes) == 3 and (sizes[0] in (1, 3) or sizes[2] in (1, 3)))
+
+
+def picture_of(made: Any) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), of one with its channels first or last; numbers are stretched from 0 to 255."""
+    values = made.detach().cpu().numpy() if isinstance(made, Tensor) else np.asarray(made)
+    values = values[..., None] if values.ndim == 2 else values
+    if values.shape[2] not in (1, 3):
+        values = values.transpose(1, 2, 0)
+    if values.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = ((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+    return np.broadcast_to(values, (*values.shape[:2], 3))
 
 
 def are_own(labels: Any) -> bool:
@@ -70,6 +92,7 @@ def own_loss(module: OwnNetwork, inputs: Tensor, labels: list[Targets]) -> Tenso
     owns=are_own,
     whole_loss=own_loss,
     logits=False,
+    unrepeatable="its outputs are judged by functions of your own",
     rank=45,
 )
 def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Quality:

@@ -24,13 +24,20 @@ def own_navigation() -> None:
     PagesManager.uses_pages_directory = False
 
 
-def launch(*, port: int | None = None, address: str | None = None, script: str | None = None) -> None:
+def launch(
+    *,
+    port: int | None = None,
+    address: str | None = None,
+    script: str | None = None,
+    start: tuple[str, str] | None = None,
+) -> None:
     """Serves the app until it is interrupted.
 
     Args:
         port: None for Streamlit's own choice: its settings, else 8501.
         address: what to listen on, None for the settings' (this machine only); ``0.0.0.0`` serves everybody.
         script: another entry script than the app's, for tests.
+        start: the model and data that new workspaces show; None: the demo model.
 
     Raises:
         ExplorerError: the environment holds a limit that is none.
@@ -41,7 +48,10 @@ def launch(*, port: int | None = None, address: str | None = None, script: str |
 
     from explorer.ui.door import door
     from explorer.ui.faults import tell
+    from explorer.ui.state.workspace import START
 
+    if start is not None:
+        START.model, START.data = start
     share_pool()
     limits = Limits.of_environment()
     entry = str(SCRIPT if script is None else script)

@@ -64,7 +64,10 @@ def test_the_app_is_launched_where_it_is_asked_to_be(monkeypatch):
     monkeypatch.setattr(launcher, "launch", lambda **where: launched.append(where))
     assert main(["app", "--port", "1234", "--address", "0.0.0.0"]) == 0
     assert main(["app"]) == 0
-    assert launched == [{"port": 1234, "address": "0.0.0.0"}, {"port": None, "address": None}]
+    assert launched == [
+        {"port": 1234, "address": "0.0.0.0", "start": None},
+        {"port": None, "address": None, "start": None},
+    ]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -13,10 +13,10 @@ from explorer.sources.registries import data_source
 
 
 def test_they_stand_in_their_order():
-    assert list(MODEL_SOURCES) == ["demo", "torchvision", "timm", "hf", "run", "file"]
-    assert [name for name, source in MODEL_SOURCES.items() if source.base] == ["demo", "torchvision", "timm"]
+    assert list(MODEL_SOURCES) == ["demo", "torchvision", "timm", "hf", "run", "file", "python"]
+    assert [name for name, source in MODEL_SOURCES.items() if source.base] == ["demo", "torchvision", "timm", "python"]
     bundled = ["digits", "shapes", "masks", "boxes", "sentences", "ratings", "random"]
-    assert list(DATA_SOURCES) == [*bundled, "folder", "hf", "torchvision"]
+    assert list(DATA_SOURCES) == [*bundled, "folder", "python", "hf", "torchvision"]
     assert [ref for ref, _ in list_tasks()][:7] == bundled
     assert list(FOLDER_LAYOUTS) == ["tables", "boxes", "masks", "classes"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from explorer.cli.choices import names_of, records
 from explorer.cli.console import Answer
-from explorer.cli.options import Options
+from explorer.cli.options import Options, add_trust
 from explorer.cli.verb import verb
 from explorer.export.registry import FORMATS
 from explorer.progress import Report
@@ -13,6 +13,7 @@ from explorer.progress import Report
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="run:DIR", help="a pruned model")
+    add_trust(parser)
     known = names_of([name for name, entry in records(FORMATS).items() if entry.alone])
     parser.add_argument("--out", required=True, metavar="FILE.onnx")
     parser.add_argument("--format", default="onnx", metavar="NAME", help=f"{known} (default: onnx)")

@@ -6,8 +6,10 @@ from typing import Any
 
 from explorer.export.draft import Draft
 from explorer.export.onnx_file import check_onnx, export_onnx, is_ours
+from explorer.export.own_onnx import check_own, export_own
 from explorer.export.registry import export_format
 from explorer.progress import Report
+from explorer.sources.own import OneTensor, plain
 
 USAGE = """\
 import numpy as np
@@ -20,6 +22,10 @@ logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"input": {name}}
 
 def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
     """The differences to the network in onnxruntime, see `check_onnx`."""
+    if isinstance(draft.exported.module, OneTensor):
+        compared = check_own(path, draft.exported.module, draft.inputs)
+        draft.document["onnx"] |= compared
+        return {"name": "model.onnx in onnxruntime"} | compared
     compared = check_onnx(path, draft.exported.module, draft.inputs, draft.labels, report=report)
     draft.document["onnx"] |= compared | {"top1": compared["top1_onnx"]}
     return {"name": "model.onnx in onnxruntime"} | compared
@@ -41,7 +47,12 @@ def check(draft: Draft, path: Path, report: Report) -> dict[str, Any]:
 )
 def write_onnx(draft: Draft, path: Path, report: Report) -> None:
     report(0.0, "writing the ONNX file")
-    draft.document["onnx"] = export_onnx(draft.exported.module, draft.exported.example(), path)
+    module = draft.exported.module
+    if isinstance(module, OneTensor):
+        told = export_own(plain(module), module.own_.ports.unpack(draft.exported.example()), path)
+        draft.document["onnx"] = {"exporter": "dynamo", "reason": "", **told}
+    else:
+        draft.document["onnx"] = export_onnx(module, draft.exported.example(), path)
     if draft.exported.pruned_at:
         content = path.read_bytes()
         sizes = {"onnx_bytes": len(content), "onnx_deflated_bytes": len(zlib.compress(content))}

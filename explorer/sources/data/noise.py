@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from explorer.batches import Targets
 from explorer.registry import Number
 from explorer.sources.refs import read_options
 from explorer.sources.registries import data_source
@@ -31,10 +32,12 @@ def noise_task(ref: str, request: InputRequest) -> Task:
     shape = tuple(request.shape or (3, 224, 224))
     first, parts = options["seed"] << 32, {}
     for name, size in _SIZES.items():
-        parts[name] = Noise(size, shape, count, first)
+        parts[name] = Noise(size, shape, count, first) if request.inputs is None else Repeated(size, request.inputs[0])
         first += size
-    names = tuple(f"class {number}" for number in range(count))
+    names: tuple[str, ...] = tuple(f"class {number}" for number in range(count))
     what = "noise" if len(shape) == 3 else "random tokens"
+    if request.inputs is not None:
+        names, what = (), "the network's example over and over"
     note = f"{what} with random labels, for timing: no accuracy is measured on it"
     return Task(ref, "Random noise", names, shape, (0.5,), (0.25,), **parts, note=note, measured=False)
 
@@ -58,3 +61,18 @@ class Noise(Dataset):
         else:
             inputs = torch.randn(self._shape, generator=generator)
         return inputs, int(torch.randint(self._classes, (), generator=generator))
+
+
+class Repeated(Dataset):
+    """One input of a network that takes neither pictures nor texts, over and over, without any target."""
+
+    def __init__(self, size: int, inputs: Tensor) -> None:
+        self._size, self._inputs = size, inputs
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Targets]:
+        if not 0 <= index < self._size:
+            raise IndexError(index)
+        return self._inputs, Targets({})

@@ -26,6 +26,7 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.networks.architectures import build
     from explorer.sources.networks.hub_models import read_tokenizer
     from explorer.sources.networks.state_dicts import read_tensors
+    from explorer.sources.own_networks import FAMILY, KIND, rebuilt
     from explorer.sources.saved_report import read_saved
     from explorer.structure import adapt
     from explorer.tasks import DEFAULT_KIND
@@ -38,7 +39,8 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
     tensors = read_tensors(folder / "weights.safetensors")
     architecture, shape, classes = report["architecture"], tuple(report["input_shape"]), report["classes"]
     try:
-        module = build(architecture)
+        own = rebuilt(architecture["name"], architecture["arguments"]) if architecture["family"] == FAMILY else None
+        module = own.module if own else build(architecture)
         adapt(module, tensors, report["attributes"])
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ExplorerError(f"the saved model in {place.name!r} is damaged: {one_line(error)}") from None
@@ -55,6 +57,7 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
         kind=report.get("kind", DEFAULT_KIND),
         tokenizer=read_tokenizer(folder / TOKENIZER, shape[0]) if (folder / TOKENIZER).is_dir() else None,
         normalisation=_pair(report.get("normalisation")),
+        inputs=own.example if own and own.kind == KIND else None,
     )
 
 

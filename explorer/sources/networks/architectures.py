@@ -19,10 +19,11 @@ from explorer.sources.networks.stems import with_stem
 from explorer.sources.networks.timm_networks import build_timm, timm_names
 from explorer.sources.networks.windows import replace_windows
 from explorer.sources.networks.zoo import ZOO
+from explorer.sources.own_networks import FAMILY, rebuilt
 
 # Arguments that only make single layers wider; timm's size of pictures shows when its table of positions is made.
 _WIDTHS = {"classes", "channels", "num_classes", "stem", "in_chans", "img_size"}
-FAMILIES = ("demo", "torchvision", "huggingface", "timm")
+FAMILIES = ("demo", "torchvision", "huggingface", "timm", "python")
 
 
 def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
@@ -42,12 +43,12 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
         raise ExplorerError("the architecture is damaged: its name should be a text and its arguments be named")
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
-    if name not in (names := _NAMES[family]()):
+    if family in _NAMES and name not in (names := _NAMES[family]()):
         raise unknown(f"{family} model", str(name), names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            if arguments.keys() - _WIDTHS:  # its size does not show before its tensors have values
+            if family != FAMILY and arguments.keys() - _WIDTHS:  # its size does not show before its tensors have values
                 with bounded(f"the network {name}"), torch.device("meta"):
                     _MAKERS[family](name, copy.deepcopy(arguments))
             with bounded(f"the network {name}"):
@@ -79,6 +80,7 @@ _MAKERS: dict[str, Callable[[str, dict[str, Any]], nn.Module]] = {
     "torchvision": _torchvision,
     "huggingface": build_from_config,
     "timm": build_timm,
+    FAMILY: lambda name, arguments: rebuilt(name, arguments).module,
 }
 _NAMES: dict[str, Callable[[], Collection[str]]] = {
     "demo": lambda: ZOO,

@@ -1,6 +1,8 @@
 """A task: labelled examples of one kind in four fixed parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,7 @@ class Task:
         measured: False where the labels mean nothing.
         kind: a key of `TASK_KINDS`.
         texts: the texts behind the token ids, by part.
+        drawn: (input, label) → one example of a person's own as a picture or a text; None: she gave no such function.
     """
 
     ref: str
@@ -45,6 +48,7 @@ class Task:
     measured: bool = True
     kind: str = DEFAULT_KIND
     texts: dict[str, tuple[str, ...]] | None = field(default=None, repr=False)
+    drawn: Callable[[Any, Any], Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Names of folders may be in any encoding, and hold what can't be printed."""

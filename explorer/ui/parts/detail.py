@@ -1,6 +1,7 @@
 """A closer look at single units: what they respond to, what leaves with them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from explorer.criteria import Scores
 from explorer.plain import code, plain
 from explorer.structure import Group
+from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import colours
 from explorer.ui.engine import Opened
@@ -36,7 +38,7 @@ def maps(workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequenc
     tiles = colours.tiles(seen[[*worst, *best]])
     picture, gallery = st.columns([1, 5])
     label = task.answer(index)
-    picture.image(task.show(index), caption=f"Input: {plain(label)}", width=88, alt=f"The test image: {label}")
+    _sample(picture, task, index, width=88, caption=f"Input: {label}")
     rows = (("Lowest scores", worst, tiles[: len(worst)]), ("Highest scores", best, tiles[len(worst) :]))
     for heading, units, images in rows:
         gallery.caption(plain(heading))
@@ -63,6 +65,15 @@ def unit(workspace: Workspace, found: Opened, scores: Scores, name: str, number:
     st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 220), alt="The coupled members of the group")
 
 
+def _sample(place: Any, task: Task, index: int, *, width: int, caption: str = "") -> None:
+    """One test sample, which is a text where its owner's function says one."""
+    shown, label = task.show(index), task.answer(index)
+    if isinstance(shown, str):
+        place.caption(plain(f"{shown} {caption}".strip()))
+    else:
+        place.image(shown, caption=plain(caption) or None, width=width, alt=f"Test image {index}: {label}")
+
+
 def _sees(workspace: Workspace, found: Opened, name: str, number: int, pictures: int) -> None:
     task = frame.task_or_word(workspace, found)
     if task is None or len(found.model.input_shape) != 3:
@@ -76,7 +87,7 @@ def _sees(workspace: Workspace, found: Opened, name: str, number: int, pictures:
     with st.container(horizontal=True, gap="xsmall"):
         for index, tile in enumerate(tiles):
             with st.container(width=76, gap="xsmall"):
-                st.image(task.show(index), width=72, alt=f"Test image {index}: {task.answer(index)}")
+                _sample(st, task, index, width=72)
                 st.image(tile, width=72, alt=f"What unit {number} of {name} responds to in test image {index}")
     st.caption("Above the test images, below what this channel responds to in them. Bright is active.")
 

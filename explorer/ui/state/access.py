@@ -6,6 +6,8 @@ from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.sources import places
+from explorer.sources.own_code import LISTED, is_listed
+from explorer.sources.own_code import SCHEME as CODE
 from explorer.sources.refs import resolved
 
 
@@ -35,13 +37,22 @@ def check_ref(ref: str, roots: Collection[Path] | None) -> str:
     What it names is read by the very functions that give it to the loaders, with links followed; links that lie in a
     folder that it names may not lead out either.
 
+    Files of code may be named where the server's owner listed them, and nowhere else: naming one is running it.
+
     Args:
         roots: the folders that refs may point into, resolved; None where any path may be named.
 
     Raises:
-        ExplorerError: the ref can't be read, or names a path outside the roots.
+        ExplorerError: the ref can't be read, or names a path outside the roots, or code that is not listed.
     """
-    paths = [place.path for place in places(ref) if place.path is not None]
+    named = [place for place in places(ref) if place.path is not None]
+    code = [place for place in named if place.ref.startswith(f"{CODE}:")]
+    if hidden := next((place for place in code if not is_listed(place.file)), None):
+        raise ExplorerError(
+            f"{hidden.file.name} is code, which a browser may not start: open it by python -m explorer app "
+            f"{hidden.file.name}:{hidden.rest}, or list it in {LISTED} when the server starts"
+        )
+    paths = [place.file for place in named if place not in code]
     if roots is None:
         return ref
     scheme = ref.partition(":")[0]

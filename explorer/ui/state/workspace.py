@@ -94,6 +94,17 @@ def _newest(items: list[Item], size: Callable[[Item], int]) -> list[Item]:
     return items
 
 
+@dataclass
+class Start:
+    """What a new workspace shows."""
+
+    model: str = MODEL
+    data: str = DATA
+
+
+START = Start()
+
+
 class Workspace:
     """One person's model, data, criterion, budget and jobs.
 
@@ -103,17 +114,17 @@ class Workspace:
 
     def __init__(self, token: str) -> None:
         self.token = token
-        self.model, self.data, self.criterion = MODEL, DATA, CRITERION
+        self.model, self.data, self.criterion = START.model, START.data, CRITERION
         self.options: dict[str, str] = {}
         self.jobs: dict[str, str] = {}
         self.address, self.used = "", 0.0  # where its browser was when it came, and when it was last looked at
-        self._drafts: OrderedDict[str, Draft] = OrderedDict({MODEL: Draft()})
+        self._drafts: OrderedDict[str, Draft] = OrderedDict({self.model: Draft()})
         self._lock = threading.RLock()
 
     @property
     def empty(self) -> bool:
         """Whether nothing has been done in it."""
-        chosen = (self.model, self.data, self.criterion) != (MODEL, DATA, CRITERION)
+        chosen = (self.model, self.data, self.criterion) != (START.model, START.data, CRITERION)
         return not (chosen or self.options or self.jobs or any(draft.version for draft in self._drafts.values()))
 
     @property
