@@ -31,6 +31,7 @@ class LoadedModel:
         kind: of the task that it is made for, a key of `TASK_KINDS`.
         tokenizer: makes its inputs of texts, where it reads texts and has one.
         normalisation: of the pictures that it wants; None: that of the data.
+        choices: where the ref names one of several sets of weights, the name and the ref of each.
     """
 
     ref: str
@@ -45,6 +46,7 @@ class LoadedModel:
     kind: str = DEFAULT_KIND
     tokenizer: Tokenizer | None = None
     normalisation: Normalisation | None = None
+    choices: tuple[tuple[str, str], ...] = ()
 
     def example(self, batch: int = 1) -> Tensor:
         """Inputs that are always the same: normal noise (batch, C, H, W), or random token ids (batch, L).

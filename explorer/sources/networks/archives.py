@@ -101,7 +101,7 @@ def telling(path: Path) -> Iterator[None]:
         raise
     except RefusedError as error:
         raise ExplorerError(
-            f"{str(path)!r} holds more than tensors and plain values ({_short(str(error))}), which could run code, so it"
+            f"{str(path)!r} holds more than tensors and plain values, {_short(str(error))}, which could run code, so it"
             " was not opened: save the state dict alone, torch.save(model.state_dict(), PATH)"
         ) from None
     except Exception as error:

@@ -48,9 +48,7 @@ def _is_json(head: bytes) -> bool:
     return head.lstrip()[:1] in (b"{", b"[") and b'"' in head
 
 
-_ONNX = (
-    "an ONNX graph, which is not read back: save the state dict of the network that it was exported from, " + _SAVE
-)
+_ONNX = "an ONNX graph, which is not read back: save the state dict of the network that it was exported from, " + _SAVE
 _KERAS = (
     "of Keras or TensorFlow: build the same network in PyTorch, copy the weights into it (kernels are transposed"
     f" there), and {_SAVE}"

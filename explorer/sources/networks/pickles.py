@@ -196,7 +196,8 @@ class _Call:
 
 
 _VALUES = frozenset(
-    "argparse.Namespace types.SimpleNamespace functools.partial logging.getLogger re._compile zoneinfo.ZoneInfo._unpickle "
+    "argparse.Namespace types.SimpleNamespace functools.partial logging.getLogger re._compile "
+    "zoneinfo.ZoneInfo._unpickle "
     "collections.defaultdict collections.deque collections.UserDict decimal.Decimal fractions.Fraction uuid.UUID "
     "datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone "
     "numpy.dtype numpy.core.multiarray.scalar numpy._core.multiarray.scalar".split()

@@ -1,0 +1,84 @@
+"""Why the weights in a file are not those of a network, and what to do, in a line."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from explorer.errors import ExplorerError
+from explorer.sources.networks.containers import Container
+from explorer.sources.networks.fitting import Fit, Network, is_of_training
+from explorer.sources.networks.state_dicts import check_state_dict, few, of_another_shape, problems
+from explorer.sources.networks.stored import Source, find_modules
+
+
+def misfit(
+    container: Container,
+    place: tuple[Path, str],
+    found: Mapping[str, Source],
+    fits: Sequence[Fit],
+    network: Network,
+    outputs: int,
+) -> ExplorerError:
+    """The error for a file without weights that fit.
+
+    Args:
+        place: the file's path, as it is and as a person wrote it.
+        found: all tensors in it.
+        fits: those that come nearest.
+        outputs: how many the network has.
+    """
+    path, name = place
+    nearest = fits[0] if fits and fits[0].good else None
+    if nearest is None and (modules := find_modules(container.content)):
+        return ExplorerError(
+            f"{name!r} holds a whole network ({modules[0]}), which only its own code can open, so it was not opened: in"
+            " the program that wrote it, torch.save(model.state_dict(), PATH)"
+        )
+    if not found:
+        try:
+            check_state_dict(container.content, path)
+        except ExplorerError as error:
+            return error
+    if nearest is None:
+        return ExplorerError(
+            f"the weights in {name} are those of another network: none of its {len(found)} tensors ({few(list(found))})"
+            f" goes with the {len(network.shapes)} ({few(list(network.shapes))}) of the network behind the #"
+            f"{_without_order(container)}"
+        )
+    told = problems(
+        missing=sorted(nearest.missing),
+        unexpected=sorted(_beside(nearest, found, network)),
+        misshapen=[of_another_shape(n, nearest.sources[n].shape, network.shapes[n]) for n in nearest.misshapen],
+    )
+    return ExplorerError(
+        f"the weights in {name} don't fit the network, {nearest.good} of its {len(network.required)} tensors do: {told}"
+        f"{_advice(nearest, network, outputs) or _without_order(container)}"
+    )
+
+
+def _beside(nearest: Fit, found: Mapping[str, Source], network: Network) -> list[str]:
+    """Everything under the same prefix that the network has not, whether it keeps the rest from fitting or not."""
+    names = [name for name in found if not nearest.prefix or name.startswith(f"{nearest.prefix}.")]
+    used = nearest.parts
+    return [name for name in names if not found[name].parts.keys() & used and not is_of_training(name, network.known)]
+
+
+def _advice(nearest: Fit, network: Network, outputs: int) -> str:
+    """What to do about it, where its form says that."""
+    shapes = {name: nearest.sources[name].shape for name in nearest.misshapen}
+    if any(0 in shape for shape in shapes.values()):
+        return (
+            "; tensors without values are what a process keeps of a network that is spread over several: save the whole"
+            " one (DeepSpeed: zero_to_fp32.py, FSDP: a full state dict)"
+        )
+    heads = {(network.shapes[name][:1], shape[:1]) for name, shape in shapes.items()}
+    if not nearest.missing and not nearest.unexpected and len(heads) == 1:
+        (wanted,), (size,) = heads.pop()
+        if wanted == outputs:
+            return f"; the file is for {size} outputs: name a network with as many"
+    return "" if nearest.good > len(network.required) / 2 else "; name the network that the weights come from behind #"
+
+
+def _without_order(container: Container) -> str:
+    if container.ordered:
+        return ""
+    return "; a safetensors file keeps no order by which other names could be matched: save with torch.save"
