@@ -12,6 +12,7 @@ from explorer.sources.registries import MODEL_SOURCES, model_source
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks.containers import Container
+    from explorer.sources.networks.fitting import Fit
     from explorer.sources.networks.taken import Held
     from explorer.sources.request import ModelRequest
 
@@ -64,8 +65,8 @@ def open_file(place: WeightsPlace, request: "ModelRequest") -> "LoadedModel":
     require_whole(held, (place.file, place.name), base.classes)
     fit = held.chosen(place.chosen, place.name)
     put_in(held, fit, base.module, place.name)
-    choices = _choices(place, held)
-    others = [ref for prefix, ref in choices if prefix != fit.prefix]
+    choices = _choices(place, held, fit)
+    others = [ref for _, ref in choices if ref != place.ref]
     clauses = told(held, fit) + ([f"the file has others, too: {', '.join(others)}"] if others else [])
     return replace(
         base,
@@ -104,12 +105,13 @@ def _with_its_head(
     return base, hold(container, base.module)
 
 
-def _choices(place: WeightsPlace, held: "Held") -> tuple[tuple[str, str], ...]:
+def _choices(place: WeightsPlace, held: "Held", taken: "Fit") -> tuple[tuple[str, str], ...]:
     """All weights in the file that fit, each by what stands before its names, and its ref."""
-    plain, *others = held.fits
-    found = [(plain.prefix, f"file:{place.name}#{place.rest}")]
-    for fit in others:
-        ref = f"file:{place.name}?weights={fit.prefix}#{place.rest}"
-        if weights_and_ref(ref).chosen == fit.prefix:  # else its name can't be written in a ref
+    plain, *_ = held.fits
+    found = []
+    for fit in held.fits:
+        option = "" if fit is plain else f"?weights={fit.prefix}"
+        ref = place.ref if fit is taken else f"file:{place.name}{option}#{place.rest}"
+        if fit in (taken, plain) or weights_and_ref(ref).chosen == fit.prefix:  # else no ref can name it
             found.append((fit.prefix, ref))
     return tuple(found)

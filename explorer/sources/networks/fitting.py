@@ -167,7 +167,7 @@ def _by_name(table: _Table, network: Network) -> dict[str, dict[str, str]]:
                 if asked in wanted:
                     found.setdefault(place, {}).setdefault(wanted[asked], name)
                     break
-    return {place: passed.get(place, {}) | exact.get(place, {}) for place in exact.keys() | passed.keys()}
+    return {place: passed.get(place, {}) | exact.get(place, {}) for place in [*exact, *passed]}
 
 
 def _judged(
@@ -219,15 +219,16 @@ def _is_beside(name: str, place: str, table: _Table, network: Network) -> bool:
 
 
 def _by_order(table: _Table, network: Network, is_ordered: bool) -> list[Fit]:
-    """Places under which tensors stand as the network's do, all of them under other names."""
+    """Places under which tensors stand as the network's do, all of them under other names: the innermost of each."""
     asked = {name: network.shapes[name] for name in network.required}
-    found = []
-    for place, names in table.below.items():
-        if names := _sequence(names, len(asked), table):
+    found: dict[frozenset[str], Fit] = {}
+    for place, below in sorted(table.below.items(), key=lambda item: -len(item[0])):
+        names = _sequence(below, len(asked), table)
+        if names and frozenset(names) not in found:
             shapes = {name: table.sources[name].shape for name in names}
             if pairs := (in_order if is_ordered else one_by_one)(asked, shapes):
-                found.append(_fit(place, pairs, pairs, set(), table, network))
-    return found
+                found[frozenset(names)] = _fit(place, pairs, pairs, set(), table, network)
+    return list(found.values())
 
 
 def _sequence(names: Sequence[str], count: int, table: _Table) -> list[str]:

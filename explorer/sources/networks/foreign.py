@@ -23,13 +23,22 @@ def refuse_foreign(path: Path, name: str) -> None:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    found = next((told for is_one, told in _BEGINNINGS if is_one(head)), None)
+    found = _PARTS.get(_suffix(name)) or next((told for is_one, told in _BEGINNINGS if is_one(head)), None)
     if found is None and is_archive(path):
         found = _in_archive(path) if zipfile.is_zipfile(path) else None
     elif found is None and head:
-        found = _SUFFIXES.get(Path(name).suffix.lower())
+        found = _SUFFIXES.get(_suffix(name))
     if found is not None:
         raise ExplorerError(f"{Path(name).name!r} can't be opened as a state dict: it is {found}")
+
+
+def foreign(name: str) -> str | None:
+    """What a file of another format is, and what to do with it, by the ending of its name alone; None: not known."""
+    return _PARTS.get(_suffix(name)) or _SUFFIXES.get(_suffix(name))
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower() or Path(name).name
 
 
 def _begins(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -58,6 +67,7 @@ _GGUF = "a GGUF file of llama.cpp, whose weights are quantised: use the safetens
 _NUMPY = (
     "of NumPy arrays: torch.save({name: torch.from_numpy(array) for name, array in numpy.load(PATH).items()}, PATH)"
 )
+_ARRAY = "one array of NumPy: torch.save({NAME: torch.from_numpy(numpy.load(PATH))}, PATH)"
 _JAX = f"of JAX or Flax: build the same network in PyTorch, copy the weights into it, and {_SAVE}"
 _SCRIPT = (
     "a TorchScript archive, which holds a program: where that may run,"
@@ -75,7 +85,7 @@ _SHARDED = (
 _BEGINNINGS: Sequence[tuple[Callable[[bytes], bool], str]] = (
     (_begins(b"\x89HDF\r\n\x1a\n"), f"an HDF5 file {_KERAS}"),
     (_begins(b"GGUF", b"ggml", b"tjgg"), _GGUF),
-    (_begins(b"\x93NUMPY"), "one array of NumPy: torch.save({NAME: torch.from_numpy(numpy.load(PATH))}, PATH)"),
+    (_begins(b"\x93NUMPY"), _ARRAY),
     (lambda head: head[4:8] == b"TFL3", _TFLITE),
     (lambda head: re.match(rb"\x08[\x01-\x1f](?:\x12.[\x20-\x7e]*|\x3a|\x42)", head, re.DOTALL) is not None, _ONNX),
     (_begins(b"version https://git-lfs"), "a pointer of Git LFS in place of the file: fetch it with git lfs pull"),
@@ -97,10 +107,16 @@ _SUFFIXES = {
     ".mlmodel": f"a model of Core ML: {_SAVE} from the PyTorch network",
     ".engine": f"a program of TensorRT: {_SAVE} from the PyTorch network",
     ".xml": f"a model of OpenVINO: {_SAVE} from the PyTorch network",
-    ".distcp": "a part of a distributed checkpoint: join the parts with"
-    " python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER PATH",
+    ".npz": f"an archive {_NUMPY}",
+    ".npy": _ARRAY,
 }
 """Where the beginning says nothing."""
+_DISTRIBUTED = (
+    "a part of a distributed checkpoint: join the parts with"
+    " python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER PATH"
+)
+_PARTS = {".distcp": _DISTRIBUTED, ".metadata": _DISTRIBUTED}
+"""Where it looks like a file of `torch.save`."""
 
 
 def _in_archive(path: Path) -> str | None:

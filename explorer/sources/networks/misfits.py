@@ -27,7 +27,7 @@ def misfit(
         outputs: how many the network has.
     """
     path, name = place
-    nearest = fits[0] if fits and fits[0].good else None
+    nearest = fits[0] if fits and (fits[0].good or 2 * len(fits[0].sources) > len(network.shapes)) else None
     if nearest is None and (modules := find_modules(container.content)):
         return ExplorerError(
             f"{name!r} holds a whole network ({modules[0]}), which only its own code can open, so it was not opened: in"
@@ -44,15 +44,29 @@ def misfit(
             f" goes with the {len(network.shapes)} ({few(list(network.shapes))}) of the network behind the #"
             f"{_without_order(container)}"
         )
+    if odd := odd_among(nearest, name):
+        return odd
+    good = [n for n in network.required if n in nearest.sources and n not in nearest.misshapen]
     told = problems(
         missing=sorted(nearest.missing),
         unexpected=sorted(_beside(nearest, found, network)),
         misshapen=[of_another_shape(n, nearest.sources[n].shape, network.shapes[n]) for n in nearest.misshapen],
     )
     return ExplorerError(
-        f"the weights in {name} don't fit the network, {nearest.good} of its {len(network.required)} tensors do: {told}"
+        f"the weights in {name} don't fit the network, {len(good)} of its {len(network.required)} tensors do: {told}"
         f"{_advice(nearest, network, outputs) or _without_order(container)}"
     )
+
+
+def odd_among(fit: Fit, file: str) -> ExplorerError | None:
+    """The error for tensors that hold no plain numbers; None where there are none."""
+    for source in fit.sources.values():
+        if source.odd:
+            return ExplorerError(
+                f"the tensor {few(list(source.parts))} in {file!r} is {source.odd}: save model.state_dict() with dense"
+                " tensors"
+            )
+    return None
 
 
 def _beside(nearest: Fit, found: Mapping[str, Source], network: Network) -> list[str]:
@@ -72,9 +86,9 @@ def _advice(nearest: Fit, network: Network, outputs: int) -> str:
         )
     heads = {(network.shapes[name][:1], shape[:1]) for name, shape in shapes.items()}
     if not nearest.missing and not nearest.unexpected and len(heads) == 1:
-        (wanted,), (size,) = heads.pop()
-        if wanted == outputs:
-            return f"; the file is for {size} outputs: name a network with as many"
+        wanted, size = heads.pop()
+        if wanted == (outputs,) and size:
+            return f"; the file is for {size[0]} outputs: name a network with as many"
     return "" if nearest.good > len(network.required) / 2 else "; name the network that the weights come from behind #"
 
 

@@ -12,6 +12,7 @@ import pickle
 import pickletools
 import sys
 import warnings
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class Reader(pickle.Unpickler):
         return self
 
     def find_class(self, module: str, name: str) -> Any:
+        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))  # of Python 2
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module in ("torch", "torch.storage", "torch.cuda") and name.endswith("Storage"):
@@ -207,7 +209,6 @@ _VALUES = frozenset(
         "pathlib": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
         "pathlib._local": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
         "builtins": "object dict list tuple frozenset slice range int float bool str bytes",
-        "__builtin__": "object dict list tuple frozenset slice xrange int long float bool str unicode",
     }.items()
     for name in names.split()
 }
@@ -223,7 +224,7 @@ def _holds_values(origin: str) -> bool:
     tensors have stand-ins.
     """
     package, first = origin.partition(".")[0], origin.rpartition(".")[2][:1]
-    if origin in _VALUES or package in sys.stdlib_module_names or package in ("__builtin__", "copy_reg"):
+    if origin in _VALUES or package in sys.stdlib_module_names:
         return origin in _VALUES
     return first.isupper() or (first == "_" and package != "torch")
 
@@ -314,19 +315,14 @@ _STANDING_IN = {
     ("numpy._core.numeric", "_frombuffer"): lambda *_: Inert.__new__(Inert),
     ("numpy.core.numeric", "_frombuffer"): lambda *_: Inert.__new__(Inert),
     ("copyreg", "_reconstructor"): _object,
-    ("copy_reg", "_reconstructor"): _object,
     ("copyreg", "__newobj__"): _object,
     ("copyreg", "__newobj_ex__"): _object,
     ("builtins", "getattr"): _attribute,
-    ("__builtin__", "getattr"): _attribute,
     ("_codecs", "encode"): lambda text, _: text.encode("latin1"),
     ("collections", "Counter"): lambda items=(): items,
     ("builtins", "bytearray"): lambda content="", *_: _no_length(content),
-    ("__builtin__", "bytearray"): lambda content="", *_: _no_length(content),
     ("builtins", "complex"): complex,
     ("builtins", "set"): lambda items=(): list(items),
-    ("__builtin__", "set"): lambda items=(): list(items),
-    ("__builtin__", "complex"): complex,
 }
 for _scheme in (
     "per_tensor_affine",

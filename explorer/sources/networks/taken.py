@@ -11,7 +11,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.networks.containers import Container
 from explorer.sources.networks.fitting import Fit, Network, find_fits, is_of_training
-from explorer.sources.networks.misfits import misfit
+from explorer.sources.networks.misfits import misfit, odd_among
 from explorer.sources.networks.pretrained import left_out_of
 from explorer.sources.networks.state_dicts import few, load_weights, optional
 from explorer.sources.networks.stored import Source, find_tensors, sources
@@ -107,9 +107,8 @@ def put_in(held: Held, fit: Fit, module: nn.Module, file: str) -> None:
     Raises:
         ExplorerError: the file is damaged, or one of the tensors is of a kind that can't be a weight.
     """
-    for source in fit.sources.values():
-        if source.odd:
-            raise ExplorerError(f"the tensor {few(list(source.parts))} in {file!r} is {source.odd}: save dense tensors")
+    if odd := odd_among(fit, file):
+        raise odd
     parts = {part: tensor for source in fit.sources.values() for part, tensor in source.parts.items()}
     values = held.container.read(parts)
     tensors = {name: source.make(*(values[part] for part in source.parts)) for name, source in fit.sources.items()}
@@ -126,5 +125,5 @@ def told(held: Held, fit: Fit) -> list[str]:
     if cast := sorted(str(kind)[6:] for kind in kinds if kind.is_floating_point and kind != torch.float32):
         clauses.append(f"stored in {' and '.join(cast)}, used in float32")
     if rest := held.left_over:
-        clauses.append(f"left out {len(rest)} tensors ({few(rest)})")
+        clauses.append(f"left out {len(rest)} tensor{'s' if len(rest) > 1 else ''} ({few(rest)})")
     return clauses
