@@ -6,12 +6,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
-from explorer.memory import in_words
 from explorer.plain import plain
 from explorer.sources import LoadedModel, list_models, list_tasks, ref_for
 from explorer.ui import engine
 from explorer.ui.parts import say
-from explorer.ui.state import session, uploads
+from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -106,7 +105,7 @@ def _upload(workspace: Workspace) -> None:
     """Weights from the browser become a `file:` ref; they are never unpickled. What can't be opened is told why."""
     with st.form("upload", border=False):
         file = st.file_uploader(
-            f"State dict or checkpoint, up to {in_words(uploads.LARGEST)}",
+            "State dict or checkpoint, up to 200 MB",
             help="As your training program saved it: .pth, .pt, .ckpt, .bin, .safetensors, … Its weights are found by "
             "the names and shapes of the architecture's; settings and optimisers beside them don't matter.",
         )

@@ -228,6 +228,9 @@ WAYS: dict[str, Callable[[nn.Module, Path], Path]] = {
     "extras, protocol 5": lambda m, p: saved({"model": m.state_dict(), **extras()}, p / "a.pth", pickle_protocol=5),
     "a record": lambda m, p: saved(Checkpoint(m.state_dict()), p / "a.pth"),
     "a class of dictionaries": lambda m, p: saved(Pair(m.state_dict()), p / "a.pth"),
+    "averages without dots inside": lambda m, p: saved(
+        lightning({**m.state_dict(), **before("model_ema.", without_dots(network(5)))}), p / "a.ckpt"
+    ),
     # averages and what layers keep split
     "AveragedModel": lambda m, p: saved(AveragedModel(m).state_dict(), p / "a.pth"),
     "only averages": lambda m, p: saved({"ema": before("module.", m.state_dict()), "updates": 3}, p / "a.pth"),
@@ -389,6 +392,15 @@ REFUSED: dict[str, tuple[Callable[[nn.Module, Path], Path], str]] = {
     "spread over processes": (
         lambda m, p: saved({n: torch.empty(0) for n in m.state_dict()}, p / "a.pth"),
         "zero_to_fp32.py",
+    ),
+    "flat parameters": (
+        lambda m, p: saved({"_fsdp_wrapped_module._flat_param": torch.ones(999)}, p / "a.pth"),
+        "FSDP: a full state dict",
+    ),
+    "distributed": (lambda m, p: saved(m.state_dict(), p / "__0_0.distcp"), "dcp_to_torch FOLDER PATH"),
+    "a name of several lines": (
+        lambda m, p: saved({**m.state_dict(), "fc.a\nb": torch.ones(2, 2)}, p / "a.pth"),
+        r"1 unexpected ('fc.a\nb')",
     ),
     "no number": (
         lambda m, p: saved({**m.state_dict(), "fc.bias": torch.full((10,), float("nan"))}, p / "a.pth"),

@@ -104,6 +104,21 @@ def test_what_was_done_to_the_weights_is_said(tmp_path):
     )
 
 
+def test_what_was_passed_over_in_names_is_said(tmp_path):
+    state = {name.replace("layer1.", "layer1.module."): tensor for name, tensor in network(3).state_dict().items()}
+    note = load_model(f"file:{saved(state, tmp_path / 'a.pth')}#{BASE}").note
+    assert note == f"weights from {tmp_path / 'a.pth'}; within names module was passed over"
+
+
+def test_weights_whose_place_has_an_odd_name_are_still_found(tmp_path):
+    module, averaged = network(3), network(4)
+    odd = {"a\nb?c": averaged.state_dict(), "plain": {"deeper": module.state_dict()}}
+    model = load_model(f"file:{saved(odd, tmp_path / 'a.pth')}#{BASE}")
+    torch.testing.assert_close(outputs(model.module), outputs(averaged))
+    assert r"found under 'a\nb?c'" in model.note
+    assert [prefix for prefix, _ in model.choices] == ["a\nb?c", "plain.deeper"]
+
+
 @pytest.mark.parametrize(
     ("name", "base"),
     [

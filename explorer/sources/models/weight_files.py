@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from explorer.sources.networks.taken import Held
     from explorer.sources.request import ModelRequest
 
-_CHOSEN = re.compile(r"\?weights=([^?#/&]+)(?=#[^#]*$)")
+_NAME = re.compile(r"[^?#/&]+")
+_CHOSEN = re.compile(rf"\?weights=({_NAME.pattern})(?=#[^#]*$)")
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,6 @@ def _choices(place: WeightsPlace, held: "Held", taken: "Fit") -> tuple[tuple[str
     for fit in held.fits:
         option = "" if fit is plain else f"?weights={fit.prefix}"
         ref = place.ref if fit is taken else f"file:{place.name}{option}#{place.rest}"
-        if fit in (taken, plain) or weights_and_ref(ref).chosen == fit.prefix:  # else no ref can name it
+        if fit in (taken, plain) or (_NAME.fullmatch(fit.prefix) and fit.prefix.isprintable()):  # else no ref can
             found.append((fit.prefix, ref))
     return tuple(found)

@@ -15,14 +15,13 @@ from explorer.sources.networks.ordering import agrees, in_order, one_by_one
 from explorer.sources.networks.stored import Source
 
 _WRAPPED = 8  # parts that are passed over in a name, beyond three for each of its own
+_MOST_PLACES = 32  # under which the weights are looked for, those with most of the network's names
 _TRAINING = re.compile(
-    r"optim\w*|opt|opt_state\w*|\w*_optimi[sz]ers?\w*|exp_avg\w*|momentum_buffer\w*|grads?|gradients?|\w*schedulers?"
+    r"optim\w*|opt|opt_state\w*|\w*_optimi[sz]ers?\w*|exp_avg\w*|square_avg|momentum_buffer\w*|grads?|gradients?|\w*schedulers?"
     r"|scaler|\w*rng(_states?)?",
     re.IGNORECASE,
 )
-_AVERAGED = re.compile(
-    r"(^|[._])(ema|swa|averag\w*|avg|mean|shadow\w*|polyak|slow|teacher|target|momentum)", re.IGNORECASE
-)
+_AVERAGED = re.compile(r"(^|[._])(ema|swa|averag\w*|avg|shadow\w*|polyak|slow|teacher|target|momentum)", re.IGNORECASE)
 _BESIDE = re.compile(r"(criteri|loss|metric|\w+_(acc|accuracy|f1|auroc)$)", re.IGNORECASE)
 
 
@@ -92,6 +91,15 @@ class Fit:
         """Whether its place in the file says that it holds averages over the training, or another network's part."""
         return _AVERAGED.search(self.prefix) is not None
 
+    def passed_over(self, network: Network) -> set[str]:
+        """Parts within the file's names that the network's names don't have."""
+        found: set[str] = set()
+        for name, source in self.sources.items():
+            if name not in self.ordered and not source.how:
+                (part,) = source.parts
+                found |= set(part.removeprefix(self.prefix).strip(".").split(".")) - network.known
+        return found
+
     @property
     def parts(self) -> frozenset[str]:
         """All tensors of the file that it takes."""
@@ -124,7 +132,7 @@ def find_fits(sources: Mapping[str, Source], network: Network, is_ordered: bool)
         is_ordered: whether the file has its tensors in their network's order.
     """
     table = _Table(sources, network.known)
-    named = _by_name(table, network)
+    named = dict(sorted(_by_name(table, network).items(), key=lambda item: -len(item[1]))[:_MOST_PLACES])
     fits = [_judged(place, matched, table, network, named, is_ordered) for place, matched in named.items()]
     if not any(fit.is_whole for fit in fits):
         fits += _by_order(table, network, is_ordered)
@@ -209,13 +217,12 @@ def _fit(
 
 
 def _is_beside(name: str, place: str, table: _Table, network: Network) -> bool:
-    """Whether a tensor that the network lacks says nothing of its layers."""
+    """Whether a tensor that the network lacks says nothing of its layers: a count, part of a loss, an average."""
     rest = name[len(place) + 1 :] if place else name
-    return (
-        rest.startswith(network.beside)
-        or table.sources[name].counts
-        or _BESIDE.match(rest.partition(".")[0]) is not None
-    )
+    first, dot, _ = rest.partition(".")
+    if table.sources[name].counts or rest.startswith(network.beside) or _BESIDE.match(first):
+        return True
+    return bool(dot) and first not in table.known and _AVERAGED.search(first) is not None
 
 
 def _by_order(table: _Table, network: Network, is_ordered: bool) -> list[Fit]:

@@ -6,8 +6,14 @@ from pathlib import Path
 from explorer.errors import ExplorerError
 from explorer.sources.networks.containers import Container
 from explorer.sources.networks.fitting import Fit, Network, is_of_training
-from explorer.sources.networks.state_dicts import check_state_dict, few, of_another_shape, problems
+from explorer.sources.networks.state_dicts import check_state_dict, few, of_another_shape, problems, shown
 from explorer.sources.networks.stored import Source, find_modules
+
+_FLAT = "flat_param"  # FSDP's, with the numbers of many tensors
+_SPREAD = (
+    "; it has what one process keeps of a network that is spread over several: save the whole one (DeepSpeed:"
+    " zero_to_fp32.py, FSDP: a full state dict)"
+)
 
 
 def misfit(
@@ -30,8 +36,8 @@ def misfit(
     nearest = fits[0] if fits and (fits[0].good or 2 * len(fits[0].sources) > len(network.shapes)) else None
     if nearest is None and (modules := find_modules(container.content)):
         return ExplorerError(
-            f"{name!r} holds a whole network ({modules[0]}), which only its own code can open, so it was not opened: in"
-            " the program that wrote it, torch.save(model.state_dict(), PATH)"
+            f"{name!r} holds a whole network ({shown(modules[0])}), which only its own code can open, so it was not"
+            " opened: in the program that wrote it, torch.save(model.state_dict(), PATH)"
         )
     if not found:
         try:
@@ -42,7 +48,7 @@ def misfit(
         return ExplorerError(
             f"the weights in {name} are those of another network: none of its {len(found)} tensors ({few(list(found))})"
             f" goes with the {len(network.shapes)} ({few(list(network.shapes))}) of the network behind the #"
-            f"{_without_order(container)}"
+            f"{_SPREAD if any(name.endswith(_FLAT) for name in found) else _without_order(container)}"
         )
     if odd := odd_among(nearest, name):
         return odd
@@ -80,10 +86,7 @@ def _advice(nearest: Fit, network: Network, outputs: int) -> str:
     """What to do about it, where its form says that."""
     shapes = {name: nearest.sources[name].shape for name in nearest.misshapen}
     if any(0 in shape for shape in shapes.values()):
-        return (
-            "; tensors without values are what a process keeps of a network that is spread over several: save the whole"
-            " one (DeepSpeed: zero_to_fp32.py, FSDP: a full state dict)"
-        )
+        return _SPREAD
     heads = {(network.shapes[name][:1], shape[:1]) for name, shape in shapes.items()}
     if not nearest.missing and not nearest.unexpected and len(heads) == 1:
         wanted, size = heads.pop()

@@ -56,14 +56,15 @@ def optional(module: nn.Module) -> set[str]:
 
 def problems(*, missing: list[str], unexpected: list[str], misshapen: list[str]) -> str:
     """What keeps weights from fitting, a few of each kind by name; empty: nothing."""
-    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
+    shown_ones = [shown(name) for name in unexpected]
+    kinds = {"missing": missing, "unexpected": shown_ones, "of another shape": misshapen}
     return "; ".join(_told(what, names) for what, names in kinds.items() if names)
 
 
 def of_another_shape(name: str, shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
     """An entry of `problems`; None in `wanted` is any size."""
     sizes = tuple("any" if size is None else size for size in wanted)
-    return f"{name} {shape} instead of {sizes}"
+    return f"{shown(name)} {shape} instead of {sizes}"
 
 
 def check_state_dict(content: Any, path: Path) -> None:
@@ -77,7 +78,7 @@ def check_state_dict(content: Any, path: Path) -> None:
     for name, value in content.items():
         problem = "is no name" if not isinstance(name, str) else ""
         if not problem and not isinstance(value, Declared):
-            problem = f"is no tensor but {value.origin if isinstance(value, Inert) else type(value).__name__}"
+            problem = f"is no tensor but {shown(value.origin) if isinstance(value, Inert) else type(value).__name__}"
         if not problem and value.odd:
             problem = f"is {value.odd}"
         if problem:
@@ -88,11 +89,21 @@ def check_state_dict(content: Any, path: Path) -> None:
 
 
 def few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    """Some names from a file, in words."""
+    return _some([shown(name) for name in names[:4]])
+
+
+def shown(name: str) -> str:
+    """A name from a file, within one line of some length."""
+    return name if name.isprintable() and len(name) <= 80 else _short(name)
 
 
 def _told(what: str, names: list[str]) -> str:
-    return f"{len(names)} {what} ({few(names)})" if names else ""
+    return f"{len(names)} {what} ({_some(names)})" if names else ""
+
+
+def _some(texts: list[str]) -> str:
+    return ", ".join(texts[:3]) + (", …" if len(texts) > 3 else "")
 
 
 def _of_other_numbers(module: nn.Module, tensors: dict[str, Tensor]) -> list[str]:

@@ -13,7 +13,7 @@ from explorer.sources.networks.containers import Container
 from explorer.sources.networks.fitting import Fit, Network, find_fits, is_of_training
 from explorer.sources.networks.misfits import misfit, odd_among
 from explorer.sources.networks.pretrained import left_out_of
-from explorer.sources.networks.state_dicts import few, load_weights, optional
+from explorer.sources.networks.state_dicts import few, load_weights, optional, shown
 from explorer.sources.networks.stored import Source, find_tensors, sources
 
 
@@ -63,9 +63,9 @@ class Held:
         if fitting:
             raise ExplorerError(
                 f"{name!r} holds several weights with {text!r} before their names: say weights="
-                f"{' or weights='.join(fit.prefix for fit in fitting)}"
+                f"{' or weights='.join(shown(fit.prefix) for fit in fitting)}"
             )
-        raise unknown(f"weights in {name!r}", text, [fit.prefix for fit in self.fits if fit.prefix])
+        raise unknown(f"weights in {name!r}", text, [shown(fit.prefix) for fit in self.fits if fit.prefix])
 
 
 def hold(container: Container, module: nn.Module, shapes: Mapping[str, tuple[int | None, ...]] | None = None) -> Held:
@@ -117,7 +117,9 @@ def put_in(held: Held, fit: Fit, module: nn.Module, file: str) -> None:
 
 def told(held: Held, fit: Fit) -> list[str]:
     """What a person should know of how the weights came out of their file, in clauses."""
-    clauses = [f"found under {fit.prefix}"] if fit.prefix else []
+    clauses = [f"found under {shown(fit.prefix)}"] if fit.prefix else []
+    if passed := fit.passed_over(held.network):
+        clauses.append(f"within names {few(sorted(passed))} was passed over")
     if fit.ordered:
         clauses.append(f"the names of {len(fit.ordered)} tensors differ and were matched by order and shape")
     clauses += [f"{how} put into the weights" for how in sorted({source.how for source in fit.sources.values()} - {""})]
