@@ -9,6 +9,7 @@ differ, tensors are matched by their order and shape.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import takewhile
 
 from explorer.sources.networks.ordering import agrees, in_order, one_by_one
@@ -41,17 +42,17 @@ class Network:
     buffers: frozenset[str] = frozenset()
     beside: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def required(self) -> list[str]:
         return [name for name in self.shapes if name not in self.optional]
 
-    @property
+    @cached_property
     def own_prefix(self) -> str:
         """What all its names begin with, up to a dot: that of a wrapper of ours, or of theirs."""
         columns = zip(*(name.split(".")[:-1] for name in self.shapes), strict=False)
         return "".join(f"{parts[0]}." for parts in takewhile(lambda parts: len(set(parts)) == 1, columns))
 
-    @property
+    @cached_property
     def known(self) -> set[str]:
         """All parts of its names."""
         return {part for name in self.shapes for part in name.removeprefix(self.own_prefix).split(".")}

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -66,19 +67,18 @@ class _Named(type):
     def __call__(cls, *_: Any, **__: Any) -> Any:
         if not _holds_values(cls.origin):
             raise RefusedError(cls.origin)
-        return cls.__new__(cls)
+        return cls.make()
+
+    def make(cls) -> "Inert":
+        """An object of it, without a call."""
+        return Inert.__new__(cls)
 
 
 class Inert(dict[Any, Any], metaclass=_Named):
     """Stands in for an object of a class that is never imported: its entries and attributes, and nothing that runs."""
 
-    origin = "object"
-    attributes: dict[str, Any]
-
-    def __new__(cls, *_: Any, **__: Any) -> "Inert":
-        made = super().__new__(cls)
-        made.attributes = {}
-        return made
+    origin: str = "object"
+    attributes: Mapping[str, Any] = MappingProxyType({})  # an object without any takes no room for them
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Inert(dict[Any, Any], metaclass=_Named):
     def __setstate__(self, state: Any) -> None:
         for part in state if isinstance(state, tuple) else (state,):
             if isinstance(part, Mapping):
-                self.attributes.update(part)
+                self.attributes = {**self.attributes, **part}
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise RefusedError(self.origin)
@@ -117,7 +117,7 @@ class Reader(pickle.Unpickler):
         super().__init__(io.BytesIO(pickled), encoding="latin1")  # as Python 2 wrote bytes
         self.storages: dict[str, Storage] = {}
         self.content: Any = None
-        self._classes: dict[str, type[Inert]] = {}
+        self._classes: dict[str, _Named] = {}
 
     def load(self) -> "Reader":
         self.content = super().load()
@@ -135,7 +135,7 @@ class Reader(pickle.Unpickler):
             return _Call(_STANDING_IN[module, name])
         return self._inert(f"{module}.{name}")
 
-    def _inert(self, origin: str) -> type[Inert]:
+    def _inert(self, origin: str) -> _Named:
         if origin not in self._classes and len(self._classes) == _MOST_CLASSES:
             raise ValueError(f"it names more than {_MOST_CLASSES} classes")
         return self._classes.setdefault(origin, _Named("Inert", (Inert,), {"origin": origin}))
@@ -277,15 +277,15 @@ def _object(kind: Any, _: Any = None, entries: Any = None, *__: Any) -> Inert:
     """An object that is made without calling its class; one that is a dictionary, too, with its entries."""
     if not isinstance(kind, _Named):
         raise ValueError("it makes an object of no class")
-    made = kind.__new__(kind)
+    made = kind.make()
     made.update(entries if isinstance(entries, Mapping) else {})
     return made
 
 
 def _attribute(kind: Any, name: Any) -> Inert:
     """A member of an enumeration; anything else that is asked of a class can't be called either."""
-    found = Inert.__new__(Inert)
-    found.origin = f"{getattr(kind, 'origin', 'object')}.{name}"  # type: ignore[misc]
+    found = Inert.make()
+    found.origin = f"{getattr(kind, 'origin', 'object')}.{name}"
     return found
 
 
@@ -312,8 +312,8 @@ _STANDING_IN = {
     ("torch", "device"): lambda *names: names,
     ("numpy.core.multiarray", "_reconstruct"): _object,
     ("numpy._core.multiarray", "_reconstruct"): _object,
-    ("numpy._core.numeric", "_frombuffer"): lambda *_: Inert.__new__(Inert),
-    ("numpy.core.numeric", "_frombuffer"): lambda *_: Inert.__new__(Inert),
+    ("numpy._core.numeric", "_frombuffer"): lambda *_: Inert.make(),
+    ("numpy.core.numeric", "_frombuffer"): lambda *_: Inert.make(),
     ("copyreg", "_reconstructor"): _object,
     ("copyreg", "__newobj__"): _object,
     ("copyreg", "__newobj_ex__"): _object,

@@ -6,6 +6,7 @@ A tensor's full name is its name behind those of everything around it, joined by
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -52,14 +53,20 @@ def find_tensors(content: Any) -> dict[str, Declared]:
     """All tensors within the content of a file, by full name, in its order; networks that were saved whole left out."""
     found: dict[str, Declared] = {}
     seen: set[int] = set()
-    waiting: list[tuple[str, Any]] = [("", content)]
-    while waiting:
-        name, value = waiting.pop()
-        if isinstance(value, Declared):
+    open_ones = [("", iter([("", content)]))]  # names and rests of the containers around what is looked at
+    while open_ones:
+        place, rest = open_ones[-1]
+        key, value = next(rest, (None, None))
+        name = f"{place}.{key}" if place else str(key)
+        if key is None:
+            open_ones.pop()
+        elif isinstance(value, Declared):
             found.setdefault(name, value)
         elif isinstance(value, Mapping | list | tuple) and id(value) not in seen and not is_module(value):
-            seen.add(id(value))
-            waiting += [(f"{name}.{key}" if name else str(key), part) for key, part in reversed(list(_parts(value)))]
+            parts = _parts(value)
+            if (first := next(parts, None)) is not None:  # there can be millions of empty ones
+                seen.add(id(value))
+                open_ones.append((name, chain([first], parts)))
     return found
 
 
