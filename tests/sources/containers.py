@@ -145,6 +145,10 @@ def wrapped_inside(state: State) -> State:
     return found
 
 
+def in_two_parts(state: State) -> State:
+    return {f"{'head' if name.startswith('fc.') else 'backbone'}.{name}": tensor for name, tensor in state.items()}
+
+
 def renamed(state: State) -> State:
     """Other names for everything, in the same order."""
     return {f"block_{number}.{name.rpartition('.')[2]}": tensor for number, (name, tensor) in enumerate(state.items())}
@@ -195,6 +199,8 @@ WAYS: dict[str, Callable[[nn.Module, Path], Path]] = {
     "wrapped part": lambda m, p: saved(
         {n.replace("layer1.", "layer1.module."): t for n, t in m.state_dict().items()}, p / "a.pth"
     ),
+    "in two parts": lambda m, p: saved({"state_dict": in_two_parts(m.state_dict())}, p / "a.pth"),
+    "in two parts, safetensors": lambda m, p: save_file(in_two_parts(m.state_dict()), p / "a.st") or p / "a.st",
     "beside a loss": lambda m, p: saved(
         {**before("backbone.", m.state_dict()), "criterion.weight": torch.ones(10)}, p / "a.pth"
     ),
@@ -384,6 +390,10 @@ REFUSED: dict[str, tuple[Callable[[nn.Module, Path], Path], str]] = {
     "a head for other classes": (
         lambda m, p: saved({**m.state_dict(), "fc.weight": torch.ones(7, 64), "fc.bias": torch.ones(7)}, p / "a.pth"),
         "2 of another shape (fc.weight (7, 64) instead of (10, 64), fc.bias (7,) instead of (10,)); the file is for 7",
+    ),
+    "other channels": (
+        lambda m, p: saved({**m.state_dict(), "conv1.weight": torch.ones(16, 3, 3, 3)}, p / "a.pth"),
+        "its pictures have 3 channels: say ?in=3",
     ),
     "more layers": (
         lambda m, p: saved({**m.state_dict(), "layer1.0.se.fc.weight": torch.ones(4, 16)}, p / "a.pth"),

@@ -107,7 +107,7 @@ def test_what_was_done_to_the_weights_is_said(tmp_path):
 def test_what_was_passed_over_in_names_is_said(tmp_path):
     state = {name.replace("layer1.", "layer1.module."): tensor for name, tensor in network(3).state_dict().items()}
     note = load_model(f"file:{saved(state, tmp_path / 'a.pth')}#{BASE}").note
-    assert note == f"weights from {tmp_path / 'a.pth'}; within names module was passed over"
+    assert note == f"weights from {tmp_path / 'a.pth'}; passed over within names: module"
 
 
 def test_weights_whose_place_has_an_odd_name_are_still_found(tmp_path):
@@ -137,6 +137,13 @@ def test_the_size_of_the_head_is_read_off_the_file(tmp_path, name, base):
         torch.testing.assert_close(model.module(inputs), module(inputs))
     assert "was made for 7 classes but the data has 8" in complaint_for(f"file:{path}#{base}", classes=8)
     assert "instead of (10, " in complaint(f"file:{path}#{base}?num_classes=10")
+
+
+def test_what_does_not_fit_beside_the_head_is_said_alone(tmp_path):
+    state = build({"family": "torchvision", "name": "squeezenet1_1", "arguments": {"num_classes": 7}}).state_dict()
+    path = saved({**state, "features.0.weight": torch.ones(64, 1, 3, 3)}, tmp_path / "a.pth")
+    message = complaint(f"file:{path}#torchvision:squeezenet1_1")
+    assert "1 of another shape (features.0.weight (64, 1, 3, 3) instead of (64, 3, 3, 3))" in message
 
 
 def complaint_for(ref: str, **asked: int) -> str:

@@ -99,7 +99,7 @@ def _with_its_head(
     narrow = shapes_of(base.module)
     wide = shapes_of(load_model(place.rest, input_shape=request.shape, classes=base.classes + 1).module)
     some = hold(container, base.module, opened(narrow, wide))
-    outputs = outputs_of(some.fits[0], narrow, wide, base.classes) if some.is_whole else None
+    outputs = outputs_of(some.fits[0], narrow, wide, base.classes) if some.fits else None
     if outputs is None or outputs == base.classes:
         return base, held
     base = load_model(place.rest, input_shape=request.shape, classes=outputs)

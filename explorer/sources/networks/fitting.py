@@ -9,7 +9,7 @@ differ, tensors are matched by their order and shape.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 
 from explorer.sources.networks.ordering import agrees, in_order, one_by_one
@@ -133,10 +133,10 @@ def find_fits(sources: Mapping[str, Source], network: Network, is_ordered: bool)
         is_ordered: whether the file has its tensors in their network's order.
     """
     table = _Table(sources, network.known)
-    named = dict(sorted(_by_name(table, network).items(), key=lambda item: -len(item[1]))[:_MOST_PLACES])
-    fits = [_judged(place, matched, table, network, named, is_ordered) for place, matched in named.items()]
-    if not any(fit.is_whole for fit in fits):
-        fits += _by_order(table, network, is_ordered)
+    fits = _named(table, network, is_ordered)
+    for further in (partial(_named, inside=True), _by_order):
+        if not any(fit.is_whole for fit in fits):
+            fits += further(table, network, is_ordered)
     whole = _distinct(sorted((fit for fit in fits if fit.is_whole), key=_preference))
     if not whole:
         return sorted(fits, key=lambda fit: (-fit.good, len(fit.unexpected), *_preference(fit)))[:1]
@@ -153,12 +153,26 @@ def _preference(fit: Fit) -> tuple[bool, bool, int]:
 
 
 def _distinct(fits: list[Fit]) -> list[Fit]:
-    taken: set[frozenset[str]] = set()
-    return [fit for fit in fits if not (fit.parts in taken or taken.add(fit.parts))]  # type: ignore[func-returns-value]
+    """One of those that take the same tensors: with the longest prefix, which says most of where they lie."""
+    best: dict[frozenset[str], Fit] = {}
+    for fit in fits:
+        if fit.parts not in best or len(fit.prefix) > len(best[fit.parts].prefix):
+            best[fit.parts] = fit
+    return list(best.values())
 
 
-def _by_name(table: _Table, network: Network) -> dict[str, dict[str, str]]:
-    """Prefix → the network's names → names in the file that are the same behind it."""
+def _named(table: _Table, network: Network, is_ordered: bool, inside: bool = False) -> list[Fit]:
+    """What has the network's names, under each prefix; see `_by_name`."""
+    found = sorted(_by_name(table, network, inside).items(), key=lambda item: -len(item[1]))[:_MOST_PLACES]
+    return [_judged(place, matched, table, network, dict(found), is_ordered) for place, matched in found]
+
+
+def _by_name(table: _Table, network: Network, inside: bool) -> dict[str, dict[str, str]]:
+    """Prefix → the network's names → names in the file that are the same behind it.
+
+    Args:
+        inside: whether parts that differ from tensor to tensor, ``backbone.`` and ``head.``, are passed over as well.
+    """
     own = len(network.own_prefix)
     wanted = {name[own:]: name for name in network.shapes}
     known = network.known
@@ -168,7 +182,7 @@ def _by_name(table: _Table, network: Network) -> dict[str, dict[str, str]]:
     for name in table.below[""]:
         parts = name.split(".")
         for start in range(max(0, len(parts) - longest), len(parts)):
-            if parts[start] not in known:
+            if parts[start] not in known and not inside:
                 continue
             place, tail = ".".join(parts[:start]), parts[start:]
             short = ".".join([*(part for part in tail[:-1] if part in known), tail[-1]])
@@ -227,16 +241,15 @@ def _is_beside(name: str, place: str, table: _Table, network: Network) -> bool:
 
 
 def _by_order(table: _Table, network: Network, is_ordered: bool) -> list[Fit]:
-    """Places under which tensors stand as the network's do, all of them under other names: the innermost of each."""
+    """Places under which tensors stand as the network's do, all of them under other names."""
     asked = {name: network.shapes[name] for name in network.required}
-    found: dict[frozenset[str], Fit] = {}
-    for place, below in sorted(table.below.items(), key=lambda item: -len(item[0])):
-        names = _sequence(below, len(asked), table)
-        if names and frozenset(names) not in found:
+    found = []
+    for place, below in table.below.items():
+        if names := _sequence(below, len(asked), table):
             shapes = {name: table.sources[name].shape for name in names}
             if pairs := (in_order if is_ordered else one_by_one)(asked, shapes):
-                found[frozenset(names)] = _fit(place, pairs, pairs, set(), table, network)
-    return list(found.values())
+                found.append(_fit(place, pairs, pairs, set(), table, network))
+    return found
 
 
 def _sequence(names: Sequence[str], count: int, table: _Table) -> list[str]:

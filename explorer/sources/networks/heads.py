@@ -29,8 +29,8 @@ def outputs_of(fit: Fit, shapes: Shapes, wider: Shapes, outputs: int) -> int | N
     """
     asked = set()
     for name, source in fit.sources.items():
-        for size, other, found in zip(shapes[name], wider[name], source.shape, strict=True):
-            if size != other:
+        for size, other, found in zip(shapes[name], wider[name], source.shape, strict=False):
+            if size != other and len(source.shape) == len(shapes[name]):
                 more, rest = divmod(found - size, other - size)
                 asked.add(None if rest else outputs + more)
     (number,) = asked if len(asked) == 1 else (None,)

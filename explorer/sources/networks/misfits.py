@@ -92,7 +92,20 @@ def _advice(nearest: Fit, network: Network, outputs: int) -> str:
         wanted, size = heads.pop()
         if wanted == (outputs,) and size:
             return f"; the file is for {size[0]} outputs: name a network with as many"
+    if len(shapes) == 1 and not nearest.missing:
+        return _of_first_layer(*shapes.values(), *(network.shapes[name] for name in shapes))
     return "" if nearest.good > len(network.required) / 2 else "; name the network that the weights come from behind #"
+
+
+def _of_first_layer(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
+    """What to do about a convolution for pictures with other channels, or of another size."""
+    if len(shape) != 4 or len(wanted) != 4 or shape[0] != wanted[0]:
+        return ""
+    if shape[1] != wanted[1]:
+        return (
+            f"; its pictures have {shape[1]} channels: say ?in={shape[1]} behind the network, where that has the option"
+        )
+    return "; its first layer is another one: say ?stem=cifar behind the network, where that has the option"
 
 
 def _without_order(container: Container) -> str:

@@ -119,7 +119,7 @@ def told(held: Held, fit: Fit) -> list[str]:
     """What a person should know of how the weights came out of their file, in clauses."""
     clauses = [f"found under {shown(fit.prefix)}"] if fit.prefix else []
     if passed := fit.passed_over(held.network):
-        clauses.append(f"within names {few(sorted(passed))} was passed over")
+        clauses.append(f"passed over within names: {few(sorted(passed))}")
     if fit.ordered:
         clauses.append(f"the names of {len(fit.ordered)} tensors differ and were matched by order and shape")
     clauses += [f"{how} put into the weights" for how in sorted({source.how for source in fit.sources.values()} - {""})]
