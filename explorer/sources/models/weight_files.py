@@ -11,10 +11,10 @@ from explorer.sources.registries import MODEL_SOURCES, model_source
 
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
-    from explorer.sources.networks.containers import Container
-    from explorer.sources.networks.fitting import Fit
-    from explorer.sources.networks.taken import Held
     from explorer.sources.request import ModelRequest
+    from explorer.sources.weights.containers import Container
+    from explorer.sources.weights.fits import Fit
+    from explorer.sources.weights.held import Held
 
 _NAME = re.compile(r"[^?#/&]+")
 _CHOSEN = re.compile(rf"\?weights=({_NAME.pattern})(?=#[^#]*$)")
@@ -54,8 +54,8 @@ def weights_and_ref(ref: str) -> WeightsPlace:
     rank=50,
 )
 def open_file(place: WeightsPlace, request: "ModelRequest") -> "LoadedModel":
-    from explorer.sources.networks.containers import open_container
-    from explorer.sources.networks.taken import put_in, require_whole, told
+    from explorer.sources.weights.containers import open_container
+    from explorer.sources.weights.taken import put_in, require_whole, told
 
     scheme = place.rest.partition(":")[0]
     if scheme not in MODEL_SOURCES or not MODEL_SOURCES[scheme].base:
@@ -63,9 +63,9 @@ def open_file(place: WeightsPlace, request: "ModelRequest") -> "LoadedModel":
             f"{place.ref} does not say which network the weights belong to: write file:PATH#torchvision:NAME"
         )
     base, held = _with_its_head(place, request, open_container(place.file, place.name))
-    require_whole(held, (place.file, place.name), base.classes)
-    fit = held.chosen(place.chosen, place.name)
-    put_in(held, fit, base.module, place.name)
+    require_whole(held, base.classes)
+    fit = held.chosen(place.chosen)
+    put_in(held, fit, base.module)
     choices = _choices(place, held, fit)
     others = [ref for _, ref in choices if ref != place.ref]
     clauses = told(held, fit) + ([f"the file has others, too: {', '.join(others)}"] if others else [])
@@ -88,8 +88,8 @@ def _with_its_head(
         ExplorerError: the network's ref can't be opened.
     """
     from explorer.sources.loading import load_model
-    from explorer.sources.networks.heads import opened, outputs_of
-    from explorer.sources.networks.taken import hold, shapes_of
+    from explorer.sources.weights.heads import opened, outputs_of
+    from explorer.sources.weights.held import hold, shapes_of
 
     base = load_model(place.rest, input_shape=request.shape, classes=request.classes)
     held = hold(container, base.module)

@@ -7,15 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.sources.networks.containers import open_container
-from explorer.sources.networks.pickles import Declared, Inert
+from explorer.sources.weights.containers import open_container
+from explorer.sources.weights.pickles import Declared, Inert
 
 
 def read_tensors(path: Path, name: str | None = None) -> dict[str, Tensor]:
     """The tensors of a file of safetensors or `torch.save`, on the CPU.
 
     One that wraps its tensors as ``{"state_dict": …}`` or ``{"model": …}`` is unwrapped; for any other way in which
-    they can lie in a file see `explorer.sources.networks.fitting`.
+    they can lie in a file see `explorer.sources.weights.fitting`.
 
     Args:
         name: the path as a person wrote it.

@@ -13,7 +13,7 @@ from explorer.errors import ExplorerError
 from explorer.files import replacing_file
 from explorer.memory import in_words
 from explorer.runs.queue.limits import UPLOADS, Limits, require_room, share, size_of
-from explorer.sources.networks.foreign import foreign
+from explorer.sources.weights.foreign import foreign
 from explorer.ui.state.workspace import TOKEN
 
 SUFFIXES = (

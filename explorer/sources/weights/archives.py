@@ -19,7 +19,8 @@ from torch import Tensor
 
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
-from explorer.sources.networks.pickles import Declared, Reader, RefusedError, Storage, width
+from explorer.sources.weights.inert import RefusedError
+from explorer.sources.weights.pickles import Declared, Reader, Storage, width
 
 _ZIP = b"PK\x03\x04"  # as torch tells its two formats apart
 _PICKLES = (b"\x80", b"L")  # of protocol 2 and above, and a number in those below
@@ -176,7 +177,7 @@ def _places(content: mmap.mmap, storages: list[Storage]) -> dict[str, int]:
 
 def _next_pickle(content: mmap.mmap) -> bytes:
     start = content.tell()
-    for _ in pickletools.genops(content):
+    for _ in pickletools.genops(content):  # type: ignore[arg-type] # it can be read like a file
         if content.tell() - start > _LARGEST_PICKLE:
             raise ValueError("its list of tensors is too large")
     return content[start : content.tell()]

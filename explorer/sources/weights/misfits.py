@@ -1,13 +1,10 @@
 """Why the weights in a file are not those of a network, and what to do, in a line."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 from explorer.errors import ExplorerError
-from explorer.sources.networks.containers import Container
-from explorer.sources.networks.fitting import Fit, Network, is_of_training
 from explorer.sources.networks.state_dicts import check_state_dict, few, of_another_shape, problems, shown
-from explorer.sources.networks.stored import Source, find_modules
+from explorer.sources.weights.fits import Fit, Network, is_of_training
+from explorer.sources.weights.held import Held
+from explorer.sources.weights.stored import find_modules
 
 _FLAT = "flat_param"  # FSDP's, with the numbers of many tensors
 _SPREAD = (
@@ -16,51 +13,56 @@ _SPREAD = (
 )
 
 
-def misfit(
-    container: Container,
-    place: tuple[Path, str],
-    found: Mapping[str, Source],
-    fits: Sequence[Fit],
-    network: Network,
-    outputs: int,
-) -> ExplorerError:
+def misfit(held: Held, outputs: int) -> ExplorerError:
     """The error for a file without weights that fit.
 
     Args:
-        place: the file's path, as it is and as a person wrote it.
-        found: all tensors in it.
-        fits: those that come nearest.
         outputs: how many the network has.
     """
-    path, name = place
-    nearest = fits[0] if fits and (fits[0].good or 2 * len(fits[0].sources) > len(network.shapes)) else None
-    if nearest is None and (modules := find_modules(container.content)):
+    network, file = held.network, held.container.file
+    nearest = _nearest(held)
+    if nearest is None:
+        return _of_something_else(held)
+    if odd := odd_among(nearest, file):
+        return odd
+    good = [name for name in network.required if name in nearest.sources and name not in nearest.misshapen]
+    shapes = {name: nearest.sources[name].shape for name in nearest.misshapen}
+    told = problems(
+        missing=sorted(nearest.missing),
+        unexpected=sorted(_beside(nearest, held)),
+        misshapen=[of_another_shape(name, shape, network.shapes[name]) for name, shape in shapes.items()],
+    )
+    return ExplorerError(
+        f"the weights in {file} don't fit the network, {len(good)} of its {len(network.required)} tensors do: {told}"
+        f"{_advice(nearest, network, outputs) or _without_order(held)}"
+    )
+
+
+def _nearest(held: Held) -> Fit | None:
+    """Weights of which one fits, or that have most of the network's names."""
+    for fit in held.fits:
+        if fit.good or 2 * len(fit.sources) > len(held.network.shapes):
+            return fit
+    return None
+
+
+def _of_something_else(held: Held) -> ExplorerError:
+    """The error for a file in which nothing is the network's."""
+    file, found, wanted = held.container.file, list(held.found), list(held.network.shapes)
+    if modules := find_modules(held.container.content):
         return ExplorerError(
-            f"{name!r} holds a whole network ({shown(modules[0])}), which only its own code can open, so it was not"
+            f"{file!r} holds a whole network ({shown(modules[0])}), which only its own code can open, so it was not"
             " opened: in the program that wrote it, torch.save(model.state_dict(), PATH)"
         )
     if not found:
         try:
-            check_state_dict(container.content, path)
+            check_state_dict(held.container.content, held.container.path)
         except ExplorerError as error:
             return error
-    if nearest is None:
-        return ExplorerError(
-            f"the weights in {name} are those of another network: none of its {len(found)} tensors ({few(list(found))})"
-            f" goes with the {len(network.shapes)} ({few(list(network.shapes))}) of the network behind the #"
-            f"{_SPREAD if any(name.endswith(_FLAT) for name in found) else _without_order(container)}"
-        )
-    if odd := odd_among(nearest, name):
-        return odd
-    good = [n for n in network.required if n in nearest.sources and n not in nearest.misshapen]
-    told = problems(
-        missing=sorted(nearest.missing),
-        unexpected=sorted(_beside(nearest, found, network)),
-        misshapen=[of_another_shape(n, nearest.sources[n].shape, network.shapes[n]) for n in nearest.misshapen],
-    )
     return ExplorerError(
-        f"the weights in {name} don't fit the network, {len(good)} of its {len(network.required)} tensors do: {told}"
-        f"{_advice(nearest, network, outputs) or _without_order(container)}"
+        f"the weights in {file} are those of another network: none of its {len(found)} tensors ({few(found)}) goes with"
+        f" the {len(wanted)} ({few(wanted)}) of the network behind the #"
+        f"{_SPREAD if any(name.endswith(_FLAT) for name in found) else _without_order(held)}"
     )
 
 
@@ -75,11 +77,11 @@ def odd_among(fit: Fit, file: str) -> ExplorerError | None:
     return None
 
 
-def _beside(nearest: Fit, found: Mapping[str, Source], network: Network) -> list[str]:
+def _beside(nearest: Fit, held: Held) -> list[str]:
     """Everything under the same prefix that the network has not, whether it keeps the rest from fitting or not."""
-    names = [name for name in found if not nearest.prefix or name.startswith(f"{nearest.prefix}.")]
-    used = nearest.parts
-    return [name for name in names if not found[name].parts.keys() & used and not is_of_training(name, network.known)]
+    used, known = nearest.parts, held.network.known
+    names = [name for name in held.found if not nearest.prefix or name.startswith(f"{nearest.prefix}.")]
+    return [name for name in names if not held.found[name].parts.keys() & used and not is_of_training(name, known)]
 
 
 def _advice(nearest: Fit, network: Network, outputs: int) -> str:
@@ -108,7 +110,7 @@ def _of_first_layer(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> s
     return "; its first layer is another one: say ?stem=cifar behind the network, where that has the option"
 
 
-def _without_order(container: Container) -> str:
-    if container.ordered:
+def _without_order(held: Held) -> str:
+    if held.container.ordered:
         return ""
     return "; a safetensors file keeps no order by which other names could be matched: save with torch.save"

@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from explorer.errors import ExplorerError, one_line
-from explorer.sources.networks.archives import Archive, is_archive, open_archive, read_declared, require_room
-from explorer.sources.networks.foreign import refuse_foreign
-from explorer.sources.networks.pickles import Declared, Storage
+from explorer.sources.weights.archives import Archive, is_archive, open_archive, read_declared, require_room
+from explorer.sources.weights.foreign import refuse_foreign
+from explorer.sources.weights.pickles import Declared, Storage
 
 _LONGEST_HEADER = 100_000_000  # of safetensors, as its own library has it
 _TYPES = {
@@ -40,10 +40,13 @@ class Container(Protocol):
     """An open file of weights.
 
     Args:
+        path, file: where it lies, and the path as a person wrote it.
         content: what it holds, with a `Declared` in the place of every tensor.
         ordered: whether the tensors stand in the order of the network that they come from.
     """
 
+    path: Path
+    file: str
     content: Any
     ordered: bool
 
@@ -72,9 +75,9 @@ def open_container(path: Path, name: str | None = None) -> Container:
         if not path.is_file():
             raise ExplorerError(f"there is no file {name!r}: check the path")
         if _is_safetensors(path):
-            return _Safetensors(path)
+            return _Safetensors(path, name)
         refuse_foreign(path, name)
-        return _Safetensors(path) if _is_called_so(path, name) else _Saved(path)
+        return _Safetensors(path, name) if _is_called_so(path, name) else _Saved(path, name)
     except OSError as error:
         raise ExplorerError(f"can't read {name!r}: {error.strerror or one_line(error)}") from None
 
@@ -96,13 +99,13 @@ class _Saved:
 
     ordered = True
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, file: str) -> None:
+        self.path, self.file = path, file
         self._archive: Archive = open_archive(path)
         self.content = self._archive.content
 
     def read(self, tensors: Mapping[str, Declared]) -> dict[str, Tensor]:
-        return read_declared(self._archive, tensors, self._path)
+        return read_declared(self._archive, tensors, self.path)
 
 
 class _Safetensors:
@@ -110,20 +113,20 @@ class _Safetensors:
 
     ordered = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: str) -> None:
         require_room(path.stat().st_size, path)
-        self._path = path
+        self.path, self.file = path, file
         self.content: dict[str, Declared] = {}
-        with _telling(path), safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118 - it is no mapping
-                part = file.get_slice(name)
+        with _telling(path), safe_open(path, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - it is no mapping
+                part = opened.get_slice(name)
                 shape, dtype = tuple(part.get_shape()), _TYPES.get(part.get_dtype())
                 odd = "" if dtype is not None else f"of the type {part.get_dtype()}"
                 storage = Storage(name, dtype or torch.uint8, prod(shape))
                 self.content[name] = Declared(odd, shape, storage.dtype, storage)
 
     def read(self, tensors: Mapping[str, Declared]) -> dict[str, Tensor]:
-        with _telling(self._path), safe_open(self._path, "pt") as file:
+        with _telling(self.path), safe_open(self.path, "pt") as file:
             return {name: file.get_tensor(tensor.storage.key) for name, tensor in tensors.items() if tensor.storage}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.sources.networks.pickles import Declared, Inert
+from explorer.sources.weights.pickles import Declared, Inert
 
 PRUNED, NORMED, SPECTRAL = "masks of pruning", "weight norm", "spectral norm"
 _WEIGHTS = ("weight", "bias", "running_mean", "running_var")
@@ -53,7 +53,8 @@ def find_tensors(content: Any) -> dict[str, Declared]:
     """All tensors within the content of a file, by full name, in its order; networks that were saved whole left out."""
     found: dict[str, Declared] = {}
     seen: set[int] = set()
-    open_ones = [("", iter([("", content)]))]  # names and rests of the containers around what is looked at
+    rest: Iterator[tuple[str | int | None, Any]] = iter([("", content)])
+    open_ones = [("", rest)]  # names and rests of the containers around what is looked at
     while open_ones:
         place, rest = open_ones[-1]
         key, value = next(rest, (None, None))

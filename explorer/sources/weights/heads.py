@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from explorer.sources.networks.fitting import Fit
+from explorer.sources.weights.fitting import Fit
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from explorer.errors import ExplorerError
-from explorer.sources.networks.archives import is_archive
+from explorer.sources.weights.archives import is_archive
 
 _HEAD = 1024  # bytes that say what a file is
 _SAVE = "torch.save(model.state_dict(), PATH)"

@@ -10,24 +10,20 @@ else is refused as a whole.
 import io
 import pickle
 import pickletools
-import sys
 import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import torch
 
+from explorer.sources.weights.inert import Inert, Named
+
 _DEEPEST = 1000  # containers within one another; the interpreter's own hashing of deep tuples ends the process
 _MOST_CLASSES = 1000  # of one pickle; each takes a kilobyte
-
-
-class RefusedError(pickle.UnpicklingError):
-    """The file calls something that neither makes a tensor nor holds plain values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,51 +55,6 @@ class Declared:
         return prod(self.shape) * width(self.dtype)
 
 
-class _Named(type):
-    """Makes the classes of `Inert` objects; calling one is calling what has its name, which most things must not be."""
-
-    origin: str
-
-    def __call__(cls, *_: Any, **__: Any) -> Any:
-        if not _holds_values(cls.origin):
-            raise RefusedError(cls.origin)
-        return cls.make()
-
-    def make(cls) -> "Inert":
-        """An object of it, without a call."""
-        return Inert.__new__(cls)
-
-
-class Inert(dict[Any, Any], metaclass=_Named):
-    """Stands in for an object of a class that is never imported: its entries and attributes, and nothing that runs."""
-
-    origin: str = "object"
-    attributes: Mapping[str, Any] = MappingProxyType({})  # an object without any takes no room for them
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: Any) -> None:
-        for part in state if isinstance(state, tuple) else (state,):
-            if isinstance(part, Mapping):
-                self.attributes = {**self.attributes, **part}
-
-    def __call__(self, *_: Any, **__: Any) -> Any:
-        raise RefusedError(self.origin)
-
-    def _ignore(self, *_: Any) -> None:
-        """Entries of a list or a set of a class of its own."""
-
-    append = extend = add = _ignore
-    __hash__ = object.__hash__  # type: ignore[assignment]
-    __eq__ = object.__eq__  # type: ignore[assignment]
-
-    @property
-    def is_module(self) -> bool:
-        """Whether it was a network: `nn.Module` keeps its parts under these names."""
-        return "_modules" in self.attributes and "_parameters" in self.attributes
-
-
 class Reader(pickle.Unpickler):
     """Reads one pickle; see the head of this file.
 
@@ -117,7 +68,7 @@ class Reader(pickle.Unpickler):
         super().__init__(io.BytesIO(pickled), encoding="latin1")  # as Python 2 wrote bytes
         self.storages: dict[str, Storage] = {}
         self.content: Any = None
-        self._classes: dict[str, _Named] = {}
+        self._classes: dict[str, Named] = {}
 
     def load(self) -> "Reader":
         self.content = super().load()
@@ -135,10 +86,10 @@ class Reader(pickle.Unpickler):
             return _Call(_STANDING_IN[module, name])
         return self._inert(f"{module}.{name}")
 
-    def _inert(self, origin: str) -> _Named:
+    def _inert(self, origin: str) -> Named:
         if origin not in self._classes and len(self._classes) == _MOST_CLASSES:
             raise ValueError(f"it names more than {_MOST_CLASSES} classes")
-        return self._classes.setdefault(origin, _Named("Inert", (Inert,), {"origin": origin}))
+        return self._classes.setdefault(origin, Named("Inert", (Inert,), {"origin": origin}))
 
     def persistent_load(self, saved: Any) -> Any:
         if saved[0] == "module":  # the class of a network, beside its source
@@ -171,7 +122,7 @@ def _check_operations(pickled: bytes) -> None:
                 raise ValueError("it is no pickle of torch")
             memo[place] = stack[-1]
         elif name.endswith("GET"):
-            stack.append(memo[int(argument)])
+            stack.append(memo[int(argument or 0)])
         elif name == "MARK":
             stack.append(-1)
         else:
@@ -195,38 +146,6 @@ class _Call:
 
     def __call__(self, *arguments: Any) -> Any:
         return self.work(*arguments)
-
-
-_VALUES = frozenset(
-    "argparse.Namespace types.SimpleNamespace functools.partial logging.getLogger re._compile "
-    "zoneinfo.ZoneInfo._unpickle "
-    "collections.defaultdict collections.deque collections.UserDict decimal.Decimal fractions.Fraction uuid.UUID "
-    "datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone "
-    "numpy.dtype numpy.core.multiarray.scalar numpy._core.multiarray.scalar".split()
-) | {
-    f"{module}.{name}"
-    for module, names in {
-        "pathlib": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
-        "pathlib._local": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
-        "builtins": "object dict list tuple frozenset slice range int float bool str bytes",
-    }.items()
-    for name in names.split()
-}
-"""What is called to hold a value, under names that others would be refused by."""
-
-
-def _holds_values(origin: str) -> bool:
-    """Whether a call of it is that of a class whose objects are plain data.
-
-    Nothing is called in either case; but a file that calls what could run code is told to be one. Of the standard
-    library and of builtins those in the list hold values; elsewhere classes do, which begin with a capital letter, and
-    the private functions by which extensions make their objects again (``__pyx_unpickle_…``); those of torch that make
-    tensors have stand-ins.
-    """
-    package, first = origin.partition(".")[0], origin.rpartition(".")[2][:1]
-    if origin in _VALUES or package in sys.stdlib_module_names:
-        return origin in _VALUES
-    return first.isupper() or (first == "_" and package != "torch")
 
 
 def _type_of(name: str) -> torch.dtype:
@@ -275,7 +194,7 @@ def _no_length(content: Any) -> Any:
 
 def _object(kind: Any, _: Any = None, entries: Any = None, *__: Any) -> Inert:
     """An object that is made without calling its class; one that is a dictionary, too, with its entries."""
-    if not isinstance(kind, _Named):
+    if not isinstance(kind, Named):
         raise ValueError("it makes an object of no class")
     made = kind.make()
     made.update(entries if isinstance(entries, Mapping) else {})
