@@ -31,7 +31,10 @@ class InspectedGroup:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model's cost for one input of the shape `input`, its groups, and its residual blocks with what each costs."""
+    """A model's cost for one input of the shape `input`, its groups, and its residual blocks with what each costs.
+
+    `note` says what a person should know of it.
+    """
 
     model: str
     cost: Cost
@@ -39,11 +42,16 @@ class Inspection:
     groups: tuple[InspectedGroup, ...]
     blocks: Mapping[str, Cost]
     blocked: tuple[Blocked, ...]
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """``{model, params, macs, input, groups, blocks: [{name, params, macs}], blocked: [{name, size, reason}]}``"""
+        """``{model, note, params, macs, input, groups, blocks, blocked}``.
+
+        ``blocks`` is ``[{name, params, macs}]``, ``blocked`` is ``[{name, size, reason}]``.
+        """
         return {
             "model": self.model,
+            "note": self.note,
             **asdict(self.cost),
             "input": list(self.input),
             "groups": [asdict(group) for group in self.groups],
@@ -65,6 +73,7 @@ def inspect_model(ref: str, input_shape: tuple[int, ...] | None, report: Report 
         groups=tuple(_group(structure, name) for name in structure.groups),
         blocks={name: block.cost_model(structure.full) for name, block in structure.blocks.items()},
         blocked=tuple(structure.blocked),
+        note=loaded.note,
     )
 
 

@@ -32,6 +32,7 @@ class LoadedModel:
         tokenizer: makes its inputs of texts, where it reads texts and has one.
         normalisation: of the pictures that it wants; None: that of the data.
         inputs: one input, (1, …), where it is neither a picture nor a text.
+        choices: where the ref names one of several sets of weights, the name and the ref of each.
     """
 
     ref: str
@@ -47,6 +48,7 @@ class LoadedModel:
     tokenizer: Tokenizer | None = None
     normalisation: Normalisation | None = None
     inputs: Tensor | None = None
+    choices: tuple[tuple[str, str], ...] = ()
 
     def example(self, batch: int = 1) -> Tensor:
         """Inputs that are always the same: normal noise (batch, C, H, W), random token ids (batch, L), or its own.

@@ -7,10 +7,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
-from explorer.sources import list_models, list_tasks, ref_for
+from explorer.sources import LoadedModel, list_models, list_tasks, ref_for
 from explorer.ui import engine
 from explorer.ui.parts import say
-from explorer.ui.state import session, uploads
+from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -79,14 +79,36 @@ def _adopt(workspace: Workspace, model: str, data: str | None = None) -> None:
     st.rerun()
 
 
+def weights(workspace: Workspace, model: LoadedModel) -> None:
+    """The choice between several sets of weights in the model's file, such as averages beside the plain ones."""
+    names = {ref: prefix or "those at the top" for prefix, ref in model.choices}
+    if not names:
+        return
+    refs = list(names)
+    chosen = st.selectbox(
+        "Weights in the file",
+        refs,
+        index=refs.index(model.ref),
+        format_func=names.__getitem__,
+        key=f"weights {_refusals()} {model.ref}",
+        help="The file holds several sets of weights for this network, each under a name of its own.",
+    )
+    if chosen != model.ref:
+        _adopt(workspace, chosen, workspace.data)
+
+
 def _refusals() -> int:
     return st.session_state.get(REFUSALS, 0)
 
 
 def _upload(workspace: Workspace) -> None:
-    """A state dict from the browser becomes a `file:` ref; it is never unpickled."""
+    """Weights from the browser become a `file:` ref; they are never unpickled. What can't be opened is told why."""
     with st.form("upload", border=False):
-        file = st.file_uploader("State dict, up to 200 MB", type=[s[1:] for s in uploads.SUFFIXES])
+        file = st.file_uploader(
+            "State dict or checkpoint, up to 200 MB",
+            help="As your training program saved it: .pth, .pt, .ckpt, .bin, .safetensors, … Its weights are found by "
+            "the names and shapes of the architecture's; settings and optimisers beside them don't matter.",
+        )
         architecture = st.text_input(
             "Architecture",
             placeholder="torchvision:resnet18?num_classes=10",

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 import streamlit as st
+import torch
+from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
 from explorer.methods import METHODS
@@ -253,6 +255,34 @@ def test_an_uploaded_state_dict_becomes_the_model():
     assert workspace(test).model.startswith("file:")
     assert "mine" not in workspace(test).model
     assert [metric.value for metric in test.metric if metric.label == "Parameters"] == ["272 k"]
+
+
+def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
+    state = load_file(ROOT / "assets" / "resnet20-digits.safetensors")
+    torch.save({"model": state, "ema_model": {"module": dict(state)}}, tmp_path / "last.ckpt")
+    test = opened()
+    test.file_uploader[0].upload("last.ckpt", (tmp_path / "last.ckpt").read_bytes())
+    test.text_input[0].set_value(MODEL)
+    button(test, "Open").click().run()
+    plain = workspace(test).model
+    (box,) = [box for box in test.selectbox if box.label == "Weights in the file"]
+    assert box.options == ["model", "ema_model.module"]
+    box.set_value(
+        box.options[1] if box.value in box.options else plain.replace("#", "?weights=ema_model.module#")
+    ).run()
+    assert not test.exception
+    assert not test.error
+    assert workspace(test).model == plain.replace("#", "?weights=ema_model.module#")
+    assert workspace(test).data == "digits"
+
+
+def test_a_file_of_another_format_is_told_what_to_do():
+    test = opened()
+    test.file_uploader[0].upload("model.onnx", b"\x08\x09\x12\x07pytorch")
+    test.text_input[0].set_value(MODEL)
+    button(test, "Open").click().run()
+    assert "save the state dict" in test.error[0].value
+    assert workspace(test).model == MODEL
 
 
 def test_timing_data_has_no_accuracy():

@@ -35,9 +35,23 @@ def test_uploads_get_a_safe_name_and_old_ones_leave(store):
     assert paths[-1].read_bytes() == b"abc"
 
 
+@pytest.mark.parametrize("name", ["last.ckpt", "pytorch_model.bin", "best.pth.tar", "run.pkl", "a.state_dict"])
+def test_checkpoints_are_taken_under_the_names_that_programs_give_them(store, name):
+    path = store.save(name, b"abc", ADA, Limits())
+    assert name.endswith(path.suffix)
+    store.forget(ADA)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
-    [("model.pkl", b"x", "no state dict"), ("model", b"x", "without suffix"), ("model.pth", b"", "0 bytes")],
+    [
+        ("model.exe", b"x", "no state dict"),
+        ("model", b"x", "without suffix"),
+        ("model.pth", b"", "0 bytes"),
+        ("model.onnx", b"x", "save the state dict of the network that it was exported from"),
+        ("model.h5", b"x", "build the same network in PyTorch"),
+    ],
 )
 def test_other_files_and_empty_ones_are_refused(store, tmp_path, name, content, words):
     with pytest.raises(ExplorerError, match=words):

@@ -23,6 +23,7 @@ def inspect(options: Options, report: Report) -> Answer:
     lines = [
         f"{document['model']}  input {times(document['input'])}  "
         f"{document['params']:,} params  {document['macs']:,} MACs",
+        *([document["note"]] if document["note"] else []),
         "",
         table(heads, rows),
     ]

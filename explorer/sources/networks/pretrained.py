@@ -128,7 +128,13 @@ def named_for(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor
     """torchvision's names for weights brought to those of the module; auxiliary heads, which it lacks, left out."""
     if not isinstance(module, MainOutput | Detector) or all(name.startswith("model.") for name in tensors):
         return tensors
-    return {f"model.{name}": tensor for name, tensor in tensors.items() if not name.startswith("aux_classifier.")}
+    left_out = left_out_of(module)
+    return {f"model.{name}": tensor for name, tensor in tensors.items() if not name.startswith(left_out)}
+
+
+def left_out_of(module: nn.Module) -> tuple[str, ...]:
+    """Beginnings of names in torchvision's weights that the module lacks on purpose."""
+    return ("aux_classifier.",) if isinstance(module, MainOutput | Detector) else ()
 
 
 def normalisation_of(

@@ -13,12 +13,19 @@ from explorer.errors import ExplorerError
 from explorer.files import replacing_file
 from explorer.memory import in_words
 from explorer.runs.queue.limits import UPLOADS, Limits, require_room, share, size_of
+from explorer.sources.weights.foreign import foreign
 from explorer.ui.state.workspace import TOKEN
 
-SUFFIXES = (".safetensors", ".pth", ".pt")
+SUFFIXES = (
+    *(".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".pickle", ".tar", ".th", ".tch", ".torch"),
+    *(".model", ".weights", ".params", ".state_dict", ".sft", ".chkpt", ".checkpoint"),
+)
+"""What training programs call their checkpoints; the content says what they are."""
 LARGEST = 200 * 2**20
 KEPT = 5  # of one workspace
-_OURS = re.compile(r"\.?[0-9a-f]{16}\.(?:safetensors|pth|pt)(?:\.[0-9a-f]{8})?")  # also those that never became whole
+_OURS = re.compile(  # also those that never became whole
+    rf"\.?[0-9a-f]{{16}}(?:{'|'.join(map(re.escape, SUFFIXES))})(?:\.[0-9a-f]{{8}})?"
+)
 _LOCK = ".lock"
 
 
@@ -62,9 +69,7 @@ class Uploads:
         """
         suffix = Path(name).suffix.lower()
         if suffix not in SUFFIXES:
-            raise ExplorerError(
-                f"{suffix or 'a file without suffix'} is no state dict: upload .safetensors, .pth or .pt"
-            )
+            raise ExplorerError(_not_taken(suffix))
         if not 0 < len(content) <= LARGEST:
             raise ExplorerError(
                 f"the upload has {len(content):,} bytes: it must be between 1 byte and {in_words(LARGEST)}"
@@ -139,3 +144,13 @@ class Uploads:
                     f"use a smaller file, or set {UPLOADS} to more"
                 )
         require_room(self._root, limits, needed)
+
+
+def _not_taken(suffix: str) -> str:
+    """Why a file is not taken, by the ending of its name."""
+    if told := foreign(suffix):
+        return f"the upload can't be opened as a state dict: it is {told}"
+    return (
+        f"{suffix or 'a file without suffix'} is no state dict: upload what torch.save or safetensors wrote, such as"
+        " .pth, .pt, .ckpt, .bin or .safetensors"
+    )
