@@ -14,11 +14,13 @@ from explorer.errors import ExplorerError
 from explorer.reading import read_text
 from explorer.registry import Number
 from explorer.sources.reading import shape_pictures
+from explorer.sources.reading.checking import good_pictures
+from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.in_memory import of_pictures
-from explorer.sources.reading.picture_files import EXTENSIONS, NATIVE, cropped_note, natural, opened, read_picture
+from explorer.sources.reading.picture_files import NATIVE, cropped_note, natural, opened, read_picture
 from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts, split_missing
-from explorer.sources.refs import Place, read_options
+from explorer.sources.refs import read_options
 from explorer.sources.registries import data_source, folder_layout
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task
@@ -115,9 +117,9 @@ def read_mask(path: Path, size: tuple[int, ...] | None = None) -> np.ndarray:
         return np.array(image.resize((size[1], size[0]), Image.Resampling.NEAREST, box=box))
 
 
-def is_masks_folder(path: Path) -> bool:
+def is_masks_folder(folder: Folder) -> bool:
     """Whether there are folders of pictures and of masks."""
-    return (path / "images").is_dir() and (path / "masks").is_dir()
+    return (folder.path / "images").is_dir() and (folder.path / "masks").is_dir()
 
 
 @folder_layout(
@@ -125,9 +127,10 @@ def is_masks_folder(path: Path) -> bool:
     title="Pictures beside their masks",
     explanation="Pictures under images/ with a mask of the same name, a .png, under masks/.",
     fits=is_masks_folder,
-    rank=30,
+    options=("skip",),
+    rank=3,
 )
-def masks_folder(place: Place, request: InputRequest) -> Task:
+def masks_folder(folder: Folder, request: InputRequest) -> Task:
     """Pictures under `images/` with a mask of the same name, a .png, under `masks/`.
 
     `classes.txt` may name the classes, one a line; else they have numbers. The pixel value 255 counts for nothing.
@@ -135,20 +138,24 @@ def masks_folder(place: Place, request: InputRequest) -> Task:
 
     Raises:
         ExplorerError: a mask is missing or unreadable, or there are too few pictures.
+        BadPicturesError: some can't be read, and the ref does not say to go on without.
     """
-    root, shape = place.file, request.image() or NATIVE
+    root, shape = folder.path, request.image() or NATIVE
     normalisation = request.normalised(natural(shape[0]))
-    pictures = sorted(p for p in (root / "images").rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+    found = folder.tree.folders["images"].everything()
+    good, checked = good_pictures(found, folder.place.ref, skip=folder.skips)
+    pictures = [picture for picture in found if picture in good]
     pairs = [(p, root / "masks" / p.relative_to(root / "images").with_suffix(".png")) for p in pictures]
     for _, mask in pairs:
         if not mask.is_file():
             raise ExplorerError(f"there is no mask {str(mask)!r}: every picture needs one")
     classes = mask_classes(root)
-    parts = split_missing({"train": np.arange(len(pairs))}, np.zeros(len(pairs)), place.name)
+    parts = split_missing({"train": np.arange(len(pairs))}, np.zeros(len(pairs)), folder.place.name)
     data = {name: MaskedPictures([pairs[i] for i in index], shape, normalisation) for name, index in parts.items()}
     note = f"{cropped_note(shape)}; split at random into four fixed parts"
-    title = root.resolve().name
-    return Task(place.ref, title, classes, shape, *normalisation, **data, note=note, kind="segmentation")
+    title, remarks = root.resolve().name, tuple(checked.remarks())
+    ref = folder.place.ref
+    return Task(ref, title, classes, shape, *normalisation, **data, note=note, kind="segmentation", remarks=remarks)
 
 
 def mask_classes(root: Path) -> tuple[str, ...]:

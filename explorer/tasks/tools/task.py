@@ -29,6 +29,7 @@ class Task:
         measured: False where the labels mean nothing.
         kind: a key of `TASK_KINDS`.
         texts: the texts behind the token ids, by part.
+        remarks: what a person should know before trusting numbers that come of it, a clause each.
     """
 
     ref: str
@@ -45,6 +46,7 @@ class Task:
     measured: bool = True
     kind: str = DEFAULT_KIND
     texts: dict[str, tuple[str, ...]] | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Names of folders may be in any encoding, and hold what can't be printed."""
