@@ -92,7 +92,7 @@ def _labels_most(found: Listing, folder: Folder) -> bool:
 
 def _chosen(listings: Sequence[Listing], tree: ClassTree | None, folder: Folder) -> list[Listing]:
     """One table for each part, or the one that says most of all pictures."""
-    usable = [found for found in listings if found.pictures and (found.head or tree is not None)]
+    usable = [found for found in listings if found.pictures and _tells(found, tree)]
     by_part: dict[str, list[Listing]] = {}
     for found in usable:
         by_part.setdefault(_part(found, folder), []).append(found)
@@ -101,6 +101,14 @@ def _chosen(listings: Sequence[Listing], tree: ClassTree | None, folder: Folder)
     if "train" in best or (best and tree is not None and not (whole and whole.head)):
         return list(best.values())
     return [whole] if whole is not None else list(best.values())
+
+
+def _tells(found: Listing, tree: ClassTree | None) -> bool:
+    """Whether a table says more of pictures than that they all are of one class, as the folder they lie in does."""
+    if tree is None:
+        return bool(found.head)
+    classes = {tree.class_of.get(path) for path in found.pictures}
+    return len(classes) > 1 or (None in classes and bool(found.head))
 
 
 def _rank(found: Listing) -> tuple[bool, int, int, str]:
@@ -117,7 +125,7 @@ def _part(found: Listing, folder: Folder) -> str:
 
 
 def _rows(found: Listing, tree: ClassTree | None, folder: Folder) -> list[Row]:
-    classes = tree.class_of() if tree is not None else {}
+    classes = tree.class_of if tree is not None else {}
     by_folder = _parts_by_folder(folder)
     whole = _part(found, folder)
     return [

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from explorer.errors import ExplorerError
@@ -32,6 +33,7 @@ class ClassTree:
         """The names of the classes that are learnt."""
         return tuple(self.parts["train" if "train" in self.parts else ""])
 
+    @cached_property
     def class_of(self) -> dict[Path, str]:
         """The class of each picture."""
         return {path: name for part in self.parts.values() for name, paths in part.items() for path in paths}
@@ -44,8 +46,11 @@ def class_tree(tree: Branch) -> ClassTree | None:
         ExplorerError: a part has classes of its own, or a folder holds pictures of a format that is not read.
     """
     top = tree.unwrapped()
-    if (parts := part_folders(top)) and parts["train"].unwrapped().filled:
+    parts = part_folders(top)
+    if parts and parts["train"].unwrapped().filled:
         return _with_parts(top, parts)
+    if parts and len(parts) == len(top.filled):
+        return None  # pictures in heaps
     inner = {name: part_folders(folder) for name, folder in top.filled.items()}
     if len(inner) > 1 and all(_are_all(folder, inner[name]) for name, folder in top.filled.items()):
         return _class_first(top, inner)
@@ -64,8 +69,12 @@ def opens_plainly(tree: Branch) -> bool:
     if any(path.name in _TEXT_TABLES for path in tree.others):
         return False
     base = tree.folders.get("train", tree)
-    plain = len(base.folders) > 1 and len(base.folders) == len(base.filled)
-    return plain and (base is not tree or not part_folders(tree))
+    if len(base.folders) < 2 or len(base.folders) > len(base.filled):
+        return False
+    if base is tree:
+        return not part_folders(tree)
+    others = [tree.folders[name] for name in ("val", "valid", "validation", "test") if name in tree.folders]
+    return all(set(folder.filled) == set(base.filled) for folder in others)
 
 
 def are_numbered(tree: Branch) -> bool:
@@ -82,13 +91,13 @@ def _with_parts(top: Branch, parts: Mapping[str, Branch]) -> ClassTree:
     train = parts["train"].unwrapped()
     tree = ClassTree(top, {"train": _classes(train)})
     for part, folder in parts.items():
-        inner = folder.unwrapped() if folder.name not in tree.classes else folder
         if part == "train":
             continue
-        if not inner.filled:
-            tree.remarks.append(f"{folder.name} has no folders of classes")
-        else:
+        inner = folder.unwrapped()
+        if inner.filled and (len(inner.filled) > 1 or set(inner.filled) <= set(tree.classes)):
             tree.parts[part] = _renamed(_classes(inner), tree.classes, folder)
+        else:
+            tree.remarks.append(f"{folder.name} has no folders of classes and is not read")
     others = sorted(set(top.filled) - {folder.name for folder in parts.values()})
     if others:
         tree.remarks.append(f"{', '.join(others[:5])} {'is' if len(others) == 1 else 'are'} no part and not read")
