@@ -268,8 +268,8 @@ def json_by_part(rows: list[tuple[str, str]]) -> object:
 def categories(rows: list[tuple[str, str]]) -> object:
     return {
         "images": [{"id": n, "file_name": f"images/{file}"} for n, (file, _) in enumerate(rows)],
-        "annotations": [{"image_id": n, "category_id": len(label)} for n, (_, label) in enumerate(rows)],
-        "categories": [{"id": 3, "name": "cat or dog"}, {"id": 4, "name": "bird"}],
+        "annotations": [{"image_id": n, "category_id": 3 + (label == "cat")} for n, (_, label) in enumerate(rows)],
+        "categories": [{"id": 3, "name": "A dog"}, {"id": 4, "name": "Big cat"}],
     }
 
 

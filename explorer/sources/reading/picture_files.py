@@ -51,6 +51,11 @@ class PictureFiles(Dataset):
         self._mean, self._std = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
 
     @property
+    def files(self) -> list[Path]:
+        """Where each is."""
+        return self._files
+
+    @property
     def labels(self) -> np.ndarray:
         """The class of each, (n,)."""
         return self._labels
