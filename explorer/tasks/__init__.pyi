@@ -2,6 +2,8 @@ from .tools.accuracy import Accuracy as Accuracy
 from .tools.accuracy import accuracy as accuracy
 from .tools.accuracy import predict as predict
 from .tools.accuracy import wilson as wilson
+from .tools.census import Census as Census
+from .tools.census import census as census
 from .tools.headline import METRICS as METRICS
 from .tools.headline import Headline as Headline
 from .tools.headline import headline as headline

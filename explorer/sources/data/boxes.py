@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from explorer.registry import Number
 from explorer.sources.reading import shape_pictures
-from explorer.sources.reading.boxed_pictures import Boxes, scales
+from explorer.sources.reading.boxed_pictures import Boxes, labels_of, scales
 from explorer.sources.reading.in_memory import of_pictures
 from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts
@@ -74,14 +74,16 @@ def _around(inside: np.ndarray, place: int) -> tuple[int, int, int, int] | None:
 class BoxedImages(Dataset):
     """Images in memory with their boxes, fitted to the model's input when they are asked for."""
 
+    first_class = 1
+
     def __init__(self, pixels: Tensor, boxes: list[Boxes], shape: Shape, normalisation: Normalisation) -> None:
         self._pixels, self._boxes, self._shape = pixels, boxes, tuple(shape)
         self._mean, self._std = (torch.tensor(values).view(-1, 1, 1) for values in normalisation)
 
     @property
-    def boxes(self) -> list[Boxes]:
-        """Of each image, in its own pixels."""
-        return self._boxes
+    def labels(self) -> np.ndarray:
+        """The class of each box, of all of them."""
+        return labels_of(self._boxes)
 
     def __len__(self) -> int:
         return len(self._boxes)

@@ -49,17 +49,24 @@ def boxes_of(corners: Sequence[Sequence[float]], labels: Sequence[int]) -> Boxes
     return {"boxes": boxes, "labels": torch.tensor(labels, dtype=torch.int64)}
 
 
+def labels_of(boxes: Sequence[Boxes]) -> np.ndarray:
+    """The classes of the boxes of all pictures, one after another."""
+    return torch.cat([torch.zeros(0, dtype=torch.int64), *(item["labels"] for item in boxes)]).numpy()
+
+
 class BoxedPictures(Dataset):
     """Picture files with their boxes, read one at a time and stretched to the model's input."""
+
+    first_class = 1  # after the background, of which there are no boxes
 
     def __init__(self, items: list[Boxed], shape: Shape, normalisation: Normalisation) -> None:
         self._items, self._shape = items, tuple(shape)
         self._mean, self._std = (torch.tensor(values).view(-1, 1, 1) for values in normalisation)
 
     @property
-    def boxes(self) -> list[Boxes]:
-        """Of each picture, as they were given."""
-        return [item.boxes for item in self._items]
+    def labels(self) -> np.ndarray:
+        """The class of each box, of all of them."""
+        return labels_of([item.boxes for item in self._items])
 
     def __len__(self) -> int:
         return len(self._items)

@@ -30,11 +30,17 @@ _DARK = 4095  # of 65,535: white of cameras that write 12 bits into 16
 
 
 class BadPicturesError(ExplorerError):
-    """Files of a folder that can't be read; `without` is the ref that leaves them out, empty where nothing is left."""
+    """Files of a folder that can't be read.
 
-    def __init__(self, message: str, without: str) -> None:
+    Args:
+        message: that names some of them.
+        bad: all of them, each with the reason.
+        without: the ref that leaves them out; empty where nothing would be left.
+    """
+
+    def __init__(self, message: str, bad: Sequence[str], without: str) -> None:
         super().__init__(message)
-        self.without = without
+        self.bad, self.without = tuple(bad), without
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def refusal(bad: Sequence[str], of: int, ref: str, what: str = "pictures can't b
     more = f" and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
     without = f"{ref}{'&' if _has_options(ref) else '?'}{SKIP}" if len(bad) < of else ""
     advice = f"repair or remove them, or go on without them: {without}" if without else "no other is left: repair them"
-    return BadPicturesError(f"{len(bad):,} of {of:,} {what}: {', '.join(bad[:_NAMED])}{more}; {advice}", without)
+    return BadPicturesError(f"{len(bad):,} of {of:,} {what}: {', '.join(bad[:_NAMED])}{more}; {advice}", bad, without)
 
 
 def _has_options(ref: str) -> bool:
