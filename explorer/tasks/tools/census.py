@@ -24,17 +24,14 @@ class Census:
         samples: of each part.
         counts: of each part the number of every class, int64 (classes,); None where a label names no class.
         what: what is counted: "images", "boxes".
+        exclusive: whether every sample is of one class, so that one can always answer the same.
     """
 
     classes: tuple[str, ...]
     samples: Mapping[str, int]
     counts: Mapping[str, np.ndarray] | None
     what: str
-
-    @property
-    def exclusive(self) -> bool:
-        """Whether every sample is of one class, so that one can always answer the same."""
-        return self.counts is not None and all(self.counts[part].sum() == self.samples[part] for part in self.samples)
+    exclusive: bool = True
 
     def majority(self, part: str = "test") -> tuple[str, float] | None:
         """The largest class and its share of a part: what always answering it gets; None where that means nothing."""
@@ -84,7 +81,7 @@ def census(task: Task) -> Census:
         if found is not None:
             counts[part] = np.bincount(found, minlength=len(task.classes))[first:]
     what = "boxes" if first else TASK_KINDS[task.kind].samples
-    return Census(task.classes[first:], samples, counts if len(counts) == len(PARTS) else None, what)
+    return Census(task.classes[first:], samples, counts if len(counts) == len(PARTS) else None, what, not first)
 
 
 def class_labels(samples: Samples) -> np.ndarray | None:
