@@ -333,3 +333,50 @@ def yolo_for_classes(made: Made) -> None:
 def write_png(path: Path, pixels: np.ndarray, **options: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
+
+
+# ---- masks, and what lies beside pictures
+
+
+def masked(made: Made, folder: str, count: int) -> None:
+    made.pictures(f"{folder}/images", "cat", count)
+    for number in range(count):
+        write_png(made.root / folder / "masks" / f"{number}.png", np.full((4, 4), number % 2, np.uint8))
+
+
+def masks_by_part(made: Made) -> None:
+    for folder, count in (("train", 12), ("val", 3), ("test", 3)):
+        masked(made, f"set/{folder}", count)
+
+
+def pets(made: Made) -> None:
+    """Classes in a list of four columns, and masks of the same names."""
+    rows = made.heap("images", form="Pet_{}.jpg")
+    for number in range(24):
+        write_png(made.root / "annotations" / "trimaps" / f"Pet_{number}.png", np.zeros((4, 4), np.uint8))
+    lines = [f"{stem(file)} {1 + (label == 'dog')} 1 1" for file, label in rows]
+    made.text("annotations/trainval.txt", [*lines[:8], *lines[12:20]])
+    made.text("annotations/test.txt", [*lines[8:12], *lines[20:]])
+    made.text("annotations/list.txt", ["#Image CLASS-ID SPECIES BREED ID", "#ID: 1:37 Class ids", *lines])
+
+
+def solution(made: Made) -> None:
+    """ImageNet's: the labels of a flat part with a box behind each."""
+    made.classes("Data/train")
+    rows = made.heap("Data/val", 3, "VAL_{:08}.JPEG")
+    made.text(
+        "LOC_val_solution.csv", ["ImageId,PredictionString", *(f"{stem(f)},{label} 1 2 3 4 " for f, label in rows)]
+    )
+
+
+def signs(made: Made) -> None:
+    """Class folders with a table in each, and a flat part with one of its own; classes are numbers with zeros."""
+    for label in "012":
+        made.pictures(f"Final_Training/Images/0000{label}", label, 12, "{:05}_00000.ppm")
+        rows = [f"{n:05}_00000.ppm;30;30;5;5;24;24;{label}" for n in range(12)]
+        made.text(f"Final_Training/Images/0000{label}/GT-0000{label}.csv", [_SIGNS, *rows])
+    rows = made.heap("Final_Test/Images", 3, "{:05}.ppm", "0 1 2")
+    made.text("Final_Test/Images/GT-final_test.csv", [_SIGNS, *(f"{f};30;30;5;5;24;24;{label}" for f, label in rows)])
+
+
+_SIGNS = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"

@@ -166,6 +166,19 @@ def test_what_is_odd_about_the_numbers_is_said(tmp_path):
     assert "always answering cat gets 100.0% of the test part" in uneven
 
 
+def test_pictures_that_are_there_twice_are_said(tmp_path):
+    for name, first in (("cat", 0), ("dog", 10)):
+        for number in range(20):
+            path = tmp_path / name / f"{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.new("L", (4, 4), first + number).save(path)
+    assert any("20 pictures are in several classes at once" in remark for remark in opened(tmp_path).remarks)
+    for number in range(10, 20):
+        (tmp_path / "cat" / f"{number}.png").unlink()
+        Image.new("L", (4, 4), number - 10).save(tmp_path / "cat" / f"copy{number}.png")
+    assert any("of the test part are in training, too" in remark for remark in opened(tmp_path).remarks)
+
+
 def test_boxes_are_counted_by_class(tmp_path):
     folders.coco(Made(tmp_path), "images", "annotations.json", 20)
     found = census(load_task(f"folder:{tmp_path}", input_shape=(3, 4, 4)))

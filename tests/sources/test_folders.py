@@ -101,6 +101,7 @@ FOLDERS: dict[str, tuple[Callable[[Made], None], tuple[int, int, int]]] = {
     "JSON by class": (json_of(folders.json_by_class), ONE),
     "JSON by part": (json_of(folders.json_by_part, "split.json"), (12, 6, 6)),
     "JSON lines": (folders.json_lines, ONE),
+    "ImageNet's solutions": (folders.solution, TRAIN_VAL),
 }
 
 
@@ -118,6 +119,8 @@ NAMED: dict[str, tuple[Callable[[Made], None], tuple[str, ...], tuple[int, int, 
     "a class called train": (folders.a_class_called_train, ("bus", "car", "train"), (24, 6, 6)),
     "a class missing in test": (folders.class_missing_in_test, ("bird", "cat", "dog"), (33, 3, 6)),
     "traffic signs": (folders.tables_by_part, ("0", "1", "2"), (33, 3, 9)),
+    "signs with tables in folders": (folders.signs, ("0", "1", "2"), (33, 3, 9)),
+    "a list beside masks": (folders.pets, ("1", "2"), (14, 2, 8)),
     "lists of numbers": (folders.lists_with_labels, ("0", "1", "2"), (33, 3, 9)),
     "names of several words": (folders.list_of_names_with_spaces, ("A dog 737", "Big cat"), ONE),
     "numbers in their order": (folders.many_numbers, tuple(map(str, range(12))), (84, 12, 24)),
@@ -162,6 +165,13 @@ def test_boxes_are_told_apart_and_lie_where_they_should(name, tmp_path):
         for box, label in zip(*task.train[index][1].values(), strict=True):
             assert box.tolist() == [4, 0, 12, 4]
             assert int(label) in (1, 2)
+
+
+def test_masks_in_parts(tmp_path):
+    folders.masks_by_part(Made(tmp_path))
+    task = opened(tmp_path)
+    assert (task.kind, task.classes, sizes(task)) == ("segmentation", ("class 0", "class 1"), (12, 3, 3))
+    assert task.test[0][1].unique().tolist() in ([0], [1])
 
 
 # ---- what is refused, by its name
@@ -232,6 +242,25 @@ def labelme(made: Made) -> None:
         made.text(f"{folders.stem(name)}.json", {"shapes": [], "imagePath": name})
 
 
+def finding_labels(made: Made) -> None:
+    found = ("Effusion|Mass", "Mass", "No Finding")
+    rows = [f"{name},{found[n % 3]},{n}" for n, name in enumerate(made.pictures("images_001/images", "cat", 12))]
+    made.text("Data_Entry.csv", ["Image Index,Finding Labels,Patient Age", *rows])
+
+
+def labels_of_another_kind(made: Made) -> None:
+    made.classes("train")
+    rows = made.heap("test", 3)
+    made.text("test.csv", ["file,label", *(f"{file},n0{label}" for file, label in rows)])
+
+
+def devkit(made: Made) -> None:
+    made.pictures("JPEGImages", "cat", 12)
+    made.pictures("SegmentationClass", "cat", 3)
+    made.text("Annotations/0.xml", "<annotation/>")
+    made.text("ImageSets/Main/train.txt", [str(n) for n in range(8)])
+
+
 REFUSED: dict[str, tuple[Callable[[Made], None], str]] = {
     "nothing": (lambda made: None, "0 class subfolders"),
     "one class": (one_class, "1 class subfolders"),
@@ -255,6 +284,10 @@ REFUSED: dict[str, tuple[Callable[[Made], None], str]] = {
     "fractions": (listed(0.5, 1.25, 3), "regression"),
     "ages": (listed(*range(20, 44), heads="file,age"), "regression"),
     "many columns": (many_columns, "columns file, colour, form: say which is the label of a picture, with ?label=NAME"),
+    "several labels of findings": (finding_labels, "several labels"),
+    "other labels in test": (labels_of_another_kind, "different labels: n0cat, n0dog"),
+    "a devkit of Pascal VOC": (devkit, "Pascal VOC"),
+    "a spreadsheet": (lambda made: (made.heap("images"), made.text("labels.xlsx", "x")), "save it as CSV"),
     "captions": (captions, "no classes"),
     "boxes in a table": (boxes_in_a_table, "has boxes or outlines"),
     "YOLO outlines": (

@@ -33,13 +33,12 @@ def are_listed(folder: Folder) -> bool:
     tree = _tree(folder)
     if "label" in folder.options:
         return bool(usable or wrong)
-    if not usable:
-        return bool(wrong) and tree is None and folder.tree.count > 0
+    chosen = _chosen(usable, tree, folder)
     if folder.path.is_file() or tree is None:
-        return True
+        return bool(chosen) or (bool(wrong) and folder.tree.count > 0)
     if opens_plainly(folder.tree):
         return are_numbered(folder.tree) and any(_labels_most(found, folder) for found in usable)
-    return bool(_chosen(usable, tree, folder))
+    return bool(chosen)
 
 
 @folder_layout(
@@ -72,6 +71,7 @@ def listed_pictures(folder: Folder, request: InputRequest) -> Task:
     if not rows:
         raise ExplorerError(f"the table {str(chosen[0].path)!r} has no labels for the pictures: fill its column")
     told = f"the table {str(chosen[0].path)!r}"
+    _refuse_others(rows, told)
     labels, classes = classes_of([label for _, label, _ in rows], told, chosen[0].head or "label")
     remarks = _remarks(folder, len(rows), unlabelled, listings, chosen)
     files, parts = [file for file, _, _ in rows], [part for _, _, part in rows]
@@ -128,10 +128,19 @@ def _rows(found: Listing, tree: ClassTree | None, folder: Folder) -> list[Row]:
     classes = tree.class_of if tree is not None else {}
     by_folder = _parts_by_folder(folder)
     whole = _part(found, folder)
+    labels = found.labels if found.head else [classes.get(path) for path in found.pictures]
     return [
-        (path, label if found.head else classes.get(path), part or whole or by_folder.get(path, ""))
-        for path, label, part in zip(found.pictures, found.labels, found.parts, strict=True)
+        (path, _of_several_words(label, tree), part or whole or by_folder.get(path, ""))
+        for path, label, part in zip(found.pictures, labels, found.parts, strict=True)
     ]
+
+
+def _of_several_words(label: Any, tree: ClassTree | None) -> Any:
+    """A label without the box that stands behind it, as ImageNet's solutions have it."""
+    if tree is None or not isinstance(label, str) or label in tree.classes:
+        return label
+    first = label.partition(" ")[0]
+    return first if first in tree.classes else label
 
 
 def _parts_by_folder(folder: Folder) -> dict[Path, str]:
@@ -166,6 +175,29 @@ def _once(rows: Sequence[Row], table: Path) -> list[Row]:
             )
         found.setdefault(path, (path, label, part))
     return list(found.values())
+
+
+def _refuse_others(rows: Sequence[Row], told: str) -> None:
+    """Refuses parts whose labels are written in another way than those of training.
+
+    Raises:
+        ExplorerError: most of their labels are never learnt.
+    """
+    labels: dict[bool, set[str]] = {True: set(), False: set()}
+    for _, label, part in rows:
+        labels[part in ("", "train")].add(_bare(label))
+    strange = labels[False] - labels[True]
+    if labels[True] and 2 * len(strange) > len(labels[False]):
+        few = ", ".join(sorted(strange)[:3])
+        raise ExplorerError(
+            f"{told} and the other parts have different labels: {few} are never learnt; write them alike"
+        )
+
+
+def _bare(label: Any) -> str:
+    """A label as it is compared: numbers without leading zeros."""
+    text = str(label).strip()
+    return text.lstrip("0") or "0" if text.isdecimal() else text
 
 
 def _refuse_missing(chosen: Sequence[Listing], folder: Folder) -> None:

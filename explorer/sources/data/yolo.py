@@ -55,7 +55,7 @@ def yolo_folder(folder: Folder, request: InputRequest) -> Task:
         empty += label is None
         highest = max([highest, *numbers])
         item = Boxed(picture, boxes_of(corners, [number + 1 for number in numbers]), None)
-        given.setdefault(_part(picture, folder.tree.path), []).append(item)
+        given.setdefault(_part(picture, folder.tree.unwrapped().path), []).append(item)
     if names and highest >= len(names):
         raise ExplorerError(
             f"{folder.place.name!r} has boxes of class {highest}, but names for {len(names)} only: add it"

@@ -3,12 +3,12 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import PIL
 from PIL import Image
@@ -21,6 +21,7 @@ from explorer.sources.reading import pixel_kinds
 from explorer.sources.reading.picture_files import opened
 from explorer.sources.reading.pixel_kinds import CLEAR, FLOATING, FRAMES, WIDE, brightest, in_bytes
 
+T = TypeVar("T")
 SKIP = "skip=bad"  # the option of a folder that leaves bad files out
 _HEADERS = 20_000  # files of which at least the header is read
 _DECODED = 400_000_000  # pixels that are decoded at most, in a few seconds; of more pictures some are drawn
@@ -54,6 +55,7 @@ class Checked:
         bad: the files that can't be read, and why.
         kinds: how many of the decoded ones are of each kind of `explorer.sources.reading.pixel_kinds`.
         brightest: the largest value of those with 16 bits.
+        same: decoded files that are the same byte by byte, a group each.
     """
 
     files: int
@@ -62,6 +64,7 @@ class Checked:
     bad: dict[Path, str]
     kinds: dict[str, int]
     brightest: int
+    same: list[list[Path]]
 
     def remarks(self) -> list[str]:
         """What a person should know, a clause each."""
@@ -133,14 +136,16 @@ def _digest(files: Iterable[Path], thoroughly: bool) -> str:
 
 
 def _checked_before(files: Sequence[Path], thoroughly: bool, digest: str) -> Checked:
-    entry = cache.Entry("pictures", {"files": digest, "version": 1})
+    entry = cache.Entry("pictures", {"files": digest, "version": 2})
     if document := entry.read():
         bad = {files[int(number)]: why for number, why in document["bad"].items()}
-        return Checked(**{**document, "bad": bad})
+        same = [[files[number] for number in group] for group in document["same"]]
+        return Checked(**{**document, "bad": bad, "same": same})
     checked = _check(files, thoroughly)
     place = {path: number for number, path in enumerate(files)}
     with suppress(ExplorerError):  # what can't be kept is found again
-        entry.write({**vars(checked), "bad": {str(place[path]): why for path, why in checked.bad.items()}})
+        bad = {str(place[path]): why for path, why in checked.bad.items()}
+        entry.write({**vars(checked), "bad": bad, "same": [[place[path] for path in group] for group in checked.same]})
     return checked
 
 
@@ -155,10 +160,18 @@ def _check(files: Sequence[Path], thoroughly: bool) -> Checked:
             whole = _spread(whole, max(1, int(len(whole) * _DECODED / pixels)))
         found = list(pool.map(_decode, whole))
     bad |= {path: why for path, why in zip(whole, found, strict=True) if isinstance(why, str)}
-    read = [seen for seen in found if not isinstance(seen, str)]
-    kinds = Counter(kind for kinds, _ in read for kind in kinds)
+    read = {path: seen for path, seen in zip(whole, found, strict=True) if isinstance(seen, _Seen)}
+    kinds = Counter(kind for seen in read.values() for kind in seen.kinds)
+    brightest = max((seen.brightest for seen in read.values()), default=0)
     ordered = {path: bad[path] for path in looked if path in bad}
-    return Checked(len(files), len(looked), len(whole), ordered, dict(kinds), max((top for _, top in read), default=0))
+    return Checked(len(files), len(looked), len(whole), ordered, dict(kinds), brightest, _same(read))
+
+
+def _same(read: "Mapping[Path, _Seen]") -> list[list[Path]]:
+    groups: dict[bytes, list[Path]] = {}
+    for path, seen in read.items():
+        groups.setdefault(seen.digest, []).append(path)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _spread(files: Sequence[Path], most: int) -> list[Path]:
@@ -171,18 +184,30 @@ def _header(path: Path) -> int | str:
     return _tried(path, lambda image: image.width * image.height)
 
 
-def _decode(path: Path) -> tuple[frozenset[str], int] | str:
-    """The kinds of a picture and its brightest value, where that is of 16 bits; or why it can't be read."""
-    return _tried(path, _looked_at)
+@dataclass(frozen=True)
+class _Seen:
+    """What is seen of one picture: its kinds, its largest value where it has 16 bits, and what its file holds."""
+
+    kinds: frozenset[str]
+    brightest: int
+    digest: bytes
 
 
-def _looked_at(image: Any) -> tuple[frozenset[str], int]:
-    kinds = pixel_kinds.kinds(image)
-    in_bytes(image, 3, image.format)
-    return kinds, brightest(image) if WIDE in kinds else 0
+def _decode(path: Path) -> _Seen | str:
+    """What is seen of a picture, or why it can't be read."""
+
+    def look(image: Image.Image) -> _Seen:
+        kinds = pixel_kinds.kinds(image)
+        in_bytes(image, 3, image.format)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "blake2b").digest()[:16]
+        return _Seen(kinds, brightest(image) if WIDE in kinds else 0, digest)
+
+    return _tried(path, look)
 
 
-def _tried(path: Path, look: Any) -> Any:
+def _tried(path: Path, look: Callable[[Image.Image], T]) -> T | str:
+    """What is seen of a picture, or why it can't be read."""
     try:
         with opened(path, "it") as image:
             return look(image)

@@ -53,6 +53,10 @@ class Folder:
         """
         return tree_of(self.path.parent if self.path.suffix.lower() in SUFFIXES and self.path.is_file() else self.path)
 
+    def tree_at(self, path: Path) -> Branch:
+        """What can be seen of one of its folders."""
+        return next((branch for branch in self.tree.walk() if branch.path == path), Branch(path))
+
     @cached_property
     def listings(self) -> tuple[list[Listing], list[ExplorerError]]:
         """What its tables say of its pictures, and what is wrong with those that could not be understood."""
@@ -91,7 +95,7 @@ class Folder:
             for path in tables:
                 if _DUMMIES.isdisjoint(words_of(path.stem)):
                     found.append((path, _meant(self.tree, part_of(path.stem)) or (branch if branch.count else None)))
-        return found[:_MOST_TABLES]
+        return sorted(found, key=lambda item: len(item[0].parts))[:_MOST_TABLES]
 
 
 def _meant(tree: Branch, part: str | None) -> Branch | None:

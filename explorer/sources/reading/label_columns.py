@@ -9,7 +9,7 @@ from typing import Any
 from explorer.errors import ExplorerError
 from explorer.sources.reading.label_files import SPLIT, Table
 from explorer.sources.reading.labels import is_one_hot, one_hot
-from explorer.sources.reading.part_names import part_of
+from explorer.sources.reading.part_names import part_of, words_of
 from explorer.sources.reading.picture_names import PictureNames, is_picture
 
 _FILES = frozenset(
@@ -20,6 +20,7 @@ _LABELS = (
     "label labels class classname classlabel category categoryname target classid labelid labelname categoryid classes"
     " tag tags y breed species diagnosis dx variety type kind"
 ).split()
+_LABEL_WORDS = frozenset("label labels class category target tags".split())
 _NAMES = ("classname", "labelname", "categoryname", "name", "category", "class", "label")  # of what has numbers besides
 _SPLITS = frozenset((SPLIT, "splits", "part", "set", "subset", "usage", "partition", "phase", "datasplit", "dataset"))
 _FLAGS = {"isvalid": "validation", "isvalidation": "validation", "istrain": "train", "istraining": "train"}
@@ -107,6 +108,8 @@ def _labels(table: Table, file: int, asked: str | None) -> tuple[list[Any], str]
     others = [n for n, head in enumerate(table.heads) if n != file and not _says_part(table, n)]
     by_head = {_plain(table.heads[n]): n for n in others}
     known = [by_head[head] for head in _LABELS if head in by_head]
+    if not known:
+        known = [n for n in others if not _LABEL_WORDS.isdisjoint(words_of(table.heads[n]))][:1] if table.named else []
     if known:
         return _named(table, known, by_head)
     columns = [_column(table, number) for number in others]

@@ -132,7 +132,7 @@ def _of_json(path: Path, document: Any, names: PictureNames) -> Table:
         if {"images", "annotations", "categories"} <= document.keys():
             return _of_records(path, _categorised(document))
         parts = {key: value for key, value in document.items() if isinstance(value, list) and part_of(key)}
-        if parts:
+        if parts and all(part_of(key) for key, value in document.items() if isinstance(value, list)):
             rows = [[*_row(item), key] for key, items in parts.items() for item in items]
             return _unnamed(path, rows, split=True)
         lists = [value for value in document.values() if isinstance(value, list) and value]

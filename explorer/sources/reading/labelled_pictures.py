@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from explorer.errors import ExplorerError
-from explorer.sources.reading.checking import good_pictures
+from explorer.sources.reading.checking import Checked, good_pictures
 from explorer.sources.reading.class_trees import ClassTree
 from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.picture_files import NATIVE, PictureFiles, cropped_note, natural
@@ -75,9 +75,26 @@ def picture_task(folder: Folder, labelled: Labelled, request: InputRequest) -> T
     }
     note = "; ".join(filter(None, (cropped_note(shape), labelled.origin, _split_note(given, folder))))
     left = [f"{len(checked.bad):,} files that can't be read are left out"] if checked.bad else []
-    remarks = (*left, *labelled.remarks, *checked.remarks())
+    masks = [name for branch in folder.tree.walk() for name in branch.aside]
+    aside = [f"{', '.join(dict.fromkeys(masks))} beside the images hold masks and are not read"] if masks else []
+    same = repeated(checked, dict(zip(files, labels.tolist(), strict=True)), {n: set(data[n].files) for n in parts})
+    remarks = (*left, *labelled.remarks, *aside, *checked.remarks(), *same)
     title = folder.path.resolve().name
     return Task(folder.place.ref, title, labelled.classes, shape, mean, std, **data, note=note, remarks=remarks)
+
+
+def repeated(checked: Checked, labels: Mapping[Path, int], parts: Mapping[str, set[Path]]) -> list[str]:
+    """What a person should know of pictures that are there more than once, byte by byte."""
+    groups = [[path for path in group if path in labels] for group in checked.same]
+    several = sum(len(group) for group in groups if len({labels[path] for path in group}) > 1)
+    learnt = parts["train"] | parts["calibration"]
+    seen = sum(path in parts["test"] for group in groups if not learnt.isdisjoint(group) for path in group)
+    said = []
+    if several:
+        said.append(f"{several:,} pictures are in several classes at once, of which a network can only answer one")
+    if seen:
+        said.append(f"{seen:,} pictures of the test part are in training, too: accuracy looks better than it is")
+    return said
 
 
 def _indices(parts: Sequence[str]) -> dict[str, np.ndarray]:

@@ -53,7 +53,8 @@ def parts_among(names: Iterable[str]) -> dict[str, str]:
     return {part: min(names, key=lambda name, part=part: _rank(name, part)) for part, names in plain.items()}
 
 
-def _rank(name: str, part: str) -> tuple[int, int, str]:
+def _rank(name: str, part: str) -> tuple[bool, int, int, str]:
+    """Of several names the plain words come first, in their order."""
     words = words_of(name)
     place = next((number for number, word in enumerate(PARTS_BY_WORD[part]) if word in words), 0)
-    return place, len(name), name
+    return name not in PARTS_BY_WORD[part], place, len(name), name

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from explorer.errors import ExplorerError
+from explorer.sources.reading.part_names import words_of
 from explorer.sources.reading.picture_files import EXTENSIONS
 
 _OF_SYSTEMS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 _FILES_OF_SYSTEMS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+ARCHIVES = frozenset(".zip .tar .gz .tgz .bz2 .xz .7z .rar .zst".split())
 UNREAD = frozenset(
     ".heic .heif .avif .jp2 .j2k .jxl .svg .psd .eps .ico .tga .exr .hdr .dds .raw .cr2 .nef .arw .dng .dcm .nii .mha"
     " .npy".split()
 )
 """Extensions of pictures in other formats."""
+_IMAGES = frozenset(("image", "images", "img", "imgs"))
+_MASKS = frozenset("mask masks trimap trimaps segmentation segmentations annotation annotations groundtruth gt".split())
 _LINKED_TO = 3  # levels down to which a link to a folder is followed
 _DEEPEST = 40  # levels
 _MOST_OTHERS = 100_000  # files that are no pictures, before the folder is taken for the wrong one
@@ -31,6 +35,7 @@ class Branch:
         pictures: the picture files directly in it.
         others: the other files directly in it.
         count: how many picture files it has at any depth.
+        aside: its subfolders of masks, which lie beside those of images: their pictures are left out.
     """
 
     path: Path
@@ -38,6 +43,7 @@ class Branch:
     pictures: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
     count: int = 0
+    aside: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -91,6 +97,8 @@ def tree_of(root: Path) -> Branch:
     """
     if not root.is_dir():
         problem = "it is not a folder" if root.exists() else "it does not exist"
+        if root.suffix.lower() in ARCHIVES and root.exists():
+            problem = "it is an archive, unpack it"
         raise ExplorerError(f"can't read the folder {str(root)!r}: {problem}")
     return _read(root, (root.resolve(),), Counter())
 
@@ -111,7 +119,6 @@ def _read(path: Path, above: tuple[Path, ...], seen: Counter) -> Branch:
         if entry.is_dir():
             if (inner := _within(entry, below, above)) is not None:
                 branch.folders[entry.name] = _read(below, inner, seen)
-                branch.count += branch.folders[entry.name].count
         elif below.suffix.lower() in EXTENSIONS and entry.is_file():
             branch.pictures.append(below)
             seen["pictures"] += 1
@@ -122,8 +129,21 @@ def _read(path: Path, above: tuple[Path, ...], seen: Counter) -> Branch:
         raise ExplorerError(
             f"{str(above[0])!r} has more than {_MOST_OTHERS:,} files that are no pictures: name the folder of pictures"
         )
-    branch.count += len(branch.pictures)
+    if any(map(says_images, branch.filled)):
+        branch.aside = [name for name in branch.filled if _says(name, _MASKS) and not _says(name, _IMAGES)]
+        for folder in (inner for name in branch.aside for inner in branch.folders[name].walk()):
+            folder.pictures, folder.count = [], 0
+    branch.count = len(branch.pictures) + sum(folder.count for folder in branch.folders.values())
     return branch
+
+
+def says_images(name: str) -> bool:
+    """Whether a folder's name says no more than that there are images in it."""
+    return _says(name, _IMAGES)
+
+
+def _says(name: str, words: frozenset[str]) -> bool:
+    return not words.isdisjoint(words_of(name))
 
 
 def _within(entry: os.DirEntry, path: Path, above: tuple[Path, ...]) -> tuple[Path, ...] | None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.sources.reading.class_trees import check_folders, part_folders
-from explorer.sources.reading.picture_trees import Branch
+from explorer.sources.reading.picture_trees import ARCHIVES, Branch, says_images
 
 _ADVICE = (
     "put the pictures of each class into a subfolder of its name, or write a labels.csv with columns file and label"
 )
-_ARCHIVES = frozenset(".zip .tar .gz .tgz .bz2 .xz .7z .rar .zst".split())
 _STORES = {
     ".tfrecord": "TensorFlow's records",
     ".tfrecords": "TensorFlow's records",
@@ -34,6 +33,7 @@ _STORES = {
     ".avi": "videos",
     ".mov": "videos",
 }
+_SHEETS = frozenset((".xlsx", ".xls", ".ods", ".mat", ".npy", ".npz"))
 _MNIST = re.compile(r"idx\d[-.]ubyte", re.IGNORECASE)
 _BATCHES = re.compile(r"(data|test)_batch(_\d)?$")
 _BEGINNING = re.compile(r"^([A-Za-z]+)[ ._-]*\(?\d")
@@ -88,7 +88,7 @@ def _stored(tree: Branch) -> str | None:
         return f"holds MNIST's own files ({found.name}): use torchvision:MNIST, or save them as pictures"
     if found := next((path for path in files if _BATCHES.match(path.name)), None):
         return f"holds pickles of CIFAR ({found.name}), which could run anything: use torchvision:CIFAR10"
-    if found := next((path for path in files if path.suffix.lower() in _ARCHIVES), None):
+    if found := next((path for path in files if path.suffix.lower() in ARCHIVES), None):
         return f"has no pictures but the archive {found.name}: unpack it"
     kinds = Counter(path.suffix.lower() for path in files if path.suffix.lower() in _STORES)
     if kinds:
@@ -114,9 +114,12 @@ def _by_name(tree: Branch) -> str | None:
     if (top.filled and len(top.filled) > 1) or not tree.count:
         return None
     heap = tree.everything()
-    if len(top.filled) == 1 and not top.pictures and _beginnings(heap, str.lower) is None:
-        return None
+    named = len(top.filled) == 1 and not top.pictures and not says_images(next(iter(top.filled)))
+    if named and _beginnings(heap, str.lower) is None:
+        return None  # one class
     said = ""
+    if sheet := next((p for branch in tree.walk() for p in branch.others if p.suffix.lower() in _SHEETS), None):
+        said = f"; {sheet.name} is not read: if it has the labels, save it as CSV"
     if (names := _beginnings(heap, str)) is not None:
         said = f"; their names begin with {', '.join(names[:4])}: if these are the classes, move them"
     return f"has 0 class subfolders and {len(heap):,} pictures without a label: {_ADVICE}{said}"
