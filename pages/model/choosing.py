@@ -58,7 +58,8 @@ def show(workspace: Workspace) -> None:
         dict(list_tasks()),
         workspace.data,
         "Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
-        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:OWNER/NAME or folder:PATH",
+        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:OWNER/NAME or folder:PATH (add "
+        "?skip=bad to leave out files that can't be read, ?label=COLUMN to name the labels of a table)",
     )
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
         _upload(workspace)

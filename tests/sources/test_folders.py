@@ -248,6 +248,18 @@ def finding_labels(made: Made) -> None:
     made.text("Data_Entry.csv", ["Image Index,Finding Labels,Patient Age", *rows])
 
 
+def two_columns(made: Made) -> None:
+    rows = made.heap("images")
+    made.text(
+        "labels.csv", ["file,label1,label2", *(f"{f},{label},{'ab'[n % 2]}" for n, (f, label) in enumerate(rows))]
+    )
+
+
+def joined(made: Made) -> None:
+    made.classes(".")
+    made.pictures("cat+dog", "bird", 12)
+
+
 def labels_of_another_kind(made: Made) -> None:
     made.classes("train")
     rows = made.heap("test", 3)
@@ -284,6 +296,8 @@ REFUSED: dict[str, tuple[Callable[[Made], None], str]] = {
     "fractions": (listed(0.5, 1.25, 3), "regression"),
     "ages": (listed(*range(20, 44), heads="file,age"), "regression"),
     "many columns": (many_columns, "columns file, colour, form: say which is the label of a picture, with ?label=NAME"),
+    "several labels in two columns": (two_columns, "columns file, label1, label2: say which is the label"),
+    "several labels in folders": (joined, "'cat', 'dog' and 'cat+dog': it is made of several labels"),
     "several labels of findings": (finding_labels, "several labels"),
     "other labels in test": (labels_of_another_kind, "different labels: n0cat, n0dog"),
     "a devkit of Pascal VOC": (devkit, "Pascal VOC"),

@@ -63,10 +63,9 @@ class Folder:
         if not self.tree.count:
             return [], []
         found, wrong = [], []
-        everywhere = PictureNames(self.tree.everything())
         for path, branch in self._tables():
             try:
-                listing = self._listing(path, branch, everywhere)
+                listing = self._listing(path, branch)
             except ExplorerError as error:
                 wrong.append(error)
                 continue
@@ -74,14 +73,18 @@ class Folder:
                 found.append(listing)
         return found, wrong
 
-    def _listing(self, path: Path, branch: Branch | None, everywhere: PictureNames) -> Listing | None:
+    @cached_property
+    def _names(self) -> PictureNames:
+        return PictureNames(self.tree.everything())
+
+    def _listing(self, path: Path, branch: Branch | None) -> Listing | None:
         """What one table says, of pictures in a folder that it seems to mean, or else of any."""
         label = self.options.get("label")
         if branch is not None:
             near = PictureNames(branch.everything())
             if (listing := listing_of(read_label_file(path, near), near, label)) is not None:
                 return listing
-        return listing_of(read_label_file(path, everywhere), everywhere, label)
+        return listing_of(read_label_file(path, self._names), self._names, label)
 
     def _tables(self) -> list[tuple[Path, Branch | None]]:
         """Files that may say which picture has which label, each with the folder whose pictures it seems to mean."""

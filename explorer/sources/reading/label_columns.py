@@ -109,7 +109,8 @@ def _labels(table: Table, file: int, asked: str | None) -> tuple[list[Any], str]
     by_head = {_plain(table.heads[n]): n for n in others}
     known = [by_head[head] for head in _LABELS if head in by_head]
     if not known:
-        known = [n for n in others if not _LABEL_WORDS.isdisjoint(words_of(table.heads[n]))][:1] if table.named else []
+        known = [n for n in others if table.named and not _LABEL_WORDS.isdisjoint(words_of(table.heads[n]))]
+        known = known if len(known) == 1 else []
     if known:
         return _named(table, known, by_head)
     columns = [_column(table, number) for number in others]

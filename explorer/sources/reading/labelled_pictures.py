@@ -10,6 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.sources.reading.checking import Checked, good_pictures
 from explorer.sources.reading.class_trees import ClassTree
 from explorer.sources.reading.folders import Folder
+from explorer.sources.reading.labels import refuse_joined
 from explorer.sources.reading.picture_files import NATIVE, PictureFiles, cropped_note, natural
 from explorer.sources.reading.splits import split_missing
 from explorer.sources.request import InputRequest
@@ -38,7 +39,12 @@ class Labelled:
 
 
 def of_class_tree(tree: ClassTree) -> Labelled:
-    """The pictures of folders of classes."""
+    """The pictures of folders of classes.
+
+    Raises:
+        ExplorerError: the folders are of several labels at once.
+    """
+    refuse_joined(tree.classes, f"the folder {str(tree.top.path)!r}")
     number = {name: place for place, name in enumerate(tree.classes)}
     rows = [
         (path, number[name], part)

@@ -1,5 +1,6 @@
 """Labels as they are written, and the classes that they mean; what is no class is refused by its name."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ MOST_CLASSES = 20_000
 _LONGEST = 200  # characters of a name
 _FEW_VALUES = 20  # whole numbers up to which they may well be classes
 _PER_CLASS = 3  # pictures, fewer of which make a whole number an amount
+_JOINTS = re.compile(r"[,;|+&]| and ")
 _SURE_MARKS, _MARKS = "|;", ("|", ";", ",", None)  # between labels; None: white space
 _AMOUNTS = frozenset(
     "age price score count rating height weight value temperature year angle speed distance size length width area"
@@ -46,6 +48,21 @@ def classes_of(values: Sequence[Any], what: str, head: str) -> tuple[np.ndarray,
     _check(names, len(found), what, head)
     index = {name: number for number, name in enumerate(names)}
     return np.array([index[value] for value in found], dtype=np.int64), tuple(names)
+
+
+def refuse_joined(names: Sequence[str], what: str) -> None:
+    """Refuses names of classes that are several other names in one: "cat+dog" beside "cat" and "dog".
+
+    Raises:
+        ExplorerError: there is one.
+    """
+    for name in names:
+        parts = [part.strip() for part in _JOINTS.split(name)]
+        if len(parts) > 1 and set(parts) <= set(names):
+            raise ExplorerError(
+                f"{what} has the classes {parts[0]!r}, {parts[1]!r} and {name!r}: {SEVERAL}; give each picture one "
+                "class, or open such data as a Problem in Python (docs/python.md)"
+            )
 
 
 def one_hot(rows: Sequence[Sequence[Any]], heads: Sequence[str], what: str) -> list[str | None]:
