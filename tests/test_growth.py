@@ -88,6 +88,19 @@ TOYS = {
             digits = load_task("digits", input_shape=request.shape, normalisation=request.normalisation)
             return replace(digits, ref=ref, title="Toy pictures", kind="toy-kind")
     """,
+    "layouts of folders": """
+        from dataclasses import replace
+
+        from explorer.sources import load_task
+        from explorer.sources.registries import folder_layout
+
+        def has_toys(folder):
+            return (folder.path / "toys.txt").is_file()
+
+        @folder_layout("toy-layout", title="Toy folder", explanation="A folder with toys in it.", fits=has_toys, rank=4)
+        def toys(folder, request):
+            return replace(load_task("digits", input_shape=request.shape), ref=folder.place.ref, title="Toy folder")
+    """,
     "kinds of tasks": """
         from dataclasses import replace
 
@@ -133,6 +146,7 @@ NAMES = {
     "methods": "toy-method",
     "sources of models": "toymodel",
     "sources of data": "toydata",
+    "layouts of folders": "toy-layout",
     "kinds of tasks": "toy-kind",
     "export formats": "toy-format",
     "commands": "toy-verb",
@@ -193,6 +207,11 @@ def test_the_command_line_offers_it(said):
     assert "toy-format" in said("export", "--help")
     assert "toy-verb" in said("--help")
     assert said("toy-verb") == "hello"
+
+
+def test_a_folder_is_read_by_it(said, tmp_path):
+    (tmp_path / "toys.txt").write_text("a ball")
+    assert "10 classes" in said("data", "--data", f"folder:{tmp_path}", "--quiet")
 
 
 def test_a_run_uses_all_of_them_and_exports_the_format(said, tmp_path):

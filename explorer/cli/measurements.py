@@ -8,6 +8,7 @@ from explorer.tasks import headline, metric_of
 
 _FURTHER = {
     "top5": "top-5",
+    "balanced_accuracy": "balanced accuracy",
     "f1": "F1",
     "mcc": "Matthews correlation",
     "mse": "mean squared error",

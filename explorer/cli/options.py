@@ -42,12 +42,17 @@ def add_device(parser: Parser) -> None:
 
 def add_data(parser: Parser) -> None:
     """A task's data, and what to compute on."""
+    add_data_ref(parser)
+    add_device(parser)
+
+
+def add_data_ref(parser: Parser) -> None:
+    """A task's data."""
     from explorer.sources.registries import DATA_SOURCES
 
     sources = records(DATA_SOURCES).items()
     known = names_of([f"{name}:{source.takes}" if source.takes else name for name, source in sources])
     parser.add_argument("--data", required=True, metavar="REF", help=known)
-    add_device(parser)
 
 
 def add_sampling(parser: Parser) -> None:

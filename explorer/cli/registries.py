@@ -9,7 +9,7 @@ from explorer.export.registry import FORMATS
 from explorer.methods import METHODS
 from explorer.recovery import RECOVERIES
 from explorer.registry import Registry
-from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES
+from explorer.sources.registries import DATA_SOURCES, FOLDER_LAYOUTS, MODEL_SOURCES
 from explorer.tasks import TASK_KINDS
 
 
@@ -23,6 +23,7 @@ def registries() -> dict[str, Registry[Any]]:
         "methods": METHODS,
         "sources of models": MODEL_SOURCES,
         "sources of data": DATA_SOURCES,
+        "layouts of folders": FOLDER_LAYOUTS,
         "kinds of tasks": TASK_KINDS,
         "export formats": FORMATS,
         "commands": VERBS,

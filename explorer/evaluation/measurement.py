@@ -38,8 +38,8 @@ class Measurement:
         """The object of reports and answers.
 
         The main metric stands under its own name with its 95 % interval: for images `top1` with `top1_low` and
-        `top1_high`, and `top5` (fractions; None, and 0 samples, for a task without meaningful labels); for other tasks
-        see their kinds. `latency_ms` is the median at the first batch size.
+        `top1_high`, and `top5` and `balanced_accuracy` (fractions; None, and 0 samples, for a task without meaningful
+        labels); for other tasks see their kinds. `latency_ms` is the median at the first batch size.
         """
         unknown = dict.fromkeys(("top1", "top5", "top1_low", "top1_high")) | {"samples": 0}
         return (unknown if self.quality is None else self.quality.to_json()) | {

@@ -107,6 +107,7 @@ def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
     rows = [
         ("top-1 accuracy" if metric.name == "top1" else metric.label, metric.name, metric.text),
         ("top-5 accuracy", "top5", lambda value: f"{value:.1%}"),
+        ("balanced accuracy", "balanced_accuracy", lambda value: f"{value:.1%}"),
         ("F1, mean over classes", "f1", lambda value: f"{value:.3f}"),
         ("Matthews correlation", "mcc", lambda value: f"{value:.3f}"),
         ("mean squared error", "mse", lambda value: f"{value:.4f}"),

@@ -12,6 +12,7 @@ from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
 
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\?[^#]*)?")
+FOLDER_OPTIONS = ("skip", "label")
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no text, ends of lines
 
 
@@ -57,6 +58,23 @@ def path_and_ref(ref: str) -> Place:
     rest = check_text(ref).partition(":")[2]
     name, _, base = rest.rpartition("#") if "#" in rest else (rest, "", "")
     return Place(ref, name, resolved(name, ref), base)
+
+
+def path_and_options(ref: str) -> Place:
+    """``scheme:PATH?options``; a path may have question marks of its own.
+
+    Options are what follows the last question mark, if all of it is options of folders, and no file or folder has the
+    whole for its name.
+
+    Raises:
+        ExplorerError: see `path_only`.
+    """
+    whole = path_only(ref)
+    name, mark, options = whole.name.rpartition("?")
+    keys = {item.partition("=")[0] for item in options.split("&")}
+    if not mark or not keys <= {*FOLDER_OPTIONS} or whole.file.exists():
+        return whole
+    return Place(ref, name, resolved(name, ref), options)
 
 
 def folder_or_id(ref: str) -> Place:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from explorer.registry import Entry, Registry
 from explorer.sources.refs import Place, check_text
@@ -80,15 +79,17 @@ data_source = DATA_SOURCES.register
 class FolderLayout(Entry):
     """How files of one kind of task lie in a folder; a folder is read by the first layout that it has.
 
-    `function(place, request)` makes the `Task` of a `Place`.
+    `function(folder, request)` makes the `Task` of a `Folder`, see `explorer.sources.reading.folders`.
 
     Args:
-        fits: path → whether what lies there has this layout.
-        describe: `Place` → as of a `DataSource`.
+        fits: `Folder` → whether what lies there has this layout.
+        describe: `Folder` → as of a `DataSource`.
+        options: which options of ``folder:PATH?…`` it takes.
     """
 
-    fits: Callable[[Path], bool] = field(repr=False)
+    fits: Callable[..., bool] = field(repr=False)
     describe: Callable[..., object] | None = field(default=None, repr=False)
+    options: tuple[str, ...] = ()
 
 
 FOLDER_LAYOUTS: Registry[FolderLayout] = Registry(

@@ -2,6 +2,9 @@ from .tools.accuracy import Accuracy as Accuracy
 from .tools.accuracy import accuracy as accuracy
 from .tools.accuracy import predict as predict
 from .tools.accuracy import wilson as wilson
+from .tools.census import Census as Census
+from .tools.census import census as census
+from .tools.census import class_labels as class_labels
 from .tools.headline import METRICS as METRICS
 from .tools.headline import Headline as Headline
 from .tools.headline import headline as headline

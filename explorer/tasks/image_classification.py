@@ -1,12 +1,14 @@
 """Image classification: one class for each picture, judged by the share of right answers."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.batches import Samples
 from explorer.progress import Report
-from explorer.tasks.tools.accuracy import Accuracy, accuracy
+from explorer.tasks.tools.accuracy import Accuracy, accuracy, balanced
 from explorer.tasks.tools.losses import are_classes, class_loss
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.samples import class_name, picture
@@ -49,5 +51,6 @@ def shifted(
     rank=10,
 )
 def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Accuracy:
-    """Accuracy, with top-5 where there are as many classes."""
-    return accuracy(module, data, device=device, batch_size=batch_size, report=report)
+    """Accuracy, with top-5 where there are as many classes, and balanced accuracy."""
+    found = accuracy(module, data, device=device, batch_size=batch_size, report=report)
+    return replace(found, others={**found.others, "balanced_accuracy": balanced(found)})

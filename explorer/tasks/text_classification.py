@@ -7,7 +7,7 @@ from torch import nn
 
 from explorer.batches import Samples
 from explorer.progress import Report
-from explorer.tasks.tools.accuracy import Accuracy, accuracy
+from explorer.tasks.tools.accuracy import Accuracy, accuracy, balanced
 from explorer.tasks.tools.losses import are_classes, class_loss
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.samples import class_name, text
@@ -29,13 +29,14 @@ from explorer.tasks.tools.task_kind import task_kind
     rank=20,
 )
 def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Accuracy:
-    """Accuracy, with the macro average of F1 and the Matthews correlation."""
+    """Accuracy, balanced accuracy, with the macro average of F1 and the Matthews correlation."""
     from torchmetrics.functional.classification import multiclass_f1_score, multiclass_matthews_corrcoef
 
     found = accuracy(module, data, device=device, batch_size=batch_size, report=report)
     classes = len(found.class_samples)
     pair = torch.from_numpy(found.predictions), torch.from_numpy(found.labels)
     others = {
+        "balanced_accuracy": balanced(found),
         "f1": multiclass_f1_score(*pair, num_classes=classes, average="macro").item(),
         "mcc": multiclass_matthews_corrcoef(*pair, num_classes=classes).item(),
     }

@@ -21,6 +21,7 @@ from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
+from explorer.errors import ExplorerError
 from explorer.evaluation import Live, latency, size_bytes
 from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
@@ -31,7 +32,7 @@ from explorer.plain import plain
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.runs.documents import read_scored
-from explorer.sources import LoadedModel, load_model, places, task_for
+from explorer.sources import LoadedModel, load_model, load_task, places, task_for
 from explorer.structure import Structure, analyse
 from explorer.tasks import Accuracy, Quality, Task, evaluate
 from explorer.ui.text import tables
@@ -130,6 +131,14 @@ def task(ref: str, model: LoadedModel) -> Task:
     """
     key = "task", ref, model.ref, stamp_of(ref), stamp_of(model.ref)
     return waited("Reading the data…", key, lambda: task_for(model, ref))
+
+
+def data_alone(ref: str) -> Task | None:
+    """The task as it is without a model; None where it can't be read, or takes a model's tokenizer."""
+    try:
+        return waited("Reading the data…", ("task", ref, stamp_of(ref)), lambda: load_task(ref))
+    except ExplorerError:
+        return None
 
 
 def scores_are_quick(ref: str, criterion: str) -> bool:

@@ -1,6 +1,7 @@
 """The choice of a network and its data: bundled ones, refs that a person types, and weights from the browser."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -8,14 +9,35 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.errors import ExplorerError
 from explorer.plain import plain
 from explorer.sources import LoadedModel, list_models, list_tasks, ref_for
+from explorer.sources.reading.checking import BadPicturesError
 from explorer.ui import engine
 from explorer.ui.parts import say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
+from pages.model import understood
+
+LISTED = 1000  # files that can't be read
 
 REFUSALS = "refusals"  # how many choices were refused: part of the choosers' keys, so that a refused one springs back
-REFUSAL = "refusal"  # why the last one was, for the page that comes after it
+REFUSAL = "refusal"  # the last one, for the page that comes after it
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A choice that could not be opened.
+
+    Args:
+        sentence: why.
+        data: the ref of the data, if that was chosen; it may well be read, only not by this model.
+        bad: files of the data that can't be read.
+        without: the ref that leaves them out; empty where there is none.
+    """
+
+    sentence: str
+    data: str = ""
+    bad: tuple[str, ...] = ()
+    without: str = ""
 
 
 def show(workspace: Workspace) -> None:
@@ -36,7 +58,8 @@ def show(workspace: Workspace) -> None:
         dict(list_tasks()),
         workspace.data,
         "Choose one that fits the model: digits, shapes (classes), masks (segmentation), boxes (detection), "
-        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:OWNER/NAME or folder:PATH",
+        "sentences, ratings (texts), random (timing only); or type torchvision:NAME, hf:OWNER/NAME or folder:PATH (add "
+        "?skip=bad to leave out files that can't be read, ?label=COLUMN to name the labels of a table)",
     )
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
         _upload(workspace)
@@ -44,8 +67,9 @@ def show(workspace: Workspace) -> None:
         _adopt(workspace, model)
     elif data and data != workspace.data:
         _adopt(workspace, workspace.model, data)
-    if sentence := st.session_state.pop(REFUSAL, None):
-        say.error(sentence, icon=":material/error:")
+    say.caption("Pictures of your own: type folder:PATH under Data, and see what was understood before it is used.")
+    if refusal := st.session_state.pop(REFUSAL, None):
+        _show_refusal(workspace, refusal)
 
 
 def _chooser(place: DeltaGenerator, label: str, titles: Mapping[str, str], current: str, about: str) -> str | None:
@@ -62,21 +86,48 @@ def _chooser(place: DeltaGenerator, label: str, titles: Mapping[str, str], curre
     )
 
 
+def _show_refusal(workspace: Workspace, refusal: Refusal) -> None:
+    """Why a choice was refused, what can be done, and what the data is, where it can be read at all."""
+    say.error(refusal.sentence, icon=":material/error:")
+    if refusal.bad:
+        with st.expander(f"All {len(refusal.bad)} files that can't be read", icon=":material/broken_image:"):
+            st.dataframe({"File": refusal.bad[:LISTED]}, hide_index=True, alt="Files that can't be read, and why")
+    if refusal.without:
+        st.button(
+            "Go on without them",
+            icon=":material/skip_next:",
+            on_click=_choose,
+            args=(workspace, workspace.model, refusal.without),
+        )
+    elif refusal.data and (task := engine.data_alone(refusal.data)) is not None:
+        say.caption(f"This is what {refusal.data} is understood to be:")
+        understood.show(task, unfolded=True)
+
+
 def _adopt(workspace: Workspace, model: str, data: str | None = None) -> None:
-    """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is shown.
+    """`_choose`, and the page anew."""
+    _choose(workspace, model, data)
+    st.rerun()
+
+
+def _choose(workspace: Workspace, model: str, data: str | None = None) -> None:
+    """Goes to another model or data, once it has been opened; otherwise everything stays and the reason is kept.
 
     A new network takes as many outputs as the data has classes.
     """
+    asked = ""
     try:
         opened = engine.opened(session.permitted(model, workspace))
         wanted = session.permitted(data or opened.model.data or "random", workspace)
+        asked = wanted if data else ""
         opened = engine.opened(ref_for(opened.model, wanted))
         engine.task(wanted, opened.model)
         workspace.choose(opened.model.ref, wanted)
     except ExplorerError as error:
-        st.session_state[REFUSAL] = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
+        sentence = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
+        bad, without = (error.bad, error.without) if isinstance(error, BadPicturesError) else ((), "")
+        st.session_state[REFUSAL] = Refusal(sentence, asked, bad, without)
         st.session_state[REFUSALS] = _refusals() + 1
-    st.rerun()
 
 
 def weights(workspace: Workspace, model: LoadedModel) -> None:

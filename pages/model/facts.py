@@ -9,6 +9,8 @@ from explorer.ui.parts import frame, jobs
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
+TELLING = 0.01  # by which balanced accuracy differs before it is worth a word
+
 
 def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
     """Size, costs, input and metric; below them the button that measures a large network."""
@@ -43,6 +45,8 @@ def _metric(workspace: Workspace, task: Task | None) -> None:
     note = f"{found.samples} test {words.samples(task)}"
     if found.low is not None and found.high is not None:
         note = f"{metric.interval(found.low, found.high)} · {note}"
+    if abs((balanced := measured.get("balanced_accuracy", found.value)) - found.value) >= TELLING:
+        note += f" · balanced {balanced:.1%}"
     frame.fact(metric.label, metric.text(found.value), note, f"{metric.definition} {words.INTERVAL_HELP}")
 
 

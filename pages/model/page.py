@@ -10,7 +10,7 @@ from explorer.ui.parts import frame, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import MODEL, Workspace
 from explorer.ui.text import words
-from pages.model import choosing, facts, groups
+from pages.model import choosing, facts, groups, understood
 
 
 def welcome(workspace: Workspace) -> None:
@@ -38,6 +38,8 @@ def introduce(workspace: Workspace, opened: Opened) -> Task | None:
     task = frame.task_or_word(workspace, opened)
     if task is not None and task.note:
         say.caption(words.sentence(task.note))
+    if task is not None and task.measured:
+        understood.show(task, unfolded=":" in workspace.data)
     return task
 
 

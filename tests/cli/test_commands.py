@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 from explorer import __version__
 from explorer.cli import main
@@ -102,3 +103,22 @@ def test_progress_goes_to_standard_error(capsys):
     json.loads(printed.out)
     assert "scored" in printed.err
     assert len(printed.err.splitlines()) <= 15
+
+
+def test_data(capsys, tmp_path):
+    found = answer(["data", "--data", "digits"], capsys)
+    assert {"kind", "classes", "samples", "counts", "majority", "note", "remarks"} <= set(found)
+    assert sum(found["counts"]["test"].values()) == found["samples"]["test"] == 269
+    said = text(["data", "--data", "digits"], capsys)
+    assert "1,797 samples (1,078 train, 180 calibration, 270 validation, 269 test)" in said
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            Image.new("RGB", (4, 4)).save(tmp_path / name / f"{number}.png")
+    for number in range(8):
+        (tmp_path / "cat" / f"bad{number}.png").write_bytes(b"x")
+    assert main(["data", "--data", f"folder:{tmp_path}"]) == 2
+    said = capsys.readouterr().out
+    assert all(f"cat/bad{number}.png (" in said for number in range(8))
+    assert "go on without them: folder:" in said
+    assert answer(["data", "--data", f"folder:{tmp_path}?skip=bad"], capsys)["counts"]["train"] == {"cat": 7, "dog": 7}

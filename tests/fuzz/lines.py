@@ -21,6 +21,7 @@ GOOD = {
     "budget": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", *SMALL],
     "compare": ["{root}/runs/zeros"],
     "criteria": [],
+    "data": ["--data", DATA],
     "demo": ["--model", "demo:absent"],  # a good one would train
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],
@@ -94,6 +95,7 @@ DATAS = (
     *("shapes?n=100000&difficulty=2", "shapes?difficulty=nan", "shapes?seed=99999999999999", "noise", "noise?x=1"),
     *("noise?n=100000&classes=1000000", "noise?classes=0", "boxes?n=100000000", "sentences?n=-1", "ratings?n=0.5"),
     *("folder:", "folder:/", "folder:.", "folder:/dev", "folder:/proc/self", "folder:~nosuchuser/x", "folder:\x00"),
+    *("folder:.?skip=bad", "folder:.?skip=", "folder:/dev?label=x", "folder:??", "folder:.?skip=bad&label=\x00"),
     *("folder:" + "a" * 300, "folder:" + "a/" * 3000, "hf:text", "hf:csv", "hf:json", "hf:parquet", "hf:imagefolder"),
     *("hf:", "hf:.", "hf:..", "hf:a/b/c", "hf:~nosuchuser/x", "hf:text?config=x", "torchvision:", "torchvision:os"),
     *("torchvision:CIFAR10", "torchvision:FakeData", "http://example.org", "digits#x", "digits:x"),

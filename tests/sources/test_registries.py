@@ -18,7 +18,7 @@ def test_they_stand_in_their_order():
     bundled = ["digits", "shapes", "masks", "boxes", "sentences", "ratings", "random"]
     assert list(DATA_SOURCES) == [*bundled, "folder", "python", "hf", "torchvision"]
     assert [ref for ref, _ in list_tasks()][:7] == bundled
-    assert list(FOLDER_LAYOUTS) == ["tables", "boxes", "masks", "classes"]
+    assert list(FOLDER_LAYOUTS) == ["boxes", "yolo", "masks", "listed", "tables", "classes"]
 
 
 @pytest.mark.parametrize("registry", [MODEL_SOURCES, DATA_SOURCES, FOLDER_LAYOUTS])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.tasks import accuracy, wilson
+from explorer.tasks import accuracy, evaluate, wilson
 
 CPU = torch.device("cpu")
 
@@ -124,3 +124,12 @@ def test_any_indexable_dataset_will_do():
             return image, int(label)
 
     assert accuracy(Given(), Lazy(), device=CPU, batch_size=3).top1 == 6 / 8
+
+
+def test_balanced_accuracy_counts_every_class_alike():
+    """Of four samples of one class three are right, of one of another none, and a third class does not occur."""
+    logits = torch.tensor([[1.0, 0, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    data = TensorDataset(logits, torch.tensor([0, 0, 0, 0, 1]))
+    found = evaluate(nn.Identity(), data, device=CPU)
+    assert (found.top1, found.others["balanced_accuracy"]) == (3 / 5, 3 / 8)
+    assert found.to_json()["balanced_accuracy"] == 3 / 8

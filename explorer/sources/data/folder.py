@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from explorer.errors import ExplorerError, one_line
-from explorer.sources.refs import Place, path_only
+from explorer.sources.reading.folders import Folder
+from explorer.sources.refs import Place, path_and_options
 from explorer.sources.registries import FOLDER_LAYOUTS, FolderLayout, data_source
 from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task
@@ -14,22 +14,25 @@ from explorer.tasks import Task
 def describe_folder(place: Place) -> Description | None:
     """What the folder's texts are labelled with; None where it holds something else."""
     with _readable(place):
-        layout = _layout(place.file)
-        return layout.describe(place) if layout.describe else None
+        folder = Folder.at(place)
+        layout = _layout(folder)
+        return layout.describe(folder) if layout.describe else None
 
 
 @data_source(
     "folder",
     title="A folder",
-    explanation="Pictures in a folder for each class, beside their masks or with COCO's boxes, or tables of texts.",
+    explanation="Pictures in a folder for each class, with a table of labels, beside their masks, or with boxes of "
+    "COCO or YOLO; or tables of texts; options skip=bad (leave out what can't be read) and label=COLUMN (of a table).",
     takes="PATH",
     describe=describe_folder,
-    place=path_only,
+    place=path_and_options,
     rank=80,
 )
 def open_folder(place: Place, request: InputRequest) -> Task:
     with _readable(place):
-        return _layout(place.file).function(place, request)
+        folder = Folder.at(place)
+        return _layout(folder).function(folder, request)
 
 
 @contextmanager
@@ -38,9 +41,21 @@ def _readable(place: Place) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ExplorerError(f"can't read {place.name!r}: {error.strerror or one_line(error)}") from None
+        raise ExplorerError(f"can't read the folder {place.name!r}: {error.strerror or one_line(error)}") from None
 
 
-def _layout(path: Path) -> FolderLayout:
-    """The first that what lies at the path has; the last fits everything."""
-    return next(layout for layout in FOLDER_LAYOUTS.values() if layout.fits(path))
+def _layout(folder: Folder) -> FolderLayout:
+    """The first that what lies at the path has; the last fits everything.
+
+    Raises:
+        ExplorerError: it takes no such options.
+    """
+    layout = next(layout for layout in FOLDER_LAYOUTS.values() if layout.fits(folder))
+    for option in folder.options:
+        if option not in layout.options:
+            known = f"its options are {', '.join(layout.options)}" if layout.options else "it takes no options"
+            raise ExplorerError(
+                f"{folder.place.ref!r} is read as {layout.title!r} (a layout of folders), where the option {option!r} "
+                f"means nothing: {known}"
+            )
+    return layout

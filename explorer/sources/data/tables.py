@@ -11,31 +11,32 @@ import numpy as np
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
 from explorer.reading import parse_json
+from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.splits import split_missing
 from explorer.sources.reading.texts import MOST_TEXTS, SCORE, Texts, text_task
-from explorer.sources.refs import Place
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import Description, InputRequest
 from explorer.tasks import Task
 
 TABLES = (".csv", ".tsv", ".jsonl")
-_TEXTS, _LABELS = ("text", "sentence", "review", "content"), ("label", "class", "score", "target")
+TEXTS, _LABELS = ("text", "sentence", "review", "content"), ("label", "class", "score", "target")
 _MOST_CLASSES, _LONGEST_NAME = 1000, 200
 _LARGEST = 200 * 2**20  # bytes of one table
 _GROWTH = 10  # bytes in memory of a byte of a table
 _LONGEST_LINE = 2**20  # characters
 
 
-def is_table(path: Path) -> bool:
-    """Whether a path is a table, or a folder with one of training data."""
+def is_table(folder: Folder) -> bool:
+    """Whether there is a table, or a folder with one of training data."""
+    path = folder.path
     if path.is_dir():
         return any((path / f"train{suffix}").is_file() for suffix in TABLES)
     return path.suffix in TABLES and path.is_file()
 
 
-def describe_table(place: Place) -> Description:
+def describe_table(folder: Folder) -> Description:
     """What its texts are labelled with."""
-    held = read_tables(place.file)
+    held = read_tables(folder.path)
     return Description(held.kind, held.classes)
 
 
@@ -48,14 +49,14 @@ def describe_table(place: Place) -> Description:
     describe=describe_table,
     rank=10,
 )
-def tables_task(place: Place, request: InputRequest) -> Task:
-    return text_task(place.ref, read_tables(place.file), request.tokenizer)
+def tables_task(folder: Folder, request: InputRequest) -> Task:
+    return text_task(folder.place.ref, read_tables(folder.path), request.tokenizer)
 
 
 def read_tables(path: Path) -> Texts:
     """Texts from a table, or from a folder's `train`, `val` and `test` tables: .csv, .tsv or .jsonl.
 
-    A table has a column of texts and one of labels (named as in `_TEXTS` and `_LABELS`, or the only two). Labels that
+    A table has a column of texts and one of labels (named as in `TEXTS` and `_LABELS`, or the only two). Labels that
     are all numbers with a fraction are scores, others are classes.
 
     Raises:
@@ -139,7 +140,7 @@ def _lines(file: Iterable[str]) -> Iterator[str]:
 
 
 def _columns(names: list[str], path: Path) -> tuple[str, str]:
-    text = next((name for name in _TEXTS if name in names), None)
+    text = next((name for name in TEXTS if name in names), None)
     label = next((name for name in _LABELS if name in names), None)
     if len(names) == 2:
         text = text or next((name for name in names if name != label), None)

@@ -13,11 +13,15 @@ from torch.utils.data import Dataset
 
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
+from explorer.sources.reading.pixel_kinds import in_bytes
 from explorer.sources.request import Normalisation, Shape
 
 _FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")  # no others, of which some start programs
 _COPIES = 16  # bytes of a pixel: as it is decoded, turned, and in colours or in numbers
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
+EXTENSIONS = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp"),
+    ".gif",
+}
 NATIVE: Shape = (3, 224, 224)  # what pictures become for a model that asks for nothing
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which torchvision's weights expect
 
@@ -46,6 +50,16 @@ class PictureFiles(Dataset):
         self._files, self._labels, self._shape = files, labels, shape
         self._mean, self._std = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
 
+    @property
+    def files(self) -> list[Path]:
+        """Where each is."""
+        return self._files
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class of each, (n,)."""
+        return self._labels
+
     def __len__(self) -> int:
         return len(self._files)
 
@@ -66,7 +80,7 @@ def read_picture(path: Path, shape: Shape) -> np.ndarray:
 def cropped(source: Path | bytes, shape: Shape, name: str) -> np.ndarray:
     """`read_picture` of a file or of its content, which errors call `name`."""
     with opened(source, f"the picture {name}") as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB" if shape[0] == 3 else "L")
+        upright = in_bytes(ImageOps.exif_transpose(image), shape[0], image.format)
         pixels = np.array(ImageOps.fit(upright, (shape[2], shape[1]), Image.Resampling.BILINEAR))
     return pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None]
 

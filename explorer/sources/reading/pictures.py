@@ -56,6 +56,11 @@ class PixelImages(Dataset):
         self._pixels, self._labels, self._shape = pixels, labels, shape
         self._mean, self._std = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
 
+    @property
+    def labels(self) -> np.ndarray:
+        """The class of each, (n,)."""
+        return self._labels.numpy()
+
     def __len__(self) -> int:
         return len(self._labels)
 

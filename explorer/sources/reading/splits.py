@@ -18,10 +18,18 @@ def shares_of(missing: int) -> tuple[float, ...]:
     return {1: (1.0,), 2: (0.9, 0.1), 3: (0.8, 0.1, 0.1), 4: FRACTIONS}[missing]
 
 
-def split_missing(given: dict[str, np.ndarray], labels: np.ndarray, source: str) -> dict[str, np.ndarray]:
+def split_missing(
+    given: dict[str, np.ndarray], labels: np.ndarray, source: str, what: str = "training examples"
+) -> dict[str, np.ndarray]:
     """Indices of all four parts: those that are not given are split off `train`, stratified and seeded.
 
     With a validation part but no test part, it is the test part.
+
+    Args:
+        given: indices of the parts that there are, `train` among them.
+        labels: of all examples.
+        source: where they come from, for a person.
+        what: what they are, for a person.
 
     Raises:
         ExplorerError: there are too few examples.
@@ -35,7 +43,7 @@ def split_missing(given: dict[str, np.ndarray], labels: np.ndarray, source: str)
     split = [train[index] for index in stratified_split(strata, shares_of(len(missing)), seed=0)]
     parts = given | dict(zip(missing, split, strict=True))
     if any(len(index) == 0 for index in parts.values()):
-        raise ExplorerError(f"{source!r} has only {len(train)} training examples: give it 10 a class or more")
+        raise ExplorerError(f"{source!r} has only {len(train)} {what}: give it 10 a class or more")
     return {part: parts[part] for part in PARTS}
 
 

@@ -78,6 +78,15 @@ def wilson(correct: float, samples: int, z: float = Z_95) -> tuple[float, float]
     return (centre - half if correct > 0 else 0.0), (centre + half if correct < samples else 1.0)
 
 
+def balanced(found: Accuracy) -> float:
+    """The mean over the classes that occur of the share of each that is right (Brodersen et al., ICPR 2010).
+
+    It counts every class alike: always giving the same answer gets one divided by the number of classes.
+    """
+    present = found.class_samples > 0
+    return float((found.class_correct[present] / found.class_samples[present]).mean())
+
+
 def accuracy(
     module: nn.Module,
     data: Samples,

@@ -32,6 +32,7 @@ class Task:
         kind: a key of `TASK_KINDS`.
         texts: the texts behind the token ids, by part.
         drawn: (input, label) → one example of a person's own as a picture or a text; None: she gave no such function.
+        remarks: what a person should know before trusting numbers that come of it, a clause each.
     """
 
     ref: str
@@ -49,6 +50,7 @@ class Task:
     kind: str = DEFAULT_KIND
     texts: dict[str, tuple[str, ...]] | None = field(default=None, repr=False)
     drawn: Callable[[Any, Any], Any] | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Names of folders may be in any encoding, and hold what can't be printed."""
