@@ -161,11 +161,13 @@ def _of_activations(tracing: Tracing, la: Tensor | None, lb: Tensor | None, size
     *batch, rows, inner, columns = sizes
     first = len(batch)  # of a matrix's two axes
     la, lb = _read_by_constants(tracing, la, lb, first)
-    if la is not None and _carries_rows(la, lb, first):
-        turned = _of_activations(tracing, None if lb is None else lb.mT, la.mT, (*batch, columns, inner, rows))
-        return None if turned is None else turned.mT
-    la, lb = _followed(tracing, la, lb, first)
-    heads = {d for d in (*varying(la), *varying(lb)) if d < first}
+    if la is not None and (_carries_rows(la, lb, first) or _read_by_rows(_turned(lb), la.mT, first)):
+        turned = _of_activations(tracing, _turned(lb), la.mT, (*batch, columns, inner, rows))
+        return _turned(turned)
+    heads = {first} if _read_by_rows(la, lb, first) else set()
+    if not heads:
+        la, lb = _followed(tracing, la, lb, first)
+        heads = {d for d in (*varying(la), *varying(lb)) if d < first}
     made: Tensor | None
     counted: Tensor | None
     if la is not None and lb is not None and first + 1 in varying(la):
@@ -197,6 +199,15 @@ def _read_by_constants(
 def _carries_rows(la: Tensor | None, lb: Tensor | None, first: int) -> bool:
     """Whether channels lie along the rows of a, and along neither axis of b: the turned product carries them."""
     return first in varying(la) and not {first + 1, first} & {*varying(lb)} and first + 1 not in varying(la)
+
+
+def _read_by_rows(la: Tensor | None, lb: Tensor | None, first: int) -> bool:
+    """Whether every row of a is a head that reads the same channels of b, as of a table of relative positions."""
+    return varying(la) == [first, first + 1] and varying(lb) == [first]
+
+
+def _turned(label: Tensor | None) -> Tensor | None:
+    return None if label is None else label.mT
 
 
 def _followed(
@@ -289,5 +300,6 @@ def _broadcast(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_head(channels: Tensor) -> Ids:
-    """Channels of shape (heads, channels of one head)."""
-    return channels.reshape(-1, channels.shape[-1]).numpy()
+    """Channels of shape (heads, channels of one head), each head once."""
+    grid = channels.reshape(-1, channels.shape[-1]).numpy()
+    return grid[np.sort(np.unique(grid[:, 0], return_index=True)[1])]

@@ -1191,6 +1191,26 @@ def relative_positions_that_all_heads_share(net, x):
     return net.fc(net.out(merged(weights @ v)).relu().mean(1))
 
 
+@toy(lambda: {**_attention()(), "high": table(3, 4), "wide": table(3, 4)}, HEADS)
+def relative_positions_of_rows_and_columns(net, x):
+    t = tokens(net.a(x))
+    q, k, v = (part.flatten(0, 1) for part in heads(net.q(t), net.k(t), net.v(t)))
+    image, far = q.unflatten(1, (2, 2)), torch.arange(2)[:, None] - torch.arange(2) + 1
+    high = torch.einsum("bhwc,hkc->bhwk", image, net.high[far])
+    wide = torch.einsum("bhwc,wkc->bhwk", image, net.wide[far])
+    bias = (high[..., None] + wide[..., None, :]).reshape(-1, 4, 4)
+    values = F.scaled_dot_product_attention(q, k, v, bias, scale=0.5)
+    return net.fc(net.out(merged(values.unflatten(0, (len(t), -1)))).relu().mean(1))
+
+
+@toy(_attention(k=4), {"a": (8, 1), "q": (3, 4), "out": (8, 1)}, blocked={"k": "all heads share them in the model"})
+def one_key_for_the_queries_of_all_heads_in_a_row(net, x):
+    t = tokens(net.a(x))
+    q, v = heads(net.q(t), net.v(t))
+    weights = (q.flatten(1, 2) @ net.k(t).mT).softmax(-1).unflatten(1, (-1, q.shape[2]))
+    return net.fc(net.out(merged(weights @ v)).relu().mean(1))
+
+
 @toy(
     lambda: {
         "a": nn.Conv2d(3, 8, 4, stride=4), "t1": nn.Linear(4, 6), "t2": nn.Linear(6, 4), "up": nn.Linear(8, 10),
