@@ -103,6 +103,10 @@ def batch_norm(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, 
     """Every channel has its own statistics; scale, shift, mean and variance belong to the channels."""
     if rules_kernels.standardised(tracing, args[0], args[1:5], out):
         return
+    beside = tracing.label(args[0])
+    if beside is not None and 1 not in varying(beside):  # of summaries of channels: one scale for all of these
+        tracing.assign(out[0], beside)
+        return
     label = _channels_second(tracing, args[0], "batch norm over mixed axes")
     if label is None:
         return

@@ -62,6 +62,8 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
     elif (passed := _mix_positions(tracing, call, view, label, out)) is not None:
         tracing.assign(out, passed)
+    elif (passed := _see_neighbours(tracing, call, view, label, out)) is not None:
+        tracing.assign(out, passed)
     else:
         tracing.assign(out, on_axis(_convolve(tracing, call, view, label, bias, out), 1, out.shape))
 
@@ -105,6 +107,27 @@ def _mix_positions(
     tracing.ledger.freeze(rows, f"{POSITIONS} in {tracing.here}")
     if tracing.costs:
         channels = flat(label, axes)
+        each = _taps(call, out) // len(channels) * prod(call.weight.shape[:2])
+        tracing.ledger.contractions.append(Contraction(each, (channels,)))
+    return restrict(label, axes).expand([-1 if d in axes else size for d, size in enumerate(out.shape)])
+
+
+def _see_neighbours(
+    tracing: Tracing, call: _Convolution, view: View, label: Tensor | None, out: Tensor
+) -> Tensor | None:
+    """The label of what a kernel makes that runs along channels, as in efficient channel attention; None elsewhere.
+
+    Neighbours are those that stay, in a cut and in its mask alike.
+    """
+    axes = varying(label)
+    if label is None or len(axes) != 1 or axes[0] < 2 or label.shape[axes[0]] != out.shape[axes[0]] or call.transposed:
+        return None
+    channels = along(label, axes[0])
+    tracing.ledger.blur(channels, f"the kernel in {tracing.here} runs along these channels", tracing.path[-1])
+    if call.weight.shape[0] > 1:
+        rows = tracing.ledger.produce(view.name, 0, call.weight.shape[0], role="producer")
+        tracing.ledger.freeze(rows, f"each of them meets the channels that the kernel in {tracing.here} runs along")
+    if tracing.costs:
         each = _taps(call, out) // len(channels) * prod(call.weight.shape[:2])
         tracing.ledger.contractions.append(Contraction(each, (channels,)))
     return restrict(label, axes).expand([-1 if d in axes else size for d, size in enumerate(out.shape)])

@@ -135,7 +135,7 @@ class _Calls:
         """The channels of an innermost module's first input and output, if they lie along the same axis of both."""
         read = None if given is None else _along_one(given)
         if name not in self._tracing.ledger.computing:
-            return Passage(*read, read[1]) if given is not None and read and out.shape == given.shape else None
+            return Passage(*read, read[1]) if given is not None and read and _as_long(given, out, read[0]) else None
         unread = _is_innermost(layer) and args and self._tracing.label(args[0]) is None  # the model's input
         label = self._tracing.label(out)
         made = None if label is None else _along_one(label)
@@ -148,6 +148,11 @@ def _along_one(label: Tensor) -> tuple[int, Ids] | None:
     """The axis along which the channel varies, and the channels, if it is one."""
     axes = varying(label)
     return (axes[0], along(label, axes[0])) if len(axes) == 1 else None
+
+
+def _as_long(given: Tensor, out: Tensor, axis: int) -> bool:
+    """Whether an output has as many axes as what was given, and as many entries along this one."""
+    return out.dim() == given.dim() and out.shape[axis] == given.shape[axis]
 
 
 def _is_innermost(layer: nn.Module) -> bool:

@@ -43,7 +43,7 @@ class Tap:
 
 @dataclass(frozen=True)
 class Norm:
-    """A module that takes statistics over a group's channels, or over the weights that read or make them.
+    """A module that takes statistics over a group's channels or runs a kernel along them, or over the weights at them.
 
     Args:
         axis: where they lie in its input and output.

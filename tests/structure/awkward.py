@@ -1389,12 +1389,43 @@ def squeeze_excite(net, x):
 
 @toy(
     lambda: {"a": conv(3, 8), "near": nn.Conv1d(1, 1, 3, padding=1), "fc": nn.Linear(8, 5)},
-    {},
-    blocked=dict.fromkeys(("a", "near"), "convolution over mixed axes"),
+    {"a": (8, 1)},
 )
 def a_convolution_along_channels(net, x):
     a = net.a(x)
     return net.fc(pooled(a * net.near(pooled(a).unsqueeze(1)).sigmoid().view(len(a), -1, 1, 1)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "near": nn.Conv2d(2, 1, 3, padding=1), "norm": nn.BatchNorm2d(1), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+)
+def a_kernel_along_channels_and_rows_of_pixels(net, x):
+    a = net.a(x)
+    turned = a.transpose(1, 2)
+    gate = net.norm(net.near(torch.cat([turned.amax(1, keepdim=True), turned.mean(1, keepdim=True)], 1))).sigmoid()
+    return net.fc(pooled((turned * gate).transpose(1, 2)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "near": nn.Conv1d(1, 4, 3, padding=1), "far": nn.Conv1d(4, 1, 1), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    blocked={"near": "meets the channels that the kernel in near runs along", "far": "they are positions"},
+)
+def several_kernels_along_channels(net, x):
+    a = net.a(x)
+    gate = net.far(net.near(pooled(a).unsqueeze(1)).relu()).sigmoid()
+    return net.fc(pooled(a * gate.view(len(a), -1, 1, 1)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "near": table(1, 1, 3), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1)},
+    inexact={"a": "the kernel in the model runs along these channels"},
+)
+def a_kernel_in_the_open_along_channels(net, x):
+    a = net.a(x)
+    return net.fc(pooled(a * F.conv1d(pooled(a).unsqueeze(1), net.near, padding=1).sigmoid().view(len(a), -1, 1, 1)))
 
 
 @toy(lambda: {"a": conv(3, 8), "b": conv(4, 6), "fc": nn.Linear(6, 5)}, {"a": (4, 2), "b": (6, 1)})

@@ -109,7 +109,7 @@ def layer_of(network: Network, group: Group) -> Link | str:
     if not all(separable(shared, name) for name in modules):
         return f"{path} shares weights with other layers"
     if group.norms:
-        return "a norm runs over its channels"
+        return "a norm or a kernel runs over its channels"
     return _in_place_of(network, group, layer, path, modules)
 
 
