@@ -13,7 +13,7 @@ from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, along, as_cut, 
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.work import Work
 
-NORMED = "a norm or a kernel runs over its channels, so that merging would change what it sees"
+NORMED = "a norm takes statistics over its channels, or a kernel runs along them, which merging would change"
 CONTRACTED = "its channels are multiplied with each other, so that sums are no substitute"
 NO_ROWS = "no tensor with two axes holds its channels"
 
