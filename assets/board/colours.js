@@ -2,7 +2,7 @@
 
 const STEPS = 256;
 const KINDS = ["conv", "stream", "linear", "ffn", "heads", "embedding"]; // as chartCategoricalColors are listed
-const LIKE = { "head-dims": "heads", "experts-ffn": "ffn", positions: "ffn", recurrent: "linear" }; // drawn as
+const LIKE = { "head-dims": "heads", experts: "ffn", "experts-ffn": "ffn", positions: "ffn", recurrent: "linear" }; // drawn as
 
 const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 

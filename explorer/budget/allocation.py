@@ -210,7 +210,7 @@ def most_removable(structure: Structure, group: str, minimum: float) -> int:
         )
     units = structure.full[group]
     floor = ceil(minimum * units - 1e-9) if minimum < 1 else int(minimum)
-    return max(0, units - max(1, floor))
+    return max(0, units - max(structure.groups[group].least, floor))
 
 
 def lowest_scored(scores: np.ndarray, count: int) -> tuple[int, ...]:

@@ -73,7 +73,7 @@ def group_norm(context: Context, *, power: str = "2", members: str = "mean") -> 
 
 def _counts(member: Member) -> bool:
     scale = member.role == "affine" and member.tensor.rpartition(".")[2] == "weight"
-    return scale or member.role in ("producer", "consumer")
+    return scale or member.role in ("producer", "consumer", "expert")
 
 
 def _powers(member: Member, tensors: dict[str, Tensor], group: Group, power: int) -> Part:
@@ -92,7 +92,7 @@ def _group(
     group: Group, tensors: dict[str, Tensor], members: str, before: Callable, after: Callable
 ) -> np.ndarray | str:
     parts = []
-    for member in group.of_role("producer"):
+    for member in group.of_role("expert") or group.of_role("producer"):  # an expert is more than its router's row
         rows = to_numpy(sums(before(tensors[member.tensor]), member.axis))
         totals, holds = unit_sums(rows, member, group.units)
         parts.append(Part(after(totals), holds))

@@ -57,6 +57,11 @@ class Plan:
                 raise ExplorerError(
                     f"the plan removes all {group.units} units of {name}, which would cut the network in two: leave one"
                 )
+            if group.units - len(units) < group.least:
+                raise ExplorerError(
+                    f"the plan leaves {group.units - len(units)} of {group.units} experts of {name}, and every token is "
+                    f"sent to {group.least} of them: leave at least so many"
+                )
         return self
 
     def kept(self, structure: Structure) -> dict[str, int]:

@@ -13,6 +13,7 @@ from explorer.recovery.before import NOTHING_LEFT, Loss, Origin, along, as_cut, 
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.work import Work
 
+CHOSEN = "experts are chosen, not added up, so that none stands for another"
 NORMED = "a norm takes statistics over its channels, or a kernel runs along them, which merging would change"
 CONTRACTED = "its channels are multiplied with each other, so that sums are no substitute"
 NO_ROWS = "no tensor with two axes holds its channels"
@@ -58,6 +59,8 @@ def _homes(loss: Loss, base: nn.Module) -> np.ndarray | str:
     group = loss.group
     if group.contracted or group.kind == "head-dims":
         return CONTRACTED
+    if group.kind == "experts":
+        return CHOSEN
     if group.norms:
         return NORMED
     if any(entries(member, group.units) is None for member in group.members if member.role != "index"):

@@ -132,6 +132,24 @@ class Span:
 
 
 @dataclass
+class Choice:
+    """Channels of which some are chosen by their numbers, as a router chooses experts.
+
+    Args:
+        least: how many are chosen at once.
+        single: how often one was chosen, the best of those that are left.
+        reason: why they can't leave, unless they are experts.
+        around: the modules that were running, the innermost first, with their channels; None: a mask can't run it alone.
+    """
+
+    ids: Ids
+    least: int
+    reason: str
+    single: int = 0
+    around: dict[str, Passage | None] = field(default_factory=dict)
+
+
+@dataclass
 class Ledger:
     keep_outputs: bool = True
     outputs: list[Tensor | None] = field(default_factory=list)  # labels of what the model returned
@@ -154,6 +172,9 @@ class Ledger:
     followers: list[Follower] = field(default_factory=list)
     fixed: list[Fixed] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
+    choices: dict[bytes, Choice] = field(default_factory=dict)  # by their channels
+    chosen: list[bytes] = field(default_factory=list)  # which of them were made, one after the other
+    mixtures: dict[str, Choice] = field(default_factory=dict)  # of experts, by the module in which they are
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
     blocks: dict[str, Span] = field(default_factory=dict)  # residual ones, by module path
@@ -228,6 +249,14 @@ class Ledger:
     def follow(self, tensor: str, places: Ids, of: str, axes: Mapping[int, Ids]) -> None:
         """The entries of a vector follow those along axes of another tensor, once these have channels."""
         self.followers.append(Follower(tensor, places, of, axes))
+
+    def choose(self, ids: Ids, least: int, reason: str) -> None:
+        """Some of these channels are taken by their numbers: `settle_experts` decides whether they can leave."""
+        key = ids.tobytes()
+        choice = self.choices.setdefault(key, Choice(ids, least, reason))
+        choice.single += least == 1
+        choice.least = max(choice.least, least, choice.single)
+        self.chosen.append(key)
 
     def attach_followers(self) -> None:
         """Give vectors the channels of what they follow."""

@@ -18,6 +18,7 @@ class Names:
     def __init__(self, ledger: Ledger, units: Units, module: nn.Module) -> None:
         self.ledger, self.units, self.module = ledger, units, module
         self.members = self._members()
+        self.experts = self._experts()
         self.norms, self.lookups = self._norms(), self._lookups()
         self.makers = self._makers()
         self.contracted = self.units.groups_of(ledger.contracted)
@@ -86,8 +87,8 @@ class Names:
         """Groups for which masking differs from cutting; a module of its own that normalises can be masked exactly."""
         blurred: dict[int, str] = {}
         for blur in self.ledger.blurred:
-            if blur.path not in self.ledger.normalised:
-                for group in self.units.groups_of([blur.ids]):
+            if blur.path not in self.ledger.normalised or blur.path in self.ledger.mixtures:
+                for group in self.units.groups_of([blur.ids]) - self.experts.keys():  # a mask runs their router, too
                     blurred.setdefault(group, blur.reason)
         for ids, reason in self.ledger.blurred_places:  # those in heads: see HeadDims
             for group in self.units.groups_of([ids]) & self.contracted:
@@ -112,13 +113,20 @@ class Names:
                 sides = {"input": passage.read, "output": passage.made}
             for side, ids in sides.items():
                 for group, units in self.units.parts(ids):
-                    norms[group].append(Norm(path, passage.axis, units, side))
+                    norms[group].append(Norm(path, passage.axis, units, side, path in self.ledger.mixtures))
+        for group, (path, _) in self.experts.items():
+            norms[group].append(Norm(path, 0, np.arange(self.units.sizes[group]), "inside", mixture=True))
         return norms
+
+    def _experts(self) -> dict[int, tuple[str, int]]:
+        """The groups of experts: the module in which they are chosen, and how many are."""
+        mixtures = self.ledger.mixtures.items()
+        return {g: (path, each.least) for path, each in mixtures for g in self.units.groups_of([each.ids])}
 
     def _describe(self, g: int, heads: bool, ties: dict[str, list[str]], reason: str) -> Group:
         members, makers, units = self.members[g], self.makers[g], self.units.sizes[g]
         producers = list(dict.fromkeys(maker.tensor for maker in makers))
-        kind = self._kind(makers[0], producers, heads, ties)
+        kind = "experts" if g in self.experts else self._kind(makers[0], producers, heads, ties)
         rows = next(m.units for m in members if (m.tensor, m.axis) == (makers[0].tensor, makers[0].axis))
         size = int((rows >= 0).sum()) * makers[0].copies
         if heads or kind == "recurrent":  # not all that queries, keys and values have, nor all gates
@@ -136,6 +144,7 @@ class Names:
             members=saved,
             unsaved=unsaved,
             heads=self._heads_of_a_unit(g) if heads else 1,
+            least=self.experts[g][1] if g in self.experts else 1,
             taps=self._taps(producers),
             norms=tuple(self.norms[g]),
             lookups=tuple(self.lookups[g]),

@@ -20,12 +20,14 @@ from explorer.structure.adapt import keeps_width
 from explorer.structure.agreement import agree, drowns, noise_between
 from explorer.structure.generic import awake, doubled
 from explorer.structure.ledger import Ledger
+from explorer.structure.parts import concerns, seen_from
 from explorer.structure.passes import Call, Pass, calls_of, run
+from explorer.structure.reordering import reordered
 from explorer.structure.resolve import Resolution
 from explorer.structure.running import Inputs, as_tuple, undisturbed
 from explorer.structure.stored_widths import Read, candidates, likely, named_numbers, reading
 from explorer.structure.surgery import cut_module, mask_module
-from explorer.structure.trials import Removal, Signature, Trials, concerns, removals, seen_from, signature
+from explorer.structure.trials import Removal, Signature, Trials, removals, signature
 from explorer.structure.types import Cost, FittedShape, Group, StoredWidth, Structure, inside
 
 MOST_FORWARDS = 45.0  # of the whole model, for finding out which groups can't be cut
@@ -59,6 +61,7 @@ class Proof:
         self._call = Call(as_tuple(example))
         self._stored: dict[Signature, tuple[StoredWidth, ...]] = {}
         self._fitted: set[FittedShape] = set()  # shapes that do not fit a cut, and are made to
+        self._reordered: set[Signature] = set()  # experts whose order means nothing
         self._good: set[Signature] = set()  # those that can be cut inside the module around them
         self._habits: dict[tuple, list[tuple]] = defaultdict(list)  # attributes that helped groups like this one
         self._places: dict[str, _Place] = {}
@@ -212,6 +215,8 @@ class Proof:
     def _fails(self, trials: Trials, place: _Place, names: Sequence[str]) -> str:
         """Why these groups can't be cut together in a module; empty if they can."""
         fitted: set[FittedShape] = set()
+        if reason := self._fails_reordered(trials, place, names):
+            return reason
         for way in WAYS:
             stay = trials.staying(names) if way else ()
             removal = {name: trials.removals[way][name] for name in names if name not in stay}
@@ -223,6 +228,25 @@ class Proof:
                 return reason
         for shape in fitted:
             self._fitted.add(shape._replace(module=".".join(filter(None, (place.path, shape.module)))))
+        return ""
+
+    def _fails_reordered(self, trials: Trials, place: _Place, names: Sequence[str]) -> str:
+        """Why these groups can't be cut, since experts among them are not what their router chooses; empty if they are.
+
+        A mask runs their module on what stays, as a cut does, so that only this tells whether it is the right one.
+        """
+        groups = [group for name in names if (group := trials.structure.groups[name]).kind == "experts"]
+        new = [group for group in groups if signature(group) not in self._reordered]
+        if not new:
+            return ""
+        module = self._module.get_submodule(place.path)
+        here = [seen_from(group, place.path) for group in new]
+        base = self._run(module, place.call, share=place.share) if place.path else self._base
+        other = self._run(reordered(module, here), place.call, share=place.share)
+        noise = {"": self._noise.get(place.path, 0.0)}
+        if other.error or not agree(replace(base, shown={}), other, noise, lambda path, output: output):
+            return "in another order they compute something else, so they are not what is chosen by number"
+        self._reordered |= {signature(group) for group in new}
         return ""
 
     def _fails_once(

@@ -22,6 +22,8 @@ def act_along(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
     if label is None:
         return
     dims = _axes(operator, label.dim(), args, kwargs)
+    if dims & set(varying(label)) and _choose(tracing, operator, label, dims, args, out):
+        return
     for tensor in tree_leaves((args[1:], kwargs)):  # by which entries are chosen
         tracing.freeze(tracing.label(tensor), f"used as an index by {operator.name}")
     if dims & set(varying(label)):
@@ -29,6 +31,19 @@ def act_along(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         return
     for made in tree_leaves(out):
         tracing.assign(made, _in_shape(label, made))
+
+
+def _choose(
+    tracing: Tracing, operator: Operator, label: Tensor, dims: set[int], args: tuple, out: Any
+) -> bool:
+    """Follow the choice of the best of some channels, or a look at those that were chosen; False for anything else."""
+    if set(varying(label)) != dims or len(dims) > 1:
+        return False
+    ids = along(label, *dims)
+    if operator.name == "topk":
+        tracing.choose(tree_leaves(out)[1], ids, args[1], f"topk over channels in {tracing.here}")
+        return True
+    return operator.name == "gather" and np.array_equal(tracing.chosen.get(args[2], ()), ids)
 
 
 def _axes(operator: Operator, rank: int, args: tuple, kwargs: dict) -> set[int]:
@@ -56,6 +71,9 @@ def scatter(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out
     known = [label for label in labels if label is not None]
     if not known:
         return
+    if _at_chosen(tracing, operator, args):
+        tracing.assign(out, known[0].expand(out.shape))
+        return
     axes = {d - label.dim() for label in known for d in varying(label)}
     if axes & dims or any(-d > label.dim() for label in known for d in axes):
         for label in known:
@@ -68,6 +86,15 @@ def scatter(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out
     elif any(differs_along(tensor, d) for tensor in (into, source) if tracing.label(tensor) is None for d in axes):
         tracing.freeze(known[0], f"{operator.name} with a tensor of fixed width")
     take_over(tracing, channels[0].expand(out.shape), out)
+
+
+def _at_chosen(tracing: Tracing, operator: Operator, args: tuple) -> bool:
+    """Whether one number is written at those of some channels that were chosen among them, as to choose the next."""
+    label = tracing.label(args[0])
+    if operator.name != "scatter" or label is None or varying(label) != [args[1] % label.dim()]:
+        return False
+    one = not isinstance(args[3], Tensor) or args[3].numel() == 1
+    return one and np.array_equal(tracing.chosen.get(args[2], ()), along(label, args[1] % label.dim()))
 
 
 def _written(operator: Operator, args: tuple, kwargs: dict) -> tuple[Tensor, Any, set[int]]:

@@ -45,13 +45,21 @@ def reduce(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out:
     varied = set(varying(label))
     over = dims & varied
     if over and operator.kind is Kind.DECIDE:
-        tracing.freeze(label, f"{operator.name} over channels")
+        if operator.name == "argmax" and varied == over and len(over) == 1:
+            reason = f"argmax over channels in {tracing.here}"
+            tracing.choose(tree_leaves(out)[0], along(label, *over), 1, reason)
+        else:
+            tracing.freeze(label, f"{operator.name} over channels")
         return
     if over and over == varied:
         reason = f"{operator.name} in {tracing.here} runs over these channels"
         values, *numbers = tree_leaves(out) if operator.name in ("max", "min") else (out,)
         tracing.blur_if_read(tree_leaves(values), Blur(ids_in(label), reason, tracing.path[-1]))
-        tracing.freeze_if_read(numbers, ids_in(label), f"{operator.name} in {tracing.here} tells which channel it is")
+        reason = f"{operator.name} in {tracing.here} tells which channel it is"
+        if len(over) == 1:
+            tracing.choose_if_read(numbers, along(label, *over), reason)
+        else:
+            tracing.freeze_if_read(numbers, ids_in(label), reason)
         return
     if over:
         _reduce_channels(tracing, operator.name, label, over, zeros_count=operator.kind is Kind.AVERAGE)

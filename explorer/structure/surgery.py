@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,11 +23,13 @@ from explorer.structure.adapt import (
 )
 from explorer.structure.blocks import without
 from explorer.structure.copies import copied
+from explorer.structure.parts import part_of
 from explorer.structure.products import names_by_identity
 from explorer.structure.running import forget
 from explorer.structure.stored_widths import follow_stored
 from explorer.structure.types import Structure, inside, outermost
 
+INSIDE = "inside"  # see `Norm`
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
 
 # Plain attributes that repeat a width, by class: {class: {attribute: (tensor, axis, attribute to divide by)}}.
@@ -201,7 +204,14 @@ def mask_module(module: nn.Module, structure: Structure, removal: Removal, block
     attributes: dict[str, dict] = {}
     follow_stored(attributes, module, module, structure, removal)
     for path, sides in _narrowed(structure, removal).items():
-        _see_kept(masked.get_submodule(path), path, sides, removed, attributes.get(path, {}))
+        layer = masked.get_submodule(path)
+        prefix = f"{path}." if path else ""
+        narrowed = {k: removed[prefix + k] for k in layer.state_dict() if prefix + k in removed}
+        if INSIDE in sides:
+            narrow = _cut_part(layer, path, structure, removal)
+        else:
+            narrow = _cut_layer(layer, sides, narrowed, attributes.get(path, {}))
+        _see_kept(layer, narrow, sides, narrowed)
         _call_norms(masked, path)
     return masked
 
@@ -252,38 +262,63 @@ def _renumbered(structure: Structure, removal: Removal) -> dict[str, np.ndarray]
 
 
 def _narrowed(structure: Structure, removal: Removal) -> dict[str, dict[str, _Leaving]]:
-    """Of modules that take statistics: the channels that leave, by the side on which they are; see `Norm`."""
+    """Of modules that take statistics: the channels that leave, by the side on which they are; see `Norm`.
+
+    Parts of a module whose experts leave are not among them, since they narrow with it.
+    """
     narrowed: dict[str, dict[str, _Leaving]] = {}
+    mixtures: set[str] = set()
     for name, units in removal.items():
         lost = _lost(removal, structure, name)
         for norm in structure.groups[name].norms if units else ():
             out = lost[norm.units]
+            mixtures |= {norm.module} if norm.mixture else set()
             if out.any():
                 sides = narrowed.setdefault(norm.module, {})
                 known = sides.get(norm.side)
                 sides[norm.side] = _Leaving(norm.axis, out if known is None else known.out | out)
-    return narrowed
+    left = [path for path, sides in narrowed.items() if path not in mixtures or INSIDE in sides]
+    whole = [path for path in left if INSIDE in narrowed[path]]
+    return {path: narrowed[path] for path in left if not any(_is_part(path, other) for other in whole)}
+
+
+def _is_part(path: str, module: str) -> bool:
+    return path != module and (not module or inside(path, [module]))
+
+
+def _cut_layer(
+    layer: nn.Module, sides: Mapping[str, _Leaving], narrowed: Mapping[str, dict], attributes: dict[str, object]
+) -> nn.Module:
+    """An innermost layer with the widths that stay."""
+    narrow = copy.deepcopy(layer, {id(tensor): tensor for tensor in [*layer.parameters(), *layer.buffers()]})
+    adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
+    set_attributes(narrow, {"": {**attributes, **_bare_widths(layer, sides)}})
+    return narrow
+
+
+def _cut_part(layer: nn.Module, path: str, structure: Structure, removal: Removal) -> nn.Module:
+    """A module with parts, without the units that leave."""
+    part = part_of(structure, path)
+    return cut_module(layer, part, {name: removal[name] for name in part.groups if name in removal}, shared=True)[0]
 
 
 def _see_kept(
-    layer: nn.Module, path: str, sides: Mapping[str, _Leaving], removed: dict, attributes: dict[str, object]
+    layer: nn.Module, narrow: nn.Module, sides: Mapping[str, _Leaving], narrowed: Mapping[str, dict]
 ) -> None:
-    """Let a module see only the channels that stay; the others come out as zero."""
-    narrow = copy.deepcopy(layer, {id(tensor): tensor for tensor in [*layer.parameters(), *layer.buffers()]})
-    prefix = f"{path}." if path else ""
-    narrowed = {k: removed[prefix + k] for k in layer.state_dict() if prefix + k in removed}
-    adapt(narrow, {k: _without(t, narrowed.get(k, {})) for k, t in layer.state_dict().items()})
-    set_attributes(narrow, {"": {**attributes, **_bare_widths(layer, sides)}})
+    """Let a module see only the channels that stay, by way of its narrow copy; the others come out as zero."""
     read, made = (sides.get("both", sides.get(side)) for side in ("input", "output"))
 
-    def forward(x: Tensor) -> Tensor:
-        own = {k: _without(t, narrowed[k]) for k, t in layer.named_parameters() if k in narrowed}
-        seen = x if read is None else x.index_select(read.axis, read.kept(x))
-        seen = functional_call(narrow, own, (seen,))  # gradients reach the layer's own
+    def spread(seen: Tensor) -> Tensor:
         if made is None:
             return seen
         shape = [len(made.out) if d == made.axis else size for d, size in enumerate(seen.shape)]
-        return seen.new_zeros(shape).index_copy_(made.axis, made.kept(x), seen)
+        return seen.new_zeros(shape).index_copy_(made.axis, made.kept(seen), seen)
+
+    def forward(x: Tensor) -> Any:
+        own = {k: _without(t, narrowed[k]) for k, t in layer.named_parameters() if k in narrowed}
+        seen = x if read is None else x.index_select(read.axis, read.kept(x))
+        seen = functional_call(narrow, own, (seen,))  # gradients reach the layer's own
+        return (spread(seen[0]), *seen[1:]) if isinstance(seen, tuple) else spread(seen)
 
     layer.forward = forward
 

@@ -20,6 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.structure import rules
 from explorer.structure.blocks import Shortcuts
+from explorer.structure.experts import settle_experts
 from explorer.structure.labels import Ids, along, ids_in, varying
 from explorer.structure.ledger import Contraction, Ledger, Passage
 from explorer.structure.operators import Operator, operator_of
@@ -100,6 +101,7 @@ class _Calls:
     def __init__(self, tracer: Tracer) -> None:
         self._tracing, self._shortcuts = tracer.tracing, tracer.shortcuts
         self._given: dict[str, Tensor | None] = {}  # labels of what innermost modules are given
+        self._chosen: list[int] = []  # how many choices there were when each of the running modules began
 
     def watching(self, module: nn.Module) -> AbstractContextManager:
         layers = dict(module.named_modules())
@@ -109,6 +111,7 @@ class _Calls:
     def _enter(self, name: str, layer: nn.Module, args: tuple, named: dict, *, leaf: bool) -> None:
         tracing = self._tracing
         tracing.path.append(name)
+        self._chosen.append(len(tracing.ledger.chosen))
         self._shortcuts.enter(name, args, named, len(tracing.ledger.contractions))
         self._given[name] = None
         if leaf and args and isinstance(args[0], Tensor) and (label := tracing.label(args[0])) is not None:
@@ -117,6 +120,9 @@ class _Calls:
     def _leave(self, name: str, layer: nn.Module, args: tuple, named: dict, out: Any) -> None:
         tracing = self._tracing
         tracing.path.pop()
+        chosen = tracing.ledger.chosen[self._chosen.pop() :]
+        if chosen and tracing.costs:
+            self._note_around(name, chosen, args, named, out)
         self._shortcuts.leave(name, layer, out, len(tracing.ledger.contractions))
         returned = [out] if isinstance(out, Tensor) else tensors_in(out)
         label = tracing.labels.get(returned[0]) if returned else None  # attention gives its weights too
@@ -131,6 +137,16 @@ class _Calls:
             if passage is not None:
                 tracing.ledger.pass_through(name, passage)
 
+    def _note_around(self, name: str, chosen: list[bytes], args: tuple, named: dict, out: Any) -> None:
+        """Write down the channels of a module in which choices were made, if it was called once, with one tensor."""
+        first = out[0] if isinstance(out, tuple) and out else out
+        passage = None
+        if len(args) == 1 and not named and isinstance(args[0], Tensor) and isinstance(first, Tensor):
+            with _disable_current_modes():
+                passage = _between(*(self._tracing.labels.get(tensor) for tensor in (args[0], first)))
+        for choice in (self._tracing.ledger.choices[key] for key in dict.fromkeys(chosen)):
+            choice.around[name] = None if name in choice.around else passage
+
     def _passage(self, name: str, layer: nn.Module, args: tuple, given: Tensor | None, out: Tensor) -> Passage | None:
         """The channels of an innermost module's first input and output, if they lie along the same axis of both."""
         read = None if given is None else _along_one(given)
@@ -142,6 +158,15 @@ class _Calls:
         if made is None or not (unread or (read and read[0] == made[0])):
             return None
         return Passage(made[0], read[1] if read else np.zeros(0, dtype=np.int64), made[1])
+
+
+def _between(given: Tensor | None, out: Tensor | None) -> Passage | None:
+    """The channels of an input and an output, either of which may have none, unless they lie along different axes."""
+    ends = [None if label is None or not varying(label) else _along_one(label) for label in (given, out)]
+    if any(end is None and varying(label) for end, label in zip(ends, (given, out), strict=True)):
+        return None
+    read, made = ((-1, np.zeros(0, dtype=np.int64)) if end is None else end for end in ends)
+    return Passage(max(read[0], made[0]), read[1], made[1]) if -1 in (read[0], made[0]) or read[0] == made[0] else None
 
 
 def _along_one(label: Tensor) -> tuple[int, Ids] | None:
@@ -173,6 +198,7 @@ def trace(module: nn.Module, example: Inputs, *, keep_outputs: bool = True) -> L
     ledger = _passes(module, as_tuple(example), keep_outputs)
     ledger.attach_followers()
     forget(module)
+    settle_experts(ledger, module)
     ledger.settle()
     return ledger
 

@@ -159,6 +159,7 @@ class Tracing:
         self.labels: OfTensors[Tensor] = OfTensors()
         self.noise: OfTensors[bool] = OfTensors()  # tensors that are drawn anew for every width
         self.mixed: OfTensors[Tensor] = OfTensors()  # of positions that a weight makes, along axes without channels
+        self.chosen: OfTensors[Ids] = OfTensors()  # tensors of numbers: of which channels
         self._unread: OfTensors[Callable[[], None]] = OfTensors()  # statistics over channels: what reading them means
 
     @property
@@ -284,10 +285,21 @@ class Tracing:
         for tensor in statistics:
             self._unread[tensor] = partial(self.ledger.blur, blur.ids, blur.reason, blur.path)
 
+    def choose(self, numbers: Tensor, ids: Ids, least: int, reason: str) -> None:
+        """See `Ledger.choose`: these are the numbers."""
+        self.chosen[numbers] = ids
+        self.ledger.choose(ids, least, reason)
+
     def freeze_if_read(self, numbers: Iterable[Tensor], ids: Ids, reason: str) -> None:
-        """See `Ledger.freeze`: a maximum over channels comes with the number of the channel, even if nobody asks."""
+        """See `Ledger.freeze` and `choose_if_read`."""
         for tensor in numbers:
             self._unread[tensor] = partial(self.ledger.freeze, ids, reason)
+
+    def choose_if_read(self, numbers: Iterable[Tensor], ids: Ids, reason: str) -> None:
+        """See `choose`: a maximum over channels comes with the number of the channel, even if nobody asks."""
+        for tensor in numbers:
+            self.chosen[tensor] = ids
+            self._unread[tensor] = partial(self.ledger.choose, ids, 1, reason)
 
     def note_statistics(self, module: str, outputs: Sequence[Tensor]) -> None:
         """Outputs of a module that are statistics over channels differ after a cut, which matters if they are read."""

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -67,7 +66,7 @@ def removals(structure: Structure) -> tuple[Removal, ...]:
     first: Removal = {}
     second: Removal = {}
     for i, (name, group) in enumerate(structure.groups.items()):
-        if (count := min(1 + i % 3, group.units - 1)) > 0:
+        if (count := min(1 + i % 3, group.units - group.least)) > 0:
             first[name] = tuple(range(count))
             second[name] = _scattered(group.units, group.units // 2 if group.contracted else count, generator)
             if group.kind == "stream":
@@ -83,32 +82,3 @@ def _scattered(units: int, count: int, generator: random.Random) -> tuple[int, .
 def signature(group: Group) -> Signature:
     members = tuple((member.tensor, member.axis, int((member.units >= 0).sum())) for member in group.members)
     return group.name, group.units, members
-
-
-def concerns(group: Group, path: str) -> bool:
-    """Whether a module has tensors of the group."""
-    return not path or any(inside(member.tensor, [path]) for member in group.members)
-
-
-def seen_from(group: Group, path: str) -> Group:
-    """A group with its tensors and modules named from a module that encloses them."""
-    if not path:
-        return group
-    own = len(path) + 1
-    return replace(
-        group,
-        members=tuple(replace(member, tensor=member.tensor[own:]) for member in group.members),
-        unsaved=tuple(replace(member, tensor=member.tensor[own:]) for member in group.unsaved),
-        norms=tuple(replace(norm, module=norm.module[own:]) for norm in group.norms),
-        lookups=tuple(replace(lookup, tensor=lookup.tensor[own:]) for lookup in group.lookups),
-        counters=tuple((module[own:], attribute) for module, attribute in group.counters),
-        stored=tuple(
-            replace(stored, module=stored.module[own:], tensor=stored.tensor[own:])
-            for stored in group.stored
-            if inside(stored.module, [path])
-        ),
-        fitted=tuple(
-            shape._replace(module=shape.module[own:]) for shape in group.fitted if inside(shape.module, [path])
-        ),
-        taps=(),
-    )

@@ -17,7 +17,8 @@ class Member:
     `units` has one entry per index of the axis: the group's unit that owns it, or -1 where the index
     belongs to another group or can't leave at all. Roles: a *producer*'s rows make the channels, a
     *consumer*'s input slices read them, everything else that has an entry per channel (normalisation,
-    bias, layer scale, positions) is *affine*, except an *index* whose entries number channels.
+    bias, layer scale, positions) is *affine*, except an *index* whose entries number channels, and an *expert* whose
+    entries are the weights of a unit.
     """
 
     tensor: str
@@ -48,13 +49,17 @@ class Norm:
     Args:
         axis: where they lie in its input and output.
         units: for every channel along that axis the group's unit, or -1.
-        side: the channels of its "input", of its "output", or, where these are the same, of "both".
+        side: the channels of its "input", of its "output", or, where these are the same, of "both"; or the units are
+            experts "inside" it.
+        mixture: whether experts are inside it; if some of these leave, a mask runs all of it on what stays, since a
+            router's score of zero is no refusal, and else leaves it as it is.
     """
 
     module: str
     axis: int
     units: np.ndarray = field(repr=False)
     side: str = "both"
+    mixture: bool = False
 
     @property
     def place(self) -> str:
@@ -108,6 +113,7 @@ GROUP_KINDS = {
     "stream": "the width of a residual stream: every layer that adds into it or reads from it is tied together",
     "linear": "output features of fully connected layers",
     "ffn": "hidden features of a transformer's feed-forward block",
+    "experts": "whole experts of a mixture: an expert leaves with the row of the router that chooses it",
     "experts-ffn": "hidden features of a mixture of experts: the same one of every expert leaves at once",
     "positions": "hidden features of layers that mix positions, the same ones for every channel",
     "heads": "attention heads: a whole head leaves at once",
@@ -127,7 +133,7 @@ class Group:
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
     the group's units, `stored` others that were found to follow its width, `fitted` shapes in the code of
     modules that do. `heads` says how many heads of queries a
-    unit has, that share a key. `unsaved` are members in buffers that the module's state dict leaves out, since building
+    unit has, that share a key. At least `least` units stay: as many experts as a token is sent to. `unsaved` are members in buffers that the module's state dict leaves out, since building
     the module gives them; a cut model saves them. Channels that are `contracted` are summed over with one another
     (queries and keys): no weights read them, so a mask takes them away where they are made. The *heads* of an attention
     and its *head-dims* share channels: a channel stays if both its head and its place stay.
@@ -150,6 +156,7 @@ class Group:
     stored: tuple[StoredWidth, ...] = field(repr=False, default=())
     fitted: tuple[FittedShape, ...] = field(repr=False, default=())
     heads: int = 1
+    least: int = 1
 
     @property
     def units(self) -> int:

@@ -45,7 +45,7 @@ def _slider(
     """How many units of one group go; its state is always what the workspace holds."""
     title = f"{code(short)}  \n{plain(share)}"
     group = structure.groups[name]
-    if name in scores.skipped or group.units < 2:
+    if name in scores.skipped or group.units <= group.least:
         st.caption(f"{title}. Stays whole: {plain(scores.skipped.get(name, 'it has a single unit'))}.")
         return
     # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
@@ -55,7 +55,7 @@ def _slider(
     st.slider(
         title,
         0,
-        group.units - 1,
+        group.units - group.least,
         key=key,
         format=f"%d of {group.units} go",
         on_change=partial(_set, workspace, name, key, group.units),

@@ -1315,7 +1315,7 @@ def heads_with_a_place_of_ones_and_matrices_of_their_own(net, x):
         "late": table(4, 6, 8), "shift": table(4, 6), "fc": nn.Linear(6, 5),
     },
     {"a": (8, 1), "up": (6, 2), "late": (6, 1)},
-    blocked={"router": "topk over channels"},
+    blocked={"router": "the cut model does not run"},  # how many experts there are is a number in the code
 )  # fmt: skip
 def experts_one_by_one_and_side_by_side(net, x):
     t = tokens(net.a(x)).flatten(0, 1)
@@ -1329,6 +1329,56 @@ def experts_one_by_one_and_side_by_side(net, x):
     first = chosen[:, 0]
     late = torch.bmm(net.late[first], t.unsqueeze(-1)).squeeze(-1) + net.shift[first]
     return net.fc(late.relu().view(len(x), 64, -1).mean(1))
+
+
+class Mixture(nn.Module):
+    """Experts whose scores say how much of each is taken: all scores count, so that −∞ is not a zero (batch, 8)."""
+
+    def __init__(self, *, shuffled: bool = False) -> None:
+        super().__init__()
+        self.router, self.up, self.down, self.shift = nn.Linear(8, 5), table(5, 12, 8), table(5, 8, 6), table(5, 8)
+        self.count, self.shuffled = 5, shuffled
+
+    def forward(self, x: Tensor) -> Tensor:
+        t = x.flatten(0, -2)
+        gates, chosen = self.router(t).softmax(-1).topk(2, -1)
+        made = torch.zeros_like(t)
+        for expert in range(self.count):
+            row, place = torch.where(chosen == expert)
+            own = (expert + 1) % self.count if self.shuffled else expert
+            gate, up = F.linear(t[row], self.up[own]).chunk(2, -1)
+            y = F.linear(gate.sigmoid() * up, self.down[own], self.shift[own])
+            made.index_add_(0, row, y * gates[row, place, None])
+        return made.view_as(x)
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "norm": nn.LayerNorm(8), "mix": Mixture(), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1), "mix.router": (5, 1), "mix": (6, 2)},
+    least=2,
+)
+def whole_experts(net, x):
+    t = tokens(net.a(x))
+    return net.fc((t + net.mix(net.norm(t))).relu().mean(1))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "mix": Mixture(shuffled=True), "fc": nn.Linear(8, 5)},
+    {"a": (8, 1), "mix": (6, 2)},
+    blocked={"mix.router": "in another order they compute something else"},
+)
+def experts_that_are_not_those_whose_numbers_are_chosen(net, x):
+    t = tokens(net.a(x))
+    return net.fc((t + net.mix(t)).relu().mean(1))
+
+
+@toy(
+    lambda: {"a": nn.Conv2d(3, 8, 4, stride=4), "b": nn.Linear(8, 6), "fc": nn.Linear(3, 5)},
+    {"a": (8, 1)},
+    blocked={"b": "topk over channels"},
+)
+def the_largest_channels(net, x):
+    return net.fc(net.b(tokens(net.a(x)).relu()).topk(3, -1).values.mean(1))
 
 
 @toy(
@@ -1361,8 +1411,7 @@ def selective_scan(net, x):
         "a": conv(3, 8), "router": nn.Linear(8, 2), "up": table(2, 6, 8), "down": table(2, 8, 6),
         "best": nn.Conv2d(1, 1, 3, padding=1), "fc": nn.Linear(8, 5),
     },
-    {"a": (8, 1), "up": (6, 1)},
-    blocked={"router": "tells which channel it is"},
+    {"a": (8, 1), "router": (2, 1), "up": (6, 1)},
     inexact={"a": "max in the model runs over these channels"},
 )  # fmt: skip
 def experts_by_the_number_of_the_best(net, x):

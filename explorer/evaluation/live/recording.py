@@ -91,7 +91,7 @@ class _Recorder(TorchDispatchMode):
         self._inside -= 1
         if not self._inside:
             self._step(path, args, kwargs)
-            self._finish(out, out.numel())
+            self._finish(out, sum(x.numel() for x in several(out) if isinstance(x, Tensor)))
             names = (self._names[self._slots[tensor]] for tensor in [*layer.parameters(), *layer.buffers()])
             for name in (path, *names):
                 self._first.setdefault(name, len(self._steps) - 1)

@@ -12,6 +12,7 @@ KIND_COLOURS = {
     "stream": "#d18b3c",
     "linear": "#7d64b5",
     "ffn": "#57a06d",
+    "experts": "#2f6b6b",
     "experts-ffn": "#3f7f53",
     "positions": "#8aa34f",
     "heads": "#c2607d",

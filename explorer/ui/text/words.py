@@ -6,7 +6,7 @@ from itertools import takewhile
 from explorer.structure import Group
 from explorer.tasks import TASK_KINDS, Task
 
-UNITS = {"heads": "head", "recurrent": "unit"}  # what leaves at once, where that is no channel
+UNITS = {"heads": "head", "experts": "expert", "recurrent": "unit"}  # what leaves at once, where that is no channel
 
 MAC_HELP = "Multiply-accumulates of one forward pass for one input. Papers often write FLOPs for the same count."
 PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scales."

@@ -16,7 +16,7 @@ from explorer.structure.links import links
 from explorer.tasks import METRICS
 from explorer.ui.text.words import noun, stages
 
-HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows"}
+HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows", "expert": "holds"}
 DIGITS = 6  # of milliseconds behind the point
 
 
