@@ -128,6 +128,8 @@ def plan_from_budget(
 ) -> Plan:
     """The plan that removes the lowest scored units of each group, `budget` of them (rounded down).
 
+    Of experts as many stay as a token is sent to.
+
     Args:
         scores: per group an array of shape (units,), higher = keep; ties go to the lower index.
         budget: fraction of each group's units to remove, in [0, 1).
@@ -141,7 +143,8 @@ def plan_from_budget(
             raise ExplorerError(unknown_group(name, structure))
         if not 0 <= fraction < 1:
             raise ExplorerError(f"the ratio {fraction:g} for {name} is outside 0 to 1: 0.3 removes 30 % of its units")
-        count = int(structure.groups[name].units * fraction + 1e-9)
+        group = structure.groups[name]
+        count = min(int(group.units * fraction + 1e-9), group.units - group.least)
         if count and name not in scores:
             raise ExplorerError(
                 f"{name} has no scores, so nothing says which units to remove: choose another criterion"

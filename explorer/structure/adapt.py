@@ -49,6 +49,17 @@ class Skip(nn.Module):
         self.returns, self.stride = returns, 1
         self.passed: list[int | str | None] = []  # arguments that are the tuple's other values; None: that is none
 
+    @property
+    def written(self) -> list[str]:
+        """Tensors of the block that code around it writes into, as when it scales all layers: here they are empty."""
+        return [f"{path}.{key}".lstrip(".") for path, part in self.named_modules() for key in vars(part) if _empty(part, key)]
+
+    @written.setter
+    def written(self, names: Sequence[str]) -> None:
+        for name in names:
+            path, _, key = name.rpartition(".")
+            setattr(self.get_submodule(path), key, torch.empty(0))
+
     def forward(self, *args: object, **kwargs: object) -> object:
         x = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
         for value in (*args[1:], *kwargs.values()):
@@ -75,6 +86,11 @@ class Skip(nn.Module):
             cache.update_conv_state(places[:, 0].mT, index)
 
 
+def _empty(part: nn.Module, key: str) -> bool:
+    value = vars(part)[key]
+    return isinstance(value, Tensor) and not value.numel()
+
+
 def _remember(shell: nn.Module, block: nn.Module) -> None:
     """Give an empty module the plain attributes of another, and empty parts like its parts."""
     plain = int | float | str | bool | None
@@ -95,7 +111,7 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
             save are saved from then on.
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
             object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
-            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride` and `passed` may follow; in a
+            ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride`, `passed` and `written` may follow; in a
             module with ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`.
 
     Raises:

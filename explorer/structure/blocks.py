@@ -64,12 +64,13 @@ class Shortcuts:
         self._spans: dict[str, Span] = {}
         self._besides: OfTensors[list[str]] = OfTensors()  # the modules that returned a tensor beside their output
         self._needed: set[str] = set()  # modules of which others read that, or parts
+        self._written: dict[tuple[str, str], None] = {}  # tensors that are only written into, and the module that does
 
     @property
     def blocks(self) -> dict[str, Span]:
         """The blocks so far, by module path."""
         alone = {path for path in self._spans if self._calls[path] == 1} - self._needed
-        return {path: span for path, span in self._spans.items() if path in alone}
+        return {path: replace(span, written=self._written_in(path)) for path, span in self._spans.items() if path in alone}
 
     def enter(self, path: str, args: tuple, named: dict[str, Any], contractions: int) -> None:
         """A module starts; `contractions` were made so far."""
@@ -83,6 +84,15 @@ class Shortcuts:
         self._open.append(_Call(path, self._numbers, x, args, named, before, contractions))
         if x is not None:
             self._states[x] = {**before, self._numbers: CARRIED}
+
+    def _written_in(self, path: str) -> tuple[str, ...]:
+        """The tensors in a module that code around it writes into, named from it."""
+        outside = (name for name, writer in self._written if inside(name, [path]) and not inside(writer, [path]))
+        return tuple(name[len(path) + 1 :] for name in outside)
+
+    def write(self, name: str) -> None:
+        """A tensor is changed without a look at others, as by code that scales the weights of all layers."""
+        self._written[name, self._open[-1].path if self._open else ""] = None
 
     def touch(self, name: str) -> None:
         """A module runs or a tensor is read: modules around it that are not running can't leave without it."""
@@ -128,7 +138,7 @@ class Shortcuts:
             self._states[first] = states | {n: state for n, state in call.before.items() if state >= ADDED}
         if states.get(call.number) != OWN or call.number in self._places.get(first, {}):
             return
-        passed = tuple(_argument(value, call) for value in rest)
+        passed = _threaded(tuple(_argument(value, call) for value in rest), rest, call)
         for value, key in zip(rest, passed, strict=True):
             for tensor in tensors_in(value) if key is None else ():
                 self._besides[tensor] = [*self._besides.get(tensor, ()), path]
@@ -217,6 +227,14 @@ def _argument(value: Any, call: _Call) -> int | str | None:
         if argument is value or (_plain(value) and _plain(argument) and tree_leaves(argument) == tree_leaves(value)):
             return key
     return None
+
+
+def _threaded(
+    passed: tuple[int | str | None, ...], rest: Sequence[Any], call: _Call
+) -> tuple[int | str | None, ...]:
+    """What is passed on; a state that goes from block to block beside the stream may be None, if nobody asked for one."""
+    missing = [key for key, value in (*enumerate(call.args), *call.named.items()) if value is None]
+    return (missing[0], *passed[1:]) if rest and rest[0] is None and len(missing) == 1 else passed
 
 
 def _plain(value: Any) -> bool:

@@ -35,7 +35,7 @@ class Costs:
             if separable(shared, name):
                 own = {n: parameter for n, parameter in parameters.items() if inside(n, [name])}
                 model = self._model(own, self.ledger.contractions[span.start : span.stop])
-                blocks[name] = Block(name, span.returns, model, passed=span.passed)
+                blocks[name] = Block(name, span.returns, model, passed=span.passed, written=span.written)
         return blocks
 
     def by_module(self) -> dict[str, tuple[Product, ...]]:

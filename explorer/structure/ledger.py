@@ -129,6 +129,7 @@ class Span:
     start: int
     stop: int
     passed: tuple[int | str | None, ...] = ()  # see `Block`
+    written: tuple[str, ...] = ()
 
 
 @dataclass

@@ -151,10 +151,18 @@ def named_numbers(module: nn.Module, patterns: Sequence[str]) -> list[Read]:
     named = [
         (path, attribute, value)
         for path, layer in (module.named_modules() if patterns else ())
-        for attribute, value in layer.__dict__.items()
+        for attribute, value in _attributes(layer)
         if any(fnmatchcase(f"{path}.{attribute}".lstrip("."), pattern) for pattern in patterns)
     ]
     return [read for each in named for read in _numbers(*each)]
+
+
+def _attributes(layer: nn.Module) -> Iterator[tuple[str, object]]:
+    """What a module has, and, as ``config.hidden_size``, what configurations that it holds have."""
+    for name, value in vars(layer).items():
+        yield name, value
+        if _is_configuration(value):
+            yield from ((f"{name}.{inner}", each) for inner, each in vars(value).items())
 
 
 def likely(stored: StoredWidth) -> bool:

@@ -108,6 +108,7 @@ def cut_module(
         path: {SKIPPED: skip.returns}
         | ({"stride": skip.stride} if skip.stride > 1 else {})
         | ({"passed": skip.passed} if skip.passed else {})
+        | ({"written": skip.written} if skip.written else {})
         for path, skip in skipped.items()
     }
     for name, units in removal.items():
@@ -233,6 +234,7 @@ def _skipped(module: nn.Module, structure: Structure, blocks: Sequence[str]) -> 
     for block in (structure.blocks[name] for name in outermost(blocks)):
         skip = Skip(module.get_submodule(block.name), block.returns)
         skip.stride, skip.passed = block.stride, [*block.passed] if any(key is not None for key in block.passed) else []
+        skip.written = list(block.written)
         skipped[block.name] = skip
     return skipped
 

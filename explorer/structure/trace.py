@@ -62,7 +62,10 @@ class Tracer(OperatorMode):
         tracing.read(tensors)
         for name in (names[id(tensor)] for tensor in tensors if id(tensor) in names):
             tracing.ledger.used.add(name)
-            self.shortcuts.touch(name)
+            if len(tensors) == 1 and out is tensors[0]:
+                self.shortcuts.write(name)
+            else:
+                self.shortcuts.touch(name)
         if operator.name == "bernoulli":  # which channels a dropout of whole maps keeps
             tracing.noise[out] = True
         booked = len(tracing.ledger.contractions)

@@ -243,7 +243,7 @@ class Block:
     tuple that the module gives (0: a tensor, no tuple). The first is what became of the input; of the others, `passed`
     tells which argument they are, by its place or name, and None stands for what nobody reads. `cost_model` is the
     block's part in the cost of the whole. One that makes maps smaller and leaves with a whole stage passes on every
-    `stride`-th row and column.
+    `stride`-th row and column. `written` are tensors in it that code outside writes into, which goes on without them.
     """
 
     name: str
@@ -251,6 +251,7 @@ class Block:
     cost_model: CostModel = field(repr=False)
     stride: int = 1
     passed: tuple[int | str | None, ...] = ()
+    written: tuple[str, ...] = ()
 
 
 def inside(name: str, modules: Sequence[str]) -> bool:

@@ -46,7 +46,8 @@ def _slider(
     title = f"{code(short)}  \n{plain(share)}"
     group = structure.groups[name]
     if name in scores.skipped or group.units <= group.least:
-        st.caption(f"{title}. Stays whole: {plain(scores.skipped.get(name, 'it has a single unit'))}.")
+        needed = "it has a single unit" if group.units == 1 else f"every token is sent to all its {group.units} experts"
+        st.caption(f"{title}. Stays whole: {plain(scores.skipped.get(name, needed))}.")
         return
     # A new control after every undo, preset or target: a slow browser still sends the old one's position, which
     # would otherwise read as the person's own change and wipe out what there was to redo.

@@ -23,6 +23,7 @@ from explorer.structure import Structure, analyse
 from explorer.tasks import evaluate
 from tests import nets
 from tests.hugging import BERT, text_folder
+from tests.structure.awkward import TOYS
 
 CPU = torch.device("cpu")
 SAMPLES = 19
@@ -161,6 +162,7 @@ CASES: dict[str, tuple[nn.Module, Structure]] = {
 }
 
 
+CASES["mixture"] = (mixture := TOYS["whole_experts"].make()), analyse(mixture, torch.randn(1, *nets.INPUT))
 CASES["overwriting"] = nets.alive(Overwriting), CASES["remembering"][1]  # its analysis would overwrite the example
 
 
@@ -176,7 +178,7 @@ def drags(draw: st.DrawFn, structure: Structure) -> list[Plan]:
     removed, plans = {}, []
     for _ in range(draw(st.integers(2, 5))):
         for group in draw(st.lists(st.sampled_from(list(structure.groups.values())), min_size=1, max_size=2)):
-            units = st.sets(st.integers(0, group.units - 1), max_size=group.units - 1)
+            units = st.sets(st.integers(0, group.units - 1), max_size=group.units - group.least)
             removed[group.name] = tuple(draw(units, label=group.name))
         plans.append(Plan("", removed))
     return plans
