@@ -59,8 +59,8 @@ class Plan:
                 )
             if group.units - len(units) < group.least:
                 raise ExplorerError(
-                    f"the plan leaves {group.units - len(units)} of {group.units} experts of {name}, and every token is "
-                    f"sent to {group.least} of them: leave at least so many"
+                    f"the plan leaves {group.units - len(units)} of {group.units} experts of {name}, and every token "
+                    f"is sent to {group.least} of them: leave at least so many"
                 )
         return self
 

@@ -52,7 +52,12 @@ class Skip(nn.Module):
     @property
     def written(self) -> list[str]:
         """Tensors of the block that code around it writes into, as when it scales all layers: here they are empty."""
-        return [f"{path}.{key}".lstrip(".") for path, part in self.named_modules() for key in vars(part) if _empty(part, key)]
+        return [
+            f"{path}.{key}".lstrip(".")
+            for path, part in self.named_modules()
+            for key in vars(part)
+            if _empty(part, key)
+        ]
 
     @written.setter
     def written(self, names: Sequence[str]) -> None:

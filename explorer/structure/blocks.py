@@ -70,7 +70,8 @@ class Shortcuts:
     def blocks(self) -> dict[str, Span]:
         """The blocks so far, by module path."""
         alone = {path for path in self._spans if self._calls[path] == 1} - self._needed
-        return {path: replace(span, written=self._written_in(path)) for path, span in self._spans.items() if path in alone}
+        spans = {path: span for path, span in self._spans.items() if path in alone}
+        return {path: replace(span, written=self._written_in(path)) for path, span in spans.items()}
 
     def enter(self, path: str, args: tuple, named: dict[str, Any], contractions: int) -> None:
         """A module starts; `contractions` were made so far."""
@@ -229,11 +230,10 @@ def _argument(value: Any, call: _Call) -> int | str | None:
     return None
 
 
-def _threaded(
-    passed: tuple[int | str | None, ...], rest: Sequence[Any], call: _Call
-) -> tuple[int | str | None, ...]:
-    """What is passed on; a state that goes from block to block beside the stream may be None, if nobody asked for one."""
-    missing = [key for key, value in (*enumerate(call.args), *call.named.items()) if value is None]
+def _threaded(passed: tuple[int | str | None, ...], rest: Sequence[Any], call: _Call) -> tuple[int | str | None, ...]:
+    """What is passed on; a state that goes from block to block beside the stream is None if nobody asked for one."""
+    given: dict[Any, Any] = {**dict(enumerate(call.args)), **call.named}
+    missing = [key for key, value in given.items() if value is None]
     return (missing[0], *passed[1:]) if rest and rest[0] is None and len(missing) == 1 else passed
 
 

@@ -140,7 +140,7 @@ class Choice:
         least: how many are chosen at once.
         single: how often one was chosen, the best of those that are left.
         reason: why they can't leave, unless they are experts.
-        around: the modules that were running, the innermost first, with their channels; None: a mask can't run it alone.
+        around: the modules that were running, the innermost first, and their channels; None: a mask can't run it alone.
     """
 
     ids: Ids

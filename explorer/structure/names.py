@@ -104,7 +104,7 @@ class Names:
         return lookups
 
     def _norms(self) -> list[list[Norm]]:
-        """For every group: the modules that take statistics over, or run along, its channels, or the weights at them."""
+        """For every group: the modules that take statistics over, or run along, its channels or the weights at them."""
         norms: list[list[Norm]] = [[] for _ in self.units.sizes]
         for path in dict.fromkeys(blur.path for blur in self.ledger.blurred if blur.path in self.ledger.normalised):
             passage = self.ledger.normalised[path]

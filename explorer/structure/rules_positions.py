@@ -33,9 +33,7 @@ def act_along(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, o
         tracing.assign(made, _in_shape(label, made))
 
 
-def _choose(
-    tracing: Tracing, operator: Operator, label: Tensor, dims: set[int], args: tuple, out: Any
-) -> bool:
+def _choose(tracing: Tracing, operator: Operator, label: Tensor, dims: set[int], args: tuple, out: Any) -> bool:
     """Follow the choice of the best of some channels, or a look at those that were chosen; False for anything else."""
     if set(varying(label)) != dims or len(dims) > 1:
         return False

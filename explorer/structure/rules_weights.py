@@ -60,9 +60,7 @@ def convolution(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict,
             return
         for tensor in (x, weight):
             tracing.freeze(tracing.label(tensor), "convolution with a computed kernel")
-    elif (passed := _mix_positions(tracing, call, view, label, out)) is not None:
-        tracing.assign(out, passed)
-    elif (passed := _see_neighbours(tracing, call, view, label, out)) is not None:
+    elif (passed := _beside_positions(tracing, call, view, label, out)) is not None:
         tracing.assign(out, passed)
     else:
         tracing.assign(out, on_axis(_convolve(tracing, call, view, label, bias, out), 1, out.shape))
@@ -90,6 +88,14 @@ def _convolve(
     if tracing.costs:
         tracing.ledger.contractions.append(Contraction(_applications(call, out), sides))
     return made
+
+
+def _beside_positions(
+    tracing: Tracing, call: _Convolution, view: View, label: Tensor | None, out: Tensor
+) -> Tensor | None:
+    """The label of what a convolution makes that has its channels where others have positions; None elsewhere."""
+    mixed = _mix_positions(tracing, call, view, label, out)
+    return _see_neighbours(tracing, call, view, label, out) if mixed is None else mixed
 
 
 def _mix_positions(

@@ -304,9 +304,7 @@ def _cut_part(layer: nn.Module, path: str, structure: Structure, removal: Remova
     return cut_module(layer, part, {name: removal[name] for name in part.groups if name in removal}, shared=True)[0]
 
 
-def _see_kept(
-    layer: nn.Module, narrow: nn.Module, sides: Mapping[str, _Leaving], narrowed: Mapping[str, dict]
-) -> None:
+def _see_kept(layer: nn.Module, narrow: nn.Module, sides: Mapping[str, _Leaving], narrowed: Mapping[str, dict]) -> None:
     """Let a module see only the channels that stay, by way of its narrow copy; the others come out as zero."""
     read, made = (sides.get("both", sides.get(side)) for side in ("input", "output"))
 

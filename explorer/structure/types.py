@@ -133,10 +133,11 @@ class Group:
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
     the group's units, `stored` others that were found to follow its width, `fitted` shapes in the code of
     modules that do. `heads` says how many heads of queries a
-    unit has, that share a key. At least `least` units stay: as many experts as a token is sent to. `unsaved` are members in buffers that the module's state dict leaves out, since building
-    the module gives them; a cut model saves them. Channels that are `contracted` are summed over with one another
-    (queries and keys): no weights read them, so a mask takes them away where they are made. The *heads* of an attention
-    and its *head-dims* share channels: a channel stays if both its head and its place stay.
+    unit has, that share a key. At least `least` units stay: as many experts as a token is sent to. `unsaved` are
+    members in buffers that the module's state dict leaves out, since building the module gives them; a cut model saves
+    them. Channels that are `contracted` are summed over with one another (queries and keys): no weights read them, so a
+    mask takes them away where they are made. The *heads* of an attention and its *head-dims* share channels: a channel
+    stays if both its head and its place stay.
     """
 
     name: str

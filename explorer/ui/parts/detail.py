@@ -18,7 +18,13 @@ from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
 NO_PICTURE = "This network reads texts: its channels belong to tokens, and there is no picture of what they see."
-MEMBERS = {"producer": "makes it", "consumer": "reads it", "affine": "scales or shifts it", "index": "looks it up", "expert": "is it"}
+MEMBERS = {
+    "producer": "makes it",
+    "consumer": "reads it",
+    "affine": "scales or shifts it",
+    "index": "looks it up",
+    "expert": "is it",
+}
 
 
 def maps(workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequence[int], Sequence[int]]) -> None:
