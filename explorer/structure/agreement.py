@@ -15,10 +15,14 @@ Noise = Mapping[str, float]  # by module: how far rounding moves its outputs, of
 
 
 def noise_between(quiet: Pass, noisy: Pass) -> dict[str, float]:
-    """The noise of every module, from a pass and the same one with outputs changed by as much as rounding does."""
+    """The noise of every module, from a pass and the same one with outputs changed by as much as rounding does.
+
+    What the whole returned, under "", is always at hand, that of parts as far as there was room for it.
+    """
     noise = {}
-    for path, tensors in quiet.shown.items():
-        pairs = [(a, b) for a, b in zip(tensors, noisy.shown.get(path, ()), strict=False) if a.shape == b.shape]
+    for path, tensors in {**quiet.shown, "": quiet.outputs}.items():
+        others = noisy.shown.get(path, ()) if path else noisy.outputs
+        pairs = [(a, b) for a, b in zip(tensors, others, strict=False) if a.shape == b.shape]
         noise[path] = max((distance(a, b) for a, b in pairs), default=0.0)
     return noise
 
