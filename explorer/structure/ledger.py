@@ -5,7 +5,7 @@ together, freezes those that can't leave, and writes down for every axis of ever
 index belongs to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,6 +178,7 @@ class Ledger:
     mixtures: dict[str, Choice] = field(default_factory=dict)  # of experts, by the module in which they are
     ties: list[Tie] = field(default_factory=list)
     contractions: list[Contraction] = field(default_factory=list)
+    pending: list[tuple[Contraction, str, tuple[int, ...]]] = field(default_factory=list)  # see `multiply`
     blocks: dict[str, Span] = field(default_factory=dict)  # residual ones, by module path
     observations: dict[str, Observation] = field(default_factory=dict)
     shown: dict[str, Tensor] = field(default_factory=dict)  # labels of modules' outputs that vary along one axis
@@ -259,8 +260,13 @@ class Ledger:
         choice.least = max(choice.least, least, choice.single)
         self.chosen.append(key)
 
+    def multiply(self, tensor: str, axes: Sequence[int], macs: int) -> None:
+        """A product with a tensor whose channels are not known yet, if it has some along these axes."""
+        self.contractions.append(Contraction(macs, ()))
+        self.pending.append((self.contractions[-1], tensor, tuple(axes)))
+
     def attach_followers(self) -> None:
-        """Give vectors the channels of what they follow."""
+        """Give vectors the channels of what they follow, and products those of the tensors in them."""
         for follower in self.followers:
             for axis, index in follower.axes.items():
                 owners = self.axes.get((follower.of, axis))
@@ -269,6 +275,11 @@ class Ledger:
                     owned = owners >= 0
                     self.record(follower.tensor, 0, follower.places[owned], owners[owned], size=size, role="affine")
         self.followers.clear()
+        for contraction, tensor, axes in self.pending:
+            for owners in (self.axes[tensor, axis] for axis in axes if (tensor, axis) in self.axes):
+                contraction.coefficient //= len(owners)
+                contraction.sides = (*contraction.sides, owners)
+        self.pending.clear()
 
     def fix(self, grid: Ids, reason: str) -> None:
         """The places of a grid, (rows, places), can't leave: `settle` decides whether its rows (heads) can."""

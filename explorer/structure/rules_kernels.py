@@ -99,6 +99,26 @@ def matched(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out
     tracing.views[out] = replace(left, computed=True, moved=True, spread=whole.spread | _along(whole, {last}))
 
 
+def looked_up(tracing: Tracing, a: Tensor, b: Tensor, out: Tensor) -> bool:
+    """Follow a parameter that is multiplied with a constant, as a table of position biases; False for anything else.
+
+    The constant is a buffer that is not saved; what is summed over has no channels.
+    """
+    views = [None if tensor in tracing.labels else tracing.views.get(tensor) for tensor in (a, b)]
+    fixed = [view is not None and view.name in tracing.ledger.unsaved for view in views]
+    place = 0 if fixed[1] else 1
+    view, summed = views[place], out.dim() - 1 - place
+    if view is None or sum(fixed) != 1:
+        return False
+    kept = view.map(lambda index: index.narrow(summed, 0, 1).expand(out.shape))
+    tracing.views[out] = replace(kept, computed=True, moved=True, spread=view.spread | _along(view, {summed}))
+    if tracing.costs:
+        axes = [axis for axis, index in enumerate(view.indices) if varying(index)]
+        macs = out.numel() * a.shape[-1]
+        tracing.ledger.multiply(view.name, [axis for axis in axes if view.shape[axis] > 1], macs)
+    return True
+
+
 def _along(view: View, dims: Collection[int]) -> frozenset[int]:
     """The axes of a parameter that run along these of its view."""
     return frozenset(axis for axis, index in enumerate(view.indices) if set(varying(index)) & set(dims))

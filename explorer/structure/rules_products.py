@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from explorer.structure import rules_kernels
 from explorer.structure.heads import counter
 from explorer.structure.labels import Ids, flat, ids_in, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction
@@ -83,6 +84,8 @@ def _multiplied(tracing: Tracing, a: Tensor, b: Tensor, out: Tensor, bias: Tenso
         return made.mT
     for each in mixed:
         tracing.freeze(each, POSITIONS)
+    if rules_kernels.looked_up(tracing, a, b, out):
+        return None
     return _of_activations(tracing, tracing.label(a), label, (*a.shape, b.shape[-1]))
 
 

@@ -232,3 +232,23 @@ def test_a_model_that_returns_no_tensor_is_refused():
     module = Network(lambda net, x: Box(net.fc(pooled(net.a(x)))), {"a": conv(3, 4), "fc": nn.Linear(4, 5)})
     with pytest.raises(ExplorerError, match="no tensor is found in what the model returns"):
         analyse(module, images(1))
+
+
+FAR = [[[float(y - x + 1 == far) for far in range(3)] for y in range(2)] for x in range(2)]
+
+
+def biased_by_a_table(net: Network, x: Tensor) -> Tensor:
+    """Heads (batch, 3, positions, 4) with a bias that products with a constant look up for pairs of positions."""
+    q, k, v = (part.unflatten(-1, (-1, 4)).transpose(1, 2) for part in (net.q(x), net.k(x), net.v(x)))
+    rows = torch.einsum("nhw,ixh->nixw", net.table, net.far.values)
+    bias = torch.einsum("nixw,jyw->nijxy", rows, net.far.values).reshape(-1, 4, 4)
+    return net.fc(((q @ k.mT + bias).softmax(-1) @ v).transpose(1, 2).flatten(2).mean(1))
+
+
+def test_a_table_that_is_looked_up_by_products_leaves_with_its_heads():
+    linear = {name: nn.Linear(8, 12) for name in "qkv"}
+    parts = {**linear, "table": table(3, 3, 3), "far": Buffer(FAR, saved=False), "fc": nn.Linear(12, 5)}
+    module, x = Network(biased_by_a_table, parts).eval(), torch.randn(1, 4, 8)  # a batch of any size has one bias
+    structure = analyse(module, x)
+    assert cuttable(structure) == {"q": (3, 4)}
+    agree(module, structure, Plan("net", {"q": (1,)}), x)
