@@ -97,3 +97,15 @@ def test_an_expert_is_worth_what_its_own_weights_are():
             assert [tensor.dim() for tensor in tensors] == [3, 3]
             expected = torch.stack([tensor.detach().flatten(1).norm(dim=1) for tensor in tensors]).mean(0)
             assert scores.groups[name] == pytest.approx(expected.numpy(), rel=1e-4)
+
+
+@pytest.mark.parametrize("way", ["grouped_mm", "batched_mm"])
+def test_experts_leave_however_they_are_multiplied(way: str):
+    module, example = make("hf:mixtral")
+    module.model.set_experts_implementation(way)
+    structure = analyse(module, example[:1])
+    plan = plan_of(structure)
+    assert len(plan.remove) == 2
+    with torch.no_grad():
+        smaller, masked = cut(module, structure, plan).module(example), mask(module, structure, plan)(example)
+    assert torch.allclose(smaller, masked, atol=1e-5)
