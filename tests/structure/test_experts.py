@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from explorer.bench.families import make
 from explorer.budget.allocation import most_removable
@@ -13,6 +14,8 @@ from explorer.errors import ExplorerError
 from explorer.pruning import Plan, cut, mask
 from explorer.structure import Structure, adapt, analyse, count
 from explorer.structure.generic import awake
+from tests.nets import INPUT
+from tests.structure.awkward import TOYS
 
 GONE = (0, 2)  # of four experts
 
@@ -97,6 +100,17 @@ def test_an_expert_is_worth_what_its_own_weights_are():
             assert [tensor.dim() for tensor in tensors] == [3, 3]
             expected = torch.stack([tensor.detach().flatten(1).norm(dim=1) for tensor in tensors]).mean(0)
             assert scores.groups[name] == pytest.approx(expected.numpy(), rel=1e-4)
+
+
+def test_taylor_takes_the_whole_of_an_expert():
+    module = TOYS["whole_experts"].make()
+    images, labels = torch.randn(6, *INPUT), torch.arange(6) % 5
+    structure = analyse(module, images[:1])
+    found = score("taylor", module, structure, TensorDataset(images, labels), device="cpu").groups["mix.router"]
+    nn.functional.cross_entropy(module(images), labels).backward()
+    own = [tensor for name, tensor in module.mix.named_parameters() if "router" not in name]
+    expected = sum((tensor * tensor.grad).detach().flatten(1).sum(1) for tensor in own) ** 2
+    assert found == pytest.approx(expected.numpy(), rel=1e-3)
 
 
 @pytest.mark.parametrize("way", ["grouped_mm", "batched_mm"])

@@ -91,9 +91,12 @@ def combine(parts: Sequence[Part], how: str) -> np.ndarray | str:
 
 
 def maskable(group: Group, weights: Mapping[str, Tensor]) -> list[Member]:
-    """The members whose slices are scaled exactly when the unit is: consumers, else producers and their biases."""
-    if group.kind == "experts":  # a router's row scales a score, not what is chosen by it
-        return []
+    """The members whose slices are scaled exactly when the unit is: consumers, else producers and their biases.
+
+    Of experts their own weights, without which they add nothing, though they may still be chosen.
+    """
+    if experts := group.of_role("expert"):
+        return [m for m in experts if m.tensor in weights]
     consumers = [m for m in group.of_role("consumer") if m.tensor in weights]
     if consumers and group.kind != "head-dims":  # queries and keys are consumed by each other
         return consumers
