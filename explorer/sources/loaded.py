@@ -31,6 +31,8 @@ class LoadedModel:
         kind: of the task that it is made for, a key of `TASK_KINDS`.
         tokenizer: makes its inputs of texts, where it reads texts and has one.
         normalisation: of the pictures that it wants; None: that of the data.
+        bgr: whether its weights read blue, green, red; see `explorer.sources.turning`.
+        order: for each class the number of the output that its weights have for it; empty: as they come.
         inputs: one input, (1, …), where it is neither a picture nor a text.
         choices: where the ref names one of several sets of weights, the name and the ref of each.
     """
@@ -47,6 +49,8 @@ class LoadedModel:
     kind: str = DEFAULT_KIND
     tokenizer: Tokenizer | None = None
     normalisation: Normalisation | None = None
+    bgr: bool = False
+    order: tuple[int, ...] = ()
     inputs: Tensor | None = None
     choices: tuple[tuple[str, str], ...] = ()
 

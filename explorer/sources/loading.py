@@ -13,6 +13,7 @@ from explorer.sources.reading.texts import Tokenizer
 from explorer.sources.refs import check_text
 from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES, DataSource
 from explorer.sources.request import Description, InputRequest, ModelRequest, Normalisation
+from explorer.sources.turning import turn
 from explorer.tasks import TASK_KINDS, Task
 
 DEFAULT_DATA = "random"  # of models that were trained on nothing that is known
@@ -51,6 +52,7 @@ def load_model(
     model = source.function(source.place(ref) if source.place else rest, ModelRequest(shape, classes, kind))
     _check_input(model)
     _check_numbers(model)
+    turn(model)
     if kind is not None and kind != model.kind:
         wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
         raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")

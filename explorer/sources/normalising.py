@@ -10,7 +10,8 @@ from explorer.sources.refs import one_of
 if TYPE_CHECKING:
     from explorer.sources.request import Normalisation
 
-SCHEMES = ("imagenet", "half", "none")  # of torchvision's and most weights; to −1…1; pixels of 0…1 as they are
+# Of torchvision's and most weights; to −1…1; pixels of 0…1 as they are; of 0…255, as programs without it have them.
+SCHEMES = ("imagenet", "half", "none", "bytes")
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -47,7 +48,7 @@ def chosen(ref: str, options: Mapping[str, Any], channels: int, own: "Normalisat
 
         return natural(channels)
     if name is not None:
-        mean, std = ((0.5,), (0.5,)) if name == "half" else ((0.0,), (1.0,))
+        mean, std = {"half": ((0.5,), (0.5,)), "none": ((0.0,), (1.0,)), "bytes": ((0.0,), (1 / 255,))}[name]
     if any(len(values) not in (1, channels) for values in (mean, std)):
         raise ExplorerError(f"{ref!r} should give one number, or one for each of {channels} channels")
     if min(std) <= 0:
@@ -65,6 +66,7 @@ def said(normalisation: "Normalisation | None") -> str:
         ("imagenet", "as for ImageNet"),
         ("half", "to −1…1"),
         ("none", "not at all: pixels of 0…1"),
+        ("bytes", "not at all: pixels of 0…255"),
     ):
         if chosen("", {"normalise": name}, len(mean), None) == normalisation:
             return words

@@ -45,7 +45,7 @@ def test_a_model_says_how_its_pictures_are_normalised(ref, expected):
         ("mean=0&std=1&normalise=half", "in part or twice"),
         ("mean=0&std=0", "a std above 0"),
         ("mean=0,0&std=1,1", "one for each of 3 channels"),
-        ("normalise=cifar", "give imagenet, half or none"),
+        ("normalise=cifar", "give imagenet, half, none or bytes"),
         ("mean=a&std=1", "give a number"),
         ("mean=nan&std=1", "give a number"),
     ],

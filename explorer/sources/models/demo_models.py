@@ -47,9 +47,9 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks.architectures import build
     from explorer.sources.networks.state_dicts import load_weights, read_tensors
-    from explorer.sources.normalising import NORMALISING, chosen
+    from explorer.sources.turning import READING, read_as
 
-    name, options = split_query(rest, NORMALISING)
+    name, options = split_query(rest, READING)
     ref, records = f"demo:{name}", demo_records()
     if ref not in records:
         raise unknown("demo model", ref, records)
@@ -57,7 +57,7 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
     module = build(record["architecture"])
     load_weights(module, read_tensors(ASSETS / f"{name}.safetensors"), ref)
     own = record["normalisation"]
-    return LoadedModel(
+    model = LoadedModel(
         ref=f"demo:{rest}",
         module=module,
         input_shape=tuple(record["input_shape"]),
@@ -67,5 +67,6 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
         note=_note(record),
         architecture=record["architecture"],
         data=record["data"],
-        normalisation=chosen(ref, options, record["input_shape"][0], (tuple(own["mean"]), tuple(own["std"]))),
+        normalisation=(tuple(own["mean"]), tuple(own["std"])),
     )
+    return read_as(model, options)

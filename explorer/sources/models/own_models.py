@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 )
 def open_own(place: Place, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
-    from explorer.sources.normalising import NORMALISING, chosen
     from explorer.sources.own_code import made_by
-    from explorer.sources.own_networks import described, own_network
+    from explorer.sources.own_networks import KIND, described, own_network
     from explorer.sources.refs import function_and_options
+    from explorer.sources.turning import READING, read_as
 
-    factory, options = function_and_options(place, NORMALISING)
-    own = {key: value for key, value in options.items() if key not in NORMALISING}
+    factory, options = function_and_options(place, READING)
+    own = {key: value for key, value in options.items() if key not in READING}
     made, code = made_by(place.file, factory, own)
     network = own_network(made, factory, request.shape)
     shape = tuple(network.example.shape[1:])
-    return LoadedModel(
+    model = LoadedModel(
         ref=place.ref,
         module=network.module,
         input_shape=shape,
@@ -43,6 +43,6 @@ def open_own(place: Place, request: "ModelRequest") -> "LoadedModel":
         architecture=described(factory, code, own, network),
         data=place.ref if network.task is not None else None,
         kind=network.kind,
-        normalisation=chosen(place.ref, options, shape[0], None) if len(shape) == 3 else None,
-        inputs=network.example if network.kind == "own" else None,
+        inputs=network.example if network.kind == KIND else None,
     )
+    return read_as(model, {key: value for key, value in options.items() if key in READING})

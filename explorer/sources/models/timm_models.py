@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError
-from explorer.sources.normalising import NORMALISING, chosen
 from explorer.sources.refs import integer, split_query
 from explorer.sources.registries import ModelEntry, model_source
+from explorer.sources.turning import READING, read_as
 
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.request import ModelRequest
 
-_OPTIONS = {"num_classes": integer(1, 100_000), "in": integer(1, 64), **NORMALISING}
+_OPTIONS = {"num_classes": integer(1, 100_000), "in": integer(1, 64), **READING}
 _IMAGENET = 1000  # classes, where timm has a network without an output
 # By the side of their pictures: small ones of every kind; each of the others opens by its name, too.
 LISTED = {
@@ -69,7 +69,7 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
             shape = (shape[0], *request.shape[1:])
         module = build({"family": "timm", "name": name, "arguments": arguments})
     own = (tuple(settings.mean), tuple(settings.std)) if len(settings.mean) == shape[0] else None
-    return LoadedModel(
+    model = LoadedModel(
         ref=ref,
         module=module,
         input_shape=shape,
@@ -80,5 +80,6 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
         if tag
         else "untrained: random weights (seed 0)",
         architecture={"family": "timm", "name": name, "arguments": arguments},
-        normalisation=chosen(ref, options, shape[0], own),
+        normalisation=own,
     )
+    return read_as(model, options)

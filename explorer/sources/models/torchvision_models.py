@@ -1,21 +1,20 @@
 """`torchvision:NAME[@WEIGHTS]`: the classifiers, segmentation networks and detectors of torchvision."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.networks.torchvision_table import UNTRAINED, torchvision_entries
-from explorer.sources.normalising import NORMALISING, chosen
 from explorer.sources.refs import integer, one_of, split_query
 from explorer.sources.registries import model_source
+from explorer.sources.turning import READING, read_as
 
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.request import ModelRequest
 
 _SMALL = 32  # pixels a side, of pictures as CIFAR's
-_OPTIONS = {"num_classes": integer(1, 100_000), "in": integer(1, 64), "stem": one_of("cifar"), **NORMALISING}
+_OPTIONS = {"num_classes": integer(1, 100_000), "in": integer(1, 64), "stem": one_of("cifar"), **READING}
 
 
 @model_source(
@@ -41,7 +40,7 @@ def open_torchvision(rest: str, request: "ModelRequest") -> "LoadedModel":
         model = _pretrained(f"torchvision:{rest}", name, weights, options, request.classes)
     else:
         model = _untrained(f"torchvision:{rest}", name, options, request)
-    return replace(model, normalisation=chosen(model.ref, options, model.input_shape[0], model.normalisation))
+    return read_as(model, options)
 
 
 def _pretrained(

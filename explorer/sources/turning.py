@@ -1,0 +1,106 @@
+"""What a model's ref may say of its weights beside their normalisation: the order of channels and of classes.
+
+Networks trained by other programs may read blue, green, red, or number the classes in another order. The first, or the
+last, layer is turned once when the network is opened, so that everything behind it reads pictures and labels as usual.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import ExplorerError
+from explorer.sources.normalising import NORMALISING, chosen
+from explorer.sources.refs import one_of
+from explorer.sources.registries import MODEL_SOURCES
+
+if TYPE_CHECKING:
+    import torch
+
+    from explorer.sources.loaded import LoadedModel
+
+
+def _order(text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or sorted(map(int, numbers)) != list(range(len(numbers))):
+        raise ValueError("give the number of an output for each class, from 0, each once, with commas between them")
+    return tuple(map(int, numbers))
+
+
+READING: Mapping[str, Callable[[str], Any]] = {**NORMALISING, "channels": one_of("bgr"), "outputs": _order}
+
+
+def read_as(model: "LoadedModel", options: Mapping[str, Any]) -> "LoadedModel":
+    """The model as its ref's options say that it reads pictures and numbers classes.
+
+    Raises:
+        ExplorerError: they contradict each other, or don't fit the model.
+    """
+    channels, order = model.input_shape[0], options.get("outputs", ())
+    if order and len(order) != model.classes:
+        raise ExplorerError(f"{model.ref!r} orders {len(order)} outputs, and the network has {model.classes}")
+    if "channels" in options and channels != 3:
+        raise ExplorerError(f"{model.ref!r} turns channels, and its pictures have {channels}: leave channels=bgr out")
+    normalisation = chosen(model.ref, options, channels, model.normalisation) if len(model.input_shape) == 3 else None
+    return replace(model, normalisation=normalisation, bgr="channels" in options, order=order)
+
+
+def turn(model: "LoadedModel") -> None:
+    """Turns the first and the last layer, in place, as `read_as` said.
+
+    Raises:
+        ExplorerError: the network has no such layer.
+    """
+    import torch
+    from torch import nn
+
+    if not (model.bgr or model.order):
+        return
+    example = model.example()
+    first: list[nn.Module] = []
+    last: list[nn.Module] = []
+    outputs: list[tuple[nn.Module, torch.Tensor]] = []
+
+    def seen(layer: nn.Module, given: tuple, out: Any) -> None:
+        if given and given[0] is example:
+            first.append(layer)
+        outputs.append((layer, out))
+
+    layers = [layer for layer in model.module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    handles = [layer.register_forward_hook(seen) for layer in layers]
+    try:
+        with torch.no_grad():
+            answers = model.module(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    last += [layer for layer, out in outputs if isinstance(out, torch.Tensor) and _same(out, answers)]
+    with torch.no_grad():
+        if model.bgr:
+            _require(first, model, "reads pictures", "channels=bgr").weight.copy_(first[0].weight.flip(1))
+        if model.order:
+            layer, rows = _require(last, model, "gives the classes", "outputs="), list(model.order)
+            for tensor in filter(None.__ne__, (layer.weight, layer.bias)):
+                tensor.copy_(tensor[rows])
+
+
+def _same(out: "torch.Tensor", answers: Any) -> bool:
+    return out is answers or (out.shape[:2] == answers.shape[:2] and bool((out.flatten(1) == answers.flatten(1)).all()))
+
+
+def _require(found: list[Any], model: "LoadedModel", does: str, option: str) -> Any:
+    if len(found) != 1:
+        raise ExplorerError(f"{model.ref} has no single layer that {does}, which could be turned: leave {option} out")
+    return found[0]
+
+
+def with_options(ref: str, options: Mapping[str, str]) -> str | None:
+    """The ref with further options, which replace those of the same names; None where its source has none of them."""
+    head, mark, base = ref.rpartition("#") if ref.startswith("file:") else ("", "", ref)
+    scheme = base.partition(":")[0]
+    if scheme not in MODEL_SOURCES or not MODEL_SOURCES[scheme].base:
+        return None
+    body, _, query = base.partition("?")
+    dropped = {*options, *(NORMALISING if "normalise" in options else ())}
+    kept = [item for item in query.split("&") if item and item.partition("=")[0] not in dropped]
+    added = [f"{key}={value}" for key, value in options.items() if value]
+    return f"{head}{mark}{body}" + (f"?{'&'.join([*kept, *added])}" if kept or added else "")
