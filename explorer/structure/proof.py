@@ -159,6 +159,7 @@ class Proof:
         """The path of the smallest module around all of a group that is called once; empty: the model itself."""
         parts = [member.tensor.split(".")[:-1] for member in group.members]
         parts += [norm.module.split(".") for norm in group.norms] + [c[0].split(".") for c in group.counters]
+        parts += [each.axis.module.split(".") for each in group.given]
         common = []
         for level in zip(*parts, strict=False):
             if len(set(level)) > 1:

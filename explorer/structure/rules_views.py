@@ -14,7 +14,8 @@ from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, re
 from explorer.structure.ledger import Section
 from explorer.structure.operators import TRANSPOSE, Kind, Operator
 from explorer.structure.rules_entrywise import differs_along
-from explorer.structure.tracing import Tracing, View
+from explorer.structure.tracing import Tracing
+from explorer.structure.views import View
 
 FIXED = "joined with a tensor of fixed width"
 WRITTEN = "written into a part of another tensor"

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from explorer.structure.adapt import (
     FITTED,
+    NARROWED,
     SKIPPED,
     Skip,
     adapt,
@@ -25,7 +26,7 @@ from explorer.structure.copies import copied
 from explorer.structure.products import names_by_identity
 from explorer.structure.running import forget
 from explorer.structure.stored_widths import follow_stored
-from explorer.structure.types import Structure, inside, outermost
+from explorer.structure.types import InputAxis, Structure, inside, outermost
 
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
 
@@ -115,6 +116,8 @@ def cut_module(
             known = attributes.setdefault(path, {})
             shapes = known.get(FITTED, getattr(module.get_submodule(path), FITTED, []))
             known[FITTED] = [list(each) for each in sorted({*map(tuple, shapes), tuple(shape)})]
+    for path, inputs in _narrowed_inputs(module, structure, removal).items():
+        attributes.setdefault(path, {})[NARROWED] = inputs
     for path, sides in _narrowed(structure, removal).items():
         for attribute, width in _bare_widths(module.get_submodule(path), sides).items():
             attributes.setdefault(path, {})[attribute] = width
@@ -123,6 +126,29 @@ def cut_module(
     _add_width_attributes(attributes, smaller, tensors)
     set_attributes(smaller, {path: values for path, values in attributes.items() if path not in skipped})
     return smaller, attributes
+
+
+def _narrowed_inputs(module: nn.Module, structure: Structure, removal: Removal) -> dict[str, list[list]]:
+    """By module, what it takes of the tensors that it is given: see `adapt.narrow`.
+
+    Args:
+        module: may have lost channels before, whose entries it is given all the same.
+    """
+    out: dict[InputAxis, np.ndarray] = {}
+    for name, units in removal.items():
+        lost = _lost(removal, structure, name)
+        for axis, owners in ((given.axis, given.units) for given in structure.groups[name].given if units):
+            out[axis] = out.get(axis, False) | lost[owners]
+    narrowed: dict[str, list[list]] = {}
+    for path in dict.fromkeys(axis.module for axis in out):
+        known = getattr(module.get_submodule(path), NARROWED, [])
+        taken = {InputAxis(path, argument, axis): kept for argument, axis, _, kept in known}
+        entries = {InputAxis(path, argument, axis): total for argument, axis, total, _ in known}
+        for axis, leave in ((axis, leave) for axis, leave in out.items() if axis.module == path):
+            taken[axis] = [entry for entry in taken.get(axis, range(len(leave))) if not leave[entry]]
+            entries[axis] = len(leave)
+        narrowed[path] = [[axis.argument, axis.axis, entries[axis], kept] for axis, kept in taken.items()]
+    return narrowed
 
 
 def _layer_of(tensor: str) -> str:

@@ -33,8 +33,8 @@ def known(name: str) -> tuple[nn.Module, Tensor, Structure]:
 
 
 def plan_of(structure: Structure, layer: int) -> Plan:
-    """30 % of the units of every group leave, and one residual block."""
-    remove = {name: range(int(RATIO * group.units)) for name, group in structure.groups.items()}
+    """30 % of the units of every group leave of which a mask is exact, and one residual block."""
+    remove = {name: range(int(RATIO * group.units)) for name, group in structure.groups.items() if group.exact}
     return Plan("m", remove, (outermost(structure.blocks)[layer],))
 
 
