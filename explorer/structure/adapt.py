@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how many values it returned
 FITTED = "fitted_shapes"  # of a module whose code takes shapes from another width than that which it reshapes
+PAIRS = -1  # in place of an axis of such a shape
 NARROWED = "narrowed_inputs"  # of a module that is given more than it has channels for
 
 _WIDTHS = (
@@ -255,10 +256,12 @@ class Fitting(TorchFunctionMode):
     """Inside it a tensor is reshaped to a shape that does not fit as if its code had known the width.
 
     Code like ``x.transpose(1, 2).reshape(batch, tokens, width)`` takes the width from the input of an attention; once
-    heads have left, what they return is narrower.
+    heads have left, what they return is narrower. And some of an odd number of channels are copied where pairs of them
+    are seen as complex numbers.
 
     Args:
-        shapes: which of the shapes are made to fit, and where: how many axes they have, and the axis. None: any.
+        shapes: which of the shapes are made to fit, and where: how many axes they have, and the axis, or `PAIRS` of a
+            tensor whose strides are. None: any.
         note: is told the same of every shape that was made to fit.
     """
 
@@ -276,9 +279,23 @@ class Fitting(TorchFunctionMode):
             if widths := fitting(_numbers(args[0].shape), _numbers(shape), self._shapes):
                 axis = next(iter(widths))
                 args = (args[0], [widths.get(d, width) for d, width in enumerate(shape)])
-                if self._note is not None:
-                    self._note(len(shape), axis)
+                self._tell(len(shape), axis)
+        elif func is torch.view_as_complex and not _even(args[0]) and self._allows(args[0].dim(), PAIRS):
+            self._tell(args[0].dim(), PAIRS)
+            args = (args[0].contiguous(),)
         return func(*args, **(kwargs or {}))
+
+    def _allows(self, axes: int, axis: int) -> bool:
+        return self._shapes is None or (axes, axis) in self._shapes
+
+    def _tell(self, axes: int, axis: int) -> None:
+        if self._note is not None:
+            self._note(axes, axis)
+
+
+def _even(pairs: Tensor) -> bool:
+    """Whether pairs of numbers lie where complex ones could."""
+    return pairs.stride(-1) == 1 and not any(n % 2 for n in (pairs.storage_offset(), *pairs.stride()[:-1]))
 
 
 def _numbers(sizes: Sequence[Any]) -> list[int]:
@@ -292,14 +309,15 @@ def fitting(
     """The axis, and its width, by which a shape for a tensor of this size must differ; none if it fits, or none helps.
 
     Of several axes it is the one with which most begin and end where the tensor's do; of equal ones the last. A -1
-    behind the batch, in a shape with more axes than the tensor, is the tensor's axis at that place, which comes second.
+    behind the batch, in a shape with more axes than the tensor, is the tensor's axis at that place, which comes second;
+    but in place of the last one, which is split there, it is how many parts there are.
 
     Args:
         allowed: numbers of axes, and axis; None: any.
     """
     known = {}
     free = shape.index(-1) if -1 in shape else len(shape)
-    if 0 < free < len(size) < len(shape) and tuple(shape[:free]) == tuple(size[:free]):
+    if 0 < free < len(size) - 1 < len(shape) - 1 and tuple(shape[:free]) == tuple(size[:free]):
         known = {free: size[free]}
         shape, free = [known.get(d, width) for d, width in enumerate(shape)], len(shape)
     total, wanted = prod(size), abs(prod(shape))

@@ -94,7 +94,7 @@ class FittedShape(NamedTuple):
 
     Args:
         axes: how many it has.
-        axis: the one that follows.
+        axis: the one that follows, or `adapt.PAIRS`.
     """
 
     module: str

@@ -17,7 +17,7 @@ from explorer.structure.types import outermost
 
 RATIO = 0.3
 FAST = ("llama-tied", "opt", "gpt2-lm")
-EXPORTED = ("llama", "gpt2-lm", "opt", "phi", "qwen3", "gemma2")
+EXPORTED = ("llama", "gpt2-lm", "opt", "phi", "qwen3", "gemma2", "bloom", "mpt", "deepseek-v3", "minicpm3")
 WHOLE = {"rwkv"}  # its first layer norms the stream, and outside code divides the weights of all layers
 UNCACHED = {"xlstm"}  # fails to write with its cache as it is
 NAMED = {"recurrent-gemma": ("*.lru_width", "*.hidden_size")}  # it reads them only when it writes with a cache
@@ -75,6 +75,13 @@ def check(name: str, layer: int) -> CutModel:
 def test_a_language_model_without_its_first_layer_writes_and_trains(name: str):
     assert {"heads", "ffn", "stream"} <= {group.kind for group in known(name)[2].groups.values()}
     check(name, 0)
+
+
+@pytest.mark.parametrize("name", ["bloom", "mpt", "falcon-alibi", "deepseek-v2", "deepseek-v3", "minicpm3"])
+def test_heads_leave_whatever_positions_do_to_them(name: str):
+    """Slopes for each head come from outside (ALiBi); heads of latent attention share places that turn."""
+    heads = [group.units for group in known(name)[2].groups.values() if group.kind == "heads"]
+    assert heads == [4, 4]
 
 
 @pytest.mark.slow
