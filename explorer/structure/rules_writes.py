@@ -53,17 +53,19 @@ def _region(part: Tensor, base: Tensor, known: Collection[int], varied: Collecti
     """Where a part lies in a tensor along those axes along which channels vary; None where that can't be told.
 
     Args:
-        known: axes of the tensor.
-        varied: axes of the part, each of which runs along a single one of the tensor.
+        known: such axes of the tensor.
+        varied: such axes of the part.
     """
     order = sorted((b for b in range(base.dim()) if base.shape[b] > 1), key=base.stride, reverse=True)
-    runs: dict[int, int] = {}
-    for d in (d for d in range(part.dim()) if part.shape[d] > 1):
+    runs: dict[int, int] = {}  # axes of the part by those of the tensor
+    several = [d for d in range(part.dim()) if part.shape[d] > 1]
+    for d in several:
         b = next((b for b in order if part.stride(d) % base.stride(b) == 0), None)
         if b is not None and b not in runs and part.shape[d] <= base.shape[b]:
             runs[b] = d
-        elif d in varied or b in known:
-            return None
+    lost = {*several} - {*runs.values()}  # they run along several axes of the tensor
+    if lost & {*varied} or (lost and not {*known} <= runs.keys()):
+        return None
     offset = int(part.storage_offset()) - int(base.storage_offset())
     region = {}
     for b in order:

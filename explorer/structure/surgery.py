@@ -140,14 +140,12 @@ def _narrowed_inputs(module: nn.Module, structure: Structure, removal: Removal) 
         for axis, owners in ((given.axis, given.units) for given in structure.groups[name].given if units):
             out[axis] = out.get(axis, False) | lost[owners]
     narrowed: dict[str, list[list]] = {}
-    for path in dict.fromkeys(axis.module for axis in out):
-        known = getattr(module.get_submodule(path), NARROWED, [])
-        taken = {InputAxis(path, argument, axis): kept for argument, axis, _, kept in known}
-        entries = {InputAxis(path, argument, axis): total for argument, axis, total, _ in known}
-        for axis, leave in ((axis, leave) for axis, leave in out.items() if axis.module == path):
-            taken[axis] = [entry for entry in taken.get(axis, range(len(leave))) if not leave[entry]]
-            entries[axis] = len(leave)
-        narrowed[path] = [[axis.argument, axis.axis, entries[axis], kept] for axis, kept in taken.items()]
+    for axis, leave in out.items():
+        place = [axis.argument, axis.axis]
+        known = narrowed.setdefault(axis.module, [*getattr(module.get_submodule(axis.module), NARROWED, ())])
+        before = next((kept for *taken, kept in known if taken[:2] == place), range(len(leave)))
+        others = [taken for taken in known if taken[:2] != place]
+        narrowed[axis.module] = [*others, [*place, len(leave), [entry for entry in before if not leave[entry]]]]
     return narrowed
 
 
