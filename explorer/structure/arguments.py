@@ -2,7 +2,8 @@
 
 A network makes such constants anew in every pass, for as many heads as it was built with. So they are followed from the
 arguments of a module to the channels that they meet, each of which has entries of its own: these are left out of what
-the module is given when channels leave (see `explorer.structure.adapt.narrow`).
+the module is given when channels leave (see `explorer.structure.adapt.narrow`). What is made of buffers that are not
+saved is followed like that, too; these lose the entries themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from explorer.structure.labels import Ids, along, restrict, varying
+from explorer.structure.ledger import Argument
 from explorer.structure.tracing import Tracing
 from explorer.structure.types import InputAxis
 from explorer.structure.views import Axis, Received, View
@@ -34,13 +36,13 @@ def enter(tracing: Tracing, module: str, args: Sequence[Any], named: Mapping[str
 
 
 def take(tracing: Tracing, tensor: Tensor, label: Tensor) -> set[int]:
-    """Let entries of an argument leave with the channels that meet them along the first axis of a label.
+    """Let entries of an argument, or buffer, leave with the channels that meet them along the first axis of a label.
 
     Args:
         tensor: a constant with numbers of its own along that axis.
 
     Returns:
-        The axis, if the constant's numbers are an argument's; else none.
+        The axis, if the constant's numbers are theirs; else none.
     """
     row, *places = varying(label)
     running = [each for each in tracing.given.get(tensor, ()) if each.module in tracing.path]
@@ -55,10 +57,9 @@ def take(tracing: Tracing, tensor: Tensor, label: Tensor) -> set[int]:
     if places:  # all channels of a row leave together, as it has one number
         spread = restrict(label, [row, *places])
         tracing.unite(restrict(label, [row]).expand(spread.shape), spread, "attention head")
-    passed_on = {(each.module, each.argument) for each in running if each.module != inner}
+    around = {(each.module, each.argument) for each in running if each.module != inner and each.argument is not None}
     for each, axis in zip(met, axes, strict=True):
-        owners = _owners(tracing, each, axis, along(label, row))
-        tracing.ledger.receive(InputAxis(inner, each.argument, axis.number), owners, passed_on)
+        _leave(tracing, each, axis, along(label, row), around)
     return {row}
 
 
@@ -66,16 +67,26 @@ def _runs(received: Received, dim: int) -> bool:
     return any(dim in varying(index) for index in received.view.indices)
 
 
-def _owners(tracing: Tracing, received: Received, axis: Axis, ids: Ids) -> Ids:
-    """The channel of every entry along an axis of an argument; of one in which a batch is folded, for one input."""
+def _leave(tracing: Tracing, received: Received, axis: Axis, ids: Ids, around: set[Argument]) -> None:
+    """Let what is received along an axis leave with these channels.
+
+    Args:
+        around: arguments of other modules that are the same.
+    """
     _, first, entry = np.unique(axis.index, return_index=True, return_inverse=True)
     tracing.ledger.unite(ids, ids[first][entry], "one number of a constant", tracing.here)
     owners = np.full(received.view.shape[axis.number], -1, dtype=np.int64)
     owners[axis.index] = ids
-    return owners if axis.number else _of_one_input(owners)
+    if received.argument is None:
+        met = np.flatnonzero(owners >= 0)
+        name, size = received.view.name, len(owners)
+        tracing.ledger.record(name, axis.number, met, owners[met], size=size, role="affine")
+        return
+    owners = owners if axis.number else _of_one_input(owners)
+    tracing.ledger.receive(InputAxis(received.module, received.argument, axis.number), owners, around)
 
 
 def _of_one_input(owners: Ids) -> Ids:
-    """The first of equal parts."""
+    """The first of equal parts, one for each input of a batch that is folded into the axis."""
     sizes = (size for size in range(1, len(owners)) if len(owners) % size == 0)
     return next((owners[:size] for size in sizes if (owners.reshape(-1, size) == owners[:size]).all()), owners)

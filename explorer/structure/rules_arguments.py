@@ -19,7 +19,7 @@ _MOVES = frozenset((Kind.SAME, Kind.RESHAPE, Kind.TURN, Kind.SPLIT, Kind.CHOOSE,
 def follow(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
     """Follow what moves its entries, and what is computed of them one by one."""
     made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-    if any(tensor in tracing.labels or tensor in tracing.views for tensor in made):
+    if any(tensor in tracing.labels for tensor in made):
         return
     if operator.kind in _MOVES and args[0] in tracing.given:
         moved = [_moved(each, operator, args, kwargs, out) for each in tracing.given[args[0]]]

@@ -42,6 +42,8 @@ class Tracing:
         self.labels: OfTensors[Tensor] = OfTensors()
         self.noise: OfTensors[bool] = OfTensors()  # tensors that are drawn anew for every width
         self.given: OfTensors[tuple[Received, ...]] = OfTensors()  # what modules get that has no channels of its own
+        for name in computed:
+            self.given[buffers[name]] = (Received("", None, View.whole(name, buffers[name])),)
         self.unwritten: OfTensors[range] = OfTensors()  # channels that stand for what nothing was written into yet
         self.mixed: OfTensors[Tensor] = OfTensors()  # of positions that a weight makes, along axes without channels
         self._unread: OfTensors[Callable[[], None]] = OfTensors()  # statistics over channels: what reading them means

@@ -130,10 +130,13 @@ class Views(OfTensors[View]):
 
 @dataclass(frozen=True, eq=False)
 class Received:
-    """What comes from an argument of a module, by its place or name; `view` says which entry is which."""
+    """What comes from an argument of a module, by its place or name; `view` says which entry is which.
+
+    Where `argument` is None, it comes from a buffer of the model that is not saved.
+    """
 
     module: str
-    argument: int | str
+    argument: int | str | None
     view: View
 
     def seen_as(self, indices: Iterable[Tensor]) -> "Received":

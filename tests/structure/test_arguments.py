@@ -48,6 +48,20 @@ class Sliced(Attention):
         return self.joined(q @ k.mT / 2 + 0.5 * bias[..., -x.shape[1] :], v)
 
 
+class Buffered(Attention):
+    """Has slopes of its own, that building it gives, and makes of them what it adds."""
+
+    slopes: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("slopes", 2.0 ** -torch.arange(1, 5), persistent=False)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        q, k, v = self.parts(x)
+        return self.joined(q @ k.mT / 2 - self.slopes[:, None, None] * torch.arange(x.shape[1]).flip(0), v)
+
+
 class Twice(Sliced):
     """Uses what it is given itself and gives it on."""
 
@@ -115,7 +129,7 @@ def cut(module: nn.Module, structure: Structure, share: float) -> nn.Module:
     return fresh
 
 
-@pytest.mark.parametrize("attention", [Folded, Sliced, Twice, OfTorch])
+@pytest.mark.parametrize("attention", [Folded, Sliced, Twice, OfTorch, Buffered])
 def test_heads_leave_with_the_slopes_that_their_attention_is_given(attention):
     module = Alibi(attention).eval()
     structure = analyse(module, TOKENS[:1])
