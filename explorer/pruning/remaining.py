@@ -45,6 +45,7 @@ def remaining(structure: Structure, plan: Plan) -> Structure:
             unsaved=_narrowed(group.unsaved, removed, number),
             norms=tuple(replace(norm, units=number[norm.units[~norms[norm.place]]]) for norm in group.norms),
             lookups=tuple(replace(lk, units=number[lk.units[~lookups[lk.tensor]]]) for lk in group.lookups),
+            given=tuple(replace(each, units=number[each.units]) for each in group.given),
         )
 
     return replace(structure, groups={name: narrowed(name, group) for name, group in structure.groups.items()})

@@ -7,6 +7,7 @@ file as it stands: it must import nothing but torch.
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from functools import cache
 from itertools import accumulate
 from math import prod
@@ -22,7 +23,8 @@ from torch.overrides import TorchFunctionMode
 
 SKIPPED = "skipped"  # the attribute of a residual block that was taken out: how many values it returned
 FITTED = "fitted_shapes"  # of a module whose code takes shapes from another width than that which it reshapes
-
+PAIRS = -1  # in place of an axis of such a shape
+NARROWED = "narrowed_inputs"  # of a module that is given more than it has channels for
 
 _WIDTHS = (
     *("in_channels", "out_channels", "groups", "in_features", "out_features", "nx", "nf", "num_embeddings"),
@@ -117,7 +119,8 @@ def adapt(module: nn.Module, tensors: dict[str, Tensor], attributes: dict[str, d
         attributes: plain attributes that no tensor's shape tells, ``{module name: {attribute: value}}``; that of an
             object which a module holds is ``name.attribute``, and lists stand for tuples, too. A residual block with
             ``{"skipped": returns}`` is replaced by a `Skip`, whose `stride`, `passed` and `written` may follow; in a
-            module with ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`.
+            module with ``{"fitted_shapes": [[axes, axis], …]}`` shapes follow, see `Fitting`; one with
+            ``{"narrowed_inputs": [[argument, axis, entries, kept], …]}`` takes part of what it is given, see `narrow`.
 
     Raises:
         RuntimeError: a tensor is missing, or belongs to no part of the module.
@@ -163,9 +166,9 @@ def set_attributes(module: nn.Module, attributes: dict[str, dict]) -> None:
     """Set plain attributes, but for those of residual blocks that were taken out; see `adapt`."""
     for path, values in attributes.items():
         layer = module.get_submodule(path)
-        if values.get(FITTED) and not isinstance(layer, _Fitted):
+        if (values.get(FITTED) or values.get(NARROWED)) and not isinstance(layer, _Following):
             known: Any = type(layer)
-            layer.__class__ = _fitted(known)
+            layer.__class__ = _following(known)
         for name, value in values.items():
             held, _, inner = name.rpartition(".")
             if held:  # what other modules may hold, too, is replaced by a copy
@@ -274,10 +277,12 @@ class Fitting(TorchFunctionMode):
     """Inside it a tensor is reshaped to a shape that does not fit as if its code had known the width.
 
     Code like ``x.transpose(1, 2).reshape(batch, tokens, width)`` takes the width from the input of an attention; once
-    heads have left, what they return is narrower.
+    heads have left, what they return is narrower. And some of an odd number of channels are copied where pairs of them
+    are seen as complex numbers.
 
     Args:
-        shapes: which of the shapes are made to fit, and where: how many axes they have, and the axis. None: any.
+        shapes: which of the shapes are made to fit, and where: how many axes they have, and the axis, or `PAIRS` of a
+            tensor whose strides are. None: any.
         note: is told the same of every shape that was made to fit.
     """
 
@@ -295,9 +300,23 @@ class Fitting(TorchFunctionMode):
             if widths := fitting(_numbers(args[0].shape), _numbers(shape), self._shapes):
                 axis = next(iter(widths))
                 args = (args[0], [widths.get(d, width) for d, width in enumerate(shape)])
-                if self._note is not None:
-                    self._note(len(shape), axis)
+                self._tell(len(shape), axis)
+        elif func is torch.view_as_complex and not _even(args[0]) and self._allows(args[0].dim(), PAIRS):
+            self._tell(args[0].dim(), PAIRS)
+            args = (args[0].contiguous(),)
         return func(*args, **(kwargs or {}))
+
+    def _allows(self, axes: int, axis: int) -> bool:
+        return self._shapes is None or (axes, axis) in self._shapes
+
+    def _tell(self, axes: int, axis: int) -> None:
+        if self._note is not None:
+            self._note(axes, axis)
+
+
+def _even(pairs: Tensor) -> bool:
+    """Whether pairs of numbers lie where complex ones could."""
+    return pairs.stride(-1) == 1 and not any(n % 2 for n in (pairs.storage_offset(), *pairs.stride()[:-1]))
 
 
 def _numbers(sizes: Sequence[Any]) -> list[int]:
@@ -311,14 +330,15 @@ def fitting(
     """The axis, and its width, by which a shape for a tensor of this size must differ; none if it fits, or none helps.
 
     Of several axes it is the one with which most begin and end where the tensor's do; of equal ones the last. A -1
-    behind the batch, in a shape with more axes than the tensor, is the tensor's axis at that place, which comes second.
+    behind the batch, in a shape with more axes than the tensor, is the tensor's axis at that place, which comes second;
+    but in place of the last one, which is split there, it is how many parts there are.
 
     Args:
         allowed: numbers of axes, and axis; None: any.
     """
     known = {}
     free = shape.index(-1) if -1 in shape else len(shape)
-    if 0 < free < len(size) < len(shape) and tuple(shape[:free]) == tuple(size[:free]):
+    if 0 < free < len(size) - 1 < len(shape) - 1 and tuple(shape[:free]) == tuple(size[:free]):
         known = {free: size[free]}
         shape, free = [known.get(d, width) for d, width in enumerate(shape)], len(shape)
     total, wanted = prod(size), abs(prod(shape))
@@ -338,27 +358,48 @@ def fitting(
     return {} if best is None else {best: widths[best], **known}
 
 
-class _Fitted:
-    """A module whose `forward` runs inside `Fitting`."""
+def narrow(value: Any, axis: int, entries: int, kept: Sequence[int]) -> Any:
+    """What a module takes along an axis of a tensor that it is given, such as the slopes of the heads that it has.
+
+    The tensor has an entry for every one of `entries` channels, or the same for all of them, and then stays as it is;
+    along the first axis, where a batch may be folded in, (batch · entries, …), it has them for every input in turn.
+    """
+    if not isinstance(value, Tensor) or value.shape[axis] == 1:
+        return value
+    index = torch.tensor(kept, device=value.device)
+    if axis:
+        return value.index_select(axis, index)
+    return value.unflatten(0, (-1, entries)).index_select(1, index).flatten(0, 1)
+
+
+class _Following:
+    """A module whose `forward` follows a cut: it narrows what it is given, and runs inside `Fitting`."""
 
 
 @cache
-def _fitted(known: Any) -> type[nn.Module]:
-    class Fitted(known, _Fitted):  # type: ignore[misc, valid-type]
+def _following(known: Any) -> type[nn.Module]:
+    class Following(known, _Following):  # type: ignore[misc, valid-type]
         def forward(self, *args: Any, **kwargs: Any) -> Any:
-            with Fitting(getattr(self, FITTED)):
+            given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
+            for argument, *taken in getattr(self, NARROWED, ()):
+                if argument in given:
+                    given[argument] = narrow(given[argument], *taken)
+            args, kwargs = tuple(given[place] for place in range(len(args))), {name: given[name] for name in kwargs}
+            shapes = getattr(self, FITTED, ())
+            with Fitting(shapes) if shapes else nullcontext():
                 return super().forward(*args, **kwargs)
 
         def __reduce_ex__(self, protocol: Any) -> tuple:
             return _unfilled, (known,), self.__dict__
 
-    Fitted.__name__, Fitted.__qualname__, Fitted.__module__ = known.__name__, known.__qualname__, known.__module__
-    return Fitted
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(Following, name, getattr(known, name))
+    return Following
 
 
 def _unfilled(known: Any) -> nn.Module:
-    """A fitted module of a class, without anything in it: what copies start from."""
-    made = _fitted(known)
+    """A module of such a class, without anything in it: what copies start from."""
+    made = _following(known)
     return made.__new__(made)
 
 

@@ -277,6 +277,7 @@ def without(structure: Structure, blocks: Sequence[str]) -> Structure:
             counters=tuple(counter for counter in group.counters if stays(counter[0])),
             stored=tuple(stored for stored in group.stored if stays(stored.module) and stays(stored.tensor)),
             fitted=tuple(shape for shape in group.fitted if stays(shape.module)),
+            given=tuple(each for each in group.given if stays(each.axis.module)),
         )
 
     left = {name: standing(group) for name, group in structure.groups.items()}

@@ -5,7 +5,7 @@ together, freezes those that can't leave, and writes down for every axis of ever
 index belongs to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,9 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from explorer.structure.labels import Ids
+from explorer.structure.types import InputAxis
+
+Argument = tuple[str, int | str]  # a module's path, and the place or name of what it is given
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,8 @@ class Ledger:
     blurred_places: list[tuple[Ids, str]] = field(default_factory=list)
     fixed_places: list[tuple[Ids, str]] = field(default_factory=list)
     lookups: dict[str, Ids] = field(default_factory=dict)
+    given: dict[InputAxis, Ids] = field(default_factory=dict)  # of what modules get: the channel of every entry
+    passed_on: dict[InputAxis, set[Argument]] = field(default_factory=dict)  # of modules around, that are the same
     normalised: dict[str, Passage] = field(default_factory=dict)  # of modules that blur, by path
     computing: set[str] = field(default_factory=set)  # modules that compute the weights by which they multiply
     heads: list[Ids] = field(default_factory=list)
@@ -225,6 +230,20 @@ class Ledger:
         owners = self.axes.setdefault(key, np.full(size, -1, dtype=np.int64))
         roles = (*self.roles.get(key, ()), role)
         self.roles[key] = tuple(r for r in ("producer", "consumer") if r in roles) or (role,)
+        self._own(owners, positions, ids)
+
+    def receive(self, axis: InputAxis, ids: Ids, passed_on: Iterable[Argument]) -> None:
+        """Write down which channel each entry along an axis of a module's argument belongs to, −1 where to none.
+
+        Args:
+            passed_on: of modules around, that got the same tensor and gave it on.
+        """
+        owners = self.given.setdefault(axis, np.full(len(ids), -1, dtype=np.int64))
+        met = np.flatnonzero(ids >= 0)
+        self._own(owners, met, ids[met])
+        self.passed_on.setdefault(axis, set()).update(passed_on)
+
+    def _own(self, owners: Ids, positions: Ids, ids: Ids) -> None:
         owned = owners[positions]
         known = owned >= 0
         self.unite(owned[known], ids[known])

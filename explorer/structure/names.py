@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer.structure.heads import OUTSIDE
 from explorer.structure.ledger import Ledger, Producer
-from explorer.structure.types import Group, Lookup, Member, Norm, Tap
+from explorer.structure.types import Given, Group, Lookup, Member, Norm, Tap
 from explorer.structure.units import Units
 
 
@@ -19,7 +19,7 @@ class Names:
         self.ledger, self.units, self.module = ledger, units, module
         self.members = self._members()
         self.experts = self._experts()
-        self.norms, self.lookups = self._norms(), self._lookups()
+        self.norms, self.lookups, self.given = self._norms(), self._lookups(), self._given()
         self.makers = self._makers()
         self.contracted = self.units.groups_of(ledger.contracted)
         self.names, self.first = self._name_all()
@@ -103,6 +103,16 @@ class Names:
                 lookups[group].append(Lookup(tensor, units))
         return lookups
 
+    def _given(self) -> list[list[Given]]:
+        """For every group: axes of what modules get; where one that passes it on takes some of it, that is enough."""
+        given: list[list[Given]] = [[] for _ in self.units.sizes]
+        taken = {(axis.module, axis.argument) for axis in self.ledger.given}
+        for axis, ids in self.ledger.given.items():
+            if not taken & self.ledger.passed_on[axis]:
+                for group, units in self.units.parts(ids):
+                    given[group].append(Given(axis, units))
+        return given
+
     def _norms(self) -> list[list[Norm]]:
         """For every group: the modules that take statistics over, or run along, its channels or the weights at them."""
         norms: list[list[Norm]] = [[] for _ in self.units.sizes]
@@ -148,6 +158,7 @@ class Names:
             taps=self._taps(producers),
             norms=tuple(self.norms[g]),
             lookups=tuple(self.lookups[g]),
+            given=tuple(self.given[g]),
             contracted=g in self.contracted,
         )
 

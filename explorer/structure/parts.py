@@ -36,5 +36,10 @@ def seen_from(group: Group, path: str) -> Group:
         fitted=tuple(
             shape._replace(module=shape.module[own:]) for shape in group.fitted if inside(shape.module, [path])
         ),
+        given=tuple(
+            replace(each, axis=each.axis._replace(module=each.axis.module[own:]))
+            for each in group.given
+            if inside(each.axis.module, [path])
+        ),
         taps=(),
     )

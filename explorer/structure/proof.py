@@ -32,7 +32,7 @@ from explorer.structure.types import Cost, FittedShape, Group, StoredWidth, Stru
 
 MOST_FORWARDS = 45.0  # of the whole model, for finding out which groups can't be cut
 MOST_CHOICES = 24  # of attributes, that are tried for one group
-MISFIT = "is invalid for input of size"  # how PyTorch says that a shape does not fit
+MISFITS = ("is invalid for input of size", "divisible by 2")  # how PyTorch says that a shape, or a stride, does not fit
 WAYS = (0, 1)  # of choosing the units that leave
 
 
@@ -162,6 +162,7 @@ class Proof:
         """The path of the smallest module around all of a group that is called once; empty: the model itself."""
         parts = [member.tensor.split(".")[:-1] for member in group.members]
         parts += [norm.module.split(".") for norm in group.norms] + [c[0].split(".") for c in group.counters]
+        parts += [each.axis.module.split(".") for each in group.given]
         common = []
         for level in zip(*parts, strict=False):
             if len(set(level)) > 1:
@@ -262,7 +263,7 @@ class Proof:
         known = any(not place.path or inside(shape.module, [place.path]) for shape in self._fitted)
         cut = self._run(smaller, place.call, share=place.share, counting=True, fit=known)
         reason = self._differs(trials, place, removal, cut, masked)
-        if reason and MISFIT in cut.error and not known:
+        if reason and not known and any(misfit in cut.error for misfit in MISFITS):
             cut = self._run(smaller, place.call, share=place.share, counting=True, fit=True)
             reason = self._differs(trials, place, removal, cut, masked) and reason
         if not reason:

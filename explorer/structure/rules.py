@@ -21,6 +21,7 @@ from explorer.structure import (
     rules_statistics,
     rules_views,
     rules_weights,
+    rules_writes,
 )
 from explorer.structure.operators import Kind, Operator
 from explorer.structure.tracing import Tracing
@@ -57,7 +58,7 @@ RULES: dict[Kind, Rule] = {
     Kind.CAT: rules_views.cat,
     Kind.PAD: rules_views.pad,
     Kind.STACK: rules_views.stack,
-    Kind.WRITE: rules_views.overwrite,
+    Kind.WRITE: rules_writes.overwrite,
     Kind.ENTRYWISE: rules_entrywise.entrywise,
     Kind.POOL: rules_statistics.pool,
     Kind.AVERAGE: rules_statistics.reduce,

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from explorer.structure import rules_kernels
+from explorer.structure.arguments import take
 from explorer.structure.labels import along, flat, ids_in, restrict, varying
 from explorer.structure.operators import ADD, Operator
 from explorer.structure.tracing import Tracing
@@ -74,15 +75,21 @@ def _add_bias(tracing: Tracing, x: Tensor, vector: Tensor, out: Tensor) -> None:
 def meet_constant(tracing: Tracing, what: str, tensor: Tensor, label: Tensor) -> None:
     """Channels stay where a tensor without a label has a number of its own for each.
 
-    One that differs only inside a head (cosines of a rotary embedding) lets heads leave as a whole.
+    One that differs only inside a head (cosines of a rotary embedding) lets heads leave as a whole. Of one that a
+    module is given (slopes of ALiBi) what belongs to them leaves with them.
     """
-    own = {d for d in varying(label) if _runs_along(tensor, d - label.dim())}
+    axes = varying(label)
+    own = {d for d in axes if _runs_along(tensor, d - label.dim())}
     if not own or tensor in tracing.noise:
         return
-    if own < set(varying(label)) or not _same_along(tensor, label):
+    if own == {*axes} and _same_along(tensor, label):
+        if tensor not in tracing.views:
+            _adopt(tracing, tensor, label)
+        return
+    if axes[0] in own and differs_along(tensor, axes[0] - label.dim()):
+        own -= take(tracing, tensor, label)
+    if own:
         tracing.fix(label, own, f"{what} with a tensor of fixed width")
-    elif tensor not in tracing.views:
-        _adopt(tracing, tensor, label)
 
 
 def differs_along(tensor: Tensor, axis: int) -> bool:

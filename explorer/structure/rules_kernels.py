@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.structure.labels import along, restrict, varying
 from explorer.structure.operators import Operator
-from explorer.structure.tracing import Tracing, View
+from explorer.structure.tracing import Tracing
+from explorer.structure.views import View
 
 _KEEP_ZEROS = frozenset(("mul", "div", "neg"))
 

@@ -11,8 +11,8 @@ from torch.utils._pytree import tree_leaves
 from explorer.structure.labels import along, on_axis, restrict, varying
 from explorer.structure.operators import Operator
 from explorer.structure.rules_entrywise import differs_along
-from explorer.structure.rules_views import take_over
 from explorer.structure.rules_weights import convolution
+from explorer.structure.rules_writes import take_over
 from explorer.structure.tracing import Tracing
 
 

@@ -250,17 +250,28 @@ def _summed(
     counted, others = _broadcast(counted, others)
     if heads and not heads <= {*varying(counted)}:  # one query for all keys, else one key for all queries
         counted, others = others, counted
-    if heads and not heads & {*varying(others)}:
-        tracing.ledger.share(flat(others, {first + 1}), _by_head(counted), "attention", tracing.here)
-    else:
-        tracing.unite(counted, others, "attention")
-        if not heads and not _keeps_width(tracing, counted):
-            tracing.ledger.contracted.append(np.union1d(counted, others))
-            return None, counted
+    _tie_pairs(tracing, _by_head(counted), _by_head(others))
+    if not heads and not _keeps_width(tracing, counted):
+        tracing.ledger.contracted.append(np.union1d(counted, others))
+        return None, counted
+    if not heads or heads & {*varying(others)}:
         tracing.ledger.heads.append(_by_head(others))
     made = counted.narrow(-1, 0, 1)
     _tie_head(tracing, made, counted)
     return made, counted
+
+
+def _tie_pairs(tracing: Tracing, queries: Ids, keys: Ids) -> None:
+    """Channels, (heads, places), leave with those that they are multiplied by, but for what one side has for all heads.
+
+    A head of latent keys has places of its own, and others, which turn with the position, that all heads share.
+    """
+    same_queries, same_keys = ((side == side[:1]).all(0) for side in (queries, keys))
+    for shared, side, other in ((same_keys & ~same_queries, keys, queries), (same_queries & ~same_keys, queries, keys)):
+        if shared.any():
+            tracing.ledger.share(side[0, shared], other[:, shared], "attention", tracing.here)
+    own = same_queries == same_keys
+    tracing.ledger.unite(queries[:, own].ravel(), keys[:, own].ravel(), "attention", tracing.here)
 
 
 def _carried(tracing: Tracing, weights: Tensor | None, values: Tensor, heads: set[int], first: int) -> Tensor:

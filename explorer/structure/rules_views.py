@@ -14,10 +14,10 @@ from explorer.structure.labels import LARGEST, Ids, along, collapse, on_axis, re
 from explorer.structure.ledger import Section
 from explorer.structure.operators import TRANSPOSE, Kind, Operator
 from explorer.structure.rules_entrywise import differs_along
-from explorer.structure.tracing import Tracing, View
+from explorer.structure.tracing import Tracing
+from explorer.structure.views import View
 
 FIXED = "joined with a tensor of fixed width"
-WRITTEN = "written into a part of another tensor"
 
 
 def move(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
@@ -59,6 +59,8 @@ def _move_channels(tracing: Tracing, label: Tensor, operator: Operator, args: tu
         _slice_with_step(tracing, label, axis, *args[2:5])
     if operator.name in ("select", "unbind"):
         _tie_rows(tracing, label, args[1] if len(args) > 1 else 0)
+    if operator.name == "view_as_complex":
+        _tie_parts(tracing, label.unbind(-1))
     moved = relabelled(operator, label, args, kwargs, out)
     for made, moved_label in zip(tree_leaves(out), moved, strict=True):
         tracing.assign(made, moved_label)
@@ -291,43 +293,6 @@ def stack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: 
         if any(differs_along(tensor, d) for tensor in others for d in axes):
             tracing.freeze(labels[0], "stacked with a tensor of fixed width")
         tracing.assign(out, labels[0].unsqueeze(dim).expand(out.shape))
-
-
-def overwrite(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:
-    """What is written into takes over the channels."""
-    label = tracing.label(args[1] if operator.name == "copy" else None)
-    if label is not None and isinstance(out, Tensor) and label.dim() <= out.dim():
-        take_over(tracing, label.expand(out.shape), out)
-    else:
-        tracing.freeze(label, WRITTEN)
-
-
-def take_over(tracing: Tracing, label: Tensor, out: Tensor) -> None:
-    """What is written into has these channels, as a whole also where a part of its positions is meant."""
-    whole = label if out._base is None else _of_base(label, out, out._base)
-    if whole is None:
-        tracing.freeze(label, WRITTEN)
-        return
-    if out._base is not None:
-        if (known := tracing.labels.get(out._base)) is not None:
-            tracing.unite(known, whole, "written into one tensor")
-        tracing.assign(out._base, whole)
-    tracing.assign(out, label)
-
-
-def _of_base(label: Tensor, part: Tensor, base: Tensor) -> Tensor | None:
-    """The label of a tensor by that of a part of it; None unless its channels lie along whole axes of the tensor."""
-    axes = {}
-    for d in varying(label):
-        met = [b for b in range(base.dim()) if (base.shape[b], base.stride(b)) == (part.shape[d], part.stride(d))]
-        if len(met) != 1:
-            return None
-        axes[met[0]] = d
-    channels = restrict(label, axes.values())
-    order = [axes[b] for b in sorted(axes)]
-    channels = channels.permute([*order, *(d for d in range(label.dim()) if d not in order)])
-    sizes = [base.shape[b] if b in axes else 1 for b in range(base.dim())]
-    return channels.reshape(sizes).expand(base.shape)
 
 
 def pack(tracing: Tracing, operator: Operator, args: tuple, kwargs: dict, out: Any) -> None:

@@ -11,7 +11,8 @@ from torch.utils._pytree import tree_leaves
 from explorer.structure.labels import Ids, along, flat, on_axis, restrict, varying
 from explorer.structure.ledger import Contraction, Observation
 from explorer.structure.operators import Operator
-from explorer.structure.tracing import POSITIONS, Axis, Tracing, View
+from explorer.structure.tracing import POSITIONS, Tracing
+from explorer.structure.views import Axis, View
 
 INPUT = "it reads the model's input"
 

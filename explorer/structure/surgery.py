@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from explorer.structure.adapt import (
     FITTED,
+    NARROWED,
     SKIPPED,
     Skip,
     adapt,
@@ -27,7 +28,7 @@ from explorer.structure.parts import part_of
 from explorer.structure.products import names_by_identity
 from explorer.structure.running import forget
 from explorer.structure.stored_widths import follow_stored
-from explorer.structure.types import Structure, inside, outermost
+from explorer.structure.types import InputAxis, Structure, inside, outermost
 
 INSIDE = "inside"  # see `Norm`
 Removal = Mapping[str, Sequence[int]]  # group → units to remove
@@ -119,6 +120,8 @@ def cut_module(
             known = attributes.setdefault(path, {})
             shapes = known.get(FITTED, getattr(module.get_submodule(path), FITTED, []))
             known[FITTED] = [list(each) for each in sorted({*map(tuple, shapes), tuple(shape)})]
+    for path, inputs in _narrowed_inputs(module, structure, removal).items():
+        attributes.setdefault(path, {})[NARROWED] = inputs
     for path, sides in _narrowed(structure, removal).items():
         for attribute, width in _bare_widths(module.get_submodule(path), sides).items():
             attributes.setdefault(path, {})[attribute] = width
@@ -127,6 +130,27 @@ def cut_module(
     _add_width_attributes(attributes, smaller, tensors)
     set_attributes(smaller, {path: values for path, values in attributes.items() if path not in skipped})
     return smaller, attributes
+
+
+def _narrowed_inputs(module: nn.Module, structure: Structure, removal: Removal) -> dict[str, list[list]]:
+    """By module, what it takes of the tensors that it is given: see `adapt.narrow`.
+
+    Args:
+        module: may have lost channels before, whose entries it is given all the same.
+    """
+    out: dict[InputAxis, np.ndarray] = {}
+    for name, units in removal.items():
+        lost = _lost(removal, structure, name)
+        for axis, owners in ((given.axis, given.units) for given in structure.groups[name].given if units):
+            out[axis] = out.get(axis, False) | lost[owners]
+    narrowed: dict[str, list[list]] = {}
+    for axis, leave in out.items():
+        place = [axis.argument, axis.axis]
+        known = narrowed.setdefault(axis.module, [*getattr(module.get_submodule(axis.module), NARROWED, ())])
+        before = next((kept for *taken, kept in known if taken[:2] == place), range(len(leave)))
+        others = [taken for taken in known if taken[:2] != place]
+        narrowed[axis.module] = [*others, [*place, len(leave), [entry for entry in before if not leave[entry]]]]
+    return narrowed
 
 
 def _layer_of(tensor: str) -> str:

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from explorer.errors import ExplorerError
 from explorer.modules import watching
-from explorer.structure import rules
+from explorer.structure import arguments, rules, rules_arguments
 from explorer.structure.blocks import Shortcuts
 from explorer.structure.experts import settle_experts
 from explorer.structure.labels import Ids, along, ids_in, varying
@@ -71,6 +71,9 @@ class Tracer(OperatorMode):
         booked = len(tracing.ledger.contractions)
         if any(tensor in tracing.labels or tensor in tracing.views for tensor in tensors):
             rules.apply(tracing, operator, args, kwargs, out)
+        if any(tensor in tracing.given for tensor in tensors):
+            with contextlib.suppress(Exception):  # what can't be followed is a constant like any other
+                rules_arguments.follow(tracing, operator, args, kwargs, out)
         if tracing.costs:
             self._book(operator, args, out, booked)
         self.shortcuts.operator(func, args, kwargs, tensors, out)
@@ -116,6 +119,8 @@ class _Calls:
         tracing.path.append(name)
         self._chosen.append(len(tracing.ledger.chosen))
         self._shortcuts.enter(name, args, named, len(tracing.ledger.contractions))
+        if name:
+            arguments.enter(tracing, name, args, named)
         self._given[name] = None
         if leaf and args and isinstance(args[0], Tensor) and (label := tracing.label(args[0])) is not None:
             self._given[name] = label

@@ -99,12 +99,31 @@ class FittedShape(NamedTuple):
 
     Args:
         axes: how many it has.
-        axis: the one that follows.
+        axis: the one that follows, or `adapt.PAIRS`.
     """
 
     module: str
     axes: int
     axis: int
+
+
+class InputAxis(NamedTuple):
+    """An axis of a tensor that a module is given: by which place or name of its arguments."""
+
+    module: str
+    argument: int | str
+    axis: int
+
+
+@dataclass(frozen=True)
+class Given:
+    """An axis of what a module is given, of which a cut model takes some entries: see `adapt.narrow`.
+
+    `units` has one entry for each, as in `Member`; that of an axis in which a batch is folded, for those of one input.
+    """
+
+    axis: InputAxis
+    units: np.ndarray = field(repr=False)
 
 
 # What a group's units are, for a person.
@@ -132,12 +151,13 @@ class Group:
     says whether masking a unit gives the logits of cutting it, `reason` why not. `why` says in a
     sentence what ties the members together. `counters` are plain attributes, (module, attribute), that count
     the group's units, `stored` others that were found to follow its width, `fitted` shapes in the code of
-    modules that do. `heads` says how many heads of queries a
-    unit has, that share a key. At least `least` units stay: as many experts as a token is sent to. `unsaved` are
-    members in buffers that the module's state dict leaves out, since building the module gives them; a cut model saves
-    them. Channels that are `contracted` are summed over with one another (queries and keys): no weights read them, so a
-    mask takes them away where they are made. The *heads* of an attention and its *head-dims* share channels: a channel
-    stays if both its head and its place stay.
+    modules that do. `given` are constants that modules get with an entry per channel, such as slopes of ALiBi, which a
+    network makes anew in every pass. `heads` says how many heads of queries a unit has, that share a key. At least
+    `least` units stay: as many experts as a token is sent to. `unsaved` are members in buffers that the module's state
+    dict leaves out, since building the module gives them; a cut model saves them. Channels that are `contracted` are
+    summed over with one another (queries and keys): no weights read them, so a mask takes them away where they are
+    made. The *heads* of an attention and its *head-dims* share channels: a channel stays if both its head and its place
+    stay.
     """
 
     name: str
@@ -156,6 +176,7 @@ class Group:
     contracted: bool = False
     stored: tuple[StoredWidth, ...] = field(repr=False, default=())
     fitted: tuple[FittedShape, ...] = field(repr=False, default=())
+    given: tuple[Given, ...] = field(repr=False, default=())
     heads: int = 1
     least: int = 1
 

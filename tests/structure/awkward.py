@@ -138,12 +138,72 @@ def fixed_bounds(net, x):
 @toy(
     lambda: {"a": conv(3, 8), "b": conv(3, 4), "fc": nn.Linear(8, 5)},
     {},
-    blocked={"a": "the cut model computes something else", "b": "written into a part"},
+    blocked=dict.fromkeys(("a", "b"), "the cut model does not run"),
 )
 def written_into_a_slice(net, x):
     a = net.a(x)
     a[:, :4] = net.b(x)
     return net.fc(pooled(a))
+
+
+@toy(lambda: {"a": conv(3, 8), "b": conv(3, 6), "fc": nn.Linear(14, 5)}, {"a": (8, 1), "b": (6, 1)})
+def written_side_by_side(net, x):
+    a, b = net.a(x), net.b(x).relu()
+    both = a.new_empty(len(x), a.shape[1] + b.shape[1], 8, 8)
+    both[:, a.shape[1] :] = b
+    both[:, : a.shape[1]] = a
+    return net.fc(pooled(both))
+
+
+@toy(lambda: {"a": conv(3, 8), "b": conv(12, 6), "fc": nn.Linear(6, 5)}, {"a": (8, 1), "b": (6, 1)})
+def written_before_zeros(net, x):
+    a = net.a(x)
+    wider = x.new_zeros(len(x), a.shape[1] + 4, 8, 8)
+    wider[:, : a.shape[1]] = a
+    return net.fc(pooled(net.b(wider)))
+
+
+@toy(
+    lambda: {"a": conv(3, 8), "b": conv(12, 6), "fc": nn.Linear(6, 5)},
+    {"b": (6, 1)},
+    blocked={"a": "the cut model does not run"},
+)
+def written_over_numbers(net, x):
+    a, wider = net.a(x), torch.arange(12.0).view(1, -1, 1, 1).repeat(len(x), 1, 8, 8)
+    wider[:, : a.shape[1]] = a
+    return net.fc(pooled(net.b(wider)))
+
+
+@toy(lambda: {"a": nn.Linear(3, 6), "b": nn.Linear(3, 8), "fc": nn.Linear(10, 5)}, {"a": (6, 1), "b": (4, 2)})
+def complex_numbers_beside_others(net, x):
+    x = tokens(x)
+    a = net.a(x)
+    both = torch.cat([a, net.b(x)], -1)
+    numbers = torch.view_as_complex(both[..., a.shape[-1] :].unflatten(-1, (-1, 2))).abs()
+    return net.fc(torch.cat([a.relu(), numbers], -1).mean(1))
+
+
+def turned(x: Tensor) -> Tensor:
+    """Pairs of places turned by angles that differ."""
+    a, b = x[..., ::2], x[..., 1::2]
+    angles = torch.arange(x.shape[-2])[:, None] / torch.arange(1.0, a.shape[-1] + 1)
+    return torch.cat([a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()], -1)
+
+
+@toy(
+    lambda: {"q": nn.Linear(3, 20), "latent": nn.Linear(3, 7), "kv": nn.Linear(5, 24), "out": nn.Linear(12, 5)},
+    {"q": (4, 3), "latent": (5, 1)},
+    blocked={"latent": "all heads share them"},
+)
+def latent_attention(net, x):
+    x = tokens(x)
+    latent, own = net.latent(x), net.q(x).unflatten(-1, (-1, 5)).transpose(1, 2)
+    k, v = net.kv(latent[..., :-2]).unflatten(-1, (-1, 6)).transpose(1, 2).split(3, -1)
+    queries, keys = torch.cat([own[..., :3], turned(own[..., 3:])], -1), k.new_empty(*k.shape[:-1], 5)
+    keys[..., :3] = k
+    keys[..., 3:] = turned(latent[:, None, :, -2:])
+    y = F.scaled_dot_product_attention(queries, keys, v, scale=0.5)
+    return net.out(y.transpose(1, 2).flatten(2).mean(1))
 
 
 @toy(

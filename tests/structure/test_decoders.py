@@ -17,7 +17,7 @@ from explorer.structure.types import outermost
 
 RATIO = 0.3
 FAST = ("llama-tied", "opt", "gpt2-lm", "rwkv")
-EXPORTED = ("llama", "gpt2-lm", "opt", "phi", "qwen3", "gemma2")
+EXPORTED = ("llama", "gpt2-lm", "opt", "phi", "qwen3", "gemma2", "bloom", "mpt", "deepseek-v3", "minicpm3")
 STARTING = {"rwkv"}  # the first layer norms the stream, so that it must stay
 UNCACHED = {"xlstm"}  # fails to write with its cache as it is
 FORGETFUL = {"rwkv"}  # as it is, it writes something else with its cache than without
@@ -37,8 +37,8 @@ def known(name: str) -> tuple[nn.Module, Tensor, Structure]:
 
 
 def plan_of(structure: Structure, layer: int) -> Plan:
-    """30 % of the units of every group leave, and one residual block."""
-    remove = {name: range(int(RATIO * group.units)) for name, group in structure.groups.items()}
+    """30 % of the units of every group leave of which a mask is exact, and one residual block."""
+    remove = {name: range(int(RATIO * group.units)) for name, group in structure.groups.items() if group.exact}
     return Plan("m", remove, (outermost(structure.blocks)[layer],))
 
 
@@ -79,6 +79,13 @@ def check(name: str, layer: int) -> CutModel:
 def test_a_language_model_without_its_first_layer_writes_and_trains(name: str):
     assert {"ffn", "stream"} <= {group.kind for group in known(name)[2].groups.values()}
     check(name, 0)
+
+
+@pytest.mark.parametrize("name", ["bloom", "mpt", "falcon-alibi", "deepseek-v2", "deepseek-v3", "minicpm3"])
+def test_heads_leave_whatever_positions_do_to_them(name: str):
+    """Slopes for each head come from outside (ALiBi); heads of latent attention share places that turn."""
+    heads = [group.units for group in known(name)[2].groups.values() if group.kind == "heads"]
+    assert heads == [4, 4]
 
 
 @pytest.mark.slow
