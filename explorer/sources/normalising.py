@@ -65,8 +65,8 @@ def said(normalisation: "Normalisation | None") -> str:
     for name, words in (
         ("imagenet", "as for ImageNet"),
         ("half", "to −1…1"),
-        ("none", "not at all: pixels of 0…1"),
-        ("bytes", "not at all: pixels of 0…255"),
+        ("none", "not at all (pixels of 0…1)"),
+        ("bytes", "not at all (pixels of 0…255)"),
     ):
         if chosen("", {"normalise": name}, len(mean), None) == normalisation:
             return words

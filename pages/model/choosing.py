@@ -64,9 +64,9 @@ def show(workspace: Workspace) -> None:
     with right.popover("Upload weights", icon=":material/upload:", width="stretch"):
         _upload(workspace)
     if model and model != workspace.model:
-        _adopt(workspace, model)
+        adopt(workspace, model)
     elif data and data != workspace.data:
-        _adopt(workspace, workspace.model, data)
+        adopt(workspace, workspace.model, data)
     say.caption("Pictures of your own: type folder:PATH under Data, and see what was understood before it is used.")
     if refusal := st.session_state.pop(REFUSAL, None):
         _show_refusal(workspace, refusal)
@@ -104,7 +104,7 @@ def _show_refusal(workspace: Workspace, refusal: Refusal) -> None:
         understood.show(task, unfolded=True)
 
 
-def _adopt(workspace: Workspace, model: str, data: str | None = None) -> None:
+def adopt(workspace: Workspace, model: str, data: str | None = None) -> None:
     """`_choose`, and the page anew."""
     _choose(workspace, model, data)
     st.rerun()
@@ -145,7 +145,7 @@ def weights(workspace: Workspace, model: LoadedModel) -> None:
         help="The file holds several sets of weights for this network, each under a name of its own.",
     )
     if chosen != model.ref:
-        _adopt(workspace, chosen, workspace.data)
+        adopt(workspace, chosen, workspace.data)
 
 
 def _refusals() -> int:
@@ -171,4 +171,4 @@ def _upload(workspace: Workspace) -> None:
             except ExplorerError as error:
                 say.error(error)
             else:
-                _adopt(workspace, f"file:{path}#{architecture.strip()}")
+                adopt(workspace, f"file:{path}#{architecture.strip()}")

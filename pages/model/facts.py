@@ -1,5 +1,7 @@
 """What is known of the open network in numbers, its task's metric among them."""
 
+from typing import Any
+
 import streamlit as st
 
 from explorer.tasks import METRICS, Task, headline
@@ -32,22 +34,26 @@ def _metric(workspace: Workspace, task: Task | None) -> None:
         about = "This data has no meaningful labels: it serves timing only."
         frame.fact(metric.label, "not measured", definition=about)
         return
-    if engine.test_is_quick(workspace.model, task):
-        with st.spinner("Measuring…"):
-            measured = engine.base_quality(workspace.model, workspace.data).to_json()
-    else:
-        measured = jobs.result(workspace, _job_kind(workspace))
-        if measured is None:
-            about = "A large network: measured in the background."
-            frame.fact(metric.label, "not measured yet", definition=about)
-            return
-    found = headline(measured | {"metric": task.metric})
+    outcome = measured(workspace, task)
+    if outcome is None:
+        about = "A large network: measured in the background."
+        frame.fact(metric.label, "not measured yet", definition=about)
+        return
+    found = headline(outcome | {"metric": task.metric})
     note = f"{found.samples} test {words.samples(task)}"
     if found.low is not None and found.high is not None:
         note = f"{metric.interval(found.low, found.high)} · {note}"
-    if abs((balanced := measured.get("balanced_accuracy", found.value)) - found.value) >= TELLING:
+    if abs((balanced := outcome.get("balanced_accuracy", found.value)) - found.value) >= TELLING:
         note += f" · balanced {balanced:.1%}"
     frame.fact(metric.label, metric.text(found.value), note, f"{metric.definition} {words.INTERVAL_HELP}")
+
+
+def measured(workspace: Workspace, task: Task) -> dict[str, Any] | None:
+    """What the network reaches on the test data; None as long as a large one has not been measured."""
+    if engine.test_is_quick(workspace.model, task):
+        with st.spinner("Measuring…"):
+            return engine.base_quality(workspace.model, workspace.data).to_json()
+    return jobs.result(workspace, _job_kind(workspace))
 
 
 def _offer_measurement(workspace: Workspace) -> None:

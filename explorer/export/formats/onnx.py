@@ -1,10 +1,13 @@
 """One ONNX file, which onnxruntime runs beside the network."""
 
+import json
 import zlib
 from pathlib import Path
 from typing import Any
 
-from explorer.export.draft import Draft
+import onnx
+
+from explorer.export.draft import Draft, Exportable
 from explorer.export.onnx_file import check_onnx, export_onnx, is_ours
 from explorer.export.own_onnx import check_own, export_own
 from explorer.export.registry import export_format
@@ -53,7 +56,20 @@ def write_onnx(draft: Draft, path: Path, report: Report) -> None:
         draft.document["onnx"] = {"exporter": "dynamo", "reason": "", **told}
     else:
         draft.document["onnx"] = export_onnx(module, draft.exported.example(), path)
+    _describe(path, draft.exported)
+    draft.document["onnx"]["size_bytes"] = path.stat().st_size
     if draft.exported.pruned_at:
         content = path.read_bytes()
         sizes = {"onnx_bytes": len(content), "onnx_deflated_bytes": len(zlib.compress(content))}
         draft.document["sparse"] = {**draft.document["sparse"], **sizes}
+
+
+def _describe(path: Path, exported: Exportable) -> None:
+    """Writes into the file what its inputs have to be, and what its outputs mean."""
+    model = onnx.load(path, load_external_data=False)
+    facts: dict[str, Any] = {"input_shape": exported.loaded.input_shape, "classes": exported.classes}
+    if exported.task.mean:
+        facts |= {"mean": exported.task.mean, "std": exported.task.std}
+    for key, value in facts.items():
+        model.metadata_props.add(key=key, value=json.dumps(value))
+    onnx.save(model, path)

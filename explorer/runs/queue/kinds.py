@@ -75,6 +75,13 @@ def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
     return evaluate_model(spec, report).to_json()
 
 
+@JOBS.register("readings", title="Try other readings", explanation="Reads pictures and classes in other usual ways.")
+def readings_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.methods.studies.readings import readings
+
+    return readings(spec, report).to_json()
+
+
 @JOBS.register(
     "ladder",
     title="Try the plan",

@@ -83,13 +83,14 @@ def _untrained(ref: str, name: str, options: Mapping[str, Any], request: "ModelR
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.networks import pretrained
     from explorer.sources.networks.architectures import build, torchvision_kind
+    from explorer.tasks import TASK_KINDS
 
     shape, kind = request.shape, torchvision_kind(name)
     channels, side = options.get("in", 3), pretrained.native_size(name)
     arguments = pretrained.untrained_arguments(name)
     arguments["num_classes"] = options.get("num_classes", request.classes or 1000)
     if "stem" in options or "in" in options:
-        if kind != "image-classification":
+        if not TASK_KINDS[kind].classifies:
             raise ExplorerError(f"{ref} is no classifier: stem= and in= are options of classifiers")
         arguments |= {"stem": {"channels": channels, "small": "stem" in options}}
         side = _SMALL if "stem" in options else side
