@@ -250,7 +250,7 @@ def _summed(
     counted, others = _broadcast(counted, others)
     if heads and not heads <= {*varying(counted)}:  # one query for all keys, else one key for all queries
         counted, others = others, counted
-    _tie_pairs(tracing, _by_head(counted), _by_head(others))
+    _tie_pairs(tracing, _by_row(counted), _by_row(others))
     if not heads and not _keeps_width(tracing, counted):
         tracing.ledger.contracted.append(np.union1d(counted, others))
         return None, counted
@@ -313,7 +313,12 @@ def _broadcast(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return a.expand(shape), b.expand(shape)
 
 
+def _by_row(channels: Tensor) -> Ids:
+    """Channels of shape (heads, channels of one head), as often as a head is met."""
+    return channels.reshape(-1, channels.shape[-1]).numpy()
+
+
 def _by_head(channels: Tensor) -> Ids:
     """Channels of shape (heads, channels of one head), each head once."""
-    grid = channels.reshape(-1, channels.shape[-1]).numpy()
+    grid = _by_row(channels)
     return grid[np.sort(np.unique(grid[:, 0], return_index=True)[1])]
