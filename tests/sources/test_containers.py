@@ -200,6 +200,15 @@ def test_what_a_file_calls_is_not_run_and_told(tmp_path, call, old):
     assert not target.exists()
 
 
+def test_names_of_any_length_and_depth_are_answered_at_once(tmp_path):
+    long, deep = "conv1." * 200_000 + "weight", torch.ones(1)
+    for number in range(300):
+        deep = {f"{number}" * 2000: deep}
+    path = saved({long: torch.ones(1)}, tmp_path / "a.pth")
+    assert "the names in it are too long" in complaint(f"file:{path}#{BASE}")
+    assert "holds no state dict" in complaint(f"file:{saved(deep, tmp_path / 'a.pth')}#{BASE}")
+
+
 def test_a_file_changed_where_its_numbers_lie_is_damaged(tmp_path):
     for old in (False, True):
         path = saved(network(3).state_dict(), tmp_path / "a.pth", _use_new_zipfile_serialization=not old)

@@ -48,8 +48,8 @@ def weights_and_ref(ref: str) -> WeightsPlace:
     "file",
     title="Weights in a file",
     explanation="A state dict as training programs write it, alone or within a checkpoint (safetensors or torch.save), "
-    "for the network that stands after the #; ?weights=NAME before the # chooses one of several in it. Nothing in it is "
-    "run.",
+    "for the network that stands after the #; ?weights=NAME before the # chooses one of several in it. Nothing in the "
+    "file is run.",
     takes="PATH#REF",
     place=weights_and_ref,
     rank=50,
