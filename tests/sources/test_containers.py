@@ -11,7 +11,18 @@ from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.sources import build, load_model
-from tests.sources.containers import BASE, REFUSED, WAYS, before, lightning, network, saved, shadow, without_dots
+from tests.sources.containers import (
+    BASE,
+    REFUSED,
+    WAYS,
+    before,
+    lightning,
+    network,
+    renamed,
+    saved,
+    shadow,
+    without_dots,
+)
 
 
 def outputs(module: nn.Module) -> torch.Tensor:
@@ -198,6 +209,28 @@ def test_what_a_file_calls_is_not_run_and_told(tmp_path, call, old):
     path = saved(content, tmp_path / "a.ckpt", _use_new_zipfile_serialization=not old)
     assert "could run code, so it was not opened" in complaint(f"file:{path}#{BASE}")
     assert not target.exists()
+
+
+def test_weights_fit_networks_of_timm_by_order(tmp_path):
+    module = load_model("timm:test_efficientnet?num_classes=10").module
+    path = saved(renamed({n: t + 0.1 for n, t in module.state_dict().items()}), tmp_path / "a.pth")
+    model = load_model(f"file:{path}#timm:test_efficientnet")
+    assert model.classes == 10  # although no name says which layer is the head
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(model.module.state_dict()[name], tensor + 0.1)
+    assert "matched by order and shape" in model.note
+
+
+def test_weights_fit_networks_of_ones_own_code(tmp_path, monkeypatch):
+    code = tmp_path / "mine.py"
+    code.write_text("from torch import nn, ones\n\ndef build():\n    return nn.Linear(3, 4), ones(1, 3)\n")
+    monkeypatch.setenv("EXPLORER_MODELS", str(code))
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "cache"))
+    module = nn.Linear(3, 4)
+    path = saved({"net": before("layer.", module.state_dict())}, tmp_path / "a.pth")
+    model = load_model(f"file:{path}#python:{code}:build")
+    torch.testing.assert_close(model.module(torch.eye(3)), module(torch.eye(3)))
 
 
 def test_names_of_any_length_and_depth_are_answered_at_once(tmp_path):
