@@ -60,12 +60,14 @@ def test_inspect(capsys):
     found = answer(["inspect", *MODEL], capsys)
     groups = {group["name"]: group for group in found["groups"]}
     assert {"model", "params", "macs", "input", "groups", "blocked"} <= set(found)
+    assert found["note"].startswith("bundled: trained for")
     conv = groups["layer1.0.conv1"]
     assert (conv["kind"], conv["size"], conv["unit"], conv["exact"]) == ("conv", 16, 1, True)
     # 3×3 kernels of conv1 (16 inputs) and conv2 (16 outputs), and batch norm's weight and bias
     assert conv["params"] == 16 * (16 * 9 + 16 * 9 + 2)
     assert conv["macs"] == 2 * 16 * 16 * 9 * 32 * 32
-    assert "layer1.0.conv1" in text(["inspect", *MODEL], capsys)
+    for words in ("layer1.0.conv1", found["note"]):
+        assert words in text(["inspect", *MODEL], capsys)
 
 
 def test_score(capsys):

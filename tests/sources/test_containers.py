@@ -11,7 +11,18 @@ from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.sources import build, load_model
-from tests.sources.containers import BASE, REFUSED, WAYS, before, lightning, network, saved, shadow, without_dots
+from tests.sources.containers import (
+    BASE,
+    REFUSED,
+    WAYS,
+    before,
+    lightning,
+    network,
+    renamed,
+    saved,
+    shadow,
+    without_dots,
+)
 
 
 def outputs(module: nn.Module) -> torch.Tensor:
@@ -160,9 +171,9 @@ def test_a_head_of_several_outputs_a_class_is_read_off_the_file(tmp_path):
 
 
 def test_an_auxiliary_head_that_a_segmenter_lacks_is_left_out(tmp_path):
-    name = "fcn_resnet50"
+    name = "lraspp_mobilenet_v3_large"
     module = build({"family": "torchvision", "name": name, "arguments": {"num_classes": 3}})
-    state = {**module.model.state_dict(), "aux_classifier.0.weight": torch.ones(256, 1024, 3, 3)}
+    state = {**module.model.state_dict(), "aux_classifier.0.weight": torch.ones(25, 10, 3, 3)}
     model = load_model(f"file:{saved(state, tmp_path / 'a.pth')}#torchvision:{name}")
     assert model.classes == 3
     assert "left out 1 tensor (aux_classifier.0.weight)" in model.note
@@ -198,6 +209,37 @@ def test_what_a_file_calls_is_not_run_and_told(tmp_path, call, old):
     path = saved(content, tmp_path / "a.ckpt", _use_new_zipfile_serialization=not old)
     assert "could run code, so it was not opened" in complaint(f"file:{path}#{BASE}")
     assert not target.exists()
+
+
+def test_weights_fit_networks_of_timm_by_order(tmp_path):
+    module = load_model("timm:test_efficientnet?num_classes=10").module
+    path = saved(renamed({n: t + 0.1 for n, t in module.state_dict().items()}), tmp_path / "a.pth")
+    model = load_model(f"file:{path}#timm:test_efficientnet")
+    assert model.classes == 10  # although no name says which layer is the head
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(model.module.state_dict()[name], tensor + 0.1)
+    assert "matched by order and shape" in model.note
+
+
+def test_weights_fit_networks_of_ones_own_code(tmp_path, monkeypatch):
+    code = tmp_path / "mine.py"
+    code.write_text("from torch import nn, ones\n\ndef build():\n    return nn.Linear(3, 4), ones(1, 3)\n")
+    monkeypatch.setenv("EXPLORER_MODELS", str(code))
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "cache"))
+    module = nn.Linear(3, 4)
+    path = saved({"net": before("layer.", module.state_dict())}, tmp_path / "a.pth")
+    model = load_model(f"file:{path}#python:{code}:build")
+    torch.testing.assert_close(model.module(torch.eye(3)), module(torch.eye(3)))
+
+
+def test_names_of_any_length_and_depth_are_answered_at_once(tmp_path):
+    long, deep = "conv1." * 200_000 + "weight", torch.ones(1)
+    for number in range(300):
+        deep = {f"{number}" * 2000: deep}
+    path = saved({long: torch.ones(1)}, tmp_path / "a.pth")
+    assert "the names in it are too long" in complaint(f"file:{path}#{BASE}")
+    assert "holds no state dict" in complaint(f"file:{saved(deep, tmp_path / 'a.pth')}#{BASE}")
 
 
 def test_a_file_changed_where_its_numbers_lie_is_damaged(tmp_path):

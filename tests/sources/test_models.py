@@ -267,7 +267,7 @@ def test_run_whose_weights_belong_to_another_network(run):
         ("resnet50", "did you mean torchvision:resnet50?"),
         ("resnet20-digits", "did you mean demo:resnet20-digits?"),
         ("", "unknown model"),
-        ("onnx:x", "use demo:, torchvision:, timm:, hf:, run: or file:"),
+        ("onnx:x", "use demo:, torchvision:, timm:, hf:, run:, file: or python:"),
         ("hf:../../no such", "there is no folder"),
         ("hf:a/b/c", "names no model"),
         ("demo:resnet-digits", "did you mean demo:resnet20-digits"),

@@ -107,6 +107,8 @@ PIECES = (
 ENDS = (
     *[""] * 12,
     "#demo:resnet20-digits",
+    "?weights=..#demo:resnet20-digits",
+    "?weights=ema/../../../secret/weights.pth#demo:resnet20-digits",
     "#hf:{secret}",
     "#run:{secret}/run",
     "#",

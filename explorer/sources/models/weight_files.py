@@ -48,7 +48,8 @@ def weights_and_ref(ref: str) -> WeightsPlace:
     "file",
     title="Weights in a file",
     explanation="A state dict as training programs write it, alone or within a checkpoint (safetensors or torch.save), "
-    "for the network that stands after the #; nothing in it is run.",
+    "for the network that stands after the #; ?weights=NAME before the # chooses one of several in it. Nothing in the "
+    "file is run.",
     takes="PATH#REF",
     place=weights_and_ref,
     rank=50,
@@ -88,8 +89,9 @@ def _with_its_head(
         ExplorerError: the network's ref can't be opened.
     """
     from explorer.sources.loading import load_model
+    from explorer.sources.networks.state_dicts import shapes_of
     from explorer.sources.weights.heads import opened, outputs_of
-    from explorer.sources.weights.held import hold, shapes_of
+    from explorer.sources.weights.held import hold
 
     base = load_model(place.rest, input_shape=request.shape, classes=request.classes)
     held = hold(container, base.module)

@@ -35,7 +35,7 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
     Raises:
         ExplorerError: something is missing, left over or of another shape; it names a few.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    wanted = shapes_of(module)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     told = problems(
         missing=sorted(wanted.keys() - shapes.keys() - optional(module)),
@@ -47,6 +47,11 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
     state = OrderedDict(tensors)
     state._metadata = module.state_dict(keep_vars=True)._metadata  # type: ignore[attr-defined] # MNASNet asks for it
     module.load_state_dict(state, strict=False)
+
+
+def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors of a network's state dict, which can hold other things, too."""
+    return {name: tuple(entry.shape) for name, entry in module.state_dict().items() if isinstance(entry, Tensor)}
 
 
 def optional(module: nn.Module) -> set[str]:

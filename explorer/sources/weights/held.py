@@ -8,7 +8,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 
 from explorer.errors import ExplorerError, unknown
 from explorer.sources.networks.pretrained import left_out_of
-from explorer.sources.networks.state_dicts import optional, shown
+from explorer.sources.networks.state_dicts import optional, shapes_of, shown
 from explorer.sources.weights.containers import Container
 from explorer.sources.weights.fits import Fit, Network, is_of_training
 from explorer.sources.weights.fitting import find_fits
@@ -78,8 +78,3 @@ def hold(container: Container, module: nn.Module, shapes: Mapping[str, tuple[int
     )
     found = sources(find_tensors(container.content), set(own), turned)
     return Held(container, found, network, find_fits(found, network, container.ordered))
-
-
-def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shapes of all tensors of a network's state dict."""
-    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}

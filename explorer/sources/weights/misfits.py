@@ -59,6 +59,7 @@ def _of_something_else(held: Held) -> ExplorerError:
             check_state_dict(held.container.content, held.container.path)
         except ExplorerError as error:
             return error
+        return ExplorerError(f"{file!r} holds no state dict: the names in it are too long; save model.state_dict()")
     return ExplorerError(
         f"the weights in {file} are those of another network: none of its {len(found)} tensors ({few(found)}) goes with"
         f" the {len(wanted)} ({few(wanted)}) of the network behind the #"

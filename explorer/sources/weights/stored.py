@@ -17,6 +17,7 @@ from explorer.sources.weights.pickles import Declared, Inert
 
 PRUNED, NORMED, SPECTRAL = "masks of pruning", "weight norm", "spectral norm"
 _WEIGHTS = ("weight", "bias", "running_mean", "running_var")
+_LONGEST_NAME = 1000  # of a tensor, with those of everything around it
 _PARAMETRISED = ".parametrizations."
 
 
@@ -50,7 +51,11 @@ class Source:
 
 
 def find_tensors(content: Any) -> dict[str, Declared]:
-    """All tensors within the content of a file, by full name, in its order; networks that were saved whole left out."""
+    """All tensors within the content of a file, by full name, in its order.
+
+    Networks that were saved whole are left out, and names that are no network's: what is compared takes the square of
+    their length.
+    """
     found: dict[str, Declared] = {}
     seen: set[int] = set()
     rest: Iterator[tuple[str | int | None, Any]] = iter([("", content)])
@@ -61,6 +66,8 @@ def find_tensors(content: Any) -> dict[str, Declared]:
         name = f"{place}.{key}" if place else str(key)
         if key is None:
             open_ones.pop()
+        elif len(name) > _LONGEST_NAME:
+            continue
         elif isinstance(value, Declared):
             found.setdefault(name, value)
         elif isinstance(value, Mapping | list | tuple) and id(value) not in seen and not is_module(value):
