@@ -75,6 +75,7 @@ FOLDERS: dict[str, tuple[Callable[[Made], None], tuple[int, int, int]]] = {
     "classes in other case": (folders.other_case_of_classes, TRAIN_TEST),
     "beside annotations": (folders.beside_annotations, ONE),
     "YOLO for classes": (folders.yolo_for_classes, THREE),
+    "predictions beside classes": (folders.predictions_beside_classes, ONE),
     "labels.csv": (table("labels.csv"), ONE),
     "labels.csv beside the pictures": (folders.table_beside_pictures, ONE),
     "ids": (table("labels.csv", "id,breed", bare=True), ONE),

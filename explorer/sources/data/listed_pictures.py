@@ -36,9 +36,9 @@ def are_listed(folder: Folder) -> bool:
     chosen = _chosen(usable, tree, folder)
     if folder.path.is_file() or tree is None:
         return bool(chosen) or (bool(wrong) and folder.tree.count > 0)
-    if opens_plainly(folder.tree):
-        return are_numbered(folder.tree) and any(_labels_most(found, folder) for found in usable)
-    return bool(chosen)
+    if are_numbered(folder.tree) and any(_labels_most(found, folder) for found in usable):
+        return True
+    return not opens_plainly(folder.tree) and any(_says_more(found, tree, folder) for found in chosen)
 
 
 @folder_layout(
@@ -84,6 +84,11 @@ def _tree(folder: Folder) -> ClassTree | None:
         return class_tree(folder.tree)
     except ExplorerError:  # of folders that disagree: then a table may know better
         return None
+
+
+def _says_more(found: Listing, tree: ClassTree, folder: Folder) -> bool:
+    """Whether a table gives parts, or labels to pictures that lie in no folder of a class."""
+    return bool(_part(found, folder)) or any(found.parts) or any(path not in tree.class_of for path in found.pictures)
 
 
 def _labels_most(found: Listing, folder: Folder) -> bool:

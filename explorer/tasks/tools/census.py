@@ -75,12 +75,14 @@ def census(task: Task) -> Census:
     """Counts a task's samples by the labels that its parts hold, without reading any input."""
     samples = {part: len(getattr(task, part)) for part in PARTS}
     first = min(getattr(getattr(task, part), "first_class", 0) for part in PARTS)
-    labels = {part: class_labels(getattr(task, part)) for part in PARTS} if task.measured else {}
+    kind = TASK_KINDS[task.kind]
+    countable = task.measured and (kind.classifies or first)
+    labels = {part: class_labels(getattr(task, part)) for part in PARTS} if countable else {}
     counts: dict[str, np.ndarray] = {}
     for part, found in labels.items():
         if found is not None:
             counts[part] = np.bincount(found, minlength=len(task.classes))[first:]
-    what = "boxes" if first else TASK_KINDS[task.kind].samples
+    what = "boxes" if first else kind.samples
     return Census(task.classes[first:], samples, counts if len(counts) == len(PARTS) else None, what, not first)
 
 
