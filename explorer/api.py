@@ -200,6 +200,11 @@ class Problem:
         """What has left the network in place; nothing but by `narrow` or a `Schedule`."""
         return self._past or Done(self.structure, Plan(self.name), {})
 
+    @property
+    def calibration(self) -> Samples | None:
+        """The training data that criteria look at; None where there is none."""
+        return None if self._task is None else self._task.calibration
+
     def score(
         self,
         criterion: str = "l2",
@@ -221,7 +226,7 @@ class Problem:
             criterion,
             self._network,
             self.structure,
-            None if self._task is None else self._task.calibration,
+            self.calibration,
             options={name: str(value) for name, value in settings.items()},
             device=self._device,
             samples=samples,
