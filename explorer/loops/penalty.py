@@ -74,8 +74,9 @@ class GroupPenalty:
 
 
 def _pull(each: Slices, pull: Tensor) -> None:
-    parameter = each.parameter
+    parameter, gradient = each.parameter, each.parameter.grad
+    assert gradient is not None
     along = torch.zeros(parameter.shape[each.axis], device=parameter.device)
     along[each.places] = pull.to(parameter.device)[each.owners]
     shape = [-1 if axis == each.axis else 1 for axis in range(parameter.dim())]
-    parameter.grad.add_((parameter * along.view(shape)).to(parameter.grad.dtype))  # type: ignore[union-attr]
+    gradient.addcmul_(parameter.to(gradient.dtype), along.view(shape).to(gradient.dtype))

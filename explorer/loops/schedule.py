@@ -197,8 +197,7 @@ class Schedule:
         made = None
         if plan is not None:
             self._apply(plan)
-            counts = {name: len(units) for name, units in plan.remove.items()}
-            made = LoopCut(self.calls, counts, self.problem.cost)
+            made = LoopCut(self.calls, plan, self.problem.cost)
             self.cuts = (*self.cuts, made)
         if self.finished and (sentence := self._course.missed()):
             warnings.warn(sentence, stacklevel=3)
