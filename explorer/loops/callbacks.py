@@ -2,9 +2,16 @@
 
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 from explorer.errors import ExplorerError
+from explorer.files import json_text
+
+STATE = "schedule.json"
+"""In a checkpoint of transformers' Trainer, the schedule's state."""
+STATE_KEY = "explorer.Schedule"
+"""Under which Lightning's checkpoints have it."""
 
 
 class Stepped(Protocol):
@@ -23,7 +30,7 @@ class Stepped(Protocol):
 
 
 def trainer_callback(schedule: Stepped) -> Any:
-    """A `TrainerCallback` of transformers.
+    """A `TrainerCallback` of transformers, which puts the schedule's state into every checkpoint.
 
     Raises:
         ExplorerError: transformers is missing.
@@ -44,6 +51,10 @@ def trainer_callback(schedule: Stepped) -> Any:
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             schedule.step()
 
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            (checkpoint / STATE).write_text(json_text(schedule.state_dict()), encoding="utf-8")
+
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             _warn_unless_finished(schedule)
 
@@ -61,6 +72,7 @@ def lightning_callback(schedule: Stepped) -> Any:
     class ScheduleCallback(base):  # type: ignore[misc, valid-type]
         """Calls `Schedule.step` after every batch that ends in a step of an optimiser."""
 
+        state_key = STATE_KEY
         steps = 0
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:

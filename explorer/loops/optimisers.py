@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.pruning import NarrowedParameter, entries_that_stay
 
-FACTORS = {"exp_avg_sq_row": -1, "exp_avg_sq_col": -2}
-"""Moments of Adafactor in transformers and timm, and the axis of the parameter over which each is a mean."""
+FACTORED = ("torch.optim.Adafactor", "transformers.optimization.Adafactor")
+"""Keep second moments of matrices as means over one axis, whatever their widths; others ask these whether to do so."""
+FACTORS = {"row_var": -1, "exp_avg_sq_row": -1, "col_var": -2, "exp_avg_sq_col": -2}
+"""Such a moment, and the axis of the parameter over which it is a mean."""
 
 
 class UnreadableError(Exception):
@@ -48,42 +50,40 @@ def held_by(optimiser: torch.optim.Optimizer) -> Iterable[nn.Parameter]:
 def follow(optimiser: torch.optim.Optimizer, narrowed: Sequence[NarrowedParameter]) -> list[str]:
     """Lets what the optimiser remembers of narrowed parameters lose the same entries.
 
-    Momentum and moments keep the rows of what stays, to the bit, and counts of steps go on. Of moments in factors
-    (Adafactor) the entries of rows and columns that stay are kept, which were means over those, too, that have left.
+    Momentum and moments keep the rows of what stays, to the bit, and counts of steps go on. Of moments in factors, as
+    those of torch's and transformers' Adafactor, the entries of rows and columns that stay are kept, which were means
+    over those, too, that have left.
 
     Returns:
         names of parameters of which something is remembered that can't be read entry by entry: with these the
         optimiser begins anew.
     """
     forgotten = []
+    factored = f"{type(optimiser).__module__}.{type(optimiser).__qualname__}" in FACTORED
     for each in narrowed:
         state = optimiser.state.get(each.parameter)
         if not state:
             continue
         try:
-            optimiser.state[each.parameter] = {key: _left(key, value, each) for key, value in state.items()}
+            optimiser.state[each.parameter] = {key: _left(key, value, each, factored) for key, value in state.items()}
         except UnreadableError:
             del optimiser.state[each.parameter]
             forgotten.append(each.names[0])
     return forgotten
 
 
-def _left(key: str, value: Any, each: NarrowedParameter) -> Any:
+def _left(key: str, value: Any, each: NarrowedParameter, factored: bool) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if type(value) not in (Tensor, nn.Parameter):
         raise UnreadableError
     if value.numel() == 1:  # how many steps, a rate
         return value
-    if not (value.is_floating_point() or value.is_complex()):
+    if value.shape == each.shape and (value.is_floating_point() or value.is_complex()):
+        return entries_that_stay(value, each.kept)
+    if not factored or key not in FACTORS:
         raise UnreadableError
-    shape, kept = each.shape, each.kept
-    if value.dim() == len(shape) and all(size in (1, whole) for size, whole in zip(value.shape, shape, strict=True)):
-        own = {axis: places for axis, places in kept.items() if value.shape[axis] == shape[axis]}
-        return entries_that_stay(value, own)
-    if key in FACTORS:
-        gone = len(shape) + FACTORS[key]
-        if value.shape == (*shape[:gone], *shape[gone + 1 :]):
-            own = {axis - (axis > gone): places for axis, places in kept.items() if axis != gone}
-            return entries_that_stay(value, own)
-    raise UnreadableError
+    mean = len(each.shape) + FACTORS[key]  # an axis of length 1, or none
+    gone = 0 if value.dim() == len(each.shape) else 1
+    own = {axis - gone * (axis > mean): places for axis, places in each.kept.items() if axis != mean}
+    return entries_that_stay(value, own)
