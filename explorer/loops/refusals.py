@@ -12,8 +12,10 @@ def check_trainable_alone(module: nn.Module) -> None:
     """Sees to it that whoever trains the network notices when its parameters change shape.
 
     Raises:
-        ExplorerError: it is wrapped, compiled, scripted, or shared out among processes.
+        ExplorerError: it is wrapped, compiled, scripted, or shared out among processes, or gradients are shut off.
     """
+    if torch.is_inference_mode_enabled():
+        raise ExplorerError("what is made in inference_mode can't be trained: call the schedule outside of it")
     name = type(module).__name__
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         raise ExplorerError(f"{name} copies or averages a network of one shape: give the problem the one inside, alone")

@@ -37,7 +37,8 @@ class Schedule:
 
     Args:
         problem: the network, and its data where the criterion looks at some.
-        keep: what stays of ``macs``, ``params`` or ``size`` of the whole network: a fraction, or an amount ("2MB").
+        keep: what stays of ``macs``, ``params`` or ``size`` of the network as it is now: a fraction, or an amount
+            ("2MB").
         end: the call at which the target is met.
         start: the call after which cutting begins.
         every: calls from one cut to the next.

@@ -59,6 +59,7 @@ def narrow(module: nn.Module, structure: Structure, plan: Plan) -> Narrowed:
     """
     plan.check(structure)
     parameters = _parameters(module, structure, plan)
+    _drop_computed(module)
     try:
         smaller, attributes = cut_module(module, structure, plan.remove, plan.blocks, shared=True)
     except (RuntimeError, TypeError) as error:  # of copy.deepcopy
@@ -87,6 +88,15 @@ def entries_that_stay(tensor: Tensor, kept: Kept) -> Tensor:
     for axis, places in kept.items():
         left = left.index_select(axis, torch.from_numpy(places).to(tensor.device))
     return _laid_out(left, tensor)
+
+
+def _drop_computed(module: nn.Module) -> None:
+    """Lets weights that old-style weight and spectral norm compute in every call be copied, without their graphs."""
+    for layer in module.modules():
+        for name, value in vars(layer).items():
+            computed = {f"{name}_v", f"{name}_orig"} & layer._parameters.keys()
+            if computed and isinstance(value, Tensor) and not value.is_leaf:
+                layer.__dict__[name] = value.detach()
 
 
 def _parameters(module: nn.Module, structure: Structure, plan: Plan) -> list[NarrowedParameter]:

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 import explorer as ex
 from tests.loops.nets import batches, network, problem, samples
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*are too large to come nearer")  # units of narrow networks
 OPTIONS = {"keep": {"macs": 0.5}, "method": "taylor", "end": 6, "every": 2, "penalty": 1e-4}
 
 

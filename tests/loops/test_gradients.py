@@ -12,6 +12,8 @@ import explorer as ex
 from explorer.structure import analyse
 from tests.loops.nets import Small, batches, network, one_step, problem
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*are too large to come nearer")  # units of narrow networks
+
 
 def still(module: nn.Module, size: int = 100) -> tuple[ex.Problem, list[tuple[Tensor, Tensor]]]:
     """A problem, and its data in the mini-batches in which the criterion goes through it."""

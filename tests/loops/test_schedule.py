@@ -2,6 +2,8 @@
 
 import copy
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,8 @@ from explorer.loops.course import moments
 from explorer.loops.growth import GROWTHS
 from tests.loops.nets import batches, network, one_step, problem
 
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore:.*are too large to come nearer")  # units of narrow networks
 METHODS = ("l2", "taylor", "ifap")
 
 
@@ -235,6 +239,24 @@ def test_networks_that_others_hold_in_one_shape_are_refused():
             ex.Schedule(problem(module), keep={"macs": 0.5}, method="l2", end=1)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_in_inference_mode_nothing_is_cut():
+    schedule = ex.Schedule(problem(network()), keep={"macs": 0.5}, method="l2", end=1)
+    with torch.inference_mode(), pytest.raises(ex.ExplorerError, match="outside of it"):
+        schedule.step()
+
+
+@pytest.mark.parametrize("method", ["taylor", "ifap"])
+def test_the_example_learns_digits_while_it_shrinks(method, tmp_path):
+    main = runpy.run_path(str(ROOT / "examples" / "own_loop.py"))["main"]
+    epochs = 3 if method == "ifap" else 12
+    ours, schedule = main(method, epochs, str(tmp_path / "small"))
+    assert schedule.finished
+    assert ours.cost.macs == pytest.approx(0.4 * ours.done.structure.cost().macs, rel=0.03)  # units are 2 to 3 %
+    if epochs == 12:
+        assert ours.evaluate() > 0.9
+    assert json.loads((tmp_path / "small" / "plan.json").read_text()) == schedule.plan.to_json()
 
 
 def test_what_is_missing_is_named():

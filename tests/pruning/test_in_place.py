@@ -53,12 +53,26 @@ class Tied(nn.Module):
         return self.last((self.body(self.embed(x)).relu() + self.head(x)).mean(1))
 
 
+class Normalised(nn.Module):
+    """Weights that are computed from others before every call, and kept beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.utils.weight_norm(nn.Linear(8, 12))
+        self.second = nn.utils.parametrizations.weight_norm(nn.Linear(12, 10))
+        self.last = nn.Linear(10, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.second(self.first(x.flatten(1, 2)).relu()).relu().mean(1))
+
+
 NETS = {
     **nets.EXACT,
     "normed": nets.Normed,
     "recurrent": Recurrent,
     "torch_attention": TorchAttention,
     "tied": Tied,
+    "normalised": Normalised,
 }
 
 
