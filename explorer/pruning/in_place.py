@@ -11,6 +11,7 @@ from explorer.errors import ExplorerError
 from explorer.pruning.plan import Plan
 from explorer.structure import Structure, adapt, cut_module, leaving
 from explorer.structure.products import names_by_identity
+from explorer.structure.running import forget
 
 Kept = Mapping[int, np.ndarray]
 """Of every axis that loses entries, the places that stay."""
@@ -79,6 +80,7 @@ def narrow(module: nn.Module, structure: Structure, plan: Plan) -> Narrowed:
     for layer in module.modules():
         if isinstance(layer, nn.RNNBase):
             layer._init_flat_weights()  # it keeps its parameters in a list, too
+    forget(module)
     return Narrowed(attributes, tuple(parameters))
 
 

@@ -66,6 +66,23 @@ class Normalised(nn.Module):
         return self.last(self.second(self.first(x.flatten(1, 2)).relu()).relu().mean(1))
 
 
+class Caching(nn.Module):
+    """Keeps what it computed from a parameter in evaluation mode, until it is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.shift, self.last = nn.Linear(8, 12), nn.Parameter(torch.randn(12)), nn.Linear(12, 5)
+        self.kept: dict[str, Tensor] = {}
+
+    def train(self, mode: bool = True) -> "Caching":
+        self.kept.clear()
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shift = self.shift.exp() if self.training else self.kept.setdefault("shift", self.shift.detach().exp())
+        return self.last((self.first(x.flatten(1, 2)) + shift).relu().mean(1))
+
+
 NETS = {
     **nets.EXACT,
     "normed": nets.Normed,
@@ -73,6 +90,7 @@ NETS = {
     "torch_attention": TorchAttention,
     "tied": Tied,
     "normalised": Normalised,
+    "caching": Caching,
 }
 
 
@@ -122,7 +140,7 @@ def test_several_cuts_are_one_plan_whose_attributes_a_fresh_network_takes(name):
 def test_training_goes_on_while_the_last_graph_is_alive(name):
     module, structure, plan = opened(name)
     x = torch.randn(2, *nets.INPUT)
-    loss = module(x).square().mean()
+    loss = module.train()(x).square().mean()
     loss.backward()
     gradients = {key: parameter.grad.clone() for key, parameter in module.named_parameters()}
     weights = {key: parameter.detach().clone() for key, parameter in module.named_parameters()}
