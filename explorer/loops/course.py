@@ -124,26 +124,54 @@ class Course:
             keep[target.kind] = limit.value
         if not beyond:
             return None
+        found = scores()
+        plan = self._shared(found, keep)
+        if number == len(self.calls) - 1 and (coarse := self._coarse(meter, plan)):
+            finer = self._shared(found, keep, coarse)
+            plan = min(plan, finer, key=lambda each: abs(self._off(meter, each)))
+        return None if plan.empty else plan
+
+    def _shared(self, scores: Scores, keep: Mapping[str, float | str], further: Collection[str] = ()) -> Plan:
+        """The cut that `keep` asks for; `further` groups stay as they are."""
         sharing = self._sharing
-        plan = self._problem.plan(
-            scores(),
+        return self._problem.plan(
+            scores,
             keep=keep,
             allocate=sharing.allocate,
             normalise=sharing.normalise,
             minimum=self._floors,
-            locked=sharing.locked,
+            locked={*sharing.locked, *further},
             round_to=sharing.round_to,
         )
-        return None if plan.empty else plan
+
+    def _off(self, meter: Meter, plan: Plan, target: Target | None = None) -> float:
+        """By how much of it a target, by default the first, is missed after a plan; below it: less than 0."""
+        target = target or self._targets[0]
+        goal = self._goals[target.kind][-1]
+        return meter(target.kind, plan.kept(meter.structure)) / goal - 1
+
+    def _coarse(self, meter: Meter, plan: Plan) -> set[str]:
+        """Where a plan misses the only target by more than 1 %: the groups without which it could be met better.
+
+        Units that save s can be counted so that the miss is s/2 at most; none where no group has small enough ones.
+        """
+        target, structure = self._targets[0], meter.structure
+        off = abs(self._off(meter, plan))
+        if len(self._targets) > 1 or target.keep is None or off <= TOLERANCE:
+            return set()
+        missed, now = off * self._goals[target.kind][-1], meter(target.kind, {})
+        saved = {name: now - meter(target.kind, {name: units - 1}) for name, units in structure.full.items()}
+        coarse = {name for name, amount in saved.items() if amount >= 2 * missed}
+        return coarse if coarse < structure.full.keys() - set(self._sharing.locked) else set()
 
     def missed(self) -> str | None:
         """After the last cut: by how much a target is missed, if it is by more than 1 %."""
-        meter = self._meter()
+        meter, nothing = self._meter(), Plan(self._problem.name)
         for target in self._targets:
-            now, goal = meter(target.kind, {}), self._goals[target.kind][-1]
+            off = self._off(meter, nothing, target)
             limit = target.keep is None or len(self._targets) > 1
-            off = now - goal if limit else abs(now - goal)
-            if off > TOLERANCE * goal:
+            if (off if limit else abs(off)) > TOLERANCE:
+                now, goal = meter(target.kind, {}), self._goals[target.kind][-1]
                 return (
                     f"{target} is not met, the network keeps {target.kind}={now:,.0f} where {goal:,.0f} was asked for: "
                     "single units, or multiples of round_to, are too large to come nearer"

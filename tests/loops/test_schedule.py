@@ -189,6 +189,35 @@ def test_epochs_count_as_well_and_minimum_is_of_the_whole_network():
     assert all(2 * full[name] >= units for name, units in whole.items())
 
 
+class Mixed(nn.Module):
+    """A stream of twelve channels, each 8 % of the cost, and hidden features of 1 % each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(8, 12), nn.Linear(12, 3)
+        self.up, self.down = nn.Linear(12, 100), nn.Linear(100, 12)
+        with torch.no_grad():  # channels of the stream seem to be worth least
+            self.up.weight.fill_(0.1)
+            for layer in (self.first, self.down):
+                layer.weight.mul_(torch.logspace(-9, 0, 12)[:, None])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        return self.head(x + self.down(self.up(x).relu()))
+
+
+@pytest.mark.parametrize("keep", [0.63, 0.55, 0.47, 0.38])
+@pytest.mark.parametrize("growth", ["cubic", "linear", "ifap"])
+@pytest.mark.filterwarnings("error:.*is not met")
+def test_the_last_cut_lands_on_the_target_with_the_finest_units_that_there_are(keep, growth):
+    ours = ex.Problem(Mixed(), example=torch.zeros(1, 8), device="cpu")
+    whole = ours.cost.macs
+    schedule = ex.Schedule(ours, keep={"macs": keep}, method="l1", growth=growth, end=3)
+    for _ in range(3):
+        schedule.step()
+    assert ours.cost.macs == pytest.approx(keep * whole, rel=0.01)
+
+
 def test_it_says_what_its_scores_take():
     def said(method: str) -> str:
         return ex.Schedule(problem(network()), keep={"macs": 0.9}, method=method, end=1, samples=50).scoring
