@@ -1,6 +1,7 @@
 """The schedule inside the loops of other programs."""
 
 import json
+import runpy
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 import explorer as ex
 from tests.loops.nets import batches, network, problem, samples
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:.*are too large to come nearer")  # units of narrow networks
 OPTIONS = {"keep": {"macs": 0.5}, "method": "taylor", "end": 6, "every": 2, "penalty": 1e-4}
 
@@ -119,6 +121,15 @@ def test_by_lightning_itself(tmp_path):
     assert second.plan == first.plan
     for mine, theirs in zip(first.problem.module.parameters(), second.problem.module.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.slow
+def test_the_example_of_the_trainer_learns_digits_while_it_shrinks(tmp_path):
+    main = runpy.run_path(str(ROOT / "examples" / "trainer_callback.py"))["main"]
+    ours, schedule = main(folder=str(tmp_path / "small"))
+    assert schedule.finished
+    assert ours.cost.macs == pytest.approx(0.5 * ours.done.structure.cost().macs, rel=0.01)
+    assert ours.evaluate() > 0.8
 
 
 @pytest.mark.slow
