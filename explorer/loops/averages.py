@@ -1,6 +1,6 @@
 """Averages of the weights over the course of training, which a cut narrows along with the network."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ WRAPPERS = ("module", "ema", "ema_model")
 """Under what the copy is kept by torch's `AveragedModel`, timm's `ModelEmaV2`, `ModelEmaV3`, `ModelEma`, and others."""
 
 Average = nn.Module | MutableMapping[str, Tensor]
-"""A copy of the network, or tensors by the names of its parameters."""
+"""A copy of the network, or tensors by the names of its parameters and buffers."""
 
 
 def averages_in(given: Any, module: nn.Module) -> list[Average]:
@@ -57,7 +57,7 @@ def follow_average(average: Average, structure: Structure, plan: Plan, narrowed:
     if isinstance(average, nn.Module):
         narrow(average, structure, plan)
         return
-    for each in narrowed.parameters:
+    for each in narrowed.tensors:
         for name in set(each.names) & set(average):
             average[name] = entries_that_stay(average[name], each.kept)
 
@@ -73,12 +73,13 @@ def _average(given: Any, module: nn.Module) -> Average:
 
 
 def _fits(average: Average, module: nn.Module) -> bool:
-    own = _shapes(dict(module.named_parameters()))
+    own, buffers = _shapes(module.named_parameters()), _shapes(module.named_buffers())
     if isinstance(average, nn.Module):
-        return average is not module and _shapes(dict(average.named_parameters())) == own
-    found = _shapes({name: tensor for name, tensor in average.items() if isinstance(tensor, Tensor)})
-    return bool(found.keys() & own.keys()) and all(found[name] == own[name] for name in found.keys() & own.keys())
+        return average is not module and _shapes(average.named_parameters()) == own
+    found = _shapes((name, tensor) for name, tensor in average.items() if isinstance(tensor, Tensor))
+    known = {name: shape for name, shape in found.items() if name in own or name in buffers}
+    return bool(known.keys() & own.keys()) and known.items() <= (buffers | own).items()
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in tensors.items()}
+def _shapes(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors}

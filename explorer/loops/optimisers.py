@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.pruning import NarrowedParameter, entries_that_stay
+from explorer.pruning import NarrowedTensor, entries_that_stay
 
 FACTORED = ("torch.optim.Adafactor", "transformers.optimization.Adafactor")
 """Keep second moments of matrices as means over one axis, whatever their widths; others ask these whether to do so."""
@@ -47,7 +47,7 @@ def held_by(optimiser: torch.optim.Optimizer) -> Iterable[nn.Parameter]:
     return (parameter for group in optimiser.param_groups for parameter in group["params"])
 
 
-def follow(optimiser: torch.optim.Optimizer, narrowed: Sequence[NarrowedParameter]) -> list[str]:
+def follow(optimiser: torch.optim.Optimizer, narrowed: Sequence[NarrowedTensor]) -> list[str]:
     """Lets what the optimiser remembers of narrowed parameters lose the same entries.
 
     Momentum and moments keep the rows of what stays, to the bit, and counts of steps go on. Of moments in factors, as
@@ -61,18 +61,18 @@ def follow(optimiser: torch.optim.Optimizer, narrowed: Sequence[NarrowedParamete
     forgotten = []
     factored = f"{type(optimiser).__module__}.{type(optimiser).__qualname__}" in FACTORED
     for each in narrowed:
-        state = optimiser.state.get(each.parameter)
+        state = optimiser.state.get(each.tensor)
         if not state:
             continue
         try:
-            optimiser.state[each.parameter] = {key: _left(key, value, each, factored) for key, value in state.items()}
+            optimiser.state[each.tensor] = {key: _left(key, value, each, factored) for key, value in state.items()}
         except UnreadableError:
-            del optimiser.state[each.parameter]
+            del optimiser.state[each.tensor]
             forgotten.append(each.names[0])
     return forgotten
 
 
-def _left(key: str, value: Any, each: NarrowedParameter, factored: bool) -> Any:
+def _left(key: str, value: Any, each: NarrowedTensor, factored: bool) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if type(value) not in (Tensor, nn.Parameter):

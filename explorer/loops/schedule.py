@@ -213,7 +213,7 @@ class Schedule:
         for average in self._averages:
             follow_average(average, structure, plan, narrowed)
         for optimiser in self._optimisers:
-            if forgotten := follow(optimiser, narrowed.parameters):
+            if forgotten := follow(optimiser, narrowed.tensors):
                 warnings.warn(
                     f"{type(optimiser).__name__} remembers {len(forgotten)} parameters in a form that can't be cut "
                     f"({forgotten[0]}, …): for these it begins anew",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, one_line
 from explorer.pruning.plan import Plan
 from explorer.structure import Structure, adapt, cut_module, leaving
 from explorer.structure.products import names_by_identity
@@ -18,28 +18,28 @@ Kept = Mapping[int, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class NarrowedParameter:
-    """A parameter that lost entries.
+class NarrowedTensor:
+    """A parameter or buffer that lost entries.
 
     Args:
         names: under which the module has it; tied ones have several.
-        parameter: the object, the same before and after.
+        tensor: the object, the same before and after.
         shape: that it had.
         kept: what stays of it.
     """
 
     names: tuple[str, ...]
-    parameter: nn.Parameter = field(repr=False)
+    tensor: Tensor = field(repr=False)
     shape: torch.Size
     kept: Kept = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Narrowed:
-    """What a cut in place changed: plain attributes, as those of `CutModel`, and parameters."""
+    """What a cut in place changed: plain attributes, as those of `CutModel`, and tensors."""
 
     attributes: dict[str, dict]
-    parameters: tuple[NarrowedParameter, ...]
+    tensors: tuple[NarrowedTensor, ...]
 
 
 def narrow(module: nn.Module, structure: Structure, plan: Plan) -> Narrowed:
@@ -59,29 +59,28 @@ def narrow(module: nn.Module, structure: Structure, plan: Plan) -> Narrowed:
         ExplorerError: the plan does not fit, or the module holds something that can't be copied.
     """
     plan.check(structure)
-    parameters = _parameters(module, structure, plan)
+    tensors = _narrowed(module, structure, plan)
     _drop_computed(module)
     try:
         smaller, attributes = cut_module(module, structure, plan.remove, plan.blocks, shared=True)
     except (RuntimeError, TypeError) as error:  # of copy.deepcopy
-        reason = str(error).strip().splitlines()[0]
         raise ExplorerError(
-            f"{type(module).__name__} can't be cut while it holds what can't be copied ({reason}): keep no activations "
-            "of a pass in its attributes, or detach them"
+            f"{type(module).__name__} can't be cut while it holds what can't be copied ({one_line(error)}): keep no "
+            "activations of a pass in its attributes, or detach them"
         ) from None
     held = [
-        (tensors, key, tensor)
+        (place, key, tensor)
         for layer in module.modules()
-        for tensors in (layer._parameters, layer._buffers)
-        for key, tensor in tensors.items()
+        for place in (layer._parameters, layer._buffers)
+        for key, tensor in place.items()
     ]
     adapt(module, smaller.state_dict(), attributes)
-    _put_back(held, {id(each.parameter): each.kept for each in parameters})
+    _put_back(held, {id(each.tensor): each.kept for each in tensors})
     for layer in module.modules():
         if isinstance(layer, nn.RNNBase):
             layer._init_flat_weights()  # it keeps its parameters in a list, too
     forget(module)
-    return Narrowed(attributes, tuple(parameters))
+    return Narrowed(attributes, tuple(tensors))
 
 
 def entries_that_stay(tensor: Tensor, kept: Kept) -> Tensor:
@@ -101,30 +100,30 @@ def _drop_computed(module: nn.Module) -> None:
                 layer.__dict__[name] = value.detach()
 
 
-def _parameters(module: nn.Module, structure: Structure, plan: Plan) -> list[NarrowedParameter]:
-    owned = dict(module.named_parameters(remove_duplicate=False))
-    aliases = names_by_identity(owned.items())
-    found: dict[int, NarrowedParameter] = {}
+def _narrowed(module: nn.Module, structure: Structure, plan: Plan) -> list[NarrowedTensor]:
+    """What will lose entries, tied tensors once."""
+    tensors = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    owned, aliases = dict(tensors), names_by_identity(tensors)
+    found: dict[int, NarrowedTensor] = {}
     for name, axes in leaving(structure, plan.remove).items():
         kept = {axis: np.flatnonzero(~out) for axis, out in axes.items() if out.any()}
-        if name in owned and kept:
-            parameter = owned[name]
-            names = tuple(aliases[id(parameter)])
-            found[id(parameter)] = NarrowedParameter(names, parameter, parameter.shape, kept)
+        if kept:
+            tensor = owned[name]
+            found[id(tensor)] = NarrowedTensor(tuple(aliases[id(tensor)]), tensor, tensor.shape, kept)
     return list(found.values())
 
 
 def _put_back(held: list[tuple[dict, str, Tensor | None]], kept: Mapping[int, Kept]) -> None:
     """Let the objects that the module had take over the values of those that `adapt` put in their places."""
     done: set[int] = set()
-    for tensors, key, before in held:
-        after = tensors.get(key)
+    for place, key, before in held:
+        after = place.get(key)
         if before is None or after is None or after is before:
             continue
         if id(before) not in done:
             _take_over(before, after, kept.get(id(before), {}))
             done.add(id(before))
-        tensors[key] = before
+        place[key] = before
 
 
 def _take_over(before: Tensor, after: Tensor, kept: Kept) -> None:

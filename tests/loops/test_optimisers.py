@@ -49,8 +49,9 @@ def after_a_cut(make: Callable[[Parameters], torch.optim.Optimizer]) -> tuple[nn
     remembered = copy.deepcopy({id(p): optimizer.state.get(p) for p in module.parameters()})
     ours = problem(module)
     plan = ours.plan(ours.score("l2"), keep={"macs": 0.4})
-    narrowed = narrow(module, ours.structure, plan).parameters
-    return module, optimizer, remembered, narrowed, follow(optimizer, narrowed)
+    narrowed = narrow(module, ours.structure, plan).tensors
+    parameters = [each for each in narrowed if isinstance(each.tensor, nn.Parameter)]
+    return module, optimizer, remembered, parameters, follow(optimizer, narrowed)
 
 
 @pytest.mark.parametrize("name", ENTRYWISE)
@@ -58,7 +59,7 @@ def test_of_every_moment_the_rows_that_stay_are_kept(name):
     module, optimizer, before, narrowed, forgotten = after_a_cut(ENTRYWISE[name])
     assert forgotten == []
     assert len(narrowed) > 6
-    kept = {id(each.parameter): each.kept for each in narrowed}
+    kept = {id(each.tensor): each.kept for each in narrowed}
     for parameter in module.parameters():
         for key, value in (before[id(parameter)] or {}).items():
             now = optimizer.state[parameter][key]
@@ -74,8 +75,8 @@ def test_of_factors_the_rows_and_columns_that_stay_are_kept():
     module, optimizer, before, narrowed, forgotten = after_a_cut(lambda p: torch.optim.Adafactor(p, 0.01))
     assert forgotten == []
     for each in narrowed:
-        old, now = before[id(each.parameter)], optimizer.state[each.parameter]
-        if each.parameter.dim() > 1:
+        old, now = before[id(each.tensor)], optimizer.state[each.tensor]
+        if each.tensor.dim() > 1:
             for key, mean in (("row_var", -1), ("col_var", -2)):
                 own = {axis: places for axis, places in each.kept.items() if old[key].shape[axis] > 1}
                 assert torch.equal(now[key], rows(old[key], own))

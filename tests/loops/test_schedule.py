@@ -109,10 +109,11 @@ def test_an_average_is_cut_along_and_averages_on(kind):
 
 def test_a_dictionary_of_averages_is_cut_along():
     module = network()
-    shadow = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
-    schedule = ex.Schedule(problem(module), keep={"macs": 0.5}, method="l2", end=1, ema=[shadow])
-    schedule.step()
-    assert all(torch.equal(shadow[name], parameter) for name, parameter in module.named_parameters())
+    parameters = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+    everything = {name: tensor.clone() for name, tensor in module.state_dict().items()} | {"updates": 3}
+    ex.Schedule(problem(module), keep={"macs": 0.5}, method="l2", end=1, ema=[parameters, everything]).step()
+    assert all(torch.equal(parameters[name], parameter) for name, parameter in module.named_parameters())
+    assert all(torch.equal(everything[name], tensor) for name, tensor in module.state_dict().items())
 
 
 def test_a_schedule_goes_on_where_another_one_was():
