@@ -86,6 +86,10 @@ class Schedule:
         seed: int = 0,
         **settings: Any,
     ) -> None:
+        if not isinstance(problem, Problem):
+            raise ExplorerError(
+                f"a schedule cuts a problem's network, not {type(problem).__name__}: give ex.Problem(…)"
+            )
         check_trainable_alone(problem.module)
         if not 0 <= penalty < float("inf"):
             raise ExplorerError(f"a penalty of {penalty:g} can't be: give 0 for none, or a small number such as 1e-4")

@@ -252,6 +252,11 @@ def test_what_can_not_be_is_refused_before_training(case):
         ex.Schedule(problem(network()), **options)
 
 
+def test_a_schedule_is_about_a_problem():
+    with pytest.raises(ex.ExplorerError, match=r"not Small: give ex\.Problem"):
+        ex.Schedule(network(), keep={"macs": 0.5}, end=1)
+
+
 def test_networks_that_others_hold_in_one_shape_are_refused():
     module = network()
     for wrapped, said in (
@@ -280,12 +285,12 @@ def test_in_inference_mode_nothing_is_cut():
 @pytest.mark.parametrize("method", ["taylor", "ifap"])
 def test_the_example_learns_digits_while_it_shrinks(method, tmp_path):
     main = runpy.run_path(str(ROOT / "examples" / "own_loop.py"))["main"]
-    epochs = 3 if method == "ifap" else 12
+    epochs = 3 if method == "ifap" else 8
     ours, schedule = main(method, epochs, str(tmp_path / "small"))
     assert schedule.finished
     assert ours.cost.macs == pytest.approx(0.4 * ours.done.structure.cost().macs, rel=0.03)  # units are 2 to 3 %
-    if epochs == 12:
-        assert ours.evaluate() > 0.9
+    if method == "taylor":
+        assert ours.evaluate() > 0.85
     assert json.loads((tmp_path / "small" / "plan.json").read_text()) == schedule.plan.to_json()
 
 
