@@ -8,6 +8,8 @@ from .budget import ALLOCATORS as ALLOCATORS
 from .budget import NORMALISERS as NORMALISERS
 from .criteria import CRITERIA as CRITERIA
 from .errors import ExplorerError as ExplorerError
+from .loops import LoopCut as LoopCut
+from .loops import Schedule as Schedule
 from .methods import METHODS as METHODS
 from .recovery import RECOVERIES as RECOVERIES
 from .version import __version__ as __version__

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
@@ -28,8 +29,10 @@ from explorer.export.layout import REPORT, replacing
 from explorer.export.own_onnx import export_own
 from explorer.files import json_text
 from explorer.methods import METHODS, Spec
+from explorer.modules import borrowed
 from explorer.progress import Report, part, silent
-from explorer.pruning import Plan, cut, mask, plan_from_budget
+from explorer.pruning import Narrowed, Plan, cut, mask, narrow, plan_from_budget
+from explorer.pruning.remaining import in_original, remaining
 from explorer.reading import DamagedError, read_object
 from explorer.recovery import Origin, recover
 from explorer.runs.execute import execute
@@ -52,8 +55,8 @@ class Change:
     Args:
         whole_cost: parameters and MACs of the whole network.
         cut_cost: those of the cut one.
-        whole: the metric of the whole network; None where there is nothing to judge by.
-        as_cut: that of the network right after the cut.
+        whole: the metric of the whole network; None where there is nothing to judge by, or it was cut in place.
+        as_cut: that of the network right after the cut; None likewise.
         recovered: that after the recovery.
         recovery: what gave accuracy back.
         samples: how many test samples it was judged on; without test data, validation samples.
@@ -74,11 +77,34 @@ class Change:
         return json.loads(json.dumps(asdict(self)))
 
 
+@dataclass(frozen=True)
+class Done:
+    """What has left a network in place.
+
+    Args:
+        structure: of the whole network.
+        plan: all cuts as one, in units of the whole network.
+        attributes: plain attributes of its layers that changed with the widths, ``{layer: {attribute: value}}``.
+    """
+
+    structure: Structure
+    plan: Plan
+    attributes: dict[str, dict[str, Any]]
+
+    def then(self, further: Plan, attributes: Mapping[str, Mapping[str, Any]]) -> "Done":
+        """The same after one more cut, in units of what had stayed."""
+        both = {path: dict(values) for path, values in self.attributes.items()}
+        for path, values in attributes.items():
+            both.setdefault(path, {}).update(values)
+        plan = further if self.plan.empty else in_original(self.structure, self.plan, further)
+        return Done(self.structure, plan, both)
+
+
 class Problem:
     """A network, and what it is judged by.
 
     Args:
-        module: any network of torch; it is never written to.
+        module: any network of torch; only `narrow`, and a `Schedule`, write to it.
         example: what it is called with, a batch of at least one: a tensor, a tuple of tensors (positional arguments),
             or a dictionary of them (keyword arguments).
         train: what the network learns from, for criteria and recoveries: a loader, a data set of samples, or any
@@ -99,6 +125,8 @@ class Problem:
     Raises:
         ExplorerError: the example is no such thing, or the metric is unknown.
     """
+
+    _past: Done | None = None
 
     def __init__(
         self,
@@ -159,12 +187,23 @@ class Problem:
     def structure(self) -> Structure:
         """The coupled groups, what can't be cut and why, and the cost polynomials; see `explorer.structure.analyse`."""
         kept, attributes = self._keep_outputs, self._attributes
-        return analyse(self._network, self._example, keep_outputs=kept, attributes=attributes)
+        with borrowed(self._network, device=torch.device("cpu")) as network:  # where the example is
+            return analyse(network, self._example, keep_outputs=kept, attributes=attributes)
 
     @property
     def cost(self) -> Cost:
         """Parameters, and multiply-accumulates of one forward pass on one input."""
         return self.structure.cost()
+
+    @property
+    def done(self) -> Done:
+        """What has left the network in place; nothing but by `narrow` or a `Schedule`."""
+        return self._past or Done(self.structure, Plan(self.name), {})
+
+    @property
+    def calibration(self) -> Samples | None:
+        """The training data that criteria look at; None where there is none."""
+        return None if self._task is None else self._task.calibration
 
     def score(
         self,
@@ -187,7 +226,7 @@ class Problem:
             criterion,
             self._network,
             self.structure,
-            None if self._task is None else self._task.calibration,
+            self.calibration,
             options={name: str(value) for name, value in settings.items()},
             device=self._device,
             samples=samples,
@@ -203,7 +242,7 @@ class Problem:
         remove: Mapping[str, float] | None = None,
         allocate: str = "global",
         normalise: str = "mean",
-        minimum: float = 0.1,
+        minimum: float | Mapping[str, float] = 0.1,
         locked: Collection[str] = (),
         round_to: int = 1,
     ) -> Plan:
@@ -214,7 +253,8 @@ class Problem:
             remove: the fraction of units to remove, by group, in place of `keep`.
             allocate: how targets are shared out, see `ALLOCATORS`.
             normalise: how scores of different groups are compared, see `NORMALISERS`.
-            minimum: what every group keeps: below 1 a fraction, else a number of units.
+            minimum: what every group keeps: below 1 a fraction, else a number of units; or this by group, and one unit
+                of those that are not named.
             locked: groups that stay whole.
             round_to: widths that change become multiples of this.
 
@@ -277,16 +317,55 @@ class Problem:
         if plan.empty:
             raise ExplorerError("the plan removes nothing: ask for less to keep, or for more to remove")
         result = cut(self._network, self.structure, plan.check(self.structure))
-        promised, real = plan.cost(self.structure), count(result.module, self._example)
-        if real != promised:
-            raise ExplorerError(f"the cut costs {real} where {promised} was promised: please report this network")
+        real = self._counted(result.module, plan.cost(self.structure))
         whole = self._judged(self._network, part(report, 0.0, 0.1))
         as_cut = self._judged(result.module, part(report, 0.1, 0.2))
         warnings = self._recover(recover, result.module, plan, epochs, seed, part(report, 0.2, 0.9))
         recovered = as_cut if recover == "none" else self._judged(result.module, part(report, 0.9, 1.0))
         samples = 0 if whole is None or self._task is None else len(self._task.test)
         change = Change(self.cost, real, whole, as_cut, recovered, recover, samples, warnings)
-        return Smaller(plain(result.module), plan, result.attributes, change, self)
+        done = self.done.then(plan, result.attributes)
+        return Smaller(plain(result.module), done.plan, done.attributes, change, self)
+
+    def narrow(self, plan: Plan) -> Narrowed:
+        """Cuts the network itself: the module, its parts and parameters stay the same objects, see `pruning.narrow`.
+
+        From then on `structure`, `cost`, scores and plans are about what has stayed, whose units are numbered anew;
+        `done` leads there from the whole network. An optimiser that holds the parameters still remembers their old
+        shapes: a `Schedule` sees to that, too.
+
+        Raises:
+            ExplorerError: the plan does not fit, or the cut costs something else than was promised.
+        """
+        structure, done = self.structure, self.done
+        narrowed = narrow(self.module, structure, plan)
+        self._past = done.then(plan, narrowed.attributes)
+        self.structure = remaining(structure, plan)
+        self._network = self._seen(self.module)
+        self._counted(self._network, self.cost)
+        return narrowed
+
+    def save(self, directory: Path | str, *, report: Report = silent) -> Path:
+        """Writes the network as it is, after cuts in place, as `Smaller.save` does; its metric is measured for it.
+
+        Raises:
+            ExplorerError: see `Smaller.save`.
+        """
+        done, value = self.done, self._judged(self._network, report)
+        samples = 0 if value is None or self._task is None else len(self._task.test)
+        change = Change(done.structure.cost(), self.cost, None, None, value, "own training", samples)
+        return Smaller(self.module, done.plan, done.attributes, change, self).save(directory)
+
+    def _counted(self, network: nn.Module, promised: Cost) -> Cost:
+        """What a cut network costs, counted.
+
+        Raises:
+            ExplorerError: that is not what was promised.
+        """
+        real = count(network, self._example.to(next(network.parameters()).device))
+        if real != promised:
+            raise ExplorerError(f"the cut costs {real} where {promised} was promised: please report this network")
+        return real
 
     def _recover(
         self, name: str, module: nn.Module, plan: Plan, epochs: int | None, seed: int, report: Report

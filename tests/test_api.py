@@ -1,5 +1,6 @@
 """The public interface: a module, data, loss and metric that nothing here knows."""
 
+import copy
 import importlib.util
 import json
 import subprocess
@@ -299,3 +300,34 @@ def test_the_example_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert smaller.report.cut_cost.macs <= 0.505 * smaller.report.whole_cost.macs
     assert smaller.report.recovered > smaller.report.as_cut
     assert (tmp_path / "small" / "model.onnx").is_file()
+
+
+def test_narrowed_in_place_it_is_about_what_stays_and_saves_the_way_there(network, tmp_path):
+    problem = ex.Problem(copy.deepcopy(network), example=EXAMPLE, train=Samples(), loss=loss, metric=hits, device="cpu")
+    whole, module = problem.cost, problem.module
+    for keep in (0.8, 0.7):  # of what there is
+        plan = problem.plan(problem.score("taylor", samples=16), keep={"macs": keep})
+        masked = answers(problem.mask(plan))
+        problem.narrow(plan)
+        for name, found in answers(module).items():
+            torch.testing.assert_close(found, masked[name], atol=1e-5, rtol=1e-4)
+    assert problem.cost.macs == pytest.approx(0.56 * whole.macs, rel=0.03)
+    assert problem.done.plan.cost(problem.done.structure) == problem.cost
+    problem.save(tmp_path / "small")
+    again = ex.load(tmp_path / "small", TwoIn())
+    for name, found in answers(again).items():
+        torch.testing.assert_close(found, answers(module)[name])
+    written = json.loads((tmp_path / "small" / "report.json").read_text())["change"]
+    assert written["whole_cost"]["macs"] == whole.macs
+    assert written["recovered"] == problem.evaluate()
+    smaller = problem.cut(problem.plan(problem.score("l2"), keep={"macs": 0.8}))  # a copy, on top of that
+    smaller.save(tmp_path / "smaller")
+    for name, found in answers(ex.load(tmp_path / "smaller", TwoIn())).items():
+        torch.testing.assert_close(found, answers(smaller.module)[name])
+
+
+def test_what_each_group_keeps_can_be_said_for_itself(problem):
+    name, group = next(iter(problem.structure.groups.items()))
+    plan = problem.plan(problem.score("l1"), keep={"params": 0.01}, minimum={name: group.units - 1})
+    assert len(plan.remove[name]) == 1
+    assert all(kept == 1 for other, kept in plan.kept(problem.structure).items() if other != name)

@@ -98,7 +98,7 @@ def allocate(
     target: Target | Sequence[Target],
     *,
     normalise: str = "mean",
-    minimum: float = MINIMUM,
+    minimum: float | Mapping[str, float] = MINIMUM,
     locked: Collection[str] | Mapping[str, int] = (),
     meter: Meter | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
@@ -117,7 +117,8 @@ def allocate(
         scores: of its units, higher = keep.
         target: what is to be kept, or several of these.
         normalise: the normaliser that scores of different groups are compared by.
-        minimum: what every group keeps: below 1 a fraction of its units and at least one, else a number of units.
+        minimum: what every group keeps: below 1 a fraction of its units and at least one, else a number of units; of a
+            mapping, what each does, and one unit where it is not named.
         locked: the groups that stay whole; of a mapping, those that lose so many units.
         meter: knows size and latency, where a target or the allocator is about them.
         shapes: of the model's tensors, where the allocator needs them.
@@ -167,7 +168,7 @@ def allocate(
 def feasible(
     structure: Structure,
     targets: Sequence[Target],
-    minimum: float = MINIMUM,
+    minimum: float | Mapping[str, float] = MINIMUM,
     locked: Collection[str] | Mapping[str, int] = (),
     *,
     meter: Meter | None = None,
@@ -181,7 +182,7 @@ def feasible(
     Args:
         structure: of the model.
         targets: what is to be kept.
-        minimum: what every group keeps: below 1 a fraction of its units and at least one, else a number of units.
+        minimum: what every group keeps, as in `allocate`.
         locked: the groups that stay whole; of a mapping, those that lose so many units.
         meter: knows size and latency, where a target is about them.
         round_to: the channels that stay of a group which loses any are a multiple of this.
@@ -265,12 +266,15 @@ def _reach(targets: Sequence[Target], lowest: np.ndarray, limits: Limits) -> tup
     return tuple(Reach(target, low, whole, target.goal(whole)) for target, low, whole in bounds)
 
 
-def _furthest(limits: Limits, structure: Structure, free: Sequence[str], minimum: float, round_to: int) -> np.ndarray:
+def _furthest(
+    limits: Limits, structure: Structure, free: Sequence[str], minimum: float | Mapping[str, float], round_to: int
+) -> np.ndarray:
     """The most units that each free group can lose, (groups,); for latency no more than makes it faster."""
     most, fastest = [], []
     for name in free:
         units, step = structure.full[name], unit_step(round_to, structure.groups[name].unit)
-        widths = units - levels(most_removable(structure, name, minimum), step, units)[::-1]
+        least = minimum.get(name, 1) if isinstance(minimum, Mapping) else minimum
+        widths = units - levels(most_removable(structure, name, least), step, units)[::-1]
         most.append(units - widths[0])
         if "latency" in limits.kinds:
             fastest.append(units - needed(limits.meter.latency, "measured times").fastest(name, widths.tolist()))

@@ -1,6 +1,6 @@
 """Criteria that ask the gradient what a unit's removal would do to the loss."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from explorer.criteria.tools.members import MEMBERS, Part, combine, maskable, su
 from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
 from explorer.errors import ExplorerError
-from explorer.structure.types import Member
+from explorer.structure.types import Member, Structure
 
 Key = tuple[str, int]  # a tensor and one of its axes
 
@@ -39,20 +39,50 @@ def taylor(context: Context) -> dict[str, np.ndarray | str]:
     consumes are masked where they are produced.
     """
     weights = dict(context.module.named_parameters(remove_duplicate=False))
-    gates = {name: maskable(group, weights) for name, group in context.structure.groups.items()}
-    keys = list(dict.fromkeys((m.tensor, m.axis) for members in gates.values() for m in members))
-    totals = {name: np.zeros(group.units) for name, group in context.structure.groups.items()}
-    batches = 0
-    for images, labels in context.batches() if keys else ():
-        slopes = _slopes(context, images, labels, weights, keys)
-        for name, total in totals.items():
-            parts = [unit_sums(slopes[m.tensor, m.axis], m, len(total)).values for m in gates[name]]
+    slopes = SquaredSlopes(context.structure, weights)
+    for images, labels in context.batches() if slopes.weights else ():
+        slopes.add(slopes.of(batch_gradients(context, images, labels, slopes.weights)))
+    return slopes.scores()
+
+
+class SquaredSlopes:
+    """``mean over mini-batches of g_u²``, see `taylor`, from gradients that somebody has taken.
+
+    `weights` are the parameters, by name, whose gradients it is about; `totals` the sums over so many `batches`.
+    """
+
+    def __init__(self, structure: Structure, weights: Mapping[str, nn.Parameter]) -> None:
+        self._gates = {name: maskable(group, weights) for name, group in structure.groups.items()}
+        self._keys = list(dict.fromkeys((m.tensor, m.axis) for members in self._gates.values() for m in members))
+        self.totals = {name: np.zeros(group.units) for name, group in structure.groups.items()}
+        self.weights = {tensor: weights[tensor] for tensor, _ in self._keys}
+        self.batches = 0
+
+    def of(self, gradients: Mapping[str, Tensor]) -> dict[Key, np.ndarray]:
+        """Σ w·∂L/∂w for every slice of the weights that have a gradient of one mini-batch's mean loss."""
+        keys = [key for key in self._keys if key[0] in gradients]
+        if not keys:
+            return {}
+        with torch.no_grad():
+            slopes = [sums(self.weights[tensor] * gradients[tensor], axis) for tensor, axis in keys]
+        values = to_numpy(torch.cat(slopes))  # one transfer for all
+        ends = np.cumsum([len(slope) for slope in slopes])
+        return dict(zip(keys, np.split(values, ends[:-1]), strict=True))
+
+    def add(self, slopes: Mapping[Key, np.ndarray]) -> None:
+        """One mini-batch; slices that are not named have no slope."""
+        for name, total in self.totals.items():
+            own = [member for member in self._gates[name] if (member.tensor, member.axis) in slopes]
+            parts = [unit_sums(slopes[m.tensor, m.axis], m, len(total)).values for m in own]
             total += np.sum(parts, axis=0) ** 2
-        batches += 1
-    return {
-        name: total / batches if gates[name] else "no weights produce or consume its channels"
-        for name, total in totals.items()
-    }
+        self.batches += 1
+
+    def scores(self) -> dict[str, np.ndarray | str]:
+        """By group what every unit is worth, or why nothing can be said."""
+        return {
+            name: total / self.batches if self._gates[name] else "no weights produce or consume its channels"
+            for name, total in self.totals.items()
+        }
 
 
 @criterion(
@@ -122,16 +152,3 @@ def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.nda
 
 def _pair(scale: Member) -> tuple[str, str]:
     return scale.tensor, scale.tensor.removesuffix("weight") + "bias"
-
-
-def _slopes(
-    context: Context, images: Tensor, labels: Tensor, weights: dict[str, nn.Parameter], keys: Iterable[Key]
-) -> dict[Key, np.ndarray]:
-    """Σ w·∂L/∂w for every slice along every key's axis, L the mean loss of the mini-batch."""
-    used = {tensor: weights[tensor] for tensor, _ in keys}
-    gradients = batch_gradients(context, images, labels, used)
-    with torch.no_grad():
-        slopes = [sums(weights[tensor] * gradients[tensor], axis) for tensor, axis in keys]
-    values = to_numpy(torch.cat(slopes))  # one transfer for all
-    ends = np.cumsum([len(slope) for slope in slopes])
-    return dict(zip(keys, np.split(values, ends[:-1]), strict=True))

@@ -89,7 +89,7 @@ def score(
         module, structure, data, device, batch_size=batch_size, samples=samples, seed=seed, report=report
     ) as context:
         answers = criterion.function(context, **settings)
-    return _sorted_out(criterion, structure, answers, time.perf_counter() - started)
+    return sorted_out(criterion, structure, answers, time.perf_counter() - started)
 
 
 def usable(name: str, data: Samples | None) -> Criterion:
@@ -104,8 +104,12 @@ def usable(name: str, data: Samples | None) -> Criterion:
     return criterion
 
 
-def _sorted_out(criterion: Criterion, structure: Structure, answers: dict, seconds: float) -> Scores:
-    """Splits scores from reasons, in the structure's order."""
+def sorted_out(criterion: Criterion, structure: Structure, answers: dict, seconds: float) -> Scores:
+    """Splits a criterion's scores from its reasons, in the structure's order.
+
+    Raises:
+        ExplorerError: there are reasons alone, or a score isn't finite.
+    """
     skipped = {name: answers[name] for name in structure.groups if isinstance(answers[name], str)}
     groups = {name: np.asarray(answers[name], np.float64) for name in structure.groups if name not in skipped}
     if not groups:
