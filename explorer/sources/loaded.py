@@ -1,6 +1,6 @@
 """A network as its ref names it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer import memory
+from explorer.errors import ExplorerError, one_line
 from explorer.sources.networks.hub_models import example_ids
 from explorer.sources.reading.texts import Tokenizer
 from explorer.sources.request import Normalisation
@@ -66,3 +67,32 @@ class LoadedModel:
         if len(self.input_shape) == 1:
             return example_ids(self.module, self.input_shape[0], batch)
         return torch.randn(batch, *self.input_shape, generator=torch.Generator().manual_seed(0))
+
+    @torch.no_grad()
+    def taking(self, shape: tuple[int, ...]) -> "LoadedModel":
+        """The same for inputs of another shape, tried on one.
+
+        Raises:
+            ExplorerError: it can't take that.
+        """
+        if shape == self.input_shape:
+            return self
+        if len(shape) != len(self.input_shape):
+            wanted = (
+                "images: write 3x224x224" if len(self.input_shape) == 3 else "texts: write the number of tokens, 64"
+            )
+            raise ExplorerError(f"{self.ref} can't take input {in_words(shape)}: it reads {wanted}")
+        other = replace(self, input_shape=shape)
+        try:
+            self.module(other.example())
+        except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+            raise ExplorerError(
+                f"{self.ref} can't take input {in_words(shape)} (its own is {in_words(self.input_shape)}): "
+                f"{one_line(error)}"
+            ) from None
+        return other
+
+
+def in_words(shape: tuple[int, ...]) -> str:
+    """A shape for a person: ``3×224×224``."""
+    return "×".join(str(size) for size in shape)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import torch
 
 from explorer import memory
-from explorer.errors import ExplorerError, one_line, unknown
+from explorer.errors import ExplorerError, unknown
 from explorer.sources.listing import list_models
-from explorer.sources.loaded import LoadedModel
+from explorer.sources.loaded import LoadedModel, in_words
 from explorer.sources.reading.texts import Tokenizer
 from explorer.sources.refs import check_text
 from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES, DataSource
@@ -61,10 +61,7 @@ def load_model(
             f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
             f" {model.classes} classes, or an untrained model such as torchvision:resnet18"
         )
-    if shape is not None and shape != model.input_shape:
-        _try(model, shape)
-        model = replace(model, input_shape=shape)
-    return model
+    return model if shape is None else model.taking(shape)
 
 
 def load_task(
@@ -96,7 +93,7 @@ def load_task(
     source = _data_source(ref)
     if input_shape is not None and inputs is None:
         size = 4 * _AT_ONCE * math.prod(_checked(input_shape))
-        memory.require(size, f"{_AT_ONCE} inputs of {_text(input_shape)}", "use a smaller --input")
+        memory.require(size, f"{_AT_ONCE} inputs of {in_words(input_shape)}", "use a smaller --input")
     request = InputRequest(input_shape, classes, tokenizer, normalisation, inputs)
     task = source.function(source.place(ref) if source.place else ref, request)
     if kind is not None and source.noise:
@@ -208,7 +205,7 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
     if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= _LARGEST_SIDE for size in shape):
         raise ExplorerError(
-            f"input {_text(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224,"
+            f"input {in_words(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224,"
             f" or for texts the number of tokens, up to {_LONGEST_TEXT}"
         )
     return shape[0], shape[1], shape[2]
@@ -245,28 +242,6 @@ def _check_numbers(model: LoadedModel) -> None:
             f"the weights of {model.ref} hold NaN or infinity in {len(broken)} tensors ({broken[0]}, …): the training"
             " that they come from went wrong, use those of an earlier step"
         )
-
-
-@torch.no_grad()
-def _try(model: LoadedModel, shape: tuple[int, ...]) -> None:
-    """Runs the model on one input of another shape.
-
-    Raises:
-        ExplorerError: it can't take that.
-    """
-    if len(shape) != len(model.input_shape):
-        wanted = "images: write 3x224x224" if len(model.input_shape) == 3 else "texts: write the number of tokens, 64"
-        raise ExplorerError(f"{model.ref} can't take input {_text(shape)}: it reads {wanted}")
-    try:
-        model.module(replace(model, input_shape=shape).example())
-    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
-        raise ExplorerError(
-            f"{model.ref} can't take input {_text(shape)} (its own is {_text(model.input_shape)}): {one_line(error)}"
-        ) from None
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return "×".join(str(size) for size in shape)
 
 
 def _unknown_model(ref: str) -> ExplorerError:

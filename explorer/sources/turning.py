@@ -1,4 +1,4 @@
-"""What a model's ref may say of its weights beside their normalisation: the order of channels and of classes.
+"""What a model's ref may say of its pictures beside their normalisation: their size, the order of channels, of classes.
 
 Networks trained by other programs may read blue, green, red, or number the classes in another order. The first, or the
 last, layer is turned once when the network is opened, so that everything behind it reads pictures and labels as usual.
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     from explorer.sources.loaded import LoadedModel
+    from explorer.sources.request import ModelRequest
+
+
+_LARGEST_SIDE = 2048
 
 
 def _order(text: str) -> tuple[int, ...]:
@@ -26,7 +30,26 @@ def _order(text: str) -> tuple[int, ...]:
     return tuple(map(int, numbers))
 
 
-READING: Mapping[str, Callable[[str], Any]] = {**NORMALISING, "channels": one_of("bgr"), "outputs": _order}
+def _sides(text: str) -> tuple[int, int]:
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= _LARGEST_SIDE for side in sides):
+        raise ValueError(f"give the pixels of a side, or of height and width as 96x128, up to {_LARGEST_SIDE}")
+    return int(sides[0]), int(sides[-1])
+
+
+READING: Mapping[str, Callable[[str], Any]] = {
+    **NORMALISING,
+    "channels": one_of("bgr"),
+    "outputs": _order,
+    "size": _sides,
+}
+
+
+def sized(request: "ModelRequest", options: Mapping[str, Any], channels: int) -> "ModelRequest":
+    """The request with the size of pictures that a ref's options say, unless the data asks for one."""
+    if "size" not in options or request.shape is not None:
+        return request
+    return replace(request, shape=(channels, *options["size"]))
 
 
 def read_as(model: "LoadedModel", options: Mapping[str, Any]) -> "LoadedModel":
@@ -41,7 +64,8 @@ def read_as(model: "LoadedModel", options: Mapping[str, Any]) -> "LoadedModel":
     if "channels" in options and channels != 3:
         raise ExplorerError(f"{model.ref!r} turns channels, and its pictures have {channels}: leave channels=bgr out")
     normalisation = chosen(model.ref, options, channels, model.normalisation) if len(model.input_shape) == 3 else None
-    return replace(model, normalisation=normalisation, bgr="channels" in options, order=order)
+    model = replace(model, normalisation=normalisation, bgr="channels" in options, order=order)
+    return model.taking((channels, *options["size"])) if "size" in options else model
 
 
 def turn(model: "LoadedModel") -> None:

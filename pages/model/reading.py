@@ -46,8 +46,11 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
             say.caption(
                 f"Other values stand in the model's ref: {code('?mean=0.5&std=0.25')}, for all or each channel."
             )
+            height = opened.model.input_shape[1]
+            side = int(st.number_input("Pixels a side", 1, 2048, height, key=f"side {workspace.model}"))
             if st.button("Read them so", type="primary"):
-                ref = with_options(workspace.model, {"normalise": scheme})
+                size = {} if side == height else {"size": str(side)}
+                ref = with_options(workspace.model, {"normalise": scheme, **size})
                 choosing.adopt(workspace, ref or workspace.model, workspace.data)
 
 

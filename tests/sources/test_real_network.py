@@ -65,14 +65,14 @@ def test_an_imagenet_network_keeps_most_of_its_answers_at_seventy_percent_of_its
     model = load_model(f"file:{file}#timm:tf_efficientnet_lite0")
     assert (model.classes, model.input_shape) == (1000, (3, 224, 224))
     assert model.normalisation == ((0.5,) * 3, (0.5,) * 3)
-    learnt, judged = answered(model.module, crops(LEARNT, 40, 0)), answered(model.module, crops(JUDGED, 40, 1))
+    learnt, judged = answered(model.module, crops(LEARNT, 16, 0)), answered(model.module, crops(JUDGED, 32, 1))
     assert len(set(judged.dataset.tensors[1].argmax(1).tolist())) > 10  # its answers are about what is seen
     problem = ex.Problem(
         model.module, example=model.example(), train=learnt, validation=judged, test=judged, loss=away, metric=agreement
     )
     found = {}
     for criterion in CRITERIA:
-        plan = problem.plan(problem.score(criterion, samples=128), keep={"macs": 0.7})
+        plan = problem.plan(problem.score(criterion, samples=64), keep={"macs": 0.7})
         report = problem.cut(plan, recover="reconstruct").report
         assert report.cut_cost.macs <= 0.7 * report.whole_cost.macs
         found[criterion] = report.as_cut, report.recovered

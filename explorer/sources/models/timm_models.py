@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.errors import ExplorerError
 from explorer.sources.refs import integer, split_query
 from explorer.sources.registries import ModelEntry, model_source
-from explorer.sources.turning import READING, read_as
+from explorer.sources.turning import READING, read_as, sized
 
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
@@ -49,6 +49,7 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
     ref = f"timm:{rest}"
     body, options = split_query(rest, _OPTIONS)
     name, _, tag = body.partition("@")
+    request = sized(request, options, options.get("in", 3))
     settings = settings_of(name, tag)
     classes, shape = options.get("num_classes", request.classes), tuple(settings.input_size)
     arguments: dict[str, Any] = {"num_classes": classes or settings.num_classes or _IMAGENET}

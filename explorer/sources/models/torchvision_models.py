@@ -7,7 +7,7 @@ from explorer.errors import ExplorerError, unknown
 from explorer.sources.networks.torchvision_table import UNTRAINED, torchvision_entries
 from explorer.sources.refs import integer, one_of, split_query
 from explorer.sources.registries import model_source
-from explorer.sources.turning import READING, read_as
+from explorer.sources.turning import READING, read_as, sized
 
 if TYPE_CHECKING:
     from explorer.sources.loaded import LoadedModel
@@ -39,7 +39,7 @@ def open_torchvision(rest: str, request: "ModelRequest") -> "LoadedModel":
     if at:
         model = _pretrained(f"torchvision:{rest}", name, weights, options, request.classes)
     else:
-        model = _untrained(f"torchvision:{rest}", name, options, request)
+        model = _untrained(f"torchvision:{rest}", name, options, sized(request, options, options.get("in", 3)))
     return read_as(model, options)
 
 
