@@ -4,7 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.plain import code
 from explorer.sources.normalising import SCHEMES, said
 from explorer.sources.turning import with_options
 from explorer.tasks import TASK_KINDS, Task, census, headline
@@ -43,9 +42,7 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
             return
         with st.popover("Change", icon=":material/tune:"):
             scheme = st.selectbox("Pictures are normalised", SCHEMES, format_func=TITLES.__getitem__, key="scheme")
-            say.caption(
-                f"Other values stand in the model's ref: {code('?mean=0.5&std=0.25')}, for all or each channel."
-            )
+            say.caption("Other values go into the model's ref, one or one a channel: ?mean=0.5&std=0.25")
             height = opened.model.input_shape[1]
             side = int(st.number_input("Pixels a side", 1, 2048, height, key=f"side {workspace.model}"))
             if st.button("Read them so", type="primary"):
