@@ -58,14 +58,7 @@ def frozen_units(ledger: Ledger, unit_of: Ids, refused: Mapping[str, str]) -> di
 def grouped(ledger: Ledger, unit_of: Ids, frozen: Collection[int]) -> Units:
     """Units that touch the same axes of the same tensors equally often form a group."""
     total = unit_of.max(initial=-1) + 1
-    signature = np.zeros(total, dtype=np.uint64)
-    known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}  # norms have many axes of the same channels
-    for position, owners in enumerate(ledger.axes.values()):
-        key = owners.tobytes()
-        if key not in known:
-            known[key] = np.unique(unit_of[owners[owners >= 0]], return_counts=True)
-        met, counts = known[key]
-        signature[met] += _mix(np.uint64(position + 1) * np.uint64(1 << 32) + counts.astype(np.uint64))
+    signature = _signatures(list(ledger.axes.values()), unit_of, total)
     first = np.full(total, np.iinfo(np.int64).max)
     np.minimum.at(first, unit_of, np.arange(len(unit_of)))
     free = np.setdiff1d(np.arange(total), np.fromiter(frozen, dtype=np.int64, count=len(frozen)))
@@ -78,6 +71,24 @@ def grouped(ledger: Ledger, unit_of: Ids, frozen: Collection[int]) -> Units:
         group[members], rank[members] = len(sizes), np.arange(len(members))
         sizes.append(len(members))
     return Units(unit_of, group, rank, sizes)
+
+
+def _signatures(axes: list[Ids], unit_of: Ids, total: int) -> np.ndarray:
+    """For every unit the sum of a hash for each axis that it touches and how often: all axes are counted at once."""
+    numbers: dict[bytes, int] = {}  # norms have many axes of the same channels
+    which = [numbers.setdefault(owners.tobytes(), len(numbers)) for owners in axes]
+    different = list(dict(zip(which, axes, strict=True)).values())
+    owners = np.concatenate([np.zeros(0, dtype=np.int64), *different])
+    row = np.repeat(np.arange(len(different)), [len(each) for each in different])
+    met, counts = np.unique((row * total + unit_of[owners])[owners >= 0], return_counts=True)
+    bounds = np.searchsorted(met, np.arange(len(different) + 1) * total)
+    places = [np.arange(bounds[number], bounds[number + 1]) for number in which]
+    position = np.repeat(np.arange(1, len(axes) + 1), [len(each) for each in places]).astype(np.uint64)
+    place = np.concatenate([np.zeros(0, dtype=np.int64), *places])
+    signature = np.zeros(total, dtype=np.uint64)
+    hashes = _mix(position * np.uint64(1 << 32) + counts[place].astype(np.uint64))
+    np.add.at(signature, met[place] % max(total, 1), hashes)
+    return signature
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
