@@ -1,4 +1,4 @@
-// The board as Streamlit's component: takes Python's document, shows it, and commits what a person does.
+// The board: takes Python's document, shows it, and commits what a person does.
 
 import { palette } from "./colours.js";
 import { Drag, press, typed } from "./hand.js";
@@ -28,28 +28,7 @@ const HEADINGS = {
   ],
 };
 
-// Boards by key with what `feed.js` has brought for them.
-const HOMES = (window.pruningBoards ??= new Map());
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!HOMES.has(data.key)) HOMES.set(data.key, {});
-  const home = HOMES.get(data.key);
-  if (home.parent !== parentElement) {
-    home.board?.close();
-    Object.assign(home, { parent: parentElement, board: new Board(parentElement) });
-  }
-  home.meet = () => {
-    if (home.state?.id === data.id) home.board.update(data, home.state, (commit) => setTriggerValue("commit", commit));
-  };
-  home.meet();
-  return () => {
-    if (home.parent !== parentElement) return;
-    home.board.close();
-    HOMES.delete(data.key);
-  };
-}
-
-class Board {
+export class Board {
   constructor(parent) {
     this.counters = new Counters();
     this.foot = new Foot();

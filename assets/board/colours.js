@@ -6,12 +6,17 @@ const LIKE = { "head-dims": "heads", experts: "ffn", "experts-ffn": "ffn", posit
 
 const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
-function rgb(colour) {
+/** Red, green, blue and opacity of a colour as CSS writes it, each from 0 to 255. */
+export function rgba(colour) {
   probe.clearRect(0, 0, 1, 1);
   probe.fillStyle = "#808080";
   probe.fillStyle = colour;
   probe.fillRect(0, 0, 1, 1);
-  return [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  return [...probe.getImageData(0, 0, 1, 1).data];
+}
+
+function rgb(colour) {
+  return rgba(colour).slice(0, 3);
 }
 
 export function mix(a, b, part) {

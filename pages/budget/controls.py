@@ -5,14 +5,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from explorer.board.commit import Commit
+from explorer.board.document import board_document
 from explorer.budget import LatencyModel
 from explorer.budget.latency_table import RUNTIMES, LatencyTable
 from explorer.criteria import CRITERIA
 from explorer.ui import engine
 from explorer.ui.parts import say
-from explorer.ui.parts.board.commit import Commit
-from explorer.ui.parts.board.component import BoardUnavailableError, board
-from explorer.ui.parts.board.document import board_document
+from explorer.ui.parts.board import BoardUnavailableError, board
 from explorer.ui.parts.detail import unit
 from explorer.ui.parts.scoring import flows_for
 from explorer.ui.state import session

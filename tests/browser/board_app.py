@@ -12,13 +12,13 @@ import streamlit as st
 import torch
 from torch import nn
 
+from explorer.board.commit import Commit
+from explorer.board.document import board_document
 from explorer.budget import Target
 from explorer.criteria import Scores, score
 from explorer.sources import load_model
 from explorer.structure import Structure, analyse
-from explorer.ui.parts.board.commit import Commit
-from explorer.ui.parts.board.component import board
-from explorer.ui.parts.board.document import board_document
+from explorer.ui.parts.board import board
 from tests import measurements
 
 UNITS = 300

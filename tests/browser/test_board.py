@@ -7,14 +7,15 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
+from explorer.board import scripts
+from explorer.board.document import board_document
+from explorer.board.wire import split
 from explorer.budget import LatencyModel
 from explorer.criteria import Scores, score
 from explorer.sources import load_model
 from explorer.structure import CostModel, analyse
 from explorer.structure.links import links
 from explorer.structure.types import Product
-from explorer.ui.parts.board import component
-from explorer.ui.parts.board.document import board_document
 from explorer.ui.text.words import count
 from tests import measurements, nets
 
@@ -45,18 +46,12 @@ def shown(server, page):
 # The same numbers in both languages --------------------------------------------------------------------------
 
 
-def source(name):
-    """A module together with those that it may import."""
-    before = [component._scoped(other) for other in component.MODULES[: component.MODULES.index(name)]]
-    return "\n".join([*before, component._IMPORT.sub(component._destructured, component._source(name))])
-
-
 def in_browser(page, name, body, argument):
     """What `body` gives for the module `m` and the argument `x`."""
     script = f"""async ([source, x]) => {{
         const m = await import(URL.createObjectURL(new Blob([source], {{ type: "text/javascript" }})));
         {body} }}"""
-    return page.evaluate(script, [source(name), argument])
+    return page.evaluate(script, [scripts.joined(name), argument])
 
 
 def structures():
@@ -149,7 +144,7 @@ def test_the_browser_predicts_the_latency_that_python_does(page, analysed, name)
     plans += [[0] * len(full), [units - 1 for units in full.values()]]
     scores = Scores("none", 0.0, {}, {})
     document = board_document(structure, scores, {}, (), 0, latency=measurements.latency(structure))
-    found = in_browser(page, "rows", PACE, {"fixed": component._split(document)[0], "plans": plans})
+    found = in_browser(page, "rows", PACE, {"fixed": split(document)[0], "plans": plans})
     model = LatencyModel(measurements.table(structure), structure)
     kept = [{g: units - gone for (g, units), gone in zip(full.items(), plan, strict=True)} for plan in plans]
     assert found == pytest.approx([model(each) for each in kept], abs=1e-4)

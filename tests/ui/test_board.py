@@ -9,6 +9,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explorer.board import scripts
+from explorer.board.commit import accept
+from explorer.board.document import board_document
+from explorer.board.wire import split
 from explorer.budget import LatencyModel, Target
 from explorer.budget.allocation import MINIMUM
 from explorer.budget.latency_table import LatencyTable
@@ -20,10 +24,7 @@ from explorer.methods.tools.timed_plans import together
 from explorer.pruning import plan_from_budget
 from explorer.structure import analyse
 from explorer.ui import engine
-from explorer.ui.parts.board import component
-from explorer.ui.parts.board.commit import accept
-from explorer.ui.parts.board.component import BoardUnavailableError, board, script
-from explorer.ui.parts.board.document import board_document
+from explorer.ui.parts import board as component
 from explorer.ui.state.workspace import MODEL, WORKSPACES
 from tests import measurements, nets
 from tests.ui.pages import button, visited, words_of
@@ -211,8 +212,8 @@ def test_a_group_without_scores_can_not_lose_units(structure, scores):
 
 def test_what_a_drag_changes_is_apart_from_what_stays(structure, scores, document):
     name = document["groups"][0]["name"]
-    fixed, changing = component._split(document)
-    again = component._split(board_document(structure, scores, {name: 0.5}, (name,), 8))[1]
+    fixed, changing = split(document)
+    again = split(board_document(structure, scores, {name: 0.5}, (name,), 8))[1]
     assert changing["id"] == again["id"]
     assert (changing["removed"][0], again["removed"][0]) == (0, structure.groups[name].units // 2)
     assert (changing["locked"][0], again["locked"][0]) == (False, True)
@@ -222,25 +223,30 @@ def test_what_a_drag_changes_is_apart_from_what_stays(structure, scores, documen
         np.frombuffer(base64.b64decode(fixed["groups"][0]["order"]), "<u4").tolist() == document["groups"][0]["order"]
     )
     measured = board_document(structure, scores, {}, (), 7, latency=measurements.latency(structure))
-    assert component._split(measured)[1]["id"] != changing["id"]
+    assert split(measured)[1]["id"] != changing["id"]
     other = Scores("l1", 0.0, {name: 1 - values for name, values in scores.groups.items()}, {})
-    assert component._split(board_document(structure, other, {}, (), 7))[1]["id"] != changing["id"]
+    assert split(board_document(structure, other, {}, (), 7))[1]["id"] != changing["id"]
 
 
 def test_the_modules_become_one_that_imports_nothing():
-    whole = script()
-    assert whole.count("export default") == 1
-    assert "import " not in "\n".join(line for line in whole.splitlines() if line.startswith("import"))
-    assert whole.count("export ") == 1
-    for path in component.ASSETS.glob("*.js"):
-        assert path.stem in (*component.MODULES, "feed")
+    for whole in (scripts.joined("streamlit"), scripts.for_notebook()):
+        assert whole.count("export default") == 1
+        assert "import " not in "\n".join(line for line in whole.splitlines() if line.startswith("import"))
+        assert whole.count("export ") == 1
+
+
+def test_every_file_is_part_of_the_app_or_of_the_widget():
+    both = scripts.joined("streamlit") + scripts.for_notebook()
+    alone = {"feed", "streamlit", "notebook"}
+    for path in scripts.ASSETS.glob("*.js"):
+        assert path.stem in alone or f"const module_{path.stem} = " in both
 
 
 def test_missing_assets_are_told(document, monkeypatch, tmp_path):
-    monkeypatch.setattr(component, "ASSETS", tmp_path)
+    monkeypatch.setattr(scripts, "ASSETS", tmp_path)
     component._components.cache_clear()
-    with pytest.raises(BoardUnavailableError, match="can't be shown"):
-        board(document, key="board")
+    with pytest.raises(component.BoardUnavailableError, match="can't be shown"):
+        component.board(document, key="board")
     component._components.cache_clear()
 
 

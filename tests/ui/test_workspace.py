@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
+from explorer.board.choice import HISTORY, Choice
 from explorer.errors import ExplorerError
 from explorer.runs.queue.limits import Limits
-from explorer.ui.state.workspace import HISTORY, JOBS, TOKEN, TRAIL, Choice, Point, Workspaces
+from explorer.ui.state.workspace import JOBS, TOKEN, TRAIL, Point, Workspaces
 
 
 @pytest.fixture

@@ -7,35 +7,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from explorer.board.choice import Budget, Choice, History, newest
 from explorer.errors import ExplorerError
 from explorer.runs.queue.limits import WORKSPACES as SWITCH
 from explorer.runs.queue.limits import Limits, share
 
-Budget = dict[str, float]
-Item = TypeVar("Item")
-
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "flow"
-HISTORY, JOBS, TRAIL = 200, 64, 300
-ENTRIES = 20_000  # groups named in all choices of a history, or of a trail: about two megabytes
+JOBS, TRAIL = 64, 300
 _AT_WORK = 3600.0  # seconds after its last use in which a workspace that holds something stays
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How much of every group goes.
-
-    `budget`: the fraction of its units; groups that stay whole are absent. `locked`: the groups that presets leave
-    as they are.
-    """
-
-    budget: Budget = field(default_factory=dict)
-    locked: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "budget", {name: part for name, part in self.budget.items() if part > 0})
 
 
 @dataclass(frozen=True)
@@ -61,37 +42,13 @@ class Point:
 
 
 @dataclass
-class Draft:
-    """The choice for one model with its undo history; `version` counts all changes of it.
+class Draft(History):
+    """The choice for one model with its undo history.
 
     `trail` holds the points tried, oldest first.
     """
 
-    now: Choice = field(default_factory=Choice)
-    version: int = 0
-    past: list[Choice] = field(default_factory=list)
-    future: list[Choice] = field(default_factory=list)
     trail: list[Point] = field(default_factory=list)
-
-    def commit(self, choice: Choice) -> bool:
-        """Takes `choice` as the present one; False where nothing changes."""
-        if choice == self.now:
-            return False
-        self.past = _newest([*self.past[-HISTORY + 1 :], self.now], lambda choice: len(choice.budget))
-        self.future = []
-        self.now = choice
-        self.version += 1
-        return True
-
-
-def _newest(items: list[Item], size: Callable[[Item], int]) -> list[Item]:
-    """The last items that are `ENTRIES` together at most, the very last one in any case."""
-    room = ENTRIES
-    for place in range(len(items) - 1, -1, -1):
-        room -= size(items[place]) + 1
-        if room < 0:
-            return items[min(place + 1, len(items) - 1) :]
-    return items
 
 
 @dataclass
@@ -190,7 +147,7 @@ class Workspace:
         with self._lock:
             others = [old for old in self.draft.trail if old.place != point.place]
             points = [*others[-TRAIL + 1 :], point]
-            self.draft.trail = _newest(points, lambda point: len(point.choice.budget))
+            self.draft.trail = newest(points, lambda point: len(point.choice.budget))
 
     def undo(self) -> None:
         self._step(back=True)
@@ -200,12 +157,7 @@ class Workspace:
 
     def _step(self, *, back: bool) -> None:
         with self._lock:
-            draft = self.draft
-            source, sink = (draft.past, draft.future) if back else (draft.future, draft.past)
-            if source:
-                sink.append(draft.now)
-                draft.now = source.pop()
-                draft.version += 1
+            self.draft.step(back=back)
 
     def remember(self, kind: str, job: str) -> None:
         """The latest job of a kind, found again after a reload; the oldest kinds are forgotten first."""

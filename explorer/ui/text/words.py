@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from explorer.structure import Group
+from explorer.board.naming import noun as noun
+from explorer.board.naming import stages as stages
 from explorer.tasks import TASK_KINDS, Task
-
-UNITS = {"heads": "head", "experts": "expert", "recurrent": "unit"}  # what leaves at once, where that is no channel
 
 MAC_HELP = "Multiply-accumulates of one forward pass for one input. Papers often write FLOPs for the same count."
 PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scales."
@@ -44,12 +43,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def noun(group: Group, units: int = 1) -> str:
-    """What leaves a group at once: ``channel``, ``heads``, ``units of 4 channels``."""
-    several = UNITS.get(group.kind, "channel" if group.unit == 1 else "unit") + ("" if units == 1 else "s")
-    return several if group.unit == 1 or group.kind in UNITS else f"{several} of {group.unit} channels"
-
-
 def percent(fraction: float, digits: int = 1) -> str:
     return f"{fraction:.{digits}%}"
 
@@ -74,30 +67,6 @@ def change(before: float, after: float) -> str:
         return "–"
     relative = 100 * (after / before - 1)
     return "±0%" if abs(relative) < 0.05 else f"{'+' if relative > 0 else '−'}{abs(relative):.1f}%"
-
-
-def stages(names: Sequence[str], limit: int = 24) -> list[tuple[str, list[str]]]:
-    """Groups gathered under the parts of the network that their names share, both in network order.
-
-    Takes the shortest name prefix that makes at least three stages of at most `limit` groups; where none
-    does, the one with the fewest oversized stages, and one stage where names have nothing in common.
-    """
-    if not names:
-        return []
-    options = [_by_prefix(names, depth) for depth in range(1, 5)]
-    sensible = [option for option in options if len(option) > 2 and len(option) <= max(3, len(names) // 2)]
-    fitting = [option for option in sensible if max(len(members) for _, members in option) <= limit]
-    if fitting:
-        return fitting[0]
-    return min(sensible or options[:1], key=lambda option: max(len(members) for _, members in option))
-
-
-def _by_prefix(names: Sequence[str], depth: int) -> list[tuple[str, list[str]]]:
-    gathered: dict[str, list[str]] = {}
-    for name in names:
-        parts = name.split(".")
-        gathered.setdefault(".".join(parts[: min(depth, max(1, len(parts) - 1))]), []).append(name)
-    return list(gathered.items())
 
 
 def shared_prefix(names: Sequence[str]) -> str:

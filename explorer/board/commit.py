@@ -58,5 +58,6 @@ def _inspected(inspect: Any, groups: Mapping[str, Mapping[str, Any]]) -> tuple[s
     if not isinstance(inspect, Mapping) or not isinstance(inspect.get("group"), str):
         return None
     name, unit = inspect["group"], inspect.get("unit")
-    known = name in groups and type(unit) is int and 0 <= unit < groups[name]["units"]
-    return (name, unit) if known else None
+    if name not in groups or type(unit) is not int or not 0 <= unit < groups[name]["units"]:
+        return None
+    return name, unit

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.board.naming import noun, stages
 from explorer.budget import Target
 from explorer.budget.allocation import most_removable
 from explorer.budget.latency_table import ALIGNMENT, RUNTIMES, LatencyTable
@@ -14,7 +15,6 @@ from explorer.methods.studies.sensitivity import sparklines
 from explorer.structure import Group, Structure
 from explorer.structure.links import links
 from explorer.tasks import METRICS
-from explorer.ui.text.words import noun, stages
 
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows", "expert": "holds"}
 DIGITS = 6  # of milliseconds behind the point

@@ -1,1 +1,0 @@
-"""The board: heatmap, sliders and network in one picture, which answers while a hand still drags."""
