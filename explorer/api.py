@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from explorer.batches import Samples, subset
+from explorer.board.notebook import measure_on, widget
 from explorer.budget import Meter, Target
 from explorer.budget import allocate as allocate_targets
 from explorer.criteria import Scores, score
@@ -42,6 +43,9 @@ from explorer.sources.own import Own, OwnData, Ports, adapted, plain, targets_of
 from explorer.sources.saved_report import Attributes
 from explorer.structure import Cost, Structure, adapt, analyse, count
 from explorer.tasks import Task, evaluate
+
+if TYPE_CHECKING:
+    from explorer.board.widget import BoardWidget
 
 OWN = "own"  # the kind of task whose loss and metric are a person's functions
 VALIDATES = 10  # one training sample of so many, where no validation data is given
@@ -278,6 +282,49 @@ class Problem:
             round_to=round_to,
         )
         return Plan(self.name, found.remove)
+
+    def board(
+        self,
+        criterion: str | Scores = "l2",
+        *,
+        keep: Mapping[str, float | str] | None = None,
+        samples: int | None = 512,
+        seed: int = 0,
+        height: int = 640,
+        report: Report = silent,
+        **settings: Any,
+    ) -> "BoardWidget":
+        """The board of the app in a notebook: drag a group's line, and see at once what is left and what it reaches.
+
+        Its `plan` is what it stands at. Cost follows the hand; the metric is measured when it lets go, on validation
+        data, in a thread that nobody waits for. Without data, or something to judge by, there is cost alone.
+
+        Args:
+            criterion: see `score`; or scores that there are.
+            keep: where it begins: what stays of ``macs``, ``params`` or ``size``, see `plan`; by default all.
+            samples: of the training data that scores look at, and of the validation data that the metric is found on.
+            seed: of the former.
+            height: of the board in pixels; a network with few groups takes less.
+            settings: of the criterion.
+
+        Raises:
+            ExplorerError: the package anywidget is missing, or see `score` and `plan`.
+        """
+        if isinstance(criterion, Scores):
+            scores = criterion
+        else:
+            scores = self.score(criterion, samples=samples, seed=seed, report=report, **settings)
+        name, sign = ("", 1) if self._own is None else (self._own.title, self._own.sign)
+        task, network, structure = self._task, self._network, self.structure
+        return widget(
+            self.name,
+            structure,
+            scores,
+            measure_on(task, network, structure, device=self._device, samples=samples, name=name, sign=sign),
+            keep=keep or {},
+            budget=self.plan(scores, keep=keep).budget(structure) if keep else {},
+            height=height,
+        )
 
     def mask(self, plan: Plan) -> nn.Module:
         """A masked copy that computes what the cut network would; the network itself is not written to."""

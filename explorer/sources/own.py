@@ -153,6 +153,12 @@ class Own:
         return self.loss is not None or self.metric is not None
 
     @property
+    def title(self) -> str:
+        """What it is judged by, as the metric's function is named."""
+        name = "loss" if self.metric is None else getattr(self.metric, "__name__", "metric")
+        return name if name.isidentifier() else "metric"  # that of a lambda says nothing
+
+    @property
     def sign(self) -> int:
         """What turns the metric into a number of which more is better."""
         return 1 if self.metric is not None and self.maximise else -1
