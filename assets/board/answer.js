@@ -33,6 +33,11 @@ export class Answer {
     this.bar.style.width = percent(answer.fraction ?? 0, 1);
   }
 
+  /** What is shown is no longer about the plan, until the next answer. */
+  wait() {
+    this.element.classList.toggle("busy", this.parts.value.textContent !== "");
+  }
+
   /** @param ways {undo, redo, reset}: which of them lead anywhere */
   offer(ways) {
     for (const [name, button] of this.ways) button.disabled = !ways[name];

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from explorer import mishaps
@@ -66,7 +66,7 @@ class Judge:
 
     Args:
         measure: what it measures.
-        tell: called in that thread, with verdicts on the way and at the end of each plan.
+        tell: called with verdicts: as soon as a plan is asked for, then in that thread on the way and at its end.
     """
 
     def __init__(self, measure: Measure, tell: Callable[[Verdict], None]) -> None:
@@ -74,11 +74,13 @@ class Judge:
         self._live: Live | None = None
         self._whole: Answer | None = None
         self._wanted: Plan | None = None
+        self._last = Verdict(measure.metric.label, "…")
         self._lock, self._idle = threading.Lock(), threading.Event()
         self._idle.set()
 
     def ask(self, plan: Plan) -> None:
         """Measures this plan instead of any that was asked for before; returns at once."""
+        self._tell(replace(self._last, fraction=0.0))
         with self._lock:
             self._wanted = plan
             if self._idle.is_set():
@@ -94,9 +96,11 @@ class Judge:
             while (plan := self._next()) is not None:
                 verdict = self._answer(plan)
                 if verdict and self._wanted is None:
+                    self._last = verdict
                     self._tell(verdict)
-        finally:
+        except BaseException:  # not even an answer can be told: the next plan begins anew
             self._idle.set()
+            raise
 
     def _answer(self, plan: Plan) -> Verdict | None:
         """The verdict, or what went wrong; None where another plan came in between."""

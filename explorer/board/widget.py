@@ -1,5 +1,6 @@
 """The board as a widget of a notebook. Python is the truth: the browser only proposes, see `commit.accept`."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,7 @@ class BoardWidget(anywidget.AnyWidget):
 
     def __init__(self, subject: Subject, *, budget: Mapping[str, float], height: int = 640) -> None:
         self._subject, self._history, self._revision = subject, History(Choice(dict(budget))), 0
+        self._lock = threading.RLock()  # newer kernels hear of a view in a thread of its own while a cell runs
         self._document = board_document(
             subject.structure, subject.scores, budget, (), self._revision, target=subject.target
         )
@@ -86,23 +88,23 @@ class BoardWidget(anywidget.AnyWidget):
         """
         choice = Choice(dict(remove), self._history.now.locked)
         self._plan(choice)
-        if self._history.commit(choice):
-            self._moved()
+        with self._lock:
+            self._moved(self._history.commit(choice))
 
     def reset(self) -> None:
         """Nothing goes and nothing is locked."""
-        if self._history.commit(Choice()):
-            self._moved()
+        with self._lock:
+            self._moved(self._history.commit(Choice()))
 
     def undo(self) -> None:
         """Takes the last change back."""
-        if self._history.step(back=True):
-            self._moved()
+        with self._lock:
+            self._moved(self._history.step(back=True))
 
     def redo(self) -> None:
         """Does again what was taken back."""
-        if self._history.step(back=False):
-            self._moved()
+        with self._lock:
+            self._moved(self._history.step(back=False))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the present plan is measured; False where that takes longer than `timeout` seconds."""
@@ -123,19 +125,22 @@ class BoardWidget(anywidget.AnyWidget):
 
     def _take(self, proposed: Any, view: str) -> None:
         """A board's own change is no new revision, so that a hand that goes on dragging is not stopped by it."""
-        commit = accept(proposed, self._revision, self._document)
-        if commit is None:
-            return
-        before = self.plan
-        if self._history.commit(Choice(commit.budget(self._subject.structure), frozenset(commit.locked))):
-            self._show(view)
-            if self.plan != before:
-                self._measure()
+        with self._lock:
+            commit = accept(proposed, self._revision, self._document)
+            before = self.plan
+            if commit and self._history.commit(
+                Choice(commit.budget(self._subject.structure), frozenset(commit.locked))
+            ):
+                self._show(view)
+                if self.plan != before:
+                    self._measure()
 
-    def _moved(self) -> None:
-        self._revision += 1
-        self._show()
-        self._measure()
+    def _moved(self, really: bool) -> None:
+        """A change that no view made itself: all of them take it over."""
+        if really:
+            self._revision += 1
+            self._show()
+            self._measure()
 
     def _show(self, view: str = "") -> None:
         """Tells all views what is chosen, and which of them chose it; none where Python did."""

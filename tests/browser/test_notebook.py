@@ -35,12 +35,19 @@ FRONTEND = """async ([esm, places, given]) => {
         get: (name) => traits[name],
         on: (event, act) => (heard[event] ??= []).push(act),
         off: (event, act) => { heard[event] = heard[event].filter((other) => other !== act); },
-        send: async (message) => { window.sent.push(message); window.tell(await window.toPython(message)); },
+        send: async (message) => {
+            window.sent.push(message);
+            if (!window.deaf) window.tell(await window.toPython(message));
+        },
     };
     window.heard = heard;
     document.addEventListener("keydown", (event) => window.keys.push(event.key));
     const module = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
-    for (const id of places) window.close.push(module.default.render({ model, el: document.getElementById(id) }));
+    for (const id of places) {  // made before it is shown, as JupyterLab does
+        const el = document.createElement("div");
+        window.close.push(module.default.render({ model, el }));
+        document.getElementById(id).append(el);
+    }
 }"""
 
 
@@ -114,6 +121,7 @@ def test_cost_follows_the_hand_and_python_measures_when_it_lets_go(shown, widget
     assert counter(shown, "params") == words.count(cost.params)
     said = answered(shown, widget)
     assert said != whole
+    expect(shown.locator(".answer")).to_have_class("answer")
     assert widget.answer["value"] in said
     assert "on 64 validation images, simulated by a mask" in said
 
@@ -143,6 +151,17 @@ def test_keys_typed_numbers_locks_and_the_way_back(shown, widget):
     expect(handle).to_have_attribute("aria-valuenow", "0")
     assert widget.plan.empty
     assert shown.evaluate("window.keys") == []  # a notebook's own shortcuts hear none of it
+
+
+def test_what_was_measured_before_is_told_apart_while_the_kernel_is_busy(shown):
+    shown.evaluate("window.deaf = true")
+    row(shown, INNER).get_by_role("button", name=f"Lock {INNER}").click()
+    expect(shown.locator(".answer")).to_have_class("answer")
+    before = counter(shown, "macs")
+    drag(shown, "layer1.1.conv1", 0.5)
+    shown.mouse.up()
+    assert counter(shown, "macs") != before
+    expect(shown.locator(".answer")).to_have_class("answer busy")
 
 
 def test_python_moves_the_lines(shown, widget):
@@ -191,7 +210,7 @@ def test_the_theme_is_the_notebooks_also_when_it_changes(shown):
     assert colour(shown, ".board", "color") == "rgb(255, 255, 255)"
     assert colour(shown, ".counter[data-kind=macs] .bar i") != accent
     shown.wait_for_function(
-        "(old) => document.querySelector('#left div').shadowRoot.querySelector('.board canvas').toDataURL() !== old",
+        "(old) => document.querySelector('#left div div').shadowRoot.querySelector('canvas').toDataURL() !== old",
         arg=picture,
     )
 
@@ -203,7 +222,7 @@ def test_styles_stay_on_their_side(shown):
 
 def test_nothing_is_left_of_a_closed_view(shown, widget):
     shown.evaluate("window.close[0]()")
-    expect(shown.locator("#left > *")).to_have_count(0)
+    expect(shown.locator("#left > div > *")).to_have_count(0)
     assert shown.evaluate("Object.values(window.heard).flat().length") == 0
 
 
