@@ -22,6 +22,10 @@ _AT_ONCE = 256  # inputs of a batch
 _LONGEST_TEXT = 8192
 
 
+class OtherClassesError(ExplorerError):
+    """Model and data are of one kind, but of different numbers of classes: training could give the model a new head."""
+
+
 def load_model(
     ref: str,
     *,
@@ -57,9 +61,9 @@ def load_model(
         wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
         raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")
     if classes is not None and model.classes != classes:
-        raise ExplorerError(
+        raise OtherClassesError(
             f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
-            f" {model.classes} classes, or an untrained model such as torchvision:resnet18"
+            f" {model.classes} classes, or train it for these (python -m explorer train)"
         )
     return model if shape is None else model.taking(shape)
 
@@ -102,9 +106,9 @@ def load_task(
         offered, wanted = TASK_KINDS[task.kind].models, TASK_KINDS[kind].models
         raise ExplorerError(f"{ref} is for {offered}, and the model is one of the {wanted}")
     if classes is not None and task.classes and len(task.classes) != classes:
-        raise ExplorerError(
+        raise OtherClassesError(
             f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
-            f" or an untrained model with ?num_classes={len(task.classes)}"
+            " or train it for these (python -m explorer train)"
         )
     return task
 
