@@ -174,13 +174,19 @@ def ref_for(model: LoadedModel, data_ref: str) -> str:
     Raises:
         ExplorerError: see `load_task`.
     """
-    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
-    if model.trained or not option or f"{option}=" in model.ref or _data_source(data_ref).noise:
+    if not takes_any_classes(model) or _data_source(data_ref).noise:
         return model.ref
     wanted = describe_task(data_ref)
     if wanted.kind != model.kind or len(wanted.classes) == model.classes:
         return model.ref
+    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
     return f"{model.ref}{'&' if '?' in model.ref else '?'}{option}={len(wanted.classes)}"
+
+
+def takes_any_classes(model: LoadedModel) -> bool:
+    """Whether the network is new, and its ref leaves open how many outputs it has."""
+    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
+    return not model.trained and bool(option) and f"{option}=" not in model.ref
 
 
 def _data_source(ref: str) -> DataSource:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.sources.loaded import LoadedModel
-from explorer.sources.loading import describe_task, load_model, task_for
+from explorer.sources.loading import describe_task, load_model, takes_any_classes, task_for
 from explorer.sources.networks.architectures import with_outputs
 from explorer.structure import adapt
 from explorer.tasks import Task
@@ -20,7 +20,7 @@ def load_to_train(
 ) -> tuple[LoadedModel, Task]:
     """A model that can be trained on the data, and its task.
 
-    An untrained network is built with the data's classes, a trained one that has others gets a new last layer.
+    A new network is built with the data's classes, one that has others already gets a new last layer.
 
     Raises:
         ExplorerError: see `load_model`, `load_task` and `head_of`.
@@ -28,10 +28,10 @@ def load_to_train(
     wanted = describe_task(data_ref)
     model, classes = load_model(model_ref, input_shape=input_shape, kind=wanted.kind), len(wanted.classes)
     if classes not in (0, model.classes):
-        if model.trained:
-            model = with_new_head(model, classes, seed)
-        else:
+        if takes_any_classes(model):
             model = load_model(model_ref, input_shape=input_shape, kind=wanted.kind, classes=classes)
+        else:
+            model = with_new_head(model, classes, seed)
     return model, task_for(model, data_ref)
 
 
