@@ -125,7 +125,7 @@ def _choose(workspace: Workspace, model: str, data: str | None = None) -> None:
         workspace.choose(opened.model.ref, wanted)
         training.propose(None)
     except ExplorerError as error:
-        proposed = isinstance(error, OtherClassesError) and opened.model.ref == workspace.model
+        proposed = asked and isinstance(error, OtherClassesError) and opened.model.ref == workspace.model
         training.propose(wanted if proposed else None)
         sentence = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
         bad, without = (error.bad, error.without) if isinstance(error, BadPicturesError) else ((), "")

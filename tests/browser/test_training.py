@@ -10,20 +10,21 @@ from .app import PAGES, PATIENCE, settled, switch, visit
 pytestmark = pytest.mark.browser
 
 
-def choose(page, label, ref):
+def choose(page, label, ref, shown):
+    """Types a ref, and waits for what is then shown: the boxes are drawn anew."""
     box = page.get_by_role("combobox", name=label)
     box.click()
     box.fill(ref)
     box.press("Enter")
+    expect(page.get_by_text(shown).first).to_be_visible()
     settled(page)
 
 
 def test_a_resnet_learns_a_folder_and_comes_onto_the_board(app, page, tmp_path):
     Made(tmp_path).classes(".", names="cat dog bird")
     visit(page, app.url, PAGES[""])
-    choose(page, "Model", "torchvision:resnet18?stem=cifar")
-    choose(page, "Data", f"folder:{tmp_path}")
-    expect(page.get_by_text("Its weights are random")).to_be_visible()
+    choose(page, "Model", "torchvision:resnet18?stem=cifar", "untrained: random weights")
+    choose(page, "Data", f"folder:{tmp_path}", "Its weights are random")
     page.get_by_role("spinbutton", name="Epochs").fill("2")
     page.get_by_role("spinbutton", name="Epochs").press("Enter")
     settled(page)
