@@ -48,8 +48,10 @@ welcome(workspace)
 choosing.show(workspace)
 opened = frame.model_or_stop(workspace)
 choosing.weights(workspace, opened.model)
+drawer = st.container()  # above what is told of the model, below the choice that it answers to
 task = introduce(workspace, opened)
-training.show(workspace, opened, task)
+with drawer:
+    training.show(workspace, opened, task)
 facts.show(workspace, opened, task)
 reading.show(workspace, opened, task)
 groups.show(opened.structure, engine.table(workspace.model))

@@ -45,13 +45,18 @@ def propose(data: str | None) -> None:
 def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
     """The training under way and what came of it, else the offer to train, where there is something to be learnt."""
     job = jobs.find(workspace, jobs.TRAIN)
-    if job is not None and job.request["spec"]["model"] == workspace.model:
-        if not job.final:
-            jobs.watch(job, learning.curve)
-            return
+    if job is not None and job.request["spec"]["model"] != workspace.model:
+        job = None
+    if job is not None and not job.final:
+        jobs.watch(job, learning.curve)
+        return
+    if job is not None:
         _ended(workspace, job)
     jobs.refusal(jobs.TRAIN)
-    if (misfit := _misfit(workspace, opened, task)) is not None:
+    if (misfit := _misfit(workspace, opened, task)) is None:
+        return
+    again = job is not None and job.state == "done" and job.request["spec"]["data"] == misfit.data
+    with st.expander("Train it again, from its beginning") if again else st.container(border=True):
         _offer(workspace, opened, misfit)
 
 
@@ -72,37 +77,36 @@ def _misfit(workspace: Workspace, opened: Opened, task: Task | None) -> Misfit |
 def _offer(workspace: Workspace, opened: Opened, misfit: Misfit) -> None:
     """How long it is trained, what that takes, and the button."""
     trained = opened.model.trained
-    with st.container(border=True):
-        head = " Training gives it a new last layer for these; all else begins with the weights that it has."
-        st.markdown(f"**Train on this data** — {plain(misfit.why)}{head if misfit.new_head else ''}")
-        usual = epochs_of(Spec(workspace.model, misfit.data), trained)
-        left, right = st.columns([1, 3], vertical_alignment="bottom")
-        key = f"epochs of training, {trained}"
-        epochs = int(left.number_input("Epochs", 1, 1000, usual, key=key, persist_state="session"))
-        alone = trained and right.checkbox(
-            "Only the last layer learns",
-            key="only the last layer",
-            persist_state="session",
-            help="Faster, and enough where the pictures are like those that the network was trained on.",
+    head = " Training gives it a new last layer for these; all else begins with the weights that it has."
+    st.markdown(f"**Train on this data.** {plain(misfit.why)}{head if misfit.new_head else ''}")
+    usual = epochs_of(Spec(workspace.model, misfit.data), trained)
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    key = f"epochs of training, {trained}"
+    epochs = int(left.number_input("Epochs", 1, 1000, usual, key=key, persist_state="session"))
+    alone = trained and right.checkbox(
+        "Only the last layer learns",
+        key="only the last layer",
+        persist_state="session",
+        help="Faster, and enough where the pictures are like those that the network was trained on.",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Train it on this data",
+            type="primary",
+            icon=":material/model_training:",
+            on_click=_start,
+            args=(workspace, misfit.data, epochs, alone),
         )
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                "Train it on this data",
-                type="primary",
-                icon=":material/model_training:",
-                on_click=_start,
-                args=(workspace, misfit.data, epochs, alone),
-            )
-            seconds = estimate.fitting_seconds(workspace.model, misfit.task, epochs, head_alone=alone)
-            say.caption(
-                f"{len(misfit.task.train):,} training {words.samples(misfit.task)}; "
-                + (
-                    "a pass takes too long to be timed here, the time left is told as it goes."
-                    if seconds is None
-                    else f"about {words.duration(seconds)} at most, from a forward pass timed here."
-                ),
-                width="content",
-            )
+        seconds = estimate.fitting_seconds(workspace.model, misfit.task, epochs, head_alone=alone)
+        say.caption(
+            f"{len(misfit.task.train):,} training {words.samples(misfit.task)}; "
+            + (
+                "a pass takes too long to be timed here, the time left is told as it goes."
+                if seconds is None
+                else f"about {words.duration(seconds)} at most, from a forward pass timed here."
+            ),
+            width="content",
+        )
 
 
 def _start(workspace: Workspace, data: str, epochs: int, alone: bool) -> None:
