@@ -61,6 +61,13 @@ def add_sampling(parser: Parser) -> None:
     parser.add_argument("--samples", type=whole, metavar="N", help="calibration samples to score on")
 
 
+def add_out(parser: Parser, about: str) -> None:
+    """Where a run writes, whether it goes on with what lies there, and whether a history is kept of it."""
+    parser.add_argument("--out", required=True, metavar="DIR", help=about)
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
+    parser.add_argument("--no-track", action="store_true", help="leave the run out of the history in MLflow")
+
+
 def add_scoring(parser: Parser, *, required: bool) -> None:
     """A criterion, what it is told, and what it scores on."""
     from explorer.criteria import CRITERIA

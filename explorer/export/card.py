@@ -59,7 +59,7 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
     return CARD.format(
         title=plain(report["title"]),
         summary=_summary(report, base, pruned),
-        table=_table(base, pruned),
+        table=_table(base, pruned, _made(report)),
         accuracy_note=_accuracy_note(report, pruned),
         device=plain(_device(pruned)),
         done="\n".join(_done(report)),
@@ -72,10 +72,17 @@ def model_card(report: Mapping[str, Any], files: Mapping[str, str]) -> str:
     )
 
 
+def _made(report: Mapping[str, Any]) -> str:
+    """What became of the network that the run began with."""
+    return "trained" if report.get("made") == "trained" else "pruned"
+
+
 def _summary(report: Mapping[str, Any], base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
     if report.get("sparse"):
         return _sparse_summary(report["model"], report["sparse"])
     model = code(report["model"])
+    if _made(report) == "trained":
+        return f"{model} trained on {code(report['data'])}, before anything is removed from it."
     text = f"{model} with whole channels removed: a smaller dense network that needs no special runtime."
     if base.get("macs") and pruned.get("macs"):
         text += (
@@ -102,7 +109,7 @@ def _sparse_time(found: Mapping[str, Any]) -> str:
     return f"With 2:4 kernels in half precision one input takes {times[1]:.2f} ms, with dense ones {times[0]:.2f} ms."
 
 
-def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
+def _table(base: Mapping[str, Any], pruned: Mapping[str, Any], made: str) -> str:
     metric = metric_of(pruned)
     rows = [
         ("top-1 accuracy" if metric.name == "top1" else metric.label, metric.name, metric.text),
@@ -121,7 +128,7 @@ def _table(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
         ("weights, packed, bytes", "compressed_bytes", lambda value: f"{value:,}"),
         ("latency, ms", "latency_ms", lambda value: f"{value:.2f}"),
     ]
-    lines = ["| | base | pruned |", "|---|---:|---:|"]
+    lines = [f"| | base | {made} |", "|---|---:|---:|"]
     for title, key, show in rows:
         if pruned.get(key) is not None:
             before = show(base[key]) if base.get(key) is not None else "–"
@@ -138,7 +145,7 @@ def _accuracy_note(report: Mapping[str, Any], pruned: Mapping[str, Any]) -> str:
     if found.low is None or found.high is None:
         return note + ". "
     low, high = metric.text(found.low), metric.text(found.high)
-    return f"{note}; the 95 % interval of the pruned model's {metric.short} is {low} to {high}. "
+    return f"{note}; the 95 % interval of the {_made(report)} model's {metric.short} is {low} to {high}. "
 
 
 def _device(pruned: Mapping[str, Any]) -> str:
@@ -184,11 +191,8 @@ def _normalisation(used: Mapping[str, Any] | None) -> str:
 
 def _done(report: Mapping[str, Any]) -> Iterable[str]:
     spec = report.get("spec") or {}
-    settings = {
-        key: spec[key]
-        for key in ("method", "criterion", "allocate", "recover", "epochs", "seed")
-        if spec.get(key) is not None
-    }
+    chosen = () if _made(report) == "trained" else ("criterion", "allocate")
+    settings = {key: spec[key] for key in ("method", *chosen, "recover", "epochs", "seed") if spec.get(key) is not None}
     if settings:
         yield "Settings: " + ", ".join(f"{key} {code(value)}" for key, value in settings.items()) + ".\n"
     changed = [group for group in report.get("groups") or () if group["kept"] < group["size"]]

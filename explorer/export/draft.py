@@ -31,6 +31,7 @@ class Exportable:
         attributes: ``{layer: {attribute: value}}`` that `adapt` needs besides the tensors.
         pruned_at: for each weight of which single entries were set to zero, the number of the step that did it, 0 where
             it stays; empty where channels were cut.
+        made: how it was made of the network that it came from: "pruned" or "trained".
         steps: writes the models on the way into a bundle's folder, given it and its report so far; None where there
             are none.
     """
@@ -42,6 +43,7 @@ class Exportable:
     plan: Plan
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pruned_at: Mapping[str, Tensor] = field(default_factory=dict)
+    made: str = "pruned"
     steps: Callable[[Path, Mapping[str, Any]], None] | None = None
 
     @property
@@ -82,6 +84,7 @@ class Exportable:
         used = {"mean": list(self.task.mean), "std": list(self.task.std)} if self.task.mean else None
         return {
             "title": self.title,
+            "made": self.made,
             "trained": self.loaded.trained,
             "model": self.loaded.ref,
             "data": self.task.ref,

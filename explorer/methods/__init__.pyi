@@ -1,7 +1,9 @@
 from .checking import check as check
 from .registry import METHODS as METHODS
 from .registry import Method as Method
+from .registry import criterion_of as criterion_of
 from .registry import method as method
+from .registry import removes as removes
 from .spec import Spec as Spec
 from .tools.outcome import Outcome as Outcome
 from .tools.stages import Memo as Memo

@@ -79,17 +79,20 @@ def _check_request(spec: Spec) -> None:
     """What goes is said once, and in a way that the method understands."""
     known = spec.method in METHODS  # an unknown method is the last thing that is said
     gradual, sparse = known and METHODS[spec.method].gradual, known and METHODS[spec.method].sparse
+    idle = known and not METHODS[spec.method].removes
     asked = {"keep": spec.keep, "ratios": spec.ratios, "plan": spec.plan or spec.skip}
     given = [name for name, value in asked.items() if value]
     if spec.skip and spec.plan is None:
         raise ExplorerError("blocks to skip are part of a plan: give a plan that names them")
+    if idle and (given or spec.sparsity is not None):
+        raise ExplorerError(f"method {spec.method!r} removes nothing: leave out the {(*given, 'sparsity')[0]}")
     if gradual and (spec.ratios or spec.plan or spec.skip):
         raise ExplorerError(f"method {spec.method!r} finds the units itself: give a target or none, no ratios or plan")
     if sparse and given:
         raise ExplorerError(f"method {spec.method!r} sets single weights to zero: give --sparsity, no {given[0]}")
     if spec.sparsity is not None and not sparse:
         raise ExplorerError(f"method {spec.method!r} cuts channels: give a target, or --method sparse for a sparsity")
-    if not given and not gradual and not sparse:
+    if not (given or gradual or sparse or idle):
         raise ExplorerError("nothing to remove: give a target (--keep macs=0.5) or ratios (--ratio GROUP=0.3)")
     if len(given) > 1:
         raise ExplorerError(f"{' and '.join(given)} both say what goes: give one of them")
@@ -119,9 +122,8 @@ def _check_names(spec: Spec) -> None:
             f"use {', '.join(simple)}, or --method one-shot"
         )
     if RECOVERIES[spec.recover].needs and spec.data.partition("?")[0] == "random":
-        raise ExplorerError(
-            f"recovery {spec.recover!r} can't learn from 'random' data: use --recover none, or real data"
-        )
+        others = " or --recover none" if METHODS[spec.method].removes else ""
+        raise ExplorerError(f"recovery {spec.recover!r} can't learn from 'random' data: use real data{others}")
     CRITERIA[spec.criterion].read(spec.options)
     METHODS[spec.method].told(spec)
     choose_device(spec.device)

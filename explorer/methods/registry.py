@@ -21,6 +21,7 @@ class Method(Entry):
         gradual: it chooses the units itself, step by step, up to a target or to the largest drop that is allowed.
         sparse: it sets single weights to zero, the share of them that the spec's `sparsity` says.
         targeted: it chooses the units itself, at once, and needs one target of params or macs.
+        removes: it makes a network smaller; one that doesn't prepares the network for those that do.
         check: raises for a spec that the method refuses whatever the model and the data are.
     """
 
@@ -28,6 +29,7 @@ class Method(Entry):
     gradual: bool = False
     sparse: bool = False
     targeted: bool = False
+    removes: bool = True
     check: Callable[[Spec], object] = field(default=anything, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,3 +55,13 @@ class Method(Entry):
 
 METHODS: Registry[Method] = Registry("method", Method, decorator="method", package="explorer.methods")
 method = METHODS.register
+
+
+def removes(name: str) -> bool:
+    """Whether runs of the method of this name make networks smaller, as those of methods that are not known here do."""
+    return name not in METHODS.declared() or METHODS.declared()[name].removes
+
+
+def criterion_of(spec: Mapping[str, Any]) -> str:
+    """The criterion that chose what a run removed; empty where it removed nothing."""
+    return str(spec["criterion"]) if removes(spec["method"]) else ""

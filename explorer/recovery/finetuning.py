@@ -2,23 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from math import isfinite
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from explorer.batches import fetch, to_device
-from explorer.device import BatchSize
-from explorer.distributed import by_main
-from explorer.errors import ExplorerError, ResourceError
+from explorer.errors import ExplorerError
 from explorer.progress import Report, part, silent
-from explorer.recovery.batchnorm import even_batches, recalibrate
-from explorer.recovery.registry import Epoch, History, recovery
+from explorer.recovery.batchnorm import recalibrate
+from explorer.recovery.memory import Forgetful, Memory
+from explorer.recovery.registry import History, recovery
+from explorer.recovery.trainer import Trainer
 from explorer.recovery.training import (
-    Learner,
     Objective,
     Regime,
     accelerated,
@@ -28,15 +24,11 @@ from explorer.recovery.training import (
     synchronised,
 )
 from explorer.recovery.work import Work
-from explorer.tasks import TASK_KINDS, Accuracy, Quality, evaluate
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 EPOCHS = 8
-MOST_GRADIENT = 5.0
 TASK_LOSS = Objective()
 USUAL = Regime()
+FORGETFUL = Forgetful()
 
 
 @recovery(
@@ -66,6 +58,7 @@ def finetune(
     objective: Objective = TASK_LOSS,
     regime: Regime = USUAL,
     name: str = "finetune",
+    memory: Memory = FORGETFUL,
     report: Report = silent,
 ) -> History:
     """Trains the module on `task.train`, in place, after recalibrating its batch norms.
@@ -93,6 +86,8 @@ def finetune(
         objective: what is made small; by default the task's loss.
         regime: how it is made small; by default as above.
         name: of the recovery, for the history.
+        memory: where the training keeps how far it is after every epoch; one that is found there goes on, to the same
+            weights as without the interruption. By default nothing is kept.
         report: gets `loss` (of the batch) and the task's metric (last validation) under its name after every batch.
 
     Raises:
@@ -104,23 +99,25 @@ def finetune(
     if epochs < 1:
         raise ExplorerError(f"recovery {name!r} can't run for {epochs} epochs: use 1 or more, or recover with none")
     began, rate = perf_counter(), learning_rate or default_learning_rate(module)
-    if regime.recalibrates and len(task.calibration) >= 2:
+    reached = memory.recall()
+    if reached is None and regime.recalibrates and len(task.calibration) >= 2:
         recalibrate(module, task.calibration, device=device, seed=seed, report=part(report, 0, 0.05))
     with (
         accelerated(device) as accelerator,
         _visiting(module, device),
         seeded(seed, device, accelerator.process_index) as generator,
     ):
-        trainer = _Trainer(
-            module, task, objective, regime, epochs, rate, batch_size, generator, accelerator, part(report, 0.05, 1)
-        )
+        share = part(report, 0.05, 1)
+        trainer = Trainer(module, task, objective, regime, epochs, rate, batch_size, generator, accelerator, share)
         with objective.ready(module, trainer.glance(), device) as further, synchronised(module, accelerator):
-            trainer.run(max(4, -(-epochs // 3)) if patience is None else patience, further)
+            trainer.prepare(further)
+            trainer.begin(reached)
+            trainer.run(max(4, -(-epochs // 3)) if patience is None else patience, memory)
     return History(
         name,
         seconds=perf_counter() - began,
         epochs=tuple(trainer.history),
-        start=trainer.start.value,
+        start=trainer.start,
         best=trainer.best_epoch,
         stopped_early=len(trainer.history) < epochs,
         metric=task.metric,
@@ -140,133 +137,3 @@ def _visiting(module: nn.Module, device: torch.device) -> Iterator[None]:
         module.zero_grad(set_to_none=True)
         for layer, training in modes:
             layer.training = training
-
-
-@dataclass
-class _Trainer:
-    module: nn.Module
-    task: Any
-    objective: Objective
-    regime: Regime
-    epochs: int
-    rate: float
-    batch_size: int
-    generator: torch.Generator
-    accelerator: "Accelerator"
-    report: Report
-    history: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
-
-    def glance(self) -> Tensor:
-        """A batch of inputs from all over the training data, on the device."""
-        places = torch.linspace(0, len(self.task.train) - 1, min(self.batch_size, len(self.task.train))).long()
-        return fetch(self.task.train, places)[0].to(self.accelerator.device)
-
-    def run(self, patience: int, further: list[nn.Parameter]) -> None:
-        """Trains, and leaves the module with its best weights; `further` parameters are the objective's."""
-        self.optimizer = self.accelerator.prepare_optimizer(self.regime.optimizer(self.module, self.rate, further))
-        self.learner = self.accelerator.prepare_model(Learner(self.module, self.objective, further))
-        self.micro = BatchSize(self.batch_size)
-        batches = self._batches()
-        self.steps_per_epoch = len(batches)
-        if len(batches[-1]) < 2 * self.accelerator.num_processes > 2:
-            raise ExplorerError(
-                f"{self.accelerator.num_processes} processes can't share batches of {len(batches[-1])} samples: each "
-                "needs two, so launch fewer"
-            )
-        self.start = self.latest = best = self._validate()
-        kept, risen = self._snapshot(), 0
-        for epoch in range(1, self.epochs + 1):
-            start = perf_counter()
-            loss = self._train(epoch)
-            self.latest = latest = self._validate()
-            rate, seconds = self.optimizer.param_groups[0]["lr"], perf_counter() - start
-            self.history.append(Epoch(epoch, loss, latest.value, latest.loss, rate, seconds))
-            risen = epoch if latest.value > best.value else risen
-            if not self.regime.chooses or (latest.value, -latest.loss) > (best.value, -best.loss):
-                best, kept, self.best_epoch = latest, self._snapshot(), epoch
-            if epoch - risen >= patience:
-                break
-        self.module.load_state_dict(kept)
-        self.report(1.0, f"kept epoch {self.best_epoch}", **{self.task.metric: best.value})
-
-    def _batches(self) -> tuple[Tensor, ...]:
-        order = torch.randperm(len(self.task.train), generator=self.generator)
-        return even_batches(order, self.batch_size)
-
-    def _train(self, epoch: int) -> float:
-        """One epoch; the mean loss over its batches.
-
-        The processes draw the same batches and take their shares: a loader that `accelerate` shards would repeat
-        samples to fill the last batch, and draw in another order than one process does.
-        """
-        self.module.train()
-        total = 0.0
-        for index, indices in enumerate(self._batches()):
-            step = (epoch - 1) * self.steps_per_epoch + index
-            share = self.regime.share(step, self.epochs * self.steps_per_epoch)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate * share
-            shares = [len(share) for share in indices.tensor_split(self.accelerator.num_processes)]
-            first = sum(shares[: self.accelerator.process_index])
-            inputs, labels = fetch(self.task.train, indices[first:][: shares[self.accelerator.process_index]])
-            if augment := TASK_KINDS[self.task.kind].augment:
-                inputs = augment(inputs, self.generator, len(indices), first)
-            loss = self._step(inputs, labels, len(indices))
-            total += loss
-            done = (step + 1) / (self.epochs * self.steps_per_epoch)
-            metrics = {"loss": loss, self.task.metric: self.latest.value}
-            self.report(done, f"epoch {epoch} of {self.epochs}", **metrics)
-        self._average_statistics()
-        return total / self.steps_per_epoch
-
-    def _step(self, inputs: Tensor, labels: Any, whole: int) -> float:
-        """Learns from a share of a batch of `whole`; the loss of the whole."""
-        if self.accelerator.num_processes == 1:
-            loss = self.micro.retry(lambda size: self._gradients(inputs, labels, whole, size))
-        else:
-            loss = self._gradients_together(inputs, labels, whole)
-        if not isfinite(loss):
-            raise ExplorerError("the training loss is no longer finite: use a lower learning rate or cut less")
-        self.accelerator.clip_grad_norm_(self.module.parameters(), MOST_GRADIENT)
-        self.optimizer.step()
-        return loss
-
-    def _gradients_together(self, inputs: Tensor, labels: Any, whole: int) -> float:
-        """Like `_gradients`, in each process for its share; no process can repeat its own while the others wait."""
-        try:
-            loss = self._gradients(inputs, labels, whole, whole)
-        except torch.OutOfMemoryError as error:
-            raise ResourceError(
-                f"the device has too little memory for its share of a batch of {whole}: launch more processes, or a "
-                "single one, which goes on with smaller batches"
-            ) from error
-        return self.accelerator.reduce(torch.tensor(loss, device=self.accelerator.device), "sum").item()
-
-    def _gradients(self, inputs: Tensor, labels: Any, whole: int, size: int) -> float:
-        """Leaves the gradients of a batch's mean loss, in parts of `size`; returns the share of these samples in it."""
-        self.optimizer.zero_grad(set_to_none=True)
-        device, total = self.accelerator.device, 0.0
-        for indices in even_batches(torch.arange(len(labels)), size):
-            chosen = slice(int(indices[0]), int(indices[-1]) + 1)
-            batch = inputs[chosen].to(device)
-            if batch.dim() == 4:
-                batch = batch.to(memory_format=layout(device))
-            loss = self.learner(batch, to_device(labels[chosen], device))
-            # Gradients become the mean over the processes, whose shares can differ by one sample.
-            self.accelerator.backward(loss * (len(indices) / whole * self.accelerator.num_processes))
-            total += loss.item() * len(indices) / whole
-        return total
-
-    def _average_statistics(self) -> None:
-        if self.accelerator.num_processes > 1:
-            for buffer in self.module.buffers():
-                if buffer.is_floating_point():
-                    buffer.copy_(self.accelerator.reduce(buffer, "mean"))
-
-    def _validate(self) -> Accuracy | Quality:
-        kind, size, device = self.task.kind, 4 * self.batch_size, self.accelerator.device
-        return by_main(lambda: evaluate(self.module, self.task.validation, kind=kind, device=device, batch_size=size))
-
-    def _snapshot(self) -> dict[str, Tensor]:
-        return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}

@@ -2,7 +2,7 @@
 
 import random
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import cos, pi
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,10 @@ class Regime:
 
     def optimizer(self, module: nn.Module, rate: float, further: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return make_optimizer(module, rate, further)
+
+    def train(self, module: nn.Module) -> None:
+        """Puts the module into the mode in which it learns, before every epoch."""
+        module.train()
 
     def share(self, step: int, steps: int) -> float:
         """Of the peak learning rate, at a step of the training's `steps`."""
@@ -147,6 +151,25 @@ def make_optimizer(
     if is_transformer(module):
         return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.05)
     return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+
+def remembered(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers, by place of the parameter and name, as tensors of their own on the CPU."""
+    return {
+        f"{number}/{name}": value.detach().cpu().contiguous().clone()
+        for number, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+        if value is not None
+    }
+
+
+def reminded(optimizer: torch.optim.Optimizer, memory: Mapping[str, Tensor]) -> None:
+    """Gives a new optimiser of the same parameters what another one has `remembered`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in memory.items():
+        number, _, name = key.partition("/")
+        state.setdefault(int(number), {})[name] = tensor.clone()  # optimisers write into it
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
 def schedule(step: int, steps: int, warmup: float = 0.1) -> float:

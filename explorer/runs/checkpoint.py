@@ -68,6 +68,8 @@ class Checkpoint:
         if not (self.folder / SPEC).exists():
             write_json(self.folder / SPEC, self._spec.to_json())
         _write(path, record)
+        if record.replaces:
+            owned.remove_files(self.folder, lambda name: name == f"{record.replaces}.safetensors")
         return record
 
     def finished(self) -> list[str]:

@@ -13,7 +13,7 @@ from explorer.errors import Cancelled, ExplorerError, ResourceError
 from explorer.export import Exportable, write_bundle
 from explorer.export.layout import REPORT
 from explorer.files import write_json
-from explorer.methods import METHODS, Memo, Outcome, forgetful
+from explorer.methods import METHODS, Memo, Outcome, forgetful, removes
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report, part, silent
@@ -118,7 +118,8 @@ def _carry_out(
         raise
     told, warnings = kept.choose(result.steps)
     result = replace(result, steps=told, warnings=[*result.warnings, *warnings], bundle=origin.to_json())
-    written = write_bundle(out, _exportable(outcome, kept), result.to_json(), report=part(report, 0.85, 1.0))
+    made = "pruned" if removes(spec.method) else "trained"
+    written = write_bundle(out, _exportable(outcome, kept, made), result.to_json(), report=part(report, 0.85, 1.0))
     return RunResult.from_json(written)
 
 
@@ -127,15 +128,16 @@ def _tags(spec: Spec) -> dict[str, str]:
     return {"device": describe_device(choose_device(spec.device)), **versions()}
 
 
-def _exportable(outcome: Outcome, kept: Steps) -> Exportable:
+def _exportable(outcome: Outcome, kept: Steps, made: str) -> Exportable:
     return Exportable(
         outcome.module,
         outcome.loaded,
         outcome.task,
-        f"{outcome.loaded.title}, pruned",
+        f"{outcome.loaded.title}, {made}",
         outcome.plan,
         attributes=outcome.attributes,
         pruned_at=outcome.pruned_at,
+        made=made,
         steps=kept.write,
     )
 

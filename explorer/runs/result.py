@@ -16,7 +16,7 @@ class RunResult:
 
     Args:
         base: the measurement of the model that was pruned, on the test split, see `explorer.evaluation.measure`.
-        as_cut: the same before recovery.
+        as_cut: the same before recovery; empty where nothing was cut.
         pruned: the same at the end.
         achieved: the fractions of `params` and `macs` that are left.
         target: what was asked, None for ratios by hand.

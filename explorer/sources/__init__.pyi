@@ -1,6 +1,7 @@
 from .listing import list_models as list_models
 from .listing import list_tasks as list_tasks
 from .loaded import LoadedModel as LoadedModel
+from .loading import OtherClassesError as OtherClassesError
 from .loading import describe_task as describe_task
 from .loading import load_model as load_model
 from .loading import load_pair as load_pair
@@ -8,6 +9,9 @@ from .loading import load_task as load_task
 from .loading import ref_for as ref_for
 from .loading import task_for as task_for
 from .networks.architectures import build as build
+from .new_head import head_of as head_of
+from .new_head import load_to_train as load_to_train
+from .new_head import with_new_head as with_new_head
 from .registries import DATA_SOURCES as DATA_SOURCES
 from .registries import FOLDER_LAYOUTS as FOLDER_LAYOUTS
 from .registries import MODEL_SOURCES as MODEL_SOURCES

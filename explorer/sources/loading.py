@@ -22,6 +22,10 @@ _AT_ONCE = 256  # inputs of a batch
 _LONGEST_TEXT = 8192
 
 
+class OtherClassesError(ExplorerError):
+    """Model and data are of one kind, but of different numbers of classes: training could give the model a new head."""
+
+
 def load_model(
     ref: str,
     *,
@@ -57,9 +61,9 @@ def load_model(
         wanted, offered = TASK_KINDS[kind].models, TASK_KINDS[model.kind].models
         raise ExplorerError(f"the data is for {wanted}, and {ref} is one of the {offered}")
     if classes is not None and model.classes != classes:
-        raise ExplorerError(
+        raise OtherClassesError(
             f"{ref} was made for {model.classes} classes but the data has {classes}: choose data with"
-            f" {model.classes} classes, or an untrained model such as torchvision:resnet18"
+            f" {model.classes} classes, or train it for these (python -m explorer train)"
         )
     return model if shape is None else model.taking(shape)
 
@@ -102,9 +106,9 @@ def load_task(
         offered, wanted = TASK_KINDS[task.kind].models, TASK_KINDS[kind].models
         raise ExplorerError(f"{ref} is for {offered}, and the model is one of the {wanted}")
     if classes is not None and task.classes and len(task.classes) != classes:
-        raise ExplorerError(
+        raise OtherClassesError(
             f"{ref} has {len(task.classes)} classes but the model gives {classes}: choose the data it was trained on,"
-            f" or an untrained model with ?num_classes={len(task.classes)}"
+            " or train it for these (python -m explorer train)"
         )
     return task
 
@@ -170,13 +174,19 @@ def ref_for(model: LoadedModel, data_ref: str) -> str:
     Raises:
         ExplorerError: see `load_task`.
     """
-    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
-    if model.trained or not option or f"{option}=" in model.ref or _data_source(data_ref).noise:
+    if not takes_any_classes(model) or _data_source(data_ref).noise:
         return model.ref
     wanted = describe_task(data_ref)
     if wanted.kind != model.kind or len(wanted.classes) == model.classes:
         return model.ref
+    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
     return f"{model.ref}{'&' if '?' in model.ref else '?'}{option}={len(wanted.classes)}"
+
+
+def takes_any_classes(model: LoadedModel) -> bool:
+    """Whether the network is new, and its ref leaves open how many outputs it has."""
+    option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
+    return not model.trained and bool(option) and f"{option}=" not in model.ref
 
 
 def _data_source(ref: str) -> DataSource:

@@ -1,7 +1,7 @@
 """What `run:` refs read of a bundle's report."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,7 @@ class SavedNetwork(Attributes):
     title: Text
     data: Text | None
     trained: bool = True
+    made: Literal["pruned", "trained"] = "pruned"
     kind: Text = DEFAULT_KIND
     normalisation: Normalisation | None = None
 

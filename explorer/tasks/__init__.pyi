@@ -5,6 +5,7 @@ from .tools.accuracy import wilson as wilson
 from .tools.census import Census as Census
 from .tools.census import census as census
 from .tools.census import class_labels as class_labels
+from .tools.chance import by_chance as by_chance
 from .tools.headline import METRICS as METRICS
 from .tools.headline import Headline as Headline
 from .tools.headline import headline as headline

@@ -46,6 +46,7 @@ SAMPLES = 512
 INLINE_MACS = 6e10  # about a second of forward passes on two cores
 SLICE = 512
 TIMED_BATCH = 64
+FEW_TIMED = 4  # samples of a batch, of which one takes about as long as of a large one
 FEW_UNITS = 4000  # of which a knapsack is packed at once
 FEW_GROUPS = 60  # whose widths are rounded at once
 
@@ -265,21 +266,20 @@ def test_is_quick(ref: str, data: Task) -> bool:
 
 
 def forward_seconds(ref: str) -> float | None:
-    """Seconds of a forward pass for one sample of a batch, timed here; None where a batch takes long."""
-    if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > INLINE_MACS:
-        return None
-    return _forward_seconds(ref, stamp_of(ref))
+    """Seconds of a forward pass for one sample of a batch, timed here; None where even a few samples take long."""
+    batch = min(TIMED_BATCH, int(INLINE_MACS / (3 * max(1, opened(ref).structure.cost().macs))))
+    return _forward_seconds(ref, batch, stamp_of(ref)) if batch >= FEW_TIMED else None
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _forward_seconds(ref: str, stamp: str) -> float:
+def _forward_seconds(ref: str, batch: int, stamp: str) -> float:
     model = opened(ref).model
     with _TURN:
         (found,) = latency(
             model.module,
             model.example(),
             device=choose_device("auto"),
-            batches=(TIMED_BATCH,),
+            batches=(batch,),
             warmup=1,
             seconds=0.2,
         )

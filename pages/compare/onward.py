@@ -54,8 +54,8 @@ def go_on(workspace: Workspace, shown: Sequence[Shown]) -> None:
         opened = st.button(
             "Open this run on the board",
             icon=":material/tune:",
-            disabled=bool(entry.run.sparse),
-            help="It cut no channels, which is all that the board shows." if entry.run.sparse else None,
+            disabled=not entry.cut_channels,
+            help=None if entry.cut_channels else "It cut no channels, which is all that the board shows.",
         )
         branched = st.button("Branch from here", icon=":material/fork_right:", type="primary")
     st.caption(

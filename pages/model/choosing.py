@@ -8,14 +8,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
-from explorer.sources import LoadedModel, list_models, list_tasks, ref_for
+from explorer.sources import LoadedModel, OtherClassesError, list_models, list_tasks, ref_for
 from explorer.sources.reading.checking import BadPicturesError
 from explorer.ui import engine
 from explorer.ui.parts import say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
-from pages.model import understood
+from pages.model import training, understood
 
 LISTED = 1000  # files that can't be read
 
@@ -123,7 +123,10 @@ def _choose(workspace: Workspace, model: str, data: str | None = None) -> None:
         opened = engine.opened(ref_for(opened.model, wanted))
         engine.task(wanted, opened.model)
         workspace.choose(opened.model.ref, wanted)
+        training.propose(None)
     except ExplorerError as error:
+        proposed = asked and isinstance(error, OtherClassesError) and opened.model.ref == workspace.model
+        training.propose(wanted if proposed else None)
         sentence = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
         bad, without = (error.bad, error.without) if isinstance(error, BadPicturesError) else ((), "")
         st.session_state[REFUSAL] = Refusal(sentence, asked, bad, without)

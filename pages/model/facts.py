@@ -70,4 +70,4 @@ def _offer_measurement(workspace: Workspace) -> None:
 
 
 def _job_kind(workspace: Workspace) -> str:
-    return f"evaluate {workspace.model} {workspace.data}"
+    return jobs.evaluation(workspace)

@@ -10,7 +10,7 @@ from explorer.ui.parts import frame, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import MODEL, Workspace
 from explorer.ui.text import words
-from pages.model import choosing, facts, groups, reading, understood
+from pages.model import choosing, facts, groups, reading, training, understood
 
 
 def welcome(workspace: Workspace) -> None:
@@ -48,7 +48,10 @@ welcome(workspace)
 choosing.show(workspace)
 opened = frame.model_or_stop(workspace)
 choosing.weights(workspace, opened.model)
+drawer = st.container()  # above what is told of the model, below the choice that it answers to
 task = introduce(workspace, opened)
+with drawer:
+    training.show(workspace, opened, task)
 facts.show(workspace, opened, task)
 reading.show(workspace, opened, task)
 groups.show(opened.structure, engine.table(workspace.model))

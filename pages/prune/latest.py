@@ -7,7 +7,7 @@ from explorer.plain import plain
 from explorer.runs.queue.job import Job
 from explorer.tasks import metric_of
 from explorer.ui.charts.quality import qualities
-from explorer.ui.parts import frame, jobs, say
+from explorer.ui.parts import frame, jobs, learning, say
 from explorer.ui.text import findings, tables, words
 from pages.prune import trajectory
 
@@ -27,7 +27,7 @@ def show(job: Job | None) -> None:
 
 def _watched(job: Job) -> None:
     """A run as it goes. Charts of steps stand outside of what is drawn once a second: the page runs for every step."""
-    jobs.watch(job, None if _is_gradual(job) else jobs.learning)
+    jobs.watch(job, None if _is_gradual(job) else learning.curve)
     if _is_gradual(job):
         trajectory.show(job)
 
@@ -57,7 +57,7 @@ def _results(job: Job) -> None:
 
 def _progress(job: Job) -> None:
     """How a run came to its end."""
-    (trajectory.show if _is_gradual(job) else jobs.learning)(job)
+    (trajectory.show if _is_gradual(job) else learning.curve)(job)
 
 
 def _is_gradual(job: Job) -> bool:

@@ -25,7 +25,8 @@ ONE_SHOT_RECOVERY = "bn"
 def choose_method() -> Method:
     """Asks for the method, the simplest first; what it is stands below each."""
     methods = sorted(
-        (m for m in METHODS.values() if not m.sparse), key=lambda entry: (len(entry.defaults), len(entry.settings))
+        (m for m in METHODS.values() if m.removes and not m.sparse),
+        key=lambda entry: (len(entry.defaults), len(entry.settings)),
     )
     name = st.radio(
         "Method: how the channels are chosen",

@@ -29,7 +29,7 @@ def test_methods_are_declared_without_torch():
     found = subprocess.run([sys.executable, "-c", ASKED], capture_output=True, text=True, check=True)
     told, torch = json.loads(found.stdout)
     assert not torch
-    assert list(told) == ["dg2pf", "one-shot", "sparse", "spvr", "idap", "ifap"]
+    assert list(told) == ["dg2pf", "one-shot", "sparse", "spvr", "idap", "ifap", "train"]
     assert told == {name: sorted(method.settings) for name, method in METHODS.items()}
 
 

@@ -1,5 +1,6 @@
 """Fine-tuning learns, repeats itself, keeps the best, and copes with what networks and devices do."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,8 @@ from torchvision import models
 from explorer.errors import Cancelled, ExplorerError
 from explorer.pruning import Plan, cut
 from explorer.recovery import RECOVERIES, Origin, finetune, recover
-from explorer.recovery.training import default_learning_rate, layout, schedule
+from explorer.recovery.memory import Reached
+from explorer.recovery.training import Regime, default_learning_rate, layout, schedule
 from explorer.sources import load_model, load_task
 from explorer.structure import adapt, analyse
 from explorer.tasks import accuracy, model_loss
@@ -252,3 +254,48 @@ def test_half_a_resnet_comes_back_within_two_points():
     assert accuracy(loaded.module, digits.test, device=CPU).top1 < base - 0.2
     finetune(loaded.module, digits, epochs=6, device=CPU)
     assert accuracy(loaded.module, digits.test, device=CPU).top1 > base - 0.02
+
+
+class Kept:
+    """A memory in this process, which stops the training after an epoch."""
+
+    def __init__(self, stop: int) -> None:
+        self.stop, self.reached = stop, None
+
+    def recall(self) -> Reached | None:
+        return self.reached
+
+    def keep(self, reached: Reached) -> None:
+        self.reached = reached
+        if reached.epoch == self.stop:
+            raise Cancelled
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.SGD])
+@pytest.mark.parametrize("stop", [1, 4])
+def test_an_interrupted_training_goes_on_to_the_same_weights(stop, optimizer):
+    class Asked(Regime):
+        def optimizer(self, module, rate, further):
+            momentum = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
+            return optimizer(module.parameters(), rate, **momentum)
+
+    settings = {"device": CPU, "epochs": 6, "seed": 3, "learning_rate": 0.01, "patience": 9, "regime": Asked()}
+    whole, resumed, memory = net(), net(), Kept(stop)
+    expected = finetune(whole, task(), **settings)
+    with pytest.raises(Cancelled):
+        finetune(resumed, task(), memory=memory, **settings)
+    memory.stop, fresh = 0, net()
+    found = finetune(fresh, task(), memory=memory, **settings)
+    assert torch.equal(weights_of(fresh), weights_of(whole))
+    assert torch.equal(fresh.bn.running_var, whole.bn.running_var)
+    assert [replace(epoch, seconds=0) for epoch in found.epochs] == [replace(e, seconds=0) for e in expected.epochs]
+    assert (found.start, found.best, found.stopped_early) == (expected.start, expected.best, expected.stopped_early)
+
+
+def test_a_training_that_had_ended_is_not_gone_on_with():
+    memory = Kept(0)
+    finetune(net(), task(), device=CPU, epochs=2, memory=memory)
+    fresh, before = net(), memory.reached
+    history = finetune(fresh, task(), device=CPU, epochs=2, memory=memory)
+    assert memory.reached is before
+    assert len(history.epochs) == 2

@@ -347,7 +347,7 @@ def desk(monkeypatch, tmp_path):
 def test_each_method_asks_for_what_it_knows():
     test = opened("prune")
     for name, entry in METHODS.items():
-        if entry.sparse:
+        if entry.sparse or not entry.removes:
             continue  # the page is about channels
         test.radio(key="method").set_value(name).run()
         assert not test.exception

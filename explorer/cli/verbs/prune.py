@@ -2,13 +2,23 @@
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli.choices import names_of, records, settings_of
 from explorer.cli.console import Answer, table, times
-from explorer.cli.options import Options, add_data, add_model, add_removing, add_scoring, setting, spec_from, whole
+from explorer.cli.options import (
+    Options,
+    add_data,
+    add_model,
+    add_out,
+    add_removing,
+    add_scoring,
+    setting,
+    spec_from,
+    whole,
+)
 from explorer.cli.verb import verb
+from explorer.errors import ExplorerError
 from explorer.progress import Report
 
 if TYPE_CHECKING:
@@ -19,7 +29,8 @@ def arguments(parser: ArgumentParser) -> None:
     from explorer.methods import METHODS
     from explorer.recovery import RECOVERIES
 
-    methods, recoveries = records(METHODS), records(RECOVERIES)
+    methods = {name: entry for name, entry in METHODS.declared().items() if entry.removes}
+    recoveries = records(RECOVERIES)
     add_model(parser)
     add_data(parser)
     add_scoring(parser, required=False)
@@ -29,9 +40,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--epochs", type=whole, metavar="N", help="of fine-tuning, in each step")
     _gradual(parser)
     _sparse(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pruned model")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
-    parser.add_argument("--no-track", action="store_true", help="leave the run out of the history in MLflow")
+    add_out(parser, "folder for the pruned model")
     for name, method in methods.items():
         if lines := settings_of(method):
             parser.add_argument_group(f"settings of {name}, each by --set KEY=VALUE", "\n".join(lines))
@@ -71,18 +80,14 @@ def _sparse(parser: ArgumentParser) -> None:
     rank=110,
 )
 def prune(options: Options, report: Report) -> Answer:
-    from explorer.methods import check
-    from explorer.runs.history.tracking import default_tracker
-    from explorer.runs.together import execute_together
+    from explorer.cli.runs import carried_out
+    from explorer.methods import removes
 
     spec = spec_from(options)
-    check(spec)
-    tracker = None if options.no_track else default_tracker()
-    result = execute_together(spec, Path(options.out), report, resume=options.resume, tracker=tracker)
-    if result is None:
-        return Answer({}, "")
-    document = result.to_json()
-    return Answer(document, _text(document))
+    if not removes(spec.method):
+        raise ExplorerError(f"method {spec.method!r} removes nothing: use the command {spec.method}")
+    document = carried_out(spec, options, report)
+    return Answer(document, _text(document) if document else "")
 
 
 def _text(result: Mapping[str, Any]) -> str:

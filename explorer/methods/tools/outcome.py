@@ -16,7 +16,7 @@ from explorer.tasks import Task
 class Outcome:
     """A pruned model and everything that is known about how it came to be.
 
-    `base`, `as_cut` (before recovery) and `pruned` are measurements on the test split, as
+    `base`, `as_cut` (before recovery; empty where nothing was cut) and `pruned` are measurements on the test split, as
     `explorer.evaluation.measure` gives them. `target` is what was asked (None for ratios by hand),
     `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
     in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.

@@ -12,7 +12,7 @@ from explorer.methods.tools.sparse_schedule import Segment
 from explorer.progress import Report
 from explorer.pruning.unstructured import Masks, apply, held
 from explorer.recovery import History, finetune, recalibrate
-from explorer.recovery.training import Regime, schedule
+from explorer.recovery.training import Regime, remembered, reminded, schedule
 from explorer.tasks import evaluate
 
 
@@ -45,11 +45,7 @@ class Continued(Regime):
             self._made = super().optimizer(module, rate, further)
         else:
             self._made = training.optimizer(module, rate)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in self._earlier.items():
-            number, _, name = key.partition("/")
-            state.setdefault(int(number), {})[name] = tensor.clone()  # optimisers write into it
-        self._made.load_state_dict(self._made.state_dict() | {"state": state})
+        reminded(self._made, self._earlier)
         return self._made
 
     def share(self, step: int, steps: int) -> float:
@@ -59,13 +55,8 @@ class Continued(Regime):
         return schedule(before + step, total)
 
     def memory(self) -> dict[str, Tensor]:
-        """The optimiser's state by place and name, as tensors on the CPU."""
-        return {
-            f"{number}/{name}": value.detach().cpu().contiguous().clone()
-            for number, entries in self._made.state_dict()["state"].items()
-            for name, value in entries.items()
-            if value is not None
-        }
+        """What the optimiser remembers, see `remembered`."""
+        return remembered(self._made)
 
 
 def train(

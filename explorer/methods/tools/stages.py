@@ -15,10 +15,14 @@ from explorer.progress import Report, part
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished step leaves behind: JSON values and tensors."""
+    """What a finished step leaves behind: JSON values and tensors.
+
+    `replaces` names an earlier step whose record is no longer needed once this one is kept.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    replaces: str = ""
 
 
 # Gives the record of a step that an earlier run has finished, else makes it by calling the function.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from explorer.methods import removes
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
 
@@ -31,9 +32,10 @@ def baselines(spec: Spec, result: Mapping[str, Any]) -> dict[str, Spec]:
     with channels chosen at random, and recovers in the same way.
     *scratch* is a network of the same family that keeps the same share of the MACs, all groups cut alike, trained
     from fresh weights; it is left out where the run itself did not train, since there is no effort to match. Both cut
-    once and train for the `effort` of the run. Where single weights became zero, no channels stand for them: none.
+    once and train for the `effort` of the run. Where single weights became zero, no channels stand for them: none;
+    nor of a run that removed nothing.
     """
-    if result.get("sparse"):
+    if result.get("sparse") or not removes(spec.method):
         return {}
     epochs = effort(spec, result)
     common = {

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+from explorer.methods import criterion_of
 from explorer.runs.history.finished import Finished
 from explorer.runs.history.lineage import Branch
 from explorer.runs.history.overlap import Difference, difference
@@ -136,7 +137,8 @@ def row(run: Finished) -> Row:
     before, after = headline(base), headline(pruned)
     return Row(
         run=run.name,
-        **{key: spec[key] for key in ("model", "data", "method", "criterion", "recover", "epochs", "seed")},
+        **{key: spec[key] for key in ("model", "data", "method", "recover", "epochs", "seed")},
+        criterion=criterion_of(spec),
         macs_kept=pruned["macs"] / base["macs"],
         params_kept=pruned["params"] / base["params"],
         sparsity=run.sparse["sparsity"] if run.sparse else None,

@@ -10,6 +10,7 @@ from typing import Any
 from explorer.documents import checked
 from explorer.errors import ExplorerError, one_line
 from explorer.export.layout import PLAN, REPORT, STEPS, WEIGHTS
+from explorer.methods import criterion_of
 from explorer.reading import DamagedError, read_object
 from explorer.runs.documents import Asked, Report, read_plan
 from explorer.runs.folders import PARTIAL, SPEC
@@ -22,11 +23,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A prune run as its folder tells it.
+    """A run as its folder tells it.
 
-    `ref` loads the pruned model. `parent` is the ref of the run or step that it started from, as it was given, with
-    the parent's `parent_id` and `parent_step` where they are known; None for a model that is no run. `state` is "done",
-    else what the app says, or "unfinished" for a run of the command line. `created` is in seconds since the epoch.
+    `ref` loads the pruned model, `criterion` is empty where nothing was removed. `parent` is the ref of the run or step
+    that it started from, as it was given, with the parent's `parent_id` and `parent_step` where they are known; None
+    for a model that is no run. `state` is "done", else what the app says, or "unfinished" for a run of the command
+    line. `created` is in seconds since the epoch.
     `base` and `pruned` are the `metric` on the test split, None where it means nothing, `low` and `high` the 95 %
     interval of `pruned`; `kept` the fractions of params and MACs that are left, `sparsity` the share of weights that
     are zero, None where channels were cut. `steps` are the report's, those that were kept with their `ref`.
@@ -215,8 +217,8 @@ def _without_result(
 
 
 def _asked(spec: Mapping[str, Any]) -> dict[str, str]:
-    names = {"model": "model", "data": "data", "method": "method", "criterion": "criterion", "recovery": "recover"}
-    return {name: str(spec[key]) for name, key in names.items()}
+    names = {"model": "model", "data": "data", "method": "method", "recovery": "recover"}
+    return {**{name: str(spec[key]) for name, key in names.items()}, "criterion": criterion_of(spec)}
 
 
 def _step(folder: Path, step: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from explorer.methods import criterion_of
 from explorer.methods.spec import Spec
 from explorer.methods.tools.stages import Memo, Record
 from explorer.progress import Report
@@ -92,7 +93,7 @@ class MLflow(Tracker):
         if (parent := origin.parent) is not None:
             found |= {_PARENT_TAG: parent.id, f"{_PARENT_TAG}_ref": parent.ref, f"{_PARENT_TAG}_step": parent.step}
         self._start = {
-            "name": f"{spec.model} {spec.method} {spec.criterion}",
+            "name": f"{spec.model} {spec.method} {criterion_of(spec.to_json())}".rstrip(),
             "time": int(origin.created * 1000),
             "tags": {key: str(value) for key, value in found.items() if value is not None},
             "params": params(spec),

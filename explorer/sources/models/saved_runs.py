@@ -1,4 +1,4 @@
-"""`run:DIR`: a pruned model that a run saved."""
+"""`run:DIR`: a model that a run saved."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ TOKENIZER = "tokenizer"  # the folder of a saved run that holds its files
 @model_source(
     "run",
     title="Saved runs",
-    explanation="A pruned model that a run saved, to look at or to prune again.",
+    explanation="A pruned or trained model that a run saved, to look at or to prune again.",
     takes="DIR",
     place=path_only,
     rank=40,
@@ -51,7 +51,7 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
         classes=classes if isinstance(classes, int) else len(classes),
         trained=bool(report.get("trained", True)),
         title=report["title"],
-        note=f"pruned from {report['model']}",
+        note=f"{report.get('made', 'pruned')} from {report['model']}",
         architecture=architecture,
         data=report["data"],
         kind=report.get("kind", DEFAULT_KIND),

@@ -23,6 +23,7 @@ from explorer.sources.own_networks import FAMILY, rebuilt
 
 # Arguments that only make single layers wider; timm's size of pictures shows when its table of positions is made.
 _WIDTHS = {"classes", "channels", "num_classes", "stem", "in_chans", "img_size"}
+_OUTPUTS = {"demo": "classes", "torchvision": "num_classes", "timm": "num_classes"}  # the argument of their number
 FAMILIES = ("demo", "torchvision", "huggingface", "timm", "python")
 
 
@@ -88,6 +89,18 @@ _NAMES: dict[str, Callable[[], Collection[str]]] = {
     "huggingface": lambda: HEADS,
     "timm": timm_names,
 }
+
+
+def with_outputs(architecture: dict[str, Any], outputs: int) -> dict[str, Any]:
+    """The description of the same network with another number of outputs; of a person's own code it stays as it is."""
+    arguments = copy.deepcopy(architecture["arguments"])
+    if option := _OUTPUTS.get(architecture["family"]):
+        arguments[option] = outputs
+    elif architecture["family"] == "huggingface":
+        config = arguments["config"]
+        labels = {index: f"LABEL_{index}" for index in range(outputs)}
+        config["id2label"], config["label2id"] = labels, {name: index for index, name in labels.items()}
+    return {**architecture, "arguments": arguments}
 
 
 def cuttable(module: nn.Module) -> nn.Module:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
-from explorer.methods import METHODS
+from explorer.methods import METHODS, removes
 from explorer.methods.spec import Spec
 from explorer.runs.history.baselines import BASELINES, baselines
 from explorer.runs.history.comparison import GroupWidths, curve, origins
@@ -48,6 +48,11 @@ class Shown:
     @property
     def name(self) -> str:
         return self.run.name
+
+    @property
+    def cut_channels(self) -> bool:
+        """Whether it removed channels, which is what the board shows."""
+        return not self.run.sparse and removes(self.record.method)
 
     @property
     def spec(self) -> Spec:
@@ -131,10 +136,11 @@ def _name(record: RunRecord, origin: float) -> str:
     """What is left is said in MACs, or in zeros, which leave all of them."""
     method = METHODS[record.method].title if record.method in METHODS else record.method
     criterion = CRITERIA[record.criterion].title if record.criterion in CRITERIA else record.criterion
+    by = f"{method} · {criterion}" if criterion else method
     today = time.strftime("%x", time.localtime(record.created)) == time.strftime("%x")
     when = time.strftime("%H:%M" if today else "%d %b %H:%M", time.localtime(record.created))
     left = f"{origin * record.kept['macs']:.0%} MACs" if record.sparsity is None else f"{record.sparsity:.0%} zeros"
-    return f"{method} · {criterion} · {left} · {when}"
+    return f"{by} · {left} · {when}"
 
 
 def _with_baselines(shown: Sequence[Shown]) -> list[Shown]:

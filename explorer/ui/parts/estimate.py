@@ -9,6 +9,22 @@ from explorer.ui import engine
 FORWARD_AND_BACK = 3  # a training step computes about three forward passes
 
 
+def fitting_seconds(ref: str, task: Task, epochs: int, *, head_alone: bool) -> float | None:
+    """Seconds of training a whole network, at most; None where a forward pass is too slow to be timed.
+
+    Args:
+        ref: of the network, which need not fit the task yet.
+        task: whose samples are counted.
+        epochs: of the training.
+        head_alone: whether only the last layer learns, so that nothing goes back through the network.
+    """
+    one = engine.forward_seconds(ref)
+    if one is None:
+        return None
+    passes = len(task.train) * (1 if head_alone else FORWARD_AND_BACK) + len(task.validation)
+    return epochs * one * passes
+
+
 def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float | None:
     """Seconds of training, at most; None where the run does not train, or a forward pass is too slow to be timed.
 

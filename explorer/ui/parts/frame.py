@@ -12,7 +12,7 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import say
+from explorer.ui.parts import say, standing
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
 
@@ -25,6 +25,8 @@ def heading(title: str, purpose: str, workspace: Workspace) -> None:
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         say.badge(workspace.model, icon=":material/schema:", color="gray", help="The model of this workspace")
         say.badge(workspace.data, icon=":material/image:", color="gray", help="The data of this workspace")
+        if (found := standing.guessing(workspace)) is not None:
+            say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
 
 
 def fact(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
@@ -11,15 +10,14 @@ from explorer.plain import plain
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
-from explorer.tasks import METRICS
-from explorer.ui.charts.progress import progress
-from explorer.ui.parts import frame, say
+from explorer.ui.parts import say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
 Request = Any  # what Desk.submit takes
 PRUNE = "prune"  # the kind of job whose results are networks
+TRAIN = "train"  # the key of such a job that only trains
 
 
 def find(workspace: Workspace, kind: str) -> Job | None:
@@ -37,6 +35,11 @@ def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
     """What the workspace's latest job of a kind has found; None as long as it has not ended well."""
     job = find(workspace, kind)
     return job.result if job and job.state == "done" else None
+
+
+def evaluation(workspace: Workspace) -> str:
+    """The key of the job that measures the workspace's network on its data."""
+    return f"evaluate {workspace.model} {workspace.data}"
 
 
 def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
@@ -155,17 +158,3 @@ def outcome(job: Job) -> None:
                 "Resume", icon=":material/resume:", key=f"resume-{job.id}", type="primary", on_click=resume, args=(job,)
             )
             st.caption("It goes on after the last finished step and ends as it would have without the break.")
-
-
-def learning(job: Job) -> None:
-    """The validation metric of a fine-tuning as it goes."""
-    metric = next((METRICS[key] for entry in job.history for key in entry if key in METRICS), None)
-    seen = [entry[metric.name] for entry in job.history if metric and metric.name in entry]
-    if len(seen) < 2:
-        return
-    scale, sign = (100, " (%)") if metric.share else (1, "")
-    points = pd.DataFrame({"step": range(len(seen)), "value": [scale * value for value in seen]})
-    now, best = metric.text(seen[-1]), metric.text(max(seen))
-    title = f"Validation {metric.short} during recovery: {now} now, {best} at best"
-    drawing = progress(points, y=metric.label + sign, unit=f"Validation {metric.short}{sign}")
-    frame.chart(title, drawing, f"Line of the validation {metric.short}")

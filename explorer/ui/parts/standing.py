@@ -1,0 +1,47 @@
+"""Whether the network of a workspace knows anything of its data: one at chance must never look like success."""
+
+from dataclasses import dataclass
+
+from explorer.errors import ExplorerError
+from explorer.tasks import Task, by_chance, headline
+from explorer.ui import engine
+from explorer.ui.parts import jobs
+from explorer.ui.state.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """A network whose answers are guesses.
+
+    Args:
+        word: that, in a few words.
+        why: the same in a sentence.
+    """
+
+    word: str
+    why: str
+
+
+def guessing(workspace: Workspace) -> Guessing | None:
+    """What is to be said of the workspace's network on every page; None where it knows more, or that is not known."""
+    try:
+        opened = engine.opened(workspace.model)
+        if not opened.model.trained:
+            return Guessing(
+                "untrained: it guesses", "Its weights are random: no cut, and no score, means anything yet."
+            )
+        task = engine.task(workspace.data, opened.model)
+        clause = _by_chance(workspace, task) if task.measured else None
+    except ExplorerError:  # the page itself says that it can't be opened, or does not fit
+        return None
+    return Guessing("no better than chance", f"{clause}.") if clause else None
+
+
+def _by_chance(workspace: Workspace, task: Task) -> str | None:
+    """See `by_chance`, of what is measured at once, or was measured at the desk."""
+    if engine.test_is_quick(workspace.model, task):
+        measured = engine.base_quality(workspace.model, workspace.data).to_json()
+    else:
+        measured = jobs.result(workspace, jobs.evaluation(workspace))
+    found = measured and headline(measured | {"metric": task.metric})
+    return by_chance(found, task) if found else None

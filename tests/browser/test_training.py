@@ -1,0 +1,40 @@
+"""One's own folder of pictures from a fresh start: choose an untrained network, train it, see it on the board."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.sources.folders import Made
+
+from .app import PAGES, PATIENCE, settled, switch, visit
+
+pytestmark = pytest.mark.browser
+
+
+def choose(page, label, ref, shown):
+    """Types a ref, and waits for what is then shown: the boxes are drawn anew."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(ref)
+    box.press("Enter")
+    expect(page.get_by_text(shown).first).to_be_visible()
+    settled(page)
+
+
+def test_a_resnet_learns_a_folder_and_comes_onto_the_board(app, page, tmp_path):
+    Made(tmp_path).classes(".", names="cat dog bird")
+    visit(page, app.url, PAGES[""])
+    choose(page, "Model", "torchvision:resnet18?stem=cifar", "untrained: random weights")
+    choose(page, "Data", f"folder:{tmp_path}", "Its weights are random")
+    page.get_by_role("spinbutton", name="Epochs").fill("2")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
+    settled(page)
+    switch(page, "Flow")
+    expect(page.get_by_text("untrained: it guesses").first).to_be_visible()
+    switch(page, "Model")
+    page.get_by_role("button", name="Train it on this data").click()
+    page.get_by_role("button", name="Go on with the trained network").click(timeout=3 * PATIENCE)
+    settled(page)
+    expect(page.get_by_text("trained from torchvision:resnet18").first).to_be_visible()
+    switch(page, "Budget")
+    page.get_by_role("button", name="Score the channels").click()
+    expect(page.locator(".board .counter[data-kind=macs]")).to_contain_text("M", timeout=3 * PATIENCE)
