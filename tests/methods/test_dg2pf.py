@@ -211,14 +211,14 @@ def test_dg2pf_ends_at_the_sparsity_to_the_count(subject):
 
 
 def test_the_best_epoch_is_never_one_that_is_less_sparse(subject, monkeypatch):
-    from explorer.recovery import finetuning
+    from explorer.recovery import trainer
 
     scores = iter([0.99] * 8 + [0.5] * 100)  # splendid while weights are still there
 
     def found(*_: object, **__: object) -> SimpleNamespace:
         return SimpleNamespace(value=next(scores), loss=1.0)
 
-    monkeypatch.setattr(finetuning, "evaluate", found)
+    monkeypatch.setattr(trainer, "evaluate", found)
     outcome = run(DG2PF)
     assert outcome.steps[0]["top1_after"] == 0.99
     assert outcome.sparse["sparsity"] == pytest.approx(0.9, abs=1e-3)
