@@ -70,6 +70,8 @@ def open_file(place: WeightsPlace, request: "ModelRequest") -> "LoadedModel":
     choices = _choices(place, held, fit)
     others = [ref for _, ref in choices if ref != place.ref]
     clauses = told(held, fit) + ([f"the file has others, too: {', '.join(others)}"] if others else [])
+    if base.normalisation is None and len(base.input_shape) == 3:
+        clauses.append("how its pictures were normalised is not known, which ?normalise= or ?mean=…&std=… can say")
     return replace(
         base,
         ref=place.ref,
