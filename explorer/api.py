@@ -5,6 +5,7 @@ planned, masked and cut, and what comes out is a `Smaller`, the cut network with
 """
 
 import json
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -263,7 +264,8 @@ class Problem:
             round_to: widths that change become multiples of this.
 
         Raises:
-            ExplorerError: neither or both of `keep` and `remove`, something unknown, or a target out of reach.
+            ExplorerError: neither or both of `keep` and `remove`, or something unknown.
+            UserWarning: targets are met in part only, since they are out of reach.
         """
         if bool(keep) == bool(remove):
             raise ExplorerError('say what goes in one way: keep={"macs": 0.5}, or remove={"group": 0.3}')
@@ -281,6 +283,8 @@ class Problem:
             shapes={name: tuple(tensor.shape) for name, tensor in self._network.state_dict().items()},
             round_to=round_to,
         )
+        for sentence in found.warnings:
+            warnings.warn(sentence, stacklevel=2)
         return Plan(self.name, found.remove)
 
     def board(

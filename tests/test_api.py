@@ -117,6 +117,11 @@ def test_a_masked_copy_and_a_cut_network_answer_alike_and_the_network_stays(prob
     assert not hasattr(network, "own_")
 
 
+def test_a_target_out_of_reach_is_said(problem):
+    with pytest.warns(UserWarning, match="is not met, the nearest feasible is"):
+        assert not problem.plan(problem.score("l2"), keep={"macs": 0.001}).empty
+
+
 def test_the_report_is_what_the_functions_say(problem, plan, network):
     report = problem.cut(plan).report
     samples = Samples(48, seed=1)
