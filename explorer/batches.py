@@ -50,6 +50,11 @@ def subset(data: Samples, places: Sequence[int]) -> Samples:
     return Subset(data, places)  # type: ignore[arg-type]  # it asks for torch's own class, and needs no more than this
 
 
+def spread(total: int, count: int) -> Sequence[int]:
+    """The places of so many samples, evenly over all of them, which may be sorted by class."""
+    return range(total) if count >= total else [place * total // count for place in range(count)]
+
+
 def to_device(labels: Any, device: torch.device) -> Any:
     """Labels, or inputs, on the device."""
     if isinstance(labels, list):

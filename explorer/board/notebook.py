@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from explorer.batches import Samples, subset
+from explorer.batches import spread, subset
 from explorer.board.judging import Measure
 from explorer.budget import Target
 from explorer.criteria import Scores
@@ -80,14 +80,8 @@ def measure_on(
     metric = METRICS[task.metric]
     if name:
         metric = replace(metric, label=name, short=name)
-    data = _spread(task.validation, samples)
+    data = task.validation
+    if samples is not None:
+        data = subset(data, spread(len(data), samples))
     words = f"validation {TASK_KINDS[task.kind].samples}"
     return Measure(lambda: Live(network, structure, data, kind=task.kind, device=device), metric, words, sign)
-
-
-def _spread(data: Samples, count: int | None) -> Any:
-    """So many samples of all parts of the data, which may be sorted by class."""
-    size = len(data)
-    if count is None or count >= size:
-        return data
-    return subset(data, [place * size // count for place in range(count)])

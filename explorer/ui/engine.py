@@ -16,6 +16,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import Dataset, Subset
 
+from explorer.batches import spread
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
 from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
@@ -250,9 +251,14 @@ def _timed(ref: str, runtime: str, batch: int, stamp: str, kept: int) -> dict[st
 
 
 def portion(data: Dataset, macs: int) -> Dataset:
-    """The first samples of `data`, as many as can be evaluated in about a second, between 64 and 512."""
-    size = int(np.clip(INLINE_MACS // max(macs, 1), 64, SLICE))
-    return data if len(data) <= size else Subset(data, range(size))
+    """Samples from all over `data`, as many as can be evaluated in about a second, between 64 and 512."""
+    places = portion_places(len(data), macs)
+    return data if len(places) == len(data) else Subset(data, places)
+
+
+def portion_places(total: int, macs: int) -> Sequence[int]:
+    """Which of so many samples are in `portion`."""
+    return spread(total, int(np.clip(INLINE_MACS // max(macs, 1), 64, SLICE)))
 
 
 def is_quick(ref: str) -> bool:

@@ -1,5 +1,7 @@
 """The share of the loss by class: the classes that lose right answers, and the samples whose answer flips."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -9,12 +11,13 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import quality
 from explorer.ui.parts import frame, say
+from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
 SHOWN = 8
 
 
-def loss_by_class(task: Task, whole: engine.Simulated, now: engine.Simulated) -> None:
+def loss_by_class(workspace: Workspace, task: Task, whole: engine.Simulated, now: engine.Simulated) -> None:
     """What the plan takes from single classes and samples of the validation slice, where the task has classes."""
     if whole.answers is None or now.answers is None:
         st.caption("**Who pays** is shown for tasks that answer with a class.")
@@ -36,15 +39,16 @@ def loss_by_class(task: Task, whole: engine.Simulated, now: engine.Simulated) ->
     flipped, lost = len(found.flipped), len(found.lost)
     say.caption(f"{flipped} of {len(now.answers)} {samples} get another answer, {lost} of them were right.")
     if len(task.input_shape) == 3:
-        _pictures(task, whole.answers, now.answers, found.lost if len(found.lost) else found.flipped)
+        places = engine.portion_places(len(task.validation), engine.opened(workspace.model).structure.cost().macs)
+        _pictures(task, places, whole.answers, now.answers, found.lost if len(found.lost) else found.flipped)
 
 
-def _pictures(task: Task, before: np.ndarray, after: np.ndarray, samples: np.ndarray) -> None:
-    """The first of the samples; the slice is the beginning of the validation split."""
+def _pictures(task: Task, places: Sequence[int], before: np.ndarray, after: np.ndarray, samples: np.ndarray) -> None:
+    """The first of the samples, whose places in the validation data are given."""
     with st.container(horizontal=True, gap="xsmall"):
         for index in samples[:SHOWN].tolist():
             was, is_now = task.classes[before[index]], task.classes[after[index]]
             with st.container(width=78, gap="xsmall"):
-                picture = task.show(index, "validation")
+                picture = task.show(places[index], "validation")
                 st.image(picture, width=72, alt=f"An image that was taken for {was}, now for {is_now}")
                 say.caption(f"{was} → {is_now}")

@@ -47,6 +47,6 @@ controls.look_at_inspected(view)
 answers = ladder.climb(plan, (view.now.macs / view.whole.macs, view.now.params / view.whole.params))
 if answers is not None:
     with left:
-        loss_by_class(task, *answers)
+        loss_by_class(workspace, task, *answers)
     with right:
         trail(workspace, task)

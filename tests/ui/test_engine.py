@@ -79,3 +79,12 @@ def test_feature_maps_of_a_grouped_convolution_are_one_per_unit():
     maps = feature_maps(module, group, image)
     assert group.unit == 4
     np.testing.assert_array_equal(maps, seen[0][:3].numpy())
+
+
+def test_plans_are_judged_on_samples_from_all_over_data_that_is_sorted():
+    data = torch.arange(10_000)
+    seen = engine.portion(data, macs=10**9)
+    assert len(seen) < len(data)
+    last = int(seen[len(seen) - 1])
+    assert int(seen[0]) == 0
+    assert last > 9_000

@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from explorer.batches import Samples, subset
+from explorer.batches import Samples, spread, subset
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
@@ -83,7 +83,7 @@ def readings(spec: Spec, report: Report = silent) -> Readings:
     if not task.measured or not task.mean or not TASK_KINDS[model.kind].classifies:
         raise ExplorerError("other readings are tried for classifiers of pictures, on data with labels: choose such")
     device = choose_device(spec.device)
-    places = range(min(len(task.validation), spec.samples or SAMPLES, SAMPLES))
+    places = spread(len(task.validation), min(spec.samples or SAMPLES, SAMPLES))
     ways: list[Way] = []
     candidates = _candidates(model, task)
     for number, (title, other, swapped) in enumerate(candidates):
@@ -92,7 +92,7 @@ def readings(spec: Spec, report: Report = silent) -> Readings:
         stage = part(report, number / len(candidates), (number + 1) / len(candidates))
         found = evaluate(model.module, data, kind=task.kind, device=device, report=stage)
         assert isinstance(found, Accuracy)
-        options = _options(task, other.normalisation, swapped)
+        options = _options(task, other.normalisation if number else None, swapped)
         ways.append(_way(title, model.ref, options, (found.top1, found.low, found.high)))
         if (order := _order(found, len(task.classes))) is not None:
             right = int((order[found.labels] == found.predictions).sum())
@@ -108,7 +108,7 @@ def readings(spec: Spec, report: Report = silent) -> Readings:
 def _candidates(model: LoadedModel, task: Task) -> list[tuple[str, LoadedModel, bool]]:
     """Ways in words, the model with another normalisation, and whether channels come from blue to red."""
     channels = model.input_shape[0]
-    now: Normalisation = (tuple(task.mean), tuple(task.std))
+    now = _of_each(channels, task)
     usual = [chosen("", {"normalise": name}, channels, None) for name in SCHEMES]
     found = [("as it is read now", model, False)]
     for normalisation in dict.fromkeys([now, *usual]):
@@ -121,13 +121,20 @@ def _candidates(model: LoadedModel, task: Task) -> list[tuple[str, LoadedModel, 
     return found
 
 
+def _of_each(channels: int, task: Task) -> Normalisation:
+    """The present normalisation, a number for each channel."""
+    mean, std = (tuple(values) * (channels // len(values)) for values in (task.mean, task.std))
+    return mean, std
+
+
 def _options(task: Task, normalisation: Normalisation | None, swapped: bool) -> dict[str, str]:
     """What a ref says for it."""
     options: dict[str, str] = {}
-    mean, std = normalisation or (task.mean, task.std)
-    if (tuple(mean), tuple(std)) != (tuple(task.mean), tuple(task.std)):
-        names = {chosen("", {"normalise": name}, len(mean), None): name for name in SCHEMES}
-        options["normalise"] = names[tuple(mean), tuple(std)]
+    channels = task.input_shape[0]
+    if normalisation is not None and normalisation != _of_each(channels, task):
+        names = {chosen("", {"normalise": name}, channels, None): name for name in SCHEMES}
+        if (name := names.get(normalisation)) is not None:
+            options["normalise"] = name
     if swapped:
         options["channels"] = "bgr"
     return options
