@@ -39,8 +39,10 @@ from explorer.reading import DamagedError, read_object
 from explorer.recovery import Origin, recover
 from explorer.runs.execute import execute
 from explorer.runs.result import RunResult
-from explorer.sources import LoadedModel, load_model, load_pair
+from explorer.sources import LoadedModel, load_model, load_pair, places
 from explorer.sources.own import Own, OwnData, Ports, adapted, plain, targets_of
+from explorer.sources.own_code import SCHEME as CODE
+from explorer.sources.own_code import code_at, trust
 from explorer.sources.saved_report import Attributes
 from explorer.structure import Cost, Structure, adapt, analyse, count
 from explorer.tasks import Task, evaluate
@@ -509,6 +511,7 @@ def open(model: str, data: str | None = None, *, device: str = "auto") -> Proble
     Raises:
         ExplorerError: a reference leads nowhere, or the data does not fit the model.
     """
+    _allow(model, data)
     return Problem.of(*load_pair(model, data), device)
 
 
@@ -541,6 +544,7 @@ def run(
     Raises:
         ExplorerError: bad references or names, a target out of reach, or an `out` that can't be written.
     """
+    _allow(model, data)
     named = {entry.name for entry in fields(Spec)}
     asked = {"keep": None if keep is None else dict(keep), "recover": recover, "epochs": epochs, **settings}
     usual = METHODS[method].defaults
@@ -548,6 +552,13 @@ def run(
     spec = Spec(model, data, method, seed=seed, **{**usual, **given})
     spec = spec.with_settings(**{name: value for name, value in settings.items() if name not in named})
     return execute(spec, None if out is None else Path(out), report)
+
+
+def _allow(*refs: str | None) -> None:
+    """Lets files of code run that a person names in her own program."""
+    for place in (place for ref in refs if ref for place in places(ref)):
+        if place.ref.startswith(f"{CODE}:"):
+            trust(code_at(place.file), place.file)
 
 
 def load(directory: Path | str, module: nn.Module | None = None) -> nn.Module:

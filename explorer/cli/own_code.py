@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from explorer.cli.options import Options
 from explorer.errors import ExplorerError
@@ -23,14 +24,14 @@ def allow(ref: str, *, saved: bool = False) -> None:
     for place in places(ref):
         scheme = place.ref.partition(":")[0]
         if scheme == SCHEME:
-            _allow(code_at(place.file))
+            _allow(code_at(place.file), place.file)
         elif saved and scheme == "run":
-            architecture = read_object(place.file / "report.json").get("architecture", {})
-            if architecture.get("family") == SCHEME:
-                try:
+            try:
+                architecture = read_object(place.file / "report.json")["architecture"]
+                if architecture["family"] == SCHEME:
                     _allow(OwnCode.from_json(architecture["arguments"]["code"]))
-                except (ValueError, LookupError, TypeError, AttributeError) as error:
-                    raise ExplorerError(f"the code in {place.name!r} is damaged: {error}") from None
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise ExplorerError(f"the code in {place.name!r} is damaged: {error}") from None
 
 
 def listed(ref: str) -> None:
@@ -51,8 +52,8 @@ def allow_named(options: Options) -> None:
             allow(ref, saved=getattr(options, "trust", False))
 
 
-def _allow(code: OwnCode) -> None:
-    if not is_trusted(code):
+def _allow(code: OwnCode, path: Path | None = None) -> None:
+    if not is_trusted(code, path):
         files = ", ".join(map(visible, code.sources))
         print(f"running your own code: {files} (digest {code.digest[:12]})", file=sys.stderr)
-        trust(code)
+        trust(code, path)

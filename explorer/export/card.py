@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from explorer.plain import code, plain
+from explorer.sources.own_networks import KIND as OWN
 from explorer.structure import SKIPPED
 from explorer.tasks import headline, metric_of
 
@@ -156,7 +157,7 @@ def _device(pruned: Mapping[str, Any]) -> str:
 def _inputs(report: Mapping[str, Any]) -> str:
     shape = ", ".join(map(str, report["input_shape"]))
     if _is_own(report):
-        outputs = ", ".join(map(code, report["onnx"]["outputs"]))
+        outputs = ", ".join(map(code, report.get("onnx", {}).get("outputs", ["logits"])))
         return f"inputs are those of your own network, and so are the outputs {outputs}; the batch comes first in each"
     if _name(report) == "images":
         return f"inputs are float32 of shape (batch, {shape}), {_normalisation(report.get('normalisation'))}"
@@ -166,19 +167,19 @@ def _inputs(report: Mapping[str, Any]) -> str:
 
 def _is_own(report: Mapping[str, Any]) -> bool:
     """Whether the network is called in a way of its own, with inputs that have names in the ONNX file."""
-    return "inputs" in report.get("onnx", {})
+    return report.get("kind") == OWN
 
 
 def _fed(report: Mapping[str, Any]) -> dict[str, str]:
     """The inputs of the ONNX file, and what they are called in the examples."""
-    names = report["onnx"]["inputs"] if _is_own(report) else ["input"]
+    names = report.get("onnx", {}).get("inputs", ["input"])
     return {name: name if _is_own(report) else _name(report) for name in names}
 
 
 def _name(report: Mapping[str, Any]) -> str:
     """What the inputs are called in the examples."""
     if _is_own(report):
-        return ", ".join(report["onnx"]["inputs"])
+        return ", ".join(_fed(report))
     return "images" if len(report["input_shape"]) == 3 else "token_ids"
 
 

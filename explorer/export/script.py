@@ -84,6 +84,7 @@ def loader_script(
     classes: int,
     title: str,
     outputs: str = "",
+    own: bool = False,
 ) -> str:
     """The text of load.py for a cut module.
 
@@ -93,11 +94,12 @@ def loader_script(
         attributes: ``{layer: {attribute: value}}``, plain values that no tensor's shape tells.
         classes: the number of outputs.
         outputs: their shape in words, if it is another than (batch, classes).
+        own: whether inputs are neither pictures nor texts.
     """
     imports, build, wanted = _building(module, architecture)
     code, used = _copied([(adapting, ["adapt"]), *wanted])
     lines = used | _imports(ast.parse(OWN_IMPORTS + imports).body)
-    own, pictures = isinstance(module, OneTensor), len(input_shape) == 3
+    own, pictures = own or isinstance(module, OneTensor), len(input_shape) == 3
     shown = "your own inputs)" if own else f"{'images' if pictures else 'token_ids'})"
     head = HEAD.format(
         title=visible(title).strip().replace("\\", " ").replace('"""', "'''"),

@@ -12,7 +12,7 @@ from explorer.errors import ExplorerError, one_line
 from explorer.sources.networks.hub_models import example_ids
 from explorer.sources.reading.texts import Tokenizer
 from explorer.sources.request import Normalisation
-from explorer.tasks import DEFAULT_KIND
+from explorer.tasks import DEFAULT_KIND, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,7 @@ class LoadedModel:
         normalisation: of the pictures that it wants; None: that of the data.
         bgr: whether its weights read blue, green, red; see `explorer.sources.turning`.
         order: for each class the number of the output that its weights have for it; empty: as they come.
+        task: what the network came with, of a person's own problem; `data` is its ref.
         inputs: one input, (1, …), where it is neither a picture nor a text.
         choices: where the ref names one of several sets of weights, the name and the ref of each.
     """
@@ -52,6 +53,7 @@ class LoadedModel:
     normalisation: Normalisation | None = None
     bgr: bool = False
     order: tuple[int, ...] = ()
+    task: Task | None = None
     inputs: Tensor | None = None
     choices: tuple[tuple[str, str], ...] = ()
 

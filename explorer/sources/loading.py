@@ -157,6 +157,8 @@ def task_for(model: LoadedModel, data_ref: str) -> Task:
     Raises:
         ExplorerError: see `load_task`; or the data is for another kind of model.
     """
+    if model.task is not None and data_ref == model.data:
+        return model.task
     return load_task(
         data_ref,
         input_shape=model.input_shape,

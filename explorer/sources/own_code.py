@@ -8,11 +8,13 @@ of the very same content ran before. Everybody else is refused, with what to do.
 import ast
 import hashlib
 import importlib.util
+import inspect
+import itertools
 import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +23,12 @@ from typing import Any
 
 from explorer import cache
 from explorer.errors import ExplorerError, one_line
-from explorer.memory import KEPT
+from explorer.sources.refs import python_value, resolved
 
 SCHEME = "python"  # of refs that name such files, and the family of the networks that they make
 LISTED = "EXPLORER_MODELS"  # paths of files that a browser may name, joined by the system's path separator
 _MOST_FILES, _MOST_BYTES = 200, 2**22  # of one network's code
+_MOST_LISTED = 10_000  # files of a folder
 _PROGRAM = Path(__file__).parents[1]
 _TRUSTED = "own-code"  # the folder of the cache with what may run
 _LOCK = threading.RLock()
@@ -90,54 +93,87 @@ def code_at(path: Path) -> OwnCode:
     return OwnCode(path.name, sources)
 
 
-def trust(code: OwnCode) -> None:
-    """From now on this code may run here.
+def trust(code: OwnCode, path: Path | None = None) -> None:
+    """From now on this code may run here: copies of it, and with a path also where it lies.
 
     Raises:
         ExplorerError: the cache can't be written.
     """
     _entry(code).write({"file": code.file})
+    if path is not None:
+        _entry(code, path).write({"file": code.file})
 
 
-def is_trusted(code: OwnCode) -> bool:
-    """Whether code of this content may run here."""
-    return bool(_entry(code).read())
+def is_trusted(code: OwnCode, path: Path | None = None) -> bool:
+    """Whether code of this content may run here, from copies or where it lies."""
+    return bool(_entry(code, path).read())
 
 
 def is_listed(path: Path) -> bool:
     """Whether the server's owner lets browsers name the file."""
-    listed = os.environ.get(LISTED, "").split(os.pathsep)
-    return any(Path(name).expanduser().resolve() == path for name in listed if name.strip())
+    listed = [name for name in os.environ.get(LISTED, "").split(os.pathsep) if name.strip()]
+    return any(resolved(name, LISTED) == path for name in listed)
 
 
-def _entry(code: OwnCode) -> cache.Entry:
-    return cache.Entry(_TRUSTED, {"digest": code.digest})
+def _entry(code: OwnCode, path: Path | None = None) -> cache.Entry:
+    return cache.Entry(_TRUSTED, {"digest": code.digest} | ({} if path is None else {"path": str(path)}))
 
 
-def made_by(path: Path, factory: str, options: Mapping[str, Any]) -> tuple[Any, OwnCode]:
-    """What a function of the file gives, and the code that this took.
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a function of a person's file gave.
+
+    Args:
+        result: whatever it was.
+        code: that it took.
+        options: what the function was given.
+        rest: options that it has no parameters for, as they are written.
+    """
+
+    result: Any
+    code: OwnCode
+    options: dict[str, Any]
+    rest: dict[str, str]
+
+
+def made_by(path: Path, factory: str, options: Mapping[str, str], common: Collection[str] = ()) -> Made:
+    """What a function of the file gives.
+
+    Args:
+        options: as they are written; those that the function has parameters for are its own.
+        common: options that mean something else where it has none.
 
     Raises:
         ExplorerError: the file may not run here, fails, or has no such function.
     """
     code = code_at(path)
-    if not is_listed(path) and not is_trusted(code):
-        raise ExplorerError(
-            f"{path.name} is code, which nobody here has allowed to run: name it on the command line, as "
-            f"python -m explorer app {path.name}:{factory}, or list it in {LISTED}"
-        )
+    if not is_listed(path) and not is_trusted(code, path):
+        if not is_trusted(code):
+            raise ExplorerError(
+                f"{path.name} is code, which nobody here has allowed to run: name it on the command line, as "
+                f"python -m explorer app {path.name}:{factory}, or list it in {LISTED}"
+            )
+        path = _copied(code)  # what lies beside it may be anybody's
     trust(code)  # also of a file that is listed: a run of it is opened without asking
+    key = (str(path), code.digest, _times(path.parent), factory, *sorted(options.items()))
+    with _LOCK:
+        if key in _PROBLEMS:
+            return _PROBLEMS[key]
+        with _running(path, code) as module:
+            function = _function(module, code, factory)
+            own, rest = _shared_out(function, options, common)
+            made = Made(_called(function, path.name, own), code, own, rest)
+        if not callable(made.result) and not isinstance(made.result, tuple):
+            _PROBLEMS.clear()  # one is kept, since it is both model and data, and may have read a data set or trained
+            _PROBLEMS[key] = made
+    return made
 
-    def make() -> Any:
-        with _LOCK, _importing(path.parent):
-            return _called(_imported(path), path.name, factory, options)
 
-    # Kept, since a function may read a data set or train, and a problem is both model and data.
-    return KEPT.get((made_by.__qualname__, str(path), code.digest, factory, repr(sorted(options.items()))), make), code
+_PROBLEMS: dict[tuple, Made] = {}
 
 
 def made_again(code: OwnCode, factory: str, options: Mapping[str, Any]) -> Any:
-    """What a function of saved code gives; the copies of its files are written into the cache first.
+    """What a function of saved code gives, which is run from copies in the cache.
 
     Raises:
         ExplorerError: code of this content never ran here, or it fails.
@@ -147,30 +183,72 @@ def made_again(code: OwnCode, factory: str, options: Mapping[str, Any]) -> Any:
             f"this network is built by code of its own ({code.file}, digest {code.digest[:12]}), which never ran here: "
             "read it, then allow it with --trust on the command line"
         )
+    with _LOCK, _running(_copied(code), code) as module:
+        return _called(_function(module, code, factory), code.file, options)
+
+
+def stamp(path: Path) -> str:
+    """Changes with the file, with what it imports of its folder, and with what else lies there."""
+    return f"{code_at(path).digest} {_times(path.parent)}"
+
+
+def _times(folder: Path) -> int:
+    """When the latest of the files in a folder was written: weights, for example, that a function reads."""
+    files = [path for path in itertools.islice(folder.iterdir(), _MOST_LISTED) if path.is_file()]
+    return max((path.stat().st_mtime_ns for path in files), default=0)
+
+
+def _copied(code: OwnCode) -> Path:
+    """The file in a folder of the cache that has the code and nothing else."""
     folder = cache.folder() / _TRUSTED / code.digest[:24]
     for name, text in code.sources.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or _text(path) != text:
             path.write_text(text, encoding="utf-8")
-    with _LOCK, _importing(folder):
-        return _called(_imported(folder / code.file), code.file, factory, options)
+    return folder / code.file
 
 
 # How it runs ---------------------------------------------------------------------------------------------
 
 
-def _called(module: ModuleType, file: str, factory: str, options: Mapping[str, Any]) -> Any:
-    function = getattr(module, factory, None)
-    if not callable(function):
-        own = [name for name, value in vars(module).items() if callable(value) and value.__module__ == module.__name__]
-        raise ExplorerError(f"{file} has no function {factory!r}: it has {', '.join(own) or 'none'}")
+def _function(module: ModuleType, code: OwnCode, name: str) -> Callable[..., Any]:
+    """The function of that name, if it is the person's own: what her file imports from elsewhere is not meant.
+
+    Raises:
+        ExplorerError: there is none.
+    """
+    files = {Path(file).with_suffix("").as_posix().replace("/", ".") for file in code.sources} | {module.__name__}
+    functions = {
+        key: value
+        for key, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) in files and not key.startswith("_")
+    }
+    if name not in functions:
+        raise ExplorerError(f"{code.file} has no function {name!r}: it has {', '.join(functions) or 'none'}")
+    return functions[name]
+
+
+def _shared_out(
+    function: Callable[..., Any], options: Mapping[str, str], common: Collection[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The options that are the function's arguments, and the others."""
+    parameters = inspect.signature(function).parameters.values()
+    named = {parameter.name for parameter in parameters}
+    any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    own = {key for key in options if key in named or (key not in common)} if any_name else named & options.keys()
+    given = {key: python_value(options[key]) for key in own}
+    return given, {key: text for key, text in options.items() if key not in own}
+
+
+def _called(function: Callable[..., Any], file: str, options: Mapping[str, Any]) -> Any:
     try:
         return function(**options)
     except ExplorerError:
         raise
-    except Exception as error:  # whatever a person's code runs into
-        raise ExplorerError(f"{factory} of {file} fails{_where(error, file)}: {one_line(error)}") from error
+    except (Exception, SystemExit) as error:  # whatever a person's code runs into
+        name = getattr(function, "__name__", "the function")
+        raise ExplorerError(f"{name} of {file} fails{_where(error, file)}: {one_line(error)}") from error
 
 
 def _imported(path: Path) -> ModuleType:
@@ -200,24 +278,46 @@ def _where(error: BaseException, file: str) -> str:
 
 
 @contextmanager
-def _importing(folder: Path) -> Iterator[None]:
-    """Inside it the files of a folder can be imported, anew, and leave no compiled ones behind."""
+def _running(path: Path, code: OwnCode) -> Iterator[ModuleType]:
+    """The file as a module, run anew, as are those that it imports; random numbers begin at the same ones."""
+    folder = path.parent
     for name in _IMPORTED:
         sys.modules.pop(name, None)
     _IMPORTED.clear()
-    known = set(sys.modules)
     compiled, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
-        yield
+        with _seeded():
+            yield _imported(path)
     finally:
         sys.dont_write_bytecode = compiled
         sys.path.remove(str(folder))
         if str(folder) not in sys.path:
             sys.path.append(str(folder))  # for what its functions import when they are called
-        files = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - known}
-        _IMPORTED.update(name for name, file in files.items() if file and Path(file).is_relative_to(folder))
+        files = {str(folder / name) for name in code.sources}
+        own = [name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) in files]
+        _IMPORTED.update(name for name in own if name != "__main__")
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Random numbers of Python, numpy and torch from fixed seeds; afterwards they go on as before."""
+    import random
+
+    import numpy as np
+    import torch
+
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            random.seed(0)
+            np.random.seed(0)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 _IMPORTED: set[str] = set()  # names of modules that were imported for the last file: another may have ones called alike

@@ -60,7 +60,8 @@ def own_network(made: Any, name: str, shape: tuple[int, ...] | None = None) -> O
     Raises:
         ExplorerError: it gave something else, or the network does not run.
     """
-    made = copy.deepcopy(made) if not isinstance(made, OwnProblem) else made  # it may be one for all calls
+    if isinstance(made, nn.Module | tuple):
+        made = _copied(made, name)  # it may be one for all calls
     if isinstance(made, nn.Module):
         given = torch.zeros(1, *(shape or _USUAL))
         return _of(made.eval(), given, f"{name} gives a module alone, so its input has to be said: --input CxHxW, or "
@@ -72,7 +73,7 @@ def own_network(made: Any, name: str, shape: tuple[int, ...] | None = None) -> O
         own = Own(Ports.of(example))
         return _of(adapted(module.eval(), own), own.ports.pack(_first(example)), "")
     if isinstance(made, OwnProblem):
-        network, task = copy.deepcopy(made.network).eval(), made.task
+        network, task = _copied(made.network, name).eval(), made.task
         outputs = _tried(network, made.packed, "")
         return OwnNetwork(network, made.packed, task, KIND if task is None else task.kind, outputs[0].numel())
     raise ExplorerError(
@@ -100,6 +101,13 @@ def described(name: str, code: OwnCode, options: Mapping[str, Any], network: Own
     """What `explorer.sources.build` makes the network from again."""
     arguments = {"code": code.to_json(), "options": dict(options), "shape": list(network.example.shape[1:])}
     return {"family": FAMILY, "name": name, "arguments": arguments}
+
+
+def _copied(made: Any, name: str) -> Any:
+    try:
+        return copy.deepcopy(made)
+    except Exception as error:  # of locks, open files, tensors within a graph
+        raise ExplorerError(f"what {name} gives can't be copied, as cutting it takes: {one_line(error)}") from None
 
 
 def _of(module: nn.Module, example: Tensor, help_: str) -> OwnNetwork:

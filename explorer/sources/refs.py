@@ -1,6 +1,7 @@
 """Reading references: the paths that they name, their query options, and errors in one line."""
 
 import ast
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from explorer.errors import ExplorerError, one_line
 from explorer.registry import Number
 
-_FUNCTION = re.compile(r"[A-Za-z_]\w*(\?[^#]*)?")
+_FUNCTION = re.compile(r"[A-Za-z]\w*(\?[^#]*)?")
 FOLDER_OPTIONS = ("skip", "label")
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no text, ends of lines
 
@@ -101,25 +102,31 @@ def path_and_function(ref: str) -> Place:
     return Place(ref, name, resolved(name, ref), function)
 
 
-def function_and_options(place: Place, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
-    """The function that a place names, and its arguments: numbers, truth values and the like as Python writes them.
-
-    Args:
-        options: parsers of those that mean the same everywhere.
+def function_and_options(place: Place) -> tuple[str, dict[str, str]]:
+    """The function that a place names, and its options as they are written.
 
     Raises:
-        ExplorerError: see `split_query`.
+        ExplorerError: an option is given twice, or has no value.
     """
     name, _, query = place.rest.partition("?")
-    own = {item.partition("=")[0]: _value for item in query.split("&") if query}
-    return name, split_query(place.rest, {**own, **options})[1]
+    keys = {item.partition("=")[0]: str for item in query.split("&") if query}
+    return name, split_query(place.rest, keys)[1]
 
 
-def _value(text: str) -> Any:
+def python_value(text: str) -> Any:
+    """A number, a truth value, None, or a list of such, as Python writes them; else the text itself."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
+    value = list(value) if isinstance(value, tuple) else value
+    entries = value if isinstance(value, list) else [value]
+    return value if all(map(_is_plain, entries)) else text
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON keeps it as it is."""
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def check_text(ref: str) -> str:

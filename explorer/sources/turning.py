@@ -14,8 +14,6 @@ from explorer.sources.refs import one_of
 from explorer.sources.registries import MODEL_SOURCES
 
 if TYPE_CHECKING:
-    import torch
-
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.request import ModelRequest
 
@@ -52,7 +50,7 @@ def sized(request: "ModelRequest", options: Mapping[str, Any], channels: int) ->
     return replace(request, shape=(channels, *options["size"]))
 
 
-def read_as(model: "LoadedModel", options: Mapping[str, Any]) -> "LoadedModel":
+def read_as(model: "LoadedModel", options: Mapping[str, Any], request: "ModelRequest") -> "LoadedModel":
     """The model as its ref's options say that it reads pictures and numbers classes.
 
     Raises:
@@ -65,7 +63,8 @@ def read_as(model: "LoadedModel", options: Mapping[str, Any]) -> "LoadedModel":
         raise ExplorerError(f"{model.ref!r} turns channels, and its pictures have {channels}: leave channels=bgr out")
     normalisation = chosen(model.ref, options, channels, model.normalisation) if len(model.input_shape) == 3 else None
     model = replace(model, normalisation=normalisation, bgr="channels" in options, order=order)
-    return model.taking((channels, *options["size"])) if "size" in options else model
+    asked = "size" in options and request.shape is None
+    return model.taking((channels, *options["size"])) if asked else model
 
 
 def turn(model: "LoadedModel") -> None:
@@ -97,7 +96,7 @@ def turn(model: "LoadedModel") -> None:
     finally:
         for handle in handles:
             handle.remove()
-    last += [layer for layer, out in outputs if isinstance(out, torch.Tensor) and _same(out, answers)]
+    last += [layer for layer, out in outputs if _same(out, answers)]
     with torch.no_grad():
         if model.bgr:
             _require(first, model, "reads pictures", "channels=bgr").weight.copy_(first[0].weight.flip(1))
@@ -105,10 +104,14 @@ def turn(model: "LoadedModel") -> None:
             layer, rows = _require(last, model, "gives the classes", "outputs="), list(model.order)
             for tensor in filter(None.__ne__, (layer.weight, layer.bias)):
                 tensor.copy_(tensor[rows])
+        turned = model.module(example.flip(1) if model.bgr else example)
+        expected = answers[:, list(model.order)] if model.order else answers
+        if not torch.allclose(turned, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max())):
+            raise ExplorerError(f"{model.ref} can't be turned: more than its first and last layer see the order")
 
 
-def _same(out: "torch.Tensor", answers: Any) -> bool:
-    return out is answers or (out.shape[:2] == answers.shape[:2] and bool((out.flatten(1) == answers.flatten(1)).all()))
+def _same(out: Any, answers: Any) -> bool:
+    return out is answers or (out.numel() == answers.numel() and bool((out.flatten() == answers.flatten()).all()))
 
 
 def _require(found: list[Any], model: "LoadedModel", does: str, option: str) -> Any:

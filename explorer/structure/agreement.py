@@ -65,7 +65,11 @@ def distance(a: Tensor, b: Tensor) -> float:
     difference, largest = _largest(a - b), _largest(a)
     if not (math.isfinite(difference) and math.isfinite(largest)):
         finite = a.isfinite()
-        if not torch.equal(finite, b.isfinite()) or not torch.equal(a[~finite].nan_to_num(), b[~finite].nan_to_num()):
+        if (
+            finite.all()
+            or not torch.equal(finite, b.isfinite())
+            or not torch.equal(a[~finite].nan_to_num(), b[~finite].nan_to_num())
+        ):
             return float("inf")
         return distance(a[finite], b[finite])
     return difference / largest if largest else float(difference > LEAST)

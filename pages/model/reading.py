@@ -15,6 +15,7 @@ from pages.model import choosing, facts
 SHOWN = 3  # better ways
 HALF_WAY = 0.5  # from chance to always being right: below it a trained network may well be misread
 TITLES = {
+    "": "as now",
     "imagenet": "as for ImageNet",
     "half": "to −1…1",
     "none": "pixels of 0…1, as they are",
@@ -41,13 +42,13 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
         if with_options(workspace.model, {"normalise": "none"}) is None:
             return
         with st.popover("Change", icon=":material/tune:"):
-            scheme = st.selectbox("Pictures are normalised", SCHEMES, format_func=TITLES.__getitem__, key="scheme")
+            scheme = st.selectbox("Pictures are normalised", ["", *SCHEMES], format_func=TITLES.__getitem__)
             say.caption("Other values go into the model's ref, one or one a channel: ?mean=0.5&std=0.25")
             height = opened.model.input_shape[1]
             side = int(st.number_input("Pixels a side", 1, 2048, height, key=f"side {workspace.model}"))
             if st.button("Read them so", type="primary"):
                 size = {} if side == height else {"size": str(side)}
-                ref = with_options(workspace.model, {"normalise": scheme, **size})
+                ref = with_options(workspace.model, {**({"normalise": scheme} if scheme else {}), **size})
                 choosing.adopt(workspace, ref or workspace.model, workspace.data)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from explorer.errors import ExplorerError
-from explorer.sources import load_model, load_pair
+from explorer.sources import build, load_model, load_pair
 from explorer.sources.own_code import OwnCode, code_at, is_trusted, trust
 from explorer.ui.state.access import check_ref
 
@@ -69,6 +69,13 @@ def with_example(): return Detector(), torch.zeros(2, 1, 12, 12)
 def text(): return "a network"
 def broken(): return {}["nothing"]
 ONE = bare()
+def quits(): raise SystemExit(3)
+def held():
+    net = bare()
+    net.lock = __import__("threading").Lock()
+    return net
+def random(): return torch.nn.Linear(4, 3), torch.zeros(1, 4)
+def sized(size=32, channels="a"): return nn.Conv2d(3, size, 3), torch.zeros(1, 3, 8, 8)
 def same(): return ONE, torch.zeros(1, 3, 16, 16)
 """
 
@@ -141,12 +148,52 @@ def test_what_a_function_may_give(allowed, function, kind, shape, classes):
         ("text", "let it return a module"),
         ("missing", "has no function 'missing'"),
         ("broken", "'nothing'"),
-        ("bare?depth=3", "unexpected keyword argument 'depth'"),
+        ("bare?depth=3", "unknown option 'depth'"),
+        ("nn", "has no function 'nn'"),
+        ("Block", "fails"),
+        ("quits", "fails in line"),
+        ("held", "can't be copied"),
         ("problem?width=0.5", "fails"),
     ],
 )
 def test_what_goes_wrong_in_it_is_told_in_one_line(allowed, function, words):
     assert words in complaint(f"python:{allowed}:{function}")
+
+
+def test_what_a_file_imports_is_not_its_own(file, tmp_path):
+    code = file.parent / "other.py"
+    code.write_text("from os import system\nfrom torch.hub import load\ndef build(): ...\n")
+    trust(code_at(code), code)
+    for function in ("system?command=true", "load?repo_or_dir=x", "__import__?name=os"):
+        with pytest.raises(ExplorerError):
+            load_model(f"python:{code}:{function}")
+
+
+def test_a_copy_elsewhere_runs_without_what_lies_beside_it(file, tmp_path):
+    trust(code_at(file), file)
+    other = tmp_path / "downloaded"
+    (other / "parts").mkdir(parents=True)
+    (other / "parts" / "layers.py").write_text(LAYERS)
+    (other / "mine.py").write_text(NETWORKS)
+    model = load_model(f"python:{other / 'mine.py'}:bare")
+    ran = Path(sys.modules[type(model.module[0]).__module__].__file__)
+    assert ran.is_relative_to(tmp_path / "cache")
+
+
+def test_random_weights_are_the_same_every_time(allowed):
+    first, second = (load_model(f"python:{allowed}:random").module for _ in range(2))
+    assert torch.equal(first.weight, second.weight)
+
+
+def test_options_are_the_functions_own_first(allowed):
+    assert load_model(f"python:{allowed}:sized?size=16&channels=b").module.out_channels == 16
+    assert load_model(f"python:{allowed}:same?normalise=half").normalisation == ((0.5,) * 3, (0.5,) * 3)
+
+
+def test_no_name_in_a_report_becomes_code():
+    arguments = {"num_classes": 3, "x=open('pwned', 'w'), y": 1}
+    with pytest.raises(ExplorerError, match="architecture is damaged"):
+        build({"family": "torchvision", "name": "lraspp_mobilenet_v3_large", "arguments": arguments})
 
 
 @pytest.mark.parametrize("ref", ["python:", "python:mine.py", "python:mine.txt:build", "python:mine.py:a-b"])

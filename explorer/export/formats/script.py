@@ -47,6 +47,7 @@ def write_script(draft: Draft, path: Path, report: Report) -> None:
         classes=exported.outputs,
         title=exported.title,
         outputs="" if exported.classifies else _outputs(draft),
+        own=loaded.inputs is not None,
     )
     path.write_text(script, encoding="utf-8")
 

@@ -92,11 +92,15 @@ def readings(spec: Spec, report: Report = silent) -> Readings:
         stage = part(report, number / len(candidates), (number + 1) / len(candidates))
         found = evaluate(model.module, data, kind=task.kind, device=device, report=stage)
         assert isinstance(found, Accuracy)
-        options = _options(task, other.normalisation if number else None, swapped)
+        options = _options(task, other.normalisation if number else None)
+        if swapped:
+            options["channels"] = "" if model.bgr else "bgr"
         ways.append(_way(title, model.ref, options, (found.top1, found.low, found.high)))
         if (order := _order(found, len(task.classes))) is not None:
             right = int((order[found.labels] == found.predictions).sum())
-            ordered = {**options, "outputs": ",".join(map(str, order))}
+            whole = np.array(model.order)[order] if model.order else order  # of the weights as the file has them
+            same = (whole == np.arange(len(whole))).all()
+            ordered = {**options, "outputs": "" if same else ",".join(map(str, whole))}
             quality = (right / len(places), *wilson(right, len(places)))
             ways.append(_way(f"{title}, classes in another order", model.ref, ordered, quality))
     counts = np.bincount(np.array([int(task.validation[place][1]) for place in places]))
@@ -127,7 +131,7 @@ def _of_each(channels: int, task: Task) -> Normalisation:
     return mean, std
 
 
-def _options(task: Task, normalisation: Normalisation | None, swapped: bool) -> dict[str, str]:
+def _options(task: Task, normalisation: Normalisation | None) -> dict[str, str]:
     """What a ref says for it."""
     options: dict[str, str] = {}
     channels = task.input_shape[0]
@@ -135,8 +139,6 @@ def _options(task: Task, normalisation: Normalisation | None, swapped: bool) -> 
         names = {chosen("", {"normalise": name}, channels, None): name for name in SCHEMES}
         if (name := names.get(normalisation)) is not None:
             options["normalise"] = name
-    if swapped:
-        options["channels"] = "bgr"
     return options
 
 

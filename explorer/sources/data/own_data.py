@@ -8,6 +8,7 @@ from explorer.sources.own_networks import OwnProblem
 from explorer.sources.refs import Place, function_and_options, path_and_function
 from explorer.sources.registries import data_source
 from explorer.sources.request import InputRequest
+from explorer.sources.turning import READING
 from explorer.tasks import Task
 
 
@@ -20,8 +21,8 @@ from explorer.tasks import Task
     rank=85,
 )
 def open_own_data(place: Place, request: InputRequest) -> Task:
-    factory, options = function_and_options(place, {})
-    made, _ = made_by(place.file, factory, options)
+    factory, options = function_and_options(place)
+    made = made_by(place.file, factory, options, READING).result
     if not isinstance(made, OwnProblem) or made.task is None:
         raise ExplorerError(
             f"{factory} of {place.file.name} gives no data: let it return explorer.Problem(module, example=…, train=…)"

@@ -69,4 +69,4 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
         data=record["data"],
         normalisation=(tuple(own["mean"]), tuple(own["std"])),
     )
-    return read_as(model, options)
+    return read_as(model, options, request)

@@ -1,5 +1,6 @@
 """`python:FILE.py:FUNCTION`: a network that a person's own code makes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from explorer.sources.refs import Place, path_and_function
@@ -24,13 +25,14 @@ def open_own(place: Place, request: "ModelRequest") -> "LoadedModel":
     from explorer.sources.loaded import LoadedModel
     from explorer.sources.own_code import made_by
     from explorer.sources.own_networks import KIND, described, own_network
-    from explorer.sources.refs import function_and_options
-    from explorer.sources.turning import READING, read_as
+    from explorer.sources.refs import function_and_options, split_query
+    from explorer.sources.turning import READING, read_as, sized
 
-    factory, options = function_and_options(place, READING)
-    own = {key: value for key, value in options.items() if key not in READING}
-    made, code = made_by(place.file, factory, own)
-    network = own_network(made, factory, request.shape)
+    factory, written = function_and_options(place)
+    made = made_by(place.file, factory, written, READING)
+    query = "&".join(f"{key}={text}" for key, text in made.rest.items())
+    options = split_query(f"{factory}?{query}" if query else factory, READING)[1]
+    network = own_network(made.result, factory, sized(request, options, 3).shape)
     shape = tuple(network.example.shape[1:])
     model = LoadedModel(
         ref=place.ref,
@@ -39,10 +41,11 @@ def open_own(place: Place, request: "ModelRequest") -> "LoadedModel":
         classes=network.classes,
         trained=True,
         title=f"{factory} of {place.file.name}",
-        note=f"made by code of your own: {factory} of {place.file.name}, digest {code.digest[:12]}",
-        architecture=described(factory, code, own, network),
+        note=f"made by code of your own: {factory} of {place.file.name}, digest {made.code.digest[:12]}",
+        architecture=described(factory, made.code, made.options, network),
         data=place.ref if network.task is not None else None,
         kind=network.kind,
         inputs=network.example if network.kind == KIND else None,
+        task=None if network.task is None else replace(network.task, ref=place.ref),
     )
-    return read_as(model, {key: value for key, value in options.items() if key in READING})
+    return read_as(model, options, request)

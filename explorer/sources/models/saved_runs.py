@@ -1,5 +1,6 @@
 """`run:DIR`: a model that a run saved."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError, one_line
@@ -57,6 +58,7 @@ def open_run(place: Place, request: "ModelRequest") -> "LoadedModel":
         kind=report.get("kind", DEFAULT_KIND),
         tokenizer=read_tokenizer(folder / TOKENIZER, shape[0]) if (folder / TOKENIZER).is_dir() else None,
         normalisation=_pair(report.get("normalisation")),
+        task=replace(own.task, ref=report["data"]) if own and own.task and report["data"] else None,
         inputs=own.example if own and own.kind == KIND else None,
     )
 

@@ -83,4 +83,4 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
         architecture={"family": "timm", "name": name, "arguments": arguments},
         normalisation=own,
     )
-    return read_as(model, options)
+    return read_as(model, options, request)

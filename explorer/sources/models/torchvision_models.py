@@ -40,7 +40,7 @@ def open_torchvision(rest: str, request: "ModelRequest") -> "LoadedModel":
         model = _pretrained(f"torchvision:{rest}", name, weights, options, request.classes)
     else:
         model = _untrained(f"torchvision:{rest}", name, options, sized(request, options, options.get("in", 3)))
-    return read_as(model, options)
+    return read_as(model, options, request)
 
 
 def _pretrained(

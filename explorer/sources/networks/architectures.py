@@ -1,6 +1,7 @@
 """Descriptions in JSON → untrained networks: the only way in which modules come into being."""
 
 import copy
+import keyword
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -40,7 +41,7 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
         family, name, arguments = (architecture[key] for key in ("family", "name", "arguments"))
     except (KeyError, TypeError):
         raise ExplorerError("the architecture is damaged: it needs family, name and arguments") from None
-    if not isinstance(name, str) or not isinstance(arguments, dict) or not all(isinstance(k, str) for k in arguments):
+    if not isinstance(name, str) or not isinstance(arguments, dict) or not all(map(_is_name, arguments)):
         raise ExplorerError("the architecture is damaged: its name should be a text and its arguments be named")
     if family not in FAMILIES:
         raise unknown("family of networks", str(family), FAMILIES)
@@ -59,6 +60,11 @@ def build(architecture: dict[str, Any], seed: int = 0) -> nn.Module:
         except Exception as error:  # what is wrong with arguments shows anywhere in what is built of them
             raise ExplorerError(f"{name} can't be built with {_short(arguments)}: {one_line(error)}") from None
     return module.eval()
+
+
+def _is_name(key: object) -> bool:
+    """Whether it can be the name of an argument: `load.py` writes it as one."""
+    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
 
 
 def _short(arguments: dict[str, Any]) -> str:
