@@ -127,7 +127,7 @@ def test_no_page_obeys_names_of_classes_and_files(hostile_app, browser, pictures
     with watched(browser) as page:
         link = link_text(Shared(MODEL, f"folder:{pictures}"))
         visit(page, f"{hostile_app.url}/?{PARAMETER}={link}", PAGES[""])
-        expect(page.get_by_test_id("stAlert")).to_have_count(0)
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
         token = page.url.partition("w=")[2]
         for path, title in PAGES.items():
             visit(page, f"{hostile_app.url}/{path}?w={token}", title)

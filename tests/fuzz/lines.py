@@ -43,9 +43,11 @@ GOOD = {
         "{root}/new",
         *SMALL,
     ],
+    "readings": ["--model", MODEL, "--data", DATA],
     "runs": ["{root}/runs"],
     "score": ["--model", MODEL, "--data", DATA, "--criterion", "l2", *SMALL],
     "sensitivity": ["--model", MODEL, "--data", "no such data", "--criterion", "l2", *SMALL],
+    "train": ["--model", "demo:absent", "--data", DATA, "--out", "{root}/new"],  # a good one would train
     "weights": ["--model", MODEL, "--sparsity", "0.5"],
 }
 NUMBERS = (
