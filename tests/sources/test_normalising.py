@@ -96,6 +96,28 @@ def test_stems_fit_small_pictures_and_other_channels():
         load_model("torchvision:resnet18@DEFAULT?in=1")
 
 
+@pytest.mark.parametrize(
+    ("ref", "shape"),
+    [
+        ("torchvision:resnet18?size=64&in=1&num_classes=3", (1, 64, 64)),
+        ("torchvision:vit_b_32?size=64&num_classes=3", (3, 64, 64)),
+        ("torchvision:resnet18?stem=cifar&size=40x24", (3, 40, 24)),
+        ("timm:resnet18?size=96", (3, 96, 96)),
+        ("timm:test_vit?size=32x32", (3, 32, 32)),
+        ("demo:resnet20-digits?size=48", (1, 48, 48)),
+    ],
+)
+def test_the_size_of_pictures_can_be_said(ref, shape):
+    model = load_model(ref)
+    assert model.input_shape == shape
+    assert model.module(model.example()).shape == (1, model.classes)
+
+
+def test_what_is_asked_for_comes_before_what_the_ref_says():
+    for ref, shape in (("demo:resnet20-digits?size=48", (1, 40, 40)), ("timm:test_vit?size=96", (3, 64, 64))):
+        assert load_model(ref, input_shape=shape).input_shape == shape
+
+
 def test_networks_of_timm_open_at_sizes_and_with_classes_of_the_data():
     model, task = load_pair("timm:test_vit", "digits", input_shape=(3, 64, 64))
     assert (model.classes, model.input_shape, task.input_shape) == (10, (3, 64, 64), (3, 64, 64))

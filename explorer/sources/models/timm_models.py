@@ -49,7 +49,7 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
     ref = f"timm:{rest}"
     body, options = split_query(rest, _OPTIONS)
     name, _, tag = body.partition("@")
-    request = sized(request, options, options.get("in", 3))
+    asked = sized(request, options, options.get("in", 3)).shape
     settings = settings_of(name, tag)
     classes, shape = options.get("num_classes", request.classes), tuple(settings.input_size)
     arguments: dict[str, Any] = {"num_classes": classes or settings.num_classes or _IMAGENET}
@@ -65,9 +65,9 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
         if "in" in options:
             arguments["in_chans"] = options["in"]
             shape = (options["in"], *shape[1:])
-        if settings.fixed_input_size and request.shape is not None and request.shape[1:] != shape[1:]:
-            arguments["img_size"] = list(request.shape[1:])  # its table of positions is made for one size
-            shape = (shape[0], *request.shape[1:])
+        if settings.fixed_input_size and asked is not None and asked[1:] != shape[1:]:
+            arguments["img_size"] = list(asked[1:])  # its table of positions is made for one size
+            shape = (shape[0], *asked[1:])
         module = build({"family": "timm", "name": name, "arguments": arguments})
     own = (tuple(settings.mean), tuple(settings.std)) if len(settings.mean) == shape[0] else None
     model = LoadedModel(
