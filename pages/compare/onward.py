@@ -67,7 +67,16 @@ def go_on(workspace: Workspace, shown: Sequence[Shown]) -> None:
     if opened:
         _open_on_board(workspace, entry)
     if branched:
-        workspace.choose(session.permitted(ref, workspace), entry.spec.data)
+        _branch(workspace, ref, entry.spec.data)
+
+
+def _branch(workspace: Workspace, ref: str, data: str) -> None:
+    """Goes on from a run's network, on the data that its report names, if a browser may name both."""
+    try:
+        workspace.choose(session.permitted(ref, workspace), session.permitted(data, workspace))
+    except ExplorerError as error:
+        say.error(error, icon=":material/error:")
+    else:
         st.switch_page(path_to("prune"))
 
 
