@@ -39,10 +39,9 @@ from explorer.reading import DamagedError, read_object
 from explorer.recovery import Origin, recover
 from explorer.runs.execute import execute
 from explorer.runs.result import RunResult
-from explorer.sources import LoadedModel, load_model, load_pair, places
+from explorer.sources import LoadedModel, load_model, load_pair
 from explorer.sources.own import Own, OwnData, Ports, adapted, plain, targets_of
-from explorer.sources.own_code import SCHEME as CODE
-from explorer.sources.own_code import code_at, trust
+from explorer.sources.own_code import code_at, code_places, trust
 from explorer.sources.saved_report import Attributes
 from explorer.structure import Cost, Structure, adapt, analyse, count
 from explorer.tasks import Task, evaluate
@@ -556,9 +555,8 @@ def run(
 
 def _allow(*refs: str | None) -> None:
     """Lets files of code run that a person names in her own program."""
-    for place in (place for ref in refs if ref for place in places(ref)):
-        if place.ref.startswith(f"{CODE}:"):
-            trust(code_at(place.file), place.file)
+    for place in (place for ref in refs if ref for place in code_places(ref)):
+        trust(code_at(place.file), place.file)
 
 
 def load(directory: Path | str, module: nn.Module | None = None) -> nn.Module:

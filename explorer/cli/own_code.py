@@ -8,7 +8,7 @@ from explorer.cli.options import Options
 from explorer.errors import ExplorerError
 from explorer.plain import visible
 from explorer.reading import read_object
-from explorer.sources.own_code import LISTED, SCHEME, OwnCode, code_at, is_trusted, trust
+from explorer.sources.own_code import LISTED, SCHEME, OwnCode, code_at, code_places, is_trusted, trust
 from explorer.sources.registries import places
 
 
@@ -21,11 +21,10 @@ def allow(ref: str, *, saved: bool = False) -> None:
     Raises:
         ExplorerError: the ref or a file can't be read.
     """
-    for place in places(ref):
-        scheme = place.ref.partition(":")[0]
-        if scheme == SCHEME:
-            _allow(code_at(place.file), place.file)
-        elif saved and scheme == "run":
+    for place in code_places(ref):
+        _allow(code_at(place.file), place.file)
+    for place in places(ref) if saved else ():
+        if place.ref.startswith("run:"):
             try:
                 architecture = read_object(place.file / "report.json")["architecture"]
                 if architecture["family"] == SCHEME:
@@ -36,7 +35,7 @@ def allow(ref: str, *, saved: bool = False) -> None:
 
 def listed(ref: str) -> None:
     """Lets browsers of this server name the Python files that a ref names."""
-    files = [str(place.file) for place in places(ref) if place.ref.partition(":")[0] == SCHEME]
+    files = [str(place.file) for place in code_places(ref)]
     known = [name for name in os.environ.get(LISTED, "").split(os.pathsep) if name]
     os.environ[LISTED] = os.pathsep.join(dict.fromkeys([*known, *files]))
 

@@ -13,11 +13,10 @@ from explorer.sources.reading.texts import Tokenizer
 from explorer.sources.refs import check_text
 from explorer.sources.registries import DATA_SOURCES, MODEL_SOURCES, DataSource
 from explorer.sources.request import Description, InputRequest, ModelRequest, Normalisation
-from explorer.sources.turning import turn
+from explorer.sources.turning import LARGEST_SIDE, turn
 from explorer.tasks import TASK_KINDS, Task
 
 DEFAULT_DATA = "random"  # of models that were trained on nothing that is known
-_LARGEST_SIDE = 2048
 _AT_ONCE = 256  # inputs of a batch
 _LONGEST_TEXT = 8192
 
@@ -215,9 +214,9 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
     """
     if len(shape) == 1 and isinstance(shape[0], int) and 1 <= shape[0] <= _LONGEST_TEXT:
         return shape
-    if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= _LARGEST_SIDE for size in shape):
+    if len(shape) != 3 or not all(isinstance(size, int) and 1 <= size <= LARGEST_SIDE for size in shape):
         raise ExplorerError(
-            f"input {in_words(shape)} is no image: give channels, height and width up to {_LARGEST_SIDE}, 3x224x224,"
+            f"input {in_words(shape)} is no image: give channels, height and width up to {LARGEST_SIDE}, 3x224x224,"
             f" or for texts the number of tokens, up to {_LONGEST_TEXT}"
         )
     return shape[0], shape[1], shape[2]

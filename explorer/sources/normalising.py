@@ -10,8 +10,13 @@ from explorer.sources.refs import one_of
 if TYPE_CHECKING:
     from explorer.sources.request import Normalisation
 
-# Of torchvision's and most weights; to −1…1; pixels of 0…1 as they are; of 0…255, as programs without it have them.
-SCHEMES = ("imagenet", "half", "none", "bytes")
+SCHEMES: Mapping[str, str] = {  # names of the customary ones, and what they do
+    "imagenet": "as for ImageNet",
+    "half": "to −1…1",
+    "none": "not at all (pixels of 0…1)",
+    "bytes": "not at all (pixels of 0…255)",
+}
+_ALIKE = {"half": (0.5, 0.5), "none": (0.0, 1.0), "bytes": (0.0, 1 / 255)}  # mean and std of every channel
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -43,12 +48,8 @@ def chosen(ref: str, options: Mapping[str, Any], channels: int, own: "Normalisat
         return own
     if (mean is None) != (std is None) or (name is not None and mean is not None):
         raise ExplorerError(f"{ref!r} normalises in part or twice: write mean=…&std=… together, or normalise=NAME")
-    if name == "imagenet":
-        from explorer.sources.reading.picture_files import natural  # only here: models are listed without torch
-
-        return natural(channels)
     if name is not None:
-        mean, std = {"half": ((0.5,), (0.5,)), "none": ((0.0,), (1.0,)), "bytes": ((0.0,), (1 / 255,))}[name]
+        return customary(name, channels)
     if any(len(values) not in (1, channels) for values in (mean, std)):
         raise ExplorerError(f"{ref!r} should give one number, or one for each of {channels} channels")
     if min(std) <= 0:
@@ -57,18 +58,23 @@ def chosen(ref: str, options: Mapping[str, Any], channels: int, own: "Normalisat
     return mean, std
 
 
+def customary(name: str, channels: int) -> "Normalisation":
+    """The mean and standard deviation of one of `SCHEMES`, a number per channel."""
+    if name == "imagenet":
+        from explorer.sources.reading.picture_files import natural  # only here: models are listed without torch
+
+        return natural(channels)
+    mean, std = _ALIKE[name]
+    return (mean,) * channels, (std,) * channels
+
+
 def said(normalisation: "Normalisation | None") -> str:
     """It in a few words, for a person."""
     if normalisation is None:
         return "as the data says, since what the weights were trained with is not known"
     mean, std = normalisation
-    for name, words in (
-        ("imagenet", "as for ImageNet"),
-        ("half", "to −1…1"),
-        ("none", "not at all (pixels of 0…1)"),
-        ("bytes", "not at all (pixels of 0…255)"),
-    ):
-        if chosen("", {"normalise": name}, len(mean), None) == normalisation:
+    for name, words in SCHEMES.items():
+        if customary(name, len(mean)) == normalisation:
             return words
     return f"by mean {_listed(mean)} and std {_listed(std)}"
 

@@ -23,7 +23,8 @@ from typing import Any
 
 from explorer import cache
 from explorer.errors import ExplorerError, one_line
-from explorer.sources.refs import python_value, resolved
+from explorer.sources.refs import Place, python_value, resolved
+from explorer.sources.registries import places
 
 SCHEME = "python"  # of refs that name such files, and the family of the networks that they make
 LISTED = "EXPLORER_MODELS"  # paths of files that a browser may name, joined by the system's path separator
@@ -117,6 +118,15 @@ def is_listed(path: Path) -> bool:
 
 def _entry(code: OwnCode, path: Path | None = None) -> cache.Entry:
     return cache.Entry(_TRUSTED, {"digest": code.digest} | ({} if path is None else {"path": str(path)}))
+
+
+def code_places(ref: str) -> list[Place]:
+    """The files of code that a ref of a model or of data names, also behind a ``#``.
+
+    Raises:
+        ExplorerError: the ref can't be read.
+    """
+    return [place for place in places(ref) if place.ref.startswith(f"{SCHEME}:")]
 
 
 @dataclass(frozen=True, eq=False)

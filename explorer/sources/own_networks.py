@@ -7,8 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from explorer.errors import ExplorerError, one_line
+from explorer.sources.loaded import in_words
 from explorer.sources.own import OneTensor, Own, Ports, adapted
 from explorer.sources.own_code import SCHEME as FAMILY
 from explorer.sources.own_code import OwnCode, made_again
@@ -67,11 +69,11 @@ def own_network(made: Any, name: str, shape: tuple[int, ...] | None = None) -> O
         return _of(made.eval(), given, f"{name} gives a module alone, so its input has to be said: --input CxHxW, or "
                    "return (module, example)")  # fmt: skip
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module):
-        module, example = made
-        if isinstance(example, Tensor) and example.dim() and isinstance(_tried(module.eval(), example[:1], ""), Tensor):
+        module, example = made[0].eval(), made[1]
+        if isinstance(example, Tensor) and example.dim():
             return _of(module, example[:1], "")
-        own = Own(Ports.of(example))
-        return _of(adapted(module.eval(), own), own.ports.pack(_first(example)), "")
+        ports = Ports.of(example)
+        return _of(adapted(module, Own(ports)), ports.pack(tree_map(lambda leaf: leaf[:1], example)), "")
     if isinstance(made, OwnProblem):
         network, task = _copied(made.network, name).eval(), made.task
         outputs = _tried(network, made.packed, "")
@@ -81,7 +83,7 @@ def own_network(made: Any, name: str, shape: tuple[int, ...] | None = None) -> O
     )
 
 
-def rebuilt(name: str, arguments: Mapping[str, Any], shape: tuple[int, ...] | None = None) -> OwnNetwork:
+def rebuilt(name: str, arguments: Mapping[str, Any]) -> OwnNetwork:
     """The network of a description ``{"family": "python", "name": function, "arguments": …}``, whole as it was made.
 
     Args:
@@ -94,7 +96,7 @@ def rebuilt(name: str, arguments: Mapping[str, Any], shape: tuple[int, ...] | No
     code, options = OwnCode.from_json(arguments.get("code", {})), arguments.get("options", {})
     if not isinstance(options, dict):
         raise ValueError("options should be named")
-    return own_network(made_again(code, name, options), name, shape or tuple(arguments.get("shape", ())) or None)
+    return own_network(made_again(code, name, options), name, tuple(arguments.get("shape", ())) or None)
 
 
 def described(name: str, code: OwnCode, options: Mapping[str, Any], network: OwnNetwork) -> dict[str, Any]:
@@ -126,13 +128,5 @@ def _tried(module: Callable[..., Any], example: Tensor, help_: str) -> Any:
     except ExplorerError:
         raise
     except Exception as error:  # whatever a person's code runs into
-        what = f"does not run on an input of {'×'.join(map(str, example.shape[1:]))}"
+        what = f"does not run on an input of {in_words(example.shape[1:])}"
         raise ExplorerError(help_ or f"the network {what}: {one_line(error)}") from error
-
-
-def _first(example: Any) -> Any:
-    if isinstance(example, Tensor):
-        return example[:1]
-    if isinstance(example, Mapping):
-        return {key: value[:1] for key, value in example.items()}
-    return tuple(value[:1] for value in example)

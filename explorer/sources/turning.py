@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from explorer.sources.request import ModelRequest
 
 
-_LARGEST_SIDE = 2048
+LARGEST_SIDE = 2048  # pixels of a picture
 
 
 def _order(text: str) -> tuple[int, ...]:
@@ -30,8 +30,8 @@ def _order(text: str) -> tuple[int, ...]:
 
 def _sides(text: str) -> tuple[int, int]:
     sides = text.lower().replace("×", "x").split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= _LARGEST_SIDE for side in sides):
-        raise ValueError(f"give the pixels of a side, or of height and width as 96x128, up to {_LARGEST_SIDE}")
+    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= LARGEST_SIDE for side in sides):
+        raise ValueError(f"give the pixels of a side, or of height and width as 96x128, up to {LARGEST_SIDE}")
     return int(sides[0]), int(sides[-1])
 
 
@@ -76,30 +76,25 @@ def turn(model: "LoadedModel") -> None:
     import torch
     from torch import nn
 
+    from explorer.modules import watching
+
     if not (model.bgr or model.order):
         return
     example = model.example()
-    first: list[nn.Module] = []
-    last: list[nn.Module] = []
-    outputs: list[tuple[nn.Module, torch.Tensor]] = []
+    calls: list[tuple[nn.Module, Any, torch.Tensor]] = []  # of layers: the first input and the output
 
-    def seen(layer: nn.Module, given: tuple, out: Any) -> None:
-        if given and given[0] is example:
-            first.append(layer)
-        outputs.append((layer, out))
+    def seen(layer: nn.Module, given: tuple, out: torch.Tensor) -> None:
+        calls.append((layer, given[0] if given else None, out))
 
-    layers = [layer for layer in model.module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    handles = [layer.register_forward_hook(seen) for layer in layers]
-    try:
-        with torch.no_grad():
-            answers = model.module(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    last += [layer for layer, out in outputs if _same(out, answers)]
+    layers = {name: seen for name, part in model.module.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)}
+    with torch.no_grad(), watching(model.module, layers):
+        answers = model.module(example)
+    first = [layer for layer, given, _ in calls if given is example]
+    last = [layer for layer, _, out in calls if _same(out, answers)]
     with torch.no_grad():
         if model.bgr:
-            _require(first, model, "reads pictures", "channels=bgr").weight.copy_(first[0].weight.flip(1))
+            layer = _require(first, model, "reads pictures", "channels=bgr")
+            layer.weight.copy_(layer.weight.flip(1))
         if model.order:
             layer, rows = _require(last, model, "gives the classes", "outputs="), list(model.order)
             for tensor in filter(None.__ne__, (layer.weight, layer.bias)):

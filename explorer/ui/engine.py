@@ -34,8 +34,7 @@ from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.runs.documents import read_scored
 from explorer.sources import LoadedModel, load_model, load_task, places, task_for
-from explorer.sources.own_code import SCHEME as CODE
-from explorer.sources.own_code import stamp
+from explorer.sources.own_code import code_places, stamp
 from explorer.structure import Structure, analyse
 from explorer.tasks import Accuracy, Quality, Task, evaluate
 from explorer.ui.text import tables
@@ -92,9 +91,8 @@ class Opened:
 
 def stamp_of(ref: str) -> str:
     """Changes when a file behind a ref does, so that a cache never answers for an older one."""
-    named = [place for place in places(ref) if place.path is not None]
-    code = [place.file for place in named if place.ref.startswith(f"{CODE}:")]
-    paths = [place.file for place in named if place.file not in code]
+    code = [place.file for place in code_places(ref)]
+    paths = [place.path for place in places(ref) if place.path is not None and place.path not in code]
     try:
         told = [stamp(path) for path in code]
         parts = [part for path in paths for part in (sorted(path.iterdir()) if path.is_dir() else [path])]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.sources.normalising import SCHEMES, said
 from explorer.sources.turning import with_options
-from explorer.tasks import TASK_KINDS, Task, census, headline
+from explorer.tasks import TASK_KINDS, Task, by_chance, census, headline
 from explorer.ui.engine import Opened
 from explorer.ui.parts import jobs, say
 from explorer.ui.state.workspace import Workspace
@@ -14,13 +14,7 @@ from pages.model import choosing, facts
 
 SHOWN = 3  # better ways
 HALF_WAY = 0.5  # from chance to always being right: below it a trained network may well be misread
-TITLES = {
-    "": "as now",
-    "imagenet": "as for ImageNet",
-    "half": "to −1…1",
-    "none": "pixels of 0…1, as they are",
-    "bytes": "pixels of 0…255, as they are",
-}
+TITLES = {"": "as now", **SCHEMES}
 
 
 def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
@@ -42,7 +36,7 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
         if with_options(workspace.model, {"normalise": "none"}) is None:
             return
         with st.popover("Change", icon=":material/tune:"):
-            scheme = st.selectbox("Pictures are normalised", ["", *SCHEMES], format_func=TITLES.__getitem__)
+            scheme = st.selectbox("Pictures are normalised", TITLES, format_func=TITLES.__getitem__)
             say.caption("Other values go into the model's ref, one or one a channel: ?mean=0.5&std=0.25")
             height = opened.model.input_shape[1]
             side = int(st.number_input("Pixels a side", 1, 2048, height, key=f"side {workspace.model}"))
@@ -60,7 +54,7 @@ def _doubt(workspace: Workspace, task: Task, measured: dict[str, Any]) -> None:
     name, chance = majority
     if found.value >= chance + HALF_WAY * (1 - chance):
         return
-    if found.low is not None and found.low <= chance:
+    if by_chance(found, task) is not None:
         say.warning(
             f"This network counts as trained, but it is no better here than always answering {name}, which gets "
             f"{chance:.1%}. Most often its pictures are read in another way than in its training: another "

@@ -19,7 +19,7 @@ from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.progress import Report, part, silent
 from explorer.sources import LoadedModel, load_pair, task_for
-from explorer.sources.normalising import SCHEMES, chosen, said
+from explorer.sources.normalising import SCHEMES, customary, said
 from explorer.sources.request import Normalisation
 from explorer.sources.turning import with_options
 from explorer.tasks import TASK_KINDS, Accuracy, Task, evaluate, wilson
@@ -86,60 +86,54 @@ def readings(spec: Spec, report: Report = silent) -> Readings:
     places = spread(len(task.validation), min(spec.samples or SAMPLES, SAMPLES))
     ways: list[Way] = []
     candidates = _candidates(model, task)
-    for number, (title, other, swapped) in enumerate(candidates):
-        seen = task_for(other, spec.data)
-        data: Samples = subset(_Swapped(seen.validation) if swapped else seen.validation, places)
+    data: dict[Normalisation | None, Samples] = {}
+    for number, reading in enumerate(candidates):
+        normalisation = reading.model.normalisation
+        if normalisation not in data:
+            data[normalisation] = task_for(reading.model, spec.data).validation
+        pictures = _Swapped(data[normalisation]) if reading.swapped else data[normalisation]
         stage = part(report, number / len(candidates), (number + 1) / len(candidates))
-        found = evaluate(model.module, data, kind=task.kind, device=device, report=stage)
+        found = evaluate(model.module, subset(pictures, places), kind=task.kind, device=device, report=stage)
         assert isinstance(found, Accuracy)
-        options = _options(task, other.normalisation if number else None)
-        if swapped:
-            options["channels"] = "" if model.bgr else "bgr"
-        ways.append(_way(title, model.ref, options, (found.top1, found.low, found.high)))
+        ways.append(_way(reading.title, model.ref, reading.options, (found.top1, found.low, found.high)))
         if (order := _order(found, len(task.classes))) is not None:
             right = int((order[found.labels] == found.predictions).sum())
             whole = np.array(model.order)[order] if model.order else order  # of the weights as the file has them
             same = (whole == np.arange(len(whole))).all()
-            ordered = {**options, "outputs": "" if same else ",".join(map(str, whole))}
+            ordered = {**reading.options, "outputs": "" if same else ",".join(map(str, whole))}
             quality = (right / len(places), *wilson(right, len(places)))
-            ways.append(_way(f"{title}, classes in another order", model.ref, ordered, quality))
+            ways.append(_way(f"{reading.title}, classes in another order", model.ref, ordered, quality))
     counts = np.bincount(np.array([int(task.validation[place][1]) for place in places]))
     now, *others = ways
     others.sort(key=lambda way: -way.top1)
     return Readings(now, tuple(others), len(places), float(counts.max() / counts.sum()))
 
 
-def _candidates(model: LoadedModel, task: Task) -> list[tuple[str, LoadedModel, bool]]:
-    """Ways in words, the model with another normalisation, and whether channels come from blue to red."""
+@dataclass(frozen=True)
+class _Reading:
+    """A way to be tried: another normalisation, perhaps channels from blue to red, and what a ref says for it."""
+
+    title: str
+    model: LoadedModel
+    swapped: bool
+    options: dict[str, str]
+
+
+def _candidates(model: LoadedModel, task: Task) -> list[_Reading]:
+    """The present way, and then the others."""
     channels = model.input_shape[0]
-    now = _of_each(channels, task)
-    usual = [chosen("", {"normalise": name}, channels, None) for name in SCHEMES]
-    found = [("as it is read now", model, False)]
-    for normalisation in dict.fromkeys([now, *usual]):
-        for swapped in (False, True) if channels == 3 else (False,):
-            if normalisation != now or swapped:
-                title = f"pictures normalised {said(normalisation)}" + (
-                    ", channels from blue to red" if swapped else ""
-                )
-                found.append((title, replace(model, normalisation=normalisation), swapped))
-    return found
-
-
-def _of_each(channels: int, task: Task) -> Normalisation:
-    """The present normalisation, a number for each channel."""
     mean, std = (tuple(values) * (channels // len(values)) for values in (task.mean, task.std))
-    return mean, std
-
-
-def _options(task: Task, normalisation: Normalisation | None) -> dict[str, str]:
-    """What a ref says for it."""
-    options: dict[str, str] = {}
-    channels = task.input_shape[0]
-    if normalisation is not None and normalisation != _of_each(channels, task):
-        names = {chosen("", {"normalise": name}, channels, None): name for name in SCHEMES}
-        if (name := names.get(normalisation)) is not None:
-            options["normalise"] = name
-    return options
+    usual = {customary(name, channels): {"normalise": name} for name in SCHEMES}
+    now: Normalisation = mean, std
+    found = [_Reading("as it is read now", model, False, {})]
+    for normalisation, options in {now: {}, **{other: told for other, told in usual.items() if other != now}}.items():
+        other, title = replace(model, normalisation=normalisation), f"pictures normalised {said(normalisation)}"
+        if normalisation != now:
+            found.append(_Reading(title, other, False, options))
+        if channels == 3:
+            turned = {**options, "channels": "" if model.bgr else "bgr"}
+            found.append(_Reading(f"{title}, channels from blue to red", other, True, turned))
+    return found
 
 
 def _way(title: str, ref: str, options: dict[str, str], quality: tuple[float, float, float]) -> Way:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import ExplorerError
+from explorer.sources.networks.torchvision_table import UNTRAINED
 from explorer.sources.refs import integer, split_query
 from explorer.sources.registries import ModelEntry, model_source
 from explorer.sources.turning import READING, read_as, sized
@@ -26,8 +27,9 @@ LISTED = {
 
 def timm_entries() -> list[ModelEntry]:
     """Some of them, untrained."""
-    note = "untrained: random weights (seed 0)"
-    return [ModelEntry(f"timm:{name}", f"timm {name}", (3, side, side), False, note) for name, side in LISTED.items()]
+    return [
+        ModelEntry(f"timm:{name}", f"timm {name}", (3, side, side), False, UNTRAINED) for name, side in LISTED.items()
+    ]
 
 
 @model_source(
@@ -77,9 +79,7 @@ def open_timm(rest: str, request: "ModelRequest") -> "LoadedModel":
         classes=arguments["num_classes"],
         trained=bool(tag),
         title=f"{name}, {tag}" if tag else name,
-        note=f"weights {tag} of timm, licence {settings.license or 'not told'}"
-        if tag
-        else "untrained: random weights (seed 0)",
+        note=f"weights {tag} of timm, licence {settings.license or 'not told'}" if tag else UNTRAINED,
         architecture={"family": "timm", "name": name, "arguments": arguments},
         normalisation=own,
     )

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.sources import places
-from explorer.sources.own_code import LISTED, is_listed
-from explorer.sources.own_code import SCHEME as CODE
+from explorer.sources.own_code import LISTED, code_places, is_listed
 from explorer.sources.refs import resolved
 
 
@@ -45,14 +44,13 @@ def check_ref(ref: str, roots: Collection[Path] | None) -> str:
     Raises:
         ExplorerError: the ref can't be read, or names a path outside the roots, or code that is not listed.
     """
-    named = [place for place in places(ref) if place.path is not None]
-    code = [place for place in named if place.ref.startswith(f"{CODE}:")]
+    code = code_places(ref)
     if hidden := next((place for place in code if not is_listed(place.file)), None):
         raise ExplorerError(
             f"{hidden.file.name} is code, which a browser may not start: open it by python -m explorer app "
             f"{hidden.file.name}:{hidden.rest}, or list it in {LISTED} when the server starts"
         )
-    paths = [place.file for place in named if place not in code]
+    paths = [place.path for place in places(ref) if place.path is not None and place not in code]
     if roots is None:
         return ref
     scheme = ref.partition(":")[0]
