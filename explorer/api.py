@@ -374,8 +374,7 @@ class Problem:
         as_cut = self._judged(result.module, part(report, 0.1, 0.2))
         warnings = self._recover(recover, result.module, plan, epochs, seed, part(report, 0.2, 0.9))
         recovered = as_cut if recover == "none" else self._judged(result.module, part(report, 0.9, 1.0))
-        samples = 0 if whole is None or self._task is None else len(self._task.test)
-        change = Change(self.cost, real, whole, as_cut, recovered, recover, samples, warnings)
+        change = Change(self.cost, real, whole, as_cut, recovered, recover, self._samples(whole), warnings)
         done = self.done.then(plan, result.attributes)
         return Smaller(plain(result.module), done.plan, done.attributes, change, self)
 
@@ -404,9 +403,12 @@ class Problem:
             ExplorerError: see `Smaller.save`.
         """
         done, value = self.done, self._judged(self._network, report)
-        samples = 0 if value is None or self._task is None else len(self._task.test)
-        change = Change(done.structure.cost(), self.cost, None, None, value, "own training", samples)
+        change = Change(done.structure.cost(), self.cost, None, None, value, "own training", self._samples(value))
         return Smaller(self.module, done.plan, done.attributes, change, self).save(directory)
+
+    def _samples(self, value: float | None) -> int:
+        """How many samples a judgement rests on; 0 where there was none."""
+        return 0 if value is None or self._task is None else len(self._task.test)
 
     def _counted(self, network: nn.Module, promised: Cost) -> Cost:
         """What a cut network costs, counted.

@@ -64,8 +64,7 @@ def board_document(
                 f"group {name} has {group.units} units but scores of shape {values.shape}: score this model again"
             )
         share = shares[name] if shares else structure.saving(name).macs / max(whole.macs, 1)
-        wanted = int(group.units * budget.get(name, 0.0) + 1e-9)
-        removed = 0 if values is None else min(wanted, group.units - group.least)
+        removed = 0 if values is None else group.leaving(budget.get(name, 0.0))
         most = max(most_removable(structure, name, minimum), removed)
         groups.append(
             {

@@ -123,14 +123,10 @@ def _packages(imports: str) -> str:
 def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str, list[tuple[ModuleType, list[str]]]]:
     """Imports beyond the usual, the expression that builds the uncut network, and the definitions it needs."""
     name, arguments = architecture["name"], dict(architecture["arguments"])
-    stem = arguments.pop("stem", None)
-    keywords = (
-        [] if architecture["family"] == FAMILY else [f"{key}={_literal(value)}" for key, value in arguments.items()]
-    )
     if architecture["family"] == FAMILY:
-        chosen = (arguments["code"]["file"], name, arguments["options"])
-        call = f"{own_factory.made_by.__name__}({', '.join(map(_literal, chosen))})"
-        return "", call, [(own_factory, [own_factory.made_by.__name__])]
+        maker, chosen = own_factory.made_by.__name__, (arguments["code"]["file"], name, arguments["options"])
+        return "", f"{maker}({', '.join(map(_literal, chosen))})", [(own_factory, [maker])]
+    stem = arguments.pop("stem", None)
     keywords = [f"{key}={_literal(value)}" for key, value in arguments.items()]
     if architecture["family"] == "demo":
         kind = zoo.ZOO[name].__name__
@@ -156,9 +152,8 @@ def _building(module: nn.Module, architecture: dict[str, Any]) -> tuple[str, str
             call = f"{replace}({call})"
             wanted.append((source, [replace]))
     if stem is not None:
-        call = (
-            f"{with_stem.__name__}({', '.join([call, *(f'{key}={_literal(value)}' for key, value in stem.items())])})"
-        )
+        sizes = (f"{key}={_literal(value)}" for key, value in stem.items())
+        call = f"{with_stem.__name__}({', '.join([call, *sizes])})"
         wanted.append((stems, [with_stem.__name__]))
     return "from torchvision import models", call, wanted
 

@@ -36,8 +36,9 @@ class Gradients:
         self._handles: list[RemovableHandle] = []
 
     def watch(self, optimiser: torch.optim.Optimizer) -> None:
-        """Hears of its steps from now on."""
-        self._handles.append(optimiser.register_step_pre_hook(self._before))
+        """Hears of its steps from now on, where somebody asks for gradients."""
+        if self.slopes is not None or self.penalty is not None:
+            self._handles.append(optimiser.register_step_pre_hook(self._before))
 
     def close(self) -> None:
         """Hears of none any more."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from explorer.device import choose_device
+from explorer.distributed import processes
 from explorer.errors import ExplorerError
 from explorer.evaluation import weights
 from explorer.methods.registry import METHODS, method
@@ -100,7 +101,8 @@ def train(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcom
                 seed=spec.seed,
                 learning_rate=rate,
                 regime=regime,
-                memory=EpochMemory(memo, epochs),
+                # Several processes have random numbers of their own each, which no record holds.
+                memory=EpochMemory(memo, epochs) if processes() == 1 else None,
                 report=report,
             )
         return Record(history.to_json(), weights(result.module))

@@ -143,8 +143,7 @@ def plan_from_budget(
             raise ExplorerError(unknown_group(name, structure))
         if not 0 <= fraction < 1:
             raise ExplorerError(f"the ratio {fraction:g} for {name} is outside 0 to 1: 0.3 removes 30 % of its units")
-        group = structure.groups[name]
-        count = min(int(group.units * fraction + 1e-9), group.units - group.least)
+        count = structure.groups[name].leaving(fraction)
         if count and name not in scores:
             raise ExplorerError(
                 f"{name} has no scores, so nothing says which units to remove: choose another criterion"

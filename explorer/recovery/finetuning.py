@@ -11,7 +11,7 @@ from torch import nn
 from explorer.errors import ExplorerError
 from explorer.progress import Report, part, silent
 from explorer.recovery.batchnorm import recalibrate
-from explorer.recovery.memory import Forgetful, Memory
+from explorer.recovery.memory import Memory
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.trainer import Trainer
 from explorer.recovery.training import (
@@ -28,7 +28,6 @@ from explorer.recovery.work import Work
 EPOCHS = 8
 TASK_LOSS = Objective()
 USUAL = Regime()
-FORGETFUL = Forgetful()
 
 
 @recovery(
@@ -58,7 +57,7 @@ def finetune(
     objective: Objective = TASK_LOSS,
     regime: Regime = USUAL,
     name: str = "finetune",
-    memory: Memory = FORGETFUL,
+    memory: Memory | None = None,
     report: Report = silent,
 ) -> History:
     """Trains the module on `task.train`, in place, after recalibrating its batch norms.
@@ -99,7 +98,7 @@ def finetune(
     if epochs < 1:
         raise ExplorerError(f"recovery {name!r} can't run for {epochs} epochs: use 1 or more, or recover with none")
     began, rate = perf_counter(), learning_rate or default_learning_rate(module)
-    reached = memory.recall()
+    reached = None if memory is None else memory.recall()
     if reached is None and regime.recalibrates and len(task.calibration) >= 2:
         recalibrate(module, task.calibration, device=device, seed=seed, report=part(report, 0, 0.05))
     with (

@@ -36,13 +36,3 @@ class Memory(Protocol):
     def keep(self, reached: Reached) -> None:
         """Keeps it in place of what was kept before."""
         ...
-
-
-class Forgetful:
-    """A memory that keeps nothing: the training begins anew."""
-
-    def recall(self) -> None:
-        return None
-
-    def keep(self, reached: Reached) -> None:
-        pass

@@ -106,7 +106,7 @@ class Trainer:
         reminded(self.optimizer, reached.part("optimizer"))
         self._draw_on(reached.part("random"))
 
-    def run(self, patience: int, memory: Memory) -> None:
+    def run(self, patience: int, memory: Memory | None) -> None:
         """Trains until the last epoch, or `patience` ones without a higher metric; leaves the best weights."""
         for epoch in range(len(self.history) + 1, self.epochs + 1):
             if self.history and len(self.history) - self.risen >= patience:
@@ -119,13 +119,14 @@ class Trainer:
             self.risen = epoch if latest.value > self.best.value else self.risen
             if not self.regime.chooses or latest.rank > self.best.rank:
                 self.best, self.kept, self.best_epoch = latest, self._snapshot(), epoch
-            memory.keep(self._reached(epoch))
+            if memory is not None:
+                memory.keep(self._reached(epoch))
         self.module.load_state_dict(self.kept)
         self.report(1.0, f"kept epoch {self.best_epoch}", **{self.task.metric: self.best.value})
 
     def _reached(self, epoch: int) -> Reached:
         parts = {
-            "weights": self._snapshot(),
+            "weights": self.kept if self.best_epoch == epoch else self._snapshot(),  # which is that epoch's
             "best": {} if self.best_epoch == epoch else self.kept,
             "further": {str(place): parameter.detach() for place, parameter in enumerate(self.further)},
             "optimizer": remembered(self.optimizer),

@@ -45,6 +45,11 @@ class _Call:
     before: dict[int, int]
     start: int
 
+    @property
+    def given(self) -> dict[Any, Any]:
+        """All arguments, by place or name."""
+        return {**dict(enumerate(self.args)), **self.named}
+
 
 class Shortcuts:
     """Follows the first input of every running module through moves and additions to its output.
@@ -223,8 +228,7 @@ def _argument(value: Any, call: _Call) -> int | str | None:
     """The place or name of the argument that a value is, if it is one: the same tensor, or an equal size or setting."""
     if value is None:
         return None
-    given: dict[Any, Any] = {**dict(enumerate(call.args)), **call.named}
-    for key, argument in given.items():
+    for key, argument in call.given.items():
         if argument is value or (_plain(value) and _plain(argument) and tree_leaves(argument) == tree_leaves(value)):
             return key
     return None
@@ -232,8 +236,7 @@ def _argument(value: Any, call: _Call) -> int | str | None:
 
 def _threaded(passed: tuple[int | str | None, ...], rest: Sequence[Any], call: _Call) -> tuple[int | str | None, ...]:
     """What is passed on; a state that goes from block to block beside the stream is None if nobody asked for one."""
-    given: dict[Any, Any] = {**dict(enumerate(call.args)), **call.named}
-    missing = [key for key, value in given.items() if value is None]
+    missing = [key for key, value in call.given.items() if value is None]
     return (missing[0], *passed[1:]) if rest and rest[0] is None and len(missing) == 1 else passed
 
 

@@ -184,6 +184,10 @@ class Group:
     def units(self) -> int:
         return self.size // self.unit
 
+    def leaving(self, fraction: float) -> int:
+        """How many units a fraction of them is, rounded down; `least` stay."""
+        return min(int(self.units * fraction + 1e-9), self.units - self.least)
+
     def of_role(self, role: str) -> list[Member]:
         return [member for member in self.members if member.role == role]
 

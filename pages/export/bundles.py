@@ -8,11 +8,6 @@ from typing import Any
 
 from explorer.export.layout import STEPS
 from explorer.export.registry import FORMATS, Format
-from explorer.runs.queue.job import BUNDLE, Job
-
-
-def folder(job: Job) -> Path:
-    return Path(job.directory) / BUNDLE
 
 
 def offered() -> list[Format]:

@@ -72,7 +72,7 @@ if job is None or job.state != "done":
     st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")
     st.page_link(path_to("prune"), label="Go to prune", icon=":material/arrow_forward:")
     st.stop()
-spec, result, bundle = job.request["spec"], job.result, bundles.folder(job)
+spec, result, bundle = job.request["spec"], job.result, job.bundle
 base, pruned = result["base"], result["pruned"]
 st.markdown(
     f"**{plain(spec['model'])}**, cut to {pruned['macs'] / base['macs']:.1%} of its MACs and "

@@ -1,13 +1,11 @@
 """What is known of the open network in numbers, its task's metric among them."""
 
-from typing import Any
-
 import streamlit as st
 
 from explorer.tasks import METRICS, Task, headline
 from explorer.ui import engine
 from explorer.ui.engine import Opened
-from explorer.ui.parts import frame, jobs
+from explorer.ui.parts import frame, jobs, standing
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -34,12 +32,13 @@ def _metric(workspace: Workspace, task: Task | None) -> None:
         about = "This data has no meaningful labels: it serves timing only."
         frame.fact(metric.label, "not measured", definition=about)
         return
-    outcome = measured(workspace, task)
+    with st.spinner("Measuring…"):
+        outcome = standing.measured(workspace, task)
     if outcome is None:
         about = "A large network: measured in the background."
         frame.fact(metric.label, "not measured yet", definition=about)
         return
-    found = headline(outcome | {"metric": task.metric})
+    found = headline(outcome)
     note = f"{found.samples} test {words.samples(task)}"
     if found.low is not None and found.high is not None:
         note = f"{metric.interval(found.low, found.high)} · {note}"
@@ -48,16 +47,8 @@ def _metric(workspace: Workspace, task: Task | None) -> None:
     frame.fact(metric.label, metric.text(found.value), note, f"{metric.definition} {words.INTERVAL_HELP}")
 
 
-def measured(workspace: Workspace, task: Task) -> dict[str, Any] | None:
-    """What the network reaches on the test data; None as long as a large one has not been measured."""
-    if engine.test_is_quick(workspace.model, task):
-        with st.spinner("Measuring…"):
-            return engine.base_quality(workspace.model, workspace.data).to_json()
-    return jobs.result(workspace, _job_kind(workspace))
-
-
 def _offer_measurement(workspace: Workspace) -> None:
-    kind = _job_kind(workspace)
+    kind = jobs.evaluation(workspace)
     if jobs.under_way(workspace, kind) or jobs.result(workspace, kind) is not None:
         return
     request = {"kind": "evaluate", "spec": {"model": workspace.model, "data": workspace.data}}
@@ -67,7 +58,3 @@ def _offer_measurement(workspace: Workspace) -> None:
         on_click=jobs.start,
         args=(workspace, kind, request, f"Evaluate {workspace.model}"),
     )
-
-
-def _job_kind(workspace: Workspace) -> str:
-    return jobs.evaluation(workspace)

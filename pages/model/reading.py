@@ -5,12 +5,12 @@ from typing import Any
 import streamlit as st
 
 from explorer.sources.normalising import SCHEMES, said
-from explorer.sources.turning import with_options
+from explorer.sources.turning import LARGEST_SIDE, with_options
 from explorer.tasks import TASK_KINDS, Task, by_chance, census, headline
 from explorer.ui.engine import Opened
-from explorer.ui.parts import jobs, say
+from explorer.ui.parts import jobs, say, standing
 from explorer.ui.state.workspace import Workspace
-from pages.model import choosing, facts
+from pages.model import choosing
 
 SHOWN = 3  # better ways
 HALF_WAY = 0.5  # from chance to always being right: below it a trained network may well be misread
@@ -22,7 +22,7 @@ def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
     if task is None or not task.measured or not task.mean or not TASK_KINDS[task.kind].classifies:
         return
     _normalisation(workspace, opened, task)
-    measured = facts.measured(workspace, task)
+    measured = standing.measured(workspace, task)
     if measured is not None and opened.model.trained:
         _doubt(workspace, task, measured)
 
@@ -39,7 +39,7 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
             scheme = st.selectbox("Pictures are normalised", TITLES, format_func=TITLES.__getitem__)
             say.caption("Other values go into the model's ref, one or one a channel: ?mean=0.5&std=0.25")
             height = opened.model.input_shape[1]
-            side = int(st.number_input("Pixels a side", 1, 2048, height, key=f"side {workspace.model}"))
+            side = int(st.number_input("Pixels a side", 1, LARGEST_SIDE, height, key=f"side {workspace.model}"))
             if st.button("Read them so", type="primary"):
                 size = {} if side == height else {"size": str(side)}
                 ref = with_options(workspace.model, {**({"normalise": scheme} if scheme else {}), **size})
@@ -48,7 +48,7 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
 
 def _doubt(workspace: Workspace, task: Task, measured: dict[str, Any]) -> None:
     """Says that the network is near chance, and offers to try the usual causes."""
-    found, majority = headline(measured | {"metric": task.metric}), census(task).majority()
+    found, majority = headline(measured), census(task).majority()
     if found is None or majority is None:
         return
     name, chance = majority

@@ -1,14 +1,13 @@
 """The drawer in which a network that does not fit the data yet is trained on it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
 from explorer.methods import METHODS, Spec
 from explorer.methods.train import epochs_of
 from explorer.plain import plain
-from explorer.runs.queue.job import BUNDLE, Job
+from explorer.runs.queue.job import Job
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
@@ -137,6 +136,6 @@ def _ended(workspace: Workspace, job: Job) -> None:
 
 
 def _go_on(workspace: Workspace, job: Job) -> None:
-    ref = session.permitted(f"run:{Path(job.directory) / BUNDLE}", workspace)
+    ref = session.permitted(f"run:{job.bundle}", workspace)
     workspace.choose(ref, job.request["spec"]["data"])
     propose(None)

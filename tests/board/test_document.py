@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from explorer.board import scripts
 from explorer.board.document import board_document
@@ -15,19 +14,7 @@ from explorer.budget.latency_table import LatencyTable
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError
 from explorer.pruning import plan_from_budget
-from explorer.structure import analyse
-from tests import measurements, nets
-
-
-@pytest.fixture(scope="module")
-def structure():
-    return analyse(nets.alive(nets.Attention), torch.randn(1, *nets.INPUT), trial=False)
-
-
-@pytest.fixture(scope="module")
-def scores(structure):
-    random = np.random.default_rng(0)
-    return Scores("random", 0.0, {name: random.random(units) for name, units in structure.full.items()}, {})
+from tests import measurements
 
 
 def named(document):

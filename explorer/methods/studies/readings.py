@@ -103,10 +103,9 @@ def readings(spec: Spec, report: Report = silent) -> Readings:
             ordered = {**reading.options, "outputs": "" if same else ",".join(map(str, whole))}
             quality = (right / len(places), *wilson(right, len(places)))
             ways.append(_way(f"{reading.title}, classes in another order", model.ref, ordered, quality))
-    counts = np.bincount(np.array([int(task.validation[place][1]) for place in places]))
     now, *others = ways
     others.sort(key=lambda way: -way.top1)
-    return Readings(now, tuple(others), len(places), float(counts.max() / counts.sum()))
+    return Readings(now, tuple(others), len(places), float(found.class_samples.max() / found.samples))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-from explorer.distributed import processes
 from explorer.methods.tools.stages import Memo, Record
 from explorer.recovery.memory import Reached
 
@@ -10,15 +9,13 @@ from explorer.recovery.memory import Reached
 class EpochMemory:
     """The memory of a training that is one step of a run: a record ``epoch-NN``, which replaces that before it.
 
-    A training that several processes share is not remembered by epochs: each has random numbers of its own.
-
     Args:
         memo: of the run.
         epochs: of the training, at most.
     """
 
     def __init__(self, memo: Memo, epochs: int) -> None:
-        self._memo, self._epochs = memo, epochs if processes() == 1 else 0
+        self._memo, self._epochs = memo, epochs
 
     def recall(self) -> Reached | None:
         for epoch in range(self._epochs, 0, -1):
@@ -28,9 +25,8 @@ class EpochMemory:
         return None
 
     def keep(self, reached: Reached) -> None:
-        if self._epochs:
-            before = _name(reached.epoch - 1) if reached.epoch > 1 else ""
-            self._memo(_name(reached.epoch), lambda: Record(reached.values, reached.tensors, before))
+        before = _name(reached.epoch - 1) if reached.epoch > 1 else ""
+        self._memo(_name(reached.epoch), lambda: Record(reached.values, reached.tensors, before))
 
 
 class _UnknownError(Exception):

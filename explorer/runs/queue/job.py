@@ -65,9 +65,14 @@ class Job:
         return self.state in FINAL
 
     @property
+    def bundle(self) -> Path:
+        """Where the network of a run that is done lies."""
+        return Path(self.directory) / BUNDLE
+
+    @property
     def finished_steps(self) -> list[str]:
         """Names of the steps on disk, which the job takes over when it goes on."""
-        return steps_in(partial(Path(self.directory) / BUNDLE))
+        return steps_in(partial(self.bundle))
 
     @property
     def resumable(self) -> bool:

@@ -1,6 +1,7 @@
 """Whether the network of a workspace knows anything of its data: one at chance must never look like success."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.tasks import Task, by_chance, headline
@@ -31,17 +32,18 @@ def guessing(workspace: Workspace) -> Guessing | None:
                 "untrained: it guesses", "Its weights are random: no cut, and no score, means anything yet."
             )
         task = engine.task(workspace.data, opened.model)
-        clause = _by_chance(workspace, task) if task.measured else None
+        outcome = measured(workspace, task) if task.measured else None
+        found = headline(outcome) if outcome else None
+        clause = by_chance(found, task) if found else None
     except ExplorerError:  # the page itself says that it can't be opened, or does not fit
         return None
     return Guessing("no better than chance", f"{clause}.") if clause else None
 
 
-def _by_chance(workspace: Workspace, task: Task) -> str | None:
-    """See `by_chance`, of what is measured at once, or was measured at the desk."""
+def measured(workspace: Workspace, task: Task) -> dict[str, Any] | None:
+    """What the network reaches on the test data, with its metric's name; None while a large one is not measured."""
     if engine.test_is_quick(workspace.model, task):
-        measured = engine.base_quality(workspace.model, workspace.data).to_json()
+        found = engine.base_quality(workspace.model, workspace.data).to_json()
     else:
-        measured = jobs.result(workspace, jobs.evaluation(workspace))
-    found = measured and headline(measured | {"metric": task.metric})
-    return by_chance(found, task) if found else None
+        found = jobs.result(workspace, jobs.evaluation(workspace))
+    return found and {**found, "metric": task.metric}
