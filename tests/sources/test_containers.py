@@ -31,9 +31,9 @@ def outputs(module: nn.Module) -> torch.Tensor:
         return module.eval()(torch.randn(4, 1, 32, 32, generator=generator))
 
 
-def complaint(ref: str) -> str:
+def complaint(ref: str, **asked: int) -> str:
     with pytest.raises(ExplorerError) as caught:
-        load_model(ref)
+        load_model(ref, **asked)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -146,7 +146,7 @@ def test_the_size_of_the_head_is_read_off_the_file(tmp_path, name, base):
     inputs = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(model.module(inputs), module(inputs))
-    assert "was made for 7 classes but the data has 8" in complaint_for(f"file:{path}#{base}", classes=8)
+    assert "was made for 7 classes but the data has 8" in complaint(f"file:{path}#{base}", classes=8)
     assert "instead of (10, " in complaint(f"file:{path}#{base}?num_classes=10")
 
 
@@ -155,12 +155,6 @@ def test_what_does_not_fit_beside_the_head_is_said_alone(tmp_path):
     path = saved({**state, "features.0.weight": torch.ones(64, 1, 3, 3)}, tmp_path / "a.pth")
     message = complaint(f"file:{path}#torchvision:squeezenet1_1")
     assert "1 of another shape (features.0.weight (64, 1, 3, 3) instead of (64, 3, 3, 3))" in message
-
-
-def complaint_for(ref: str, **asked: int) -> str:
-    with pytest.raises(ExplorerError) as caught:
-        load_model(ref, **asked)
-    return str(caught.value)
 
 
 def test_a_head_of_several_outputs_a_class_is_read_off_the_file(tmp_path):

@@ -1,6 +1,5 @@
 """Pictures in one subfolder per class, perhaps in parts: a layout of folders."""
 
-from explorer.sources.reading.class_trees import class_tree
 from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.labelled_pictures import of_class_tree, picture_task
 from explorer.sources.reading.unread_layouts import refusal
@@ -29,7 +28,7 @@ def class_folders_task(folder: Folder, request: InputRequest) -> Task:
     Raises:
         ExplorerError: the folder is missing, holds no classes, or too few pictures; see `picture_task`.
     """
-    tree = class_tree(folder.tree)
+    tree = folder.classes
     if tree is None or len(tree.classes) < 2:
         raise refusal(folder.tree)
     return picture_task(folder, of_class_tree(tree), request)

@@ -6,9 +6,10 @@ from typing import Any
 
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
-from explorer.reading import DamagedError, read_json, read_text
+from explorer.reading import DamagedError, read_json
 from explorer.sources.reading.boxed_pictures import Boxed, boxed_task, boxes_of
 from explorer.sources.reading.checking import refusal
+from explorer.sources.reading.coco_files import ANNOTATIONS, GROWTH
 from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.part_names import part_of
 from explorer.sources.reading.picture_names import PictureNames
@@ -16,8 +17,6 @@ from explorer.sources.registries import folder_layout
 from explorer.sources.request import InputRequest
 from explorer.tasks import Task
 
-ANNOTATIONS = "annotations.json"
-_GROWTH = 16  # bytes in memory of a byte of JSON
 _FARTHEST = 1e6  # pixels
 _BROKEN = (DamagedError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RuntimeError)
 
@@ -33,7 +32,7 @@ class _File:
 
 def is_boxes_folder(folder: Folder) -> bool:
     """Whether there are COCO's annotations of boxes."""
-    return folder.path.is_dir() and ((folder.path / ANNOTATIONS).is_file() or bool(_files(folder)))
+    return folder.path.is_dir() and bool(folder.coco_files)
 
 
 @folder_layout(
@@ -52,7 +51,7 @@ def boxes_folder(folder: Folder, request: InputRequest) -> Task:
     Raises:
         ExplorerError: the annotations are damaged, disagree, name pictures that are missing, or there are too few.
     """
-    files = _files(folder) or {"train": folder.path / ANNOTATIONS}
+    files = folder.coco_files
     read = {part: _read(path, _pictures(folder, path, part)) for part, path in files.items()}
     categories = read["train"].categories
     for part, found in read.items():
@@ -69,49 +68,18 @@ def boxes_folder(folder: Folder, request: InputRequest) -> Task:
     return boxed_task(folder, ("background", *categories), given, request, remarks)
 
 
-def _files(folder: Folder) -> dict[str, Path]:
-    """The files of annotations by part; a single one is of training."""
-    if (folder.path / ANNOTATIONS).is_file():
-        return {"train": folder.path / ANNOTATIONS}
-    found: dict[str, list[Path]] = {}
-    for branch in folder.tree.walk():
-        if branch.path == folder.tree.path or len(branch.path.relative_to(folder.tree.path).parts) <= 2:
-            for path in branch.others:
-                if path.suffix.lower() == ".json" and _has_boxes(path):
-                    own = "" if branch.path == folder.tree.path else branch.name
-                    found.setdefault(part_of(path.stem) or part_of(own) or "", []).append(path)
-    best = {part: min(paths, key=_rank) for part, paths in found.items()}
-    if "train" in best:
-        best.pop("", None)
-        return dict(sorted(best.items(), key=lambda item: item[0] != "train"))
-    return {"train": min(best.values(), key=_rank)} if best else {}
-
-
-def _rank(path: Path) -> tuple[bool, int, str]:
-    """Of several files of one part, that of instances comes first, not that of key points."""
-    return "instances" not in path.name, len(path.name), path.name
-
-
-def _has_boxes(path: Path) -> bool:
-    try:
-        text = read_text(path, memory.limit() // _GROWTH)
-    except (OSError, ExplorerError):
-        return False
-    return all(f'"{word}"' in text for word in ("images", "annotations", "categories", "bbox"))
-
-
 def _pictures(folder: Folder, path: Path, part: str) -> PictureNames:
     """The pictures that a file may mean."""
     within = folder.tree.folders.get("images")
-    if path.name == ANNOTATIONS and path.parent == folder.path and within is not None:
-        return PictureNames(within.everything())
+    if path == folder.path / ANNOTATIONS and within is not None:
+        return folder.names_in(within)
     near = next((b for b in folder.tree.walk() if part_of(b.name) == part and b.count and b is not folder.tree), None)
-    return PictureNames((near or folder.tree).everything())
+    return folder.names_in(near or folder.tree)
 
 
 def _read(path: Path, names: PictureNames) -> _File:
     try:
-        document = read_json(path, memory.limit() // _GROWTH)
+        document = read_json(path, memory.limit() // GROWTH)
         categories = sorted(_used(document), key=lambda category: category["id"])
         label = {category["id"]: number for number, category in enumerate(categories, start=1)}
         by_picture: dict[Any, list[tuple[list[float], int]]] = {entry["id"]: [] for entry in document["images"]}

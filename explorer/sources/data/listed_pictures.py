@@ -7,13 +7,13 @@ from typing import Any
 from explorer.errors import ExplorerError
 from explorer.sources.data.tables import TEXTS, is_table
 from explorer.sources.reading.checking import refusal
-from explorer.sources.reading.class_trees import ClassTree, are_numbered, class_tree, opens_plainly, part_folders
+from explorer.sources.reading.class_trees import ClassTree, are_numbered, opens_plainly, part_folders
 from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.label_columns import Listing
 from explorer.sources.reading.label_files import may_list
 from explorer.sources.reading.labelled_pictures import Labelled, picture_task
 from explorer.sources.reading.labels import SEVERAL, classes_of
-from explorer.sources.reading.part_names import part_of
+from explorer.sources.reading.part_names import part_of_file
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import InputRequest
 from explorer.tasks import Task
@@ -81,7 +81,7 @@ def listed_pictures(folder: Folder, request: InputRequest) -> Task:
 def _tree(folder: Folder) -> ClassTree | None:
     """The pictures by the folders that they lie in, where these are classes."""
     try:
-        return class_tree(folder.tree)
+        return folder.classes
     except ExplorerError:  # of folders that disagree: then a table may know better
         return None
 
@@ -123,10 +123,7 @@ def _rank(found: Listing) -> tuple[bool, int, int, str]:
 
 def _part(found: Listing, folder: Folder) -> str:
     """The part that a whole table is of, by its name or its folder's; empty where its rows say more."""
-    if any(found.parts):
-        return ""
-    within = found.path.parent
-    return part_of(found.path.stem) or (within != folder.tree.path and part_of(within.name)) or ""
+    return "" if any(found.parts) else part_of_file(found.path, folder.tree.path)
 
 
 def _rows(found: Listing, tree: ClassTree | None, folder: Folder) -> list[Row]:

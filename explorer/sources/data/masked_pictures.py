@@ -14,7 +14,7 @@ from explorer.sources.reading.checking import good_pictures
 from explorer.sources.reading.class_trees import part_folders
 from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.picture_files import NATIVE, cropped_note, natural, opened, read_picture
-from explorer.sources.reading.splits import split_missing
+from explorer.sources.reading.splits import origin, places_of, split_missing
 from explorer.sources.registries import folder_layout
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task
@@ -86,13 +86,9 @@ def masks_folder(folder: Folder, request: InputRequest) -> Task:
     good, checked = good_pictures(pictures, folder.place.ref, skip=folder.skips)
     pairs = [(part, p, _mask(p, place)) for part, place in _folders(folder).items() for p in found[part] if p in good]
     classes = mask_classes(root, [mask for _, _, mask in pairs])
-    given = {
-        part: np.array([n for n, (own, _, _) in enumerate(pairs) if own == part], dtype=np.int64) for part in found
-    }
-    parts = split_missing(given, np.zeros(len(pairs)), folder.place.name)
+    parts = split_missing(places_of([part for part, _, _ in pairs], found), np.zeros(len(pairs)), folder.place.name)
     data = {name: MaskedPictures([pairs[i][1:] for i in index], shape, normalisation) for name, index in parts.items()}
-    origin = "split at random into four fixed parts" if set(given) == {"train"} else "in the folder's own parts"
-    note, remarks = f"{cropped_note(shape)}; {origin}", tuple(checked.remarks())
+    note, remarks = f"{cropped_note(shape)}; {origin(found)}", tuple(checked.remarks())
     ref, title = folder.place.ref, root.resolve().name
     return Task(ref, title, classes, shape, *normalisation, **data, note=note, kind="segmentation", remarks=remarks)
 

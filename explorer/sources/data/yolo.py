@@ -47,6 +47,7 @@ def yolo_folder(folder: Folder, request: InputRequest) -> Task:
     """
     labels = {_key(path): path for path in _label_files(folder)}
     names = _names(folder)
+    top = folder.tree.unwrapped().path
     given: dict[str, list[Boxed]] = {}
     empty, highest = 0, -1
     for picture in folder.tree.everything():
@@ -55,7 +56,7 @@ def yolo_folder(folder: Folder, request: InputRequest) -> Task:
         empty += label is None
         highest = max([highest, *numbers])
         item = Boxed(picture, boxes_of(corners, [number + 1 for number in numbers]), None)
-        given.setdefault(_part(picture, folder), []).append(item)
+        given.setdefault(_part(picture, top if picture.is_relative_to(top) else folder.tree.path), []).append(item)
     if names and highest >= len(names):
         raise ExplorerError(
             f"{folder.place.name!r} has boxes of class {highest}, but names for {len(names)} only: add it"
@@ -82,10 +83,8 @@ def _key(path: Path) -> tuple[str, ...]:
     return tuple(part for part in path.with_suffix("").parts if part not in ("images", "labels"))
 
 
-def _part(picture: Path, folder: Folder) -> str:
-    """The part that a picture's folders say, leaving out those around all; empty where they say none."""
-    top = folder.tree.unwrapped().path
-    root = top if picture.is_relative_to(top) else folder.tree.path
+def _part(picture: Path, root: Path) -> str:
+    """The part that a picture's folders below `root` say; empty where they say none."""
     for name in picture.relative_to(root).parts[:-1]:
         if (part := part_of(name)) is not None:
             return part

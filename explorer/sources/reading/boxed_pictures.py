@@ -10,12 +10,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from explorer.errors import ExplorerError
 from explorer.sources.reading.checking import good_pictures
 from explorer.sources.reading.folders import Folder
-from explorer.sources.reading.picture_files import NATIVE, natural, opened
+from explorer.sources.reading.picture_files import natural, opened, shape_of
 from explorer.sources.reading.pixel_kinds import in_bytes
-from explorer.sources.reading.splits import split_missing
+from explorer.sources.reading.splits import origin, places_of, split_missing
 from explorer.sources.request import InputRequest, Normalisation, Shape
 from explorer.tasks import Task
 
@@ -101,19 +100,14 @@ def boxed_task(
         ExplorerError: there are too few, or the model wants other channels.
         BadPicturesError: some can't be read, and the ref does not say to go on without.
     """
-    shape = request.image() or NATIVE
-    if shape[0] not in (1, 3):
-        raise ExplorerError(f"the model wants {shape[0]} channels: pictures have 1 (grey) or 3 (colour)")
+    shape = shape_of(request)
     normalisation = request.normalised(natural(shape[0]))
     everything = [item for items in given.values() for item in items]
     good, checked = good_pictures([item.path for item in everything], folder.place.ref, skip=folder.skips)
     items = [(part, item) for part, of_part in given.items() for item in of_part if item.path in good]
-    indices = {part: np.array([n for n, (own, _) in enumerate(items) if own == part], dtype=np.int64) for part in given}
-    parts = split_missing(indices, np.zeros(len(items)), folder.place.name)
+    parts = split_missing(places_of([part for part, _ in items], given), np.zeros(len(items)), folder.place.name)
     data = {name: BoxedPictures([items[i][1] for i in index], shape, normalisation) for name, index in parts.items()}
-    origin = "split at random into four fixed parts" if set(given) == {"train"} else "in the folder's own parts"
-    note = f"pictures stretched to {shape[1]}×{shape[2]}; {origin}"
-    left = [f"{len(checked.bad):,} files that can't be read are left out"] if checked.bad else []
+    note = f"pictures stretched to {shape[1]}×{shape[2]}; {origin(given)}"
     return Task(
         folder.place.ref,
         folder.path.resolve().name,
@@ -123,5 +117,5 @@ def boxed_task(
         **data,
         note=note,
         kind="detection",
-        remarks=(*left, *remarks, *checked.remarks()),
+        remarks=(*checked.left_out(), *remarks, *checked.remarks()),
     )

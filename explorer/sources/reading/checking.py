@@ -14,6 +14,7 @@ import PIL
 from PIL import Image
 
 from explorer import cache, memory
+from explorer.batches import spread
 from explorer.errors import ExplorerError
 from explorer.memory import KEPT
 from explorer.plain import visible
@@ -66,8 +67,12 @@ class Checked:
     brightest: int
     same: list[list[Path]]
 
+    def left_out(self) -> list[str]:
+        """That bad files are left out, as a clause; none where there are none."""
+        return [f"{len(self.bad):,} files that can't be read are left out"] if self.bad else []
+
     def remarks(self) -> list[str]:
-        """What a person should know, a clause each."""
+        """What a person should know of the others, a clause each."""
         said = []
         if self.decoded < self.files:
             said.append(
@@ -150,14 +155,15 @@ def _checked_before(files: Sequence[Path], thoroughly: bool, digest: str) -> Che
 
 
 def _check(files: Sequence[Path], thoroughly: bool) -> Checked:
-    looked = list(files) if thoroughly else _spread(files, _HEADERS)
+    looked = [files[place] for place in spread(len(files), len(files) if thoroughly else _HEADERS)]
     with ThreadPoolExecutor(_WORKERS) as pool:
         sizes = list(pool.map(_header, looked))
         bad = {path: found for path, found in zip(looked, sizes, strict=True) if isinstance(found, str)}
         whole = [path for path in looked if path not in bad]
         pixels = sum(size for size in sizes if isinstance(size, int))
         if not thoroughly and pixels > _DECODED:
-            whole = _spread(whole, max(1, int(len(whole) * _DECODED / pixels)))
+            share = max(1, int(len(whole) * _DECODED / pixels))
+            whole = [whole[place] for place in spread(len(whole), share)]
         found = list(pool.map(_decode, whole))
     bad |= {path: why for path, why in zip(whole, found, strict=True) if isinstance(why, str)}
     read = {path: seen for path, seen in zip(whole, found, strict=True) if isinstance(seen, _Seen)}
@@ -172,11 +178,6 @@ def _same(read: "Mapping[Path, _Seen]") -> list[list[Path]]:
     for path, seen in read.items():
         groups.setdefault(seen.digest, []).append(path)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _spread(files: Sequence[Path], most: int) -> list[Path]:
-    """At most so many, evenly over all."""
-    return [files[number * len(files) // most] for number in range(most)] if len(files) > most else list(files)
 
 
 def _header(path: Path) -> int | str:

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 
 from explorer.errors import ExplorerError
+from explorer.sources.reading.class_trees import ClassTree, class_tree
+from explorer.sources.reading.coco_files import ANNOTATIONS, find_coco_files
 from explorer.sources.reading.label_columns import Listing, listing_of
 from explorer.sources.reading.label_files import SUFFIXES, read_label_file
 from explorer.sources.reading.part_names import part_of, words_of
@@ -22,6 +24,7 @@ class Folder:
 
     place: Place
     options: dict[str, str] = field(default_factory=dict)
+    _names: dict[Path, PictureNames] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def at(cls, place: Place) -> "Folder":
@@ -57,6 +60,27 @@ class Folder:
         """What can be seen of one of its folders."""
         return next((branch for branch in self.tree.walk() if branch.path == path), Branch(path))
 
+    def names_in(self, branch: Branch) -> PictureNames:
+        """What the pictures in one of its folders, at any depth, may be called; an index that is built once."""
+        if branch.path not in self._names:
+            self._names[branch.path] = PictureNames(branch.everything())
+        return self._names[branch.path]
+
+    @cached_property
+    def classes(self) -> ClassTree | None:
+        """Its pictures by the folders that they lie in; None where these are no classes.
+
+        Raises:
+            ExplorerError: see `class_tree`.
+        """
+        return class_tree(self.tree)
+
+    @cached_property
+    def coco_files(self) -> dict[str, Path]:
+        """Its files of COCO's boxes by part, that of training first; empty where there is none."""
+        of_all = self.path / ANNOTATIONS
+        return {"train": of_all} if of_all.is_file() else find_coco_files(self.tree)
+
     @cached_property
     def listings(self) -> tuple[list[Listing], list[ExplorerError]]:
         """What its tables say of its pictures, and what is wrong with those that could not be understood."""
@@ -73,31 +97,28 @@ class Folder:
                 found.append(listing)
         return found, wrong
 
-    @cached_property
-    def _names(self) -> PictureNames:
-        return PictureNames(self.tree.everything())
-
-    def _listing(self, path: Path, branch: Branch | None) -> Listing | None:
+    def _listing(self, path: Path, branch: Branch) -> Listing | None:
         """What one table says, of pictures in a folder that it seems to mean, or else of any."""
-        label = self.options.get("label")
-        if branch is not None:
-            near = PictureNames(branch.everything())
-            if (listing := listing_of(read_label_file(path, near), near, label)) is not None:
+        for within in (branch,) if branch is self.tree else (branch, self.tree):
+            names = self.names_in(within)
+            listing = listing_of(read_label_file(path, names), names, self.options.get("label"))
+            if listing is not None:
                 return listing
-        return listing_of(read_label_file(path, self._names), self._names, label)
+        return None
 
-    def _tables(self) -> list[tuple[Path, Branch | None]]:
+    def _tables(self) -> list[tuple[Path, Branch]]:
         """Files that may say which picture has which label, each with the folder whose pictures it seems to mean."""
         if self.path.is_file():
-            return [(self.path, None)]
-        found: list[tuple[Path, Branch | None]] = []
+            return [(self.path, self.tree)]
+        found: list[tuple[Path, Branch]] = []
         for branch in self.tree.walk():
             tables = [path for path in branch.others if path.suffix.lower() in SUFFIXES]
             if len(tables) > _MOST_TABLES:
                 continue
             for path in tables:
                 if _DUMMIES.isdisjoint(words_of(path.stem)):
-                    found.append((path, _meant(self.tree, part_of(path.stem)) or (branch if branch.count else None)))
+                    near = branch if branch.count else self.tree
+                    found.append((path, _meant(self.tree, part_of(path.stem)) or near))
         return sorted(found, key=lambda item: len(item[0].parts))[:_MOST_TABLES]
 
 

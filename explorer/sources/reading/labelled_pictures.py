@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer.errors import ExplorerError
 from explorer.sources.reading.checking import Checked, good_pictures
 from explorer.sources.reading.class_trees import ClassTree
 from explorer.sources.reading.folders import Folder
 from explorer.sources.reading.labels import refuse_joined
-from explorer.sources.reading.picture_files import NATIVE, PictureFiles, cropped_note, natural
-from explorer.sources.reading.splits import split_missing
+from explorer.sources.reading.picture_files import PictureFiles, cropped_note, natural, shape_of
+from explorer.sources.reading.splits import origin, places_of, split_missing
 from explorer.sources.request import InputRequest
 from explorer.tasks import PARTS, Task
 
@@ -67,9 +66,7 @@ def picture_task(folder: Folder, labelled: Labelled, request: InputRequest) -> T
         ExplorerError: the model wants other channels, or there are too few pictures.
         BadPicturesError: some can't be read, and the ref does not say to go on without.
     """
-    shape = request.image() or NATIVE
-    if shape[0] not in (1, 3):
-        raise ExplorerError(f"the model wants {shape[0]} channels: pictures have 1 (grey) or 3 (colour)")
+    shape = shape_of(request)
     mean, std = request.normalised(natural(shape[0]))
     good, checked = good_pictures(labelled.files, folder.place.ref, skip=folder.skips)
     kept = [number for number, path in enumerate(labelled.files) if path in good]
@@ -80,11 +77,10 @@ def picture_task(folder: Folder, labelled: Labelled, request: InputRequest) -> T
         name: PictureFiles([files[i] for i in index], labels[index], shape, mean, std) for name, index in parts.items()
     }
     note = "; ".join(filter(None, (cropped_note(shape), labelled.origin, _split_note(given, folder))))
-    left = [f"{len(checked.bad):,} files that can't be read are left out"] if checked.bad else []
     masks = [name for branch in folder.tree.walk() for name in branch.aside]
     aside = [f"{', '.join(dict.fromkeys(masks))} beside the images hold masks and are not read"] if masks else []
     same = repeated(checked, dict(zip(files, labels.tolist(), strict=True)), {n: set(data[n].files) for n in parts})
-    remarks = (*left, *labelled.remarks, *aside, *checked.remarks(), *same)
+    remarks = (*checked.left_out(), *labelled.remarks, *aside, *checked.remarks(), *same)
     title = folder.path.resolve().name
     return Task(folder.place.ref, title, labelled.classes, shape, mean, std, **data, note=note, remarks=remarks)
 
@@ -108,12 +104,12 @@ def _indices(parts: Sequence[str]) -> dict[str, np.ndarray]:
     told = [part or "train" for part in parts]
     if "train" not in told:
         told = ["train"] * len(told)
-    return {part: np.array([n for n, own in enumerate(told) if own == part]) for part in dict.fromkeys(told)}
+    return places_of(told, dict.fromkeys(told))
 
 
 def _split_note(given: Mapping[str, np.ndarray], folder: Folder) -> str:
     if set(given) == {"train"}:
-        return "split at random into four fixed parts"
+        return origin(given)
     known = set(given) if "test" in given else {"train", "test"}  # then validation is the test part
     missing = [part for part in PARTS if part not in known]
     return f"{' and '.join(missing)} taken from the training pictures of {folder.path.name}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 PARTS_BY_WORD = {
     "train": ("train", "training", "trn", "trainset"),
@@ -30,6 +31,12 @@ def part_of(name: str) -> str | None:
     if parts == {"train", "validation"}:
         return "train"
     return parts.pop() if len(parts) == 1 else None
+
+
+def part_of_file(path: Path, top: Path) -> str:
+    """The part that a file is of by its name, or else its folder's below `top`; empty where neither says one."""
+    within = path.parent
+    return part_of(path.stem) or (within != top and part_of(within.name)) or ""
 
 
 def parts_among(names: Iterable[str]) -> dict[str, str]:

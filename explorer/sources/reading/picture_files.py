@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
 from explorer.sources.reading.pixel_kinds import in_bytes
-from explorer.sources.request import Normalisation, Shape
+from explorer.sources.request import InputRequest, Normalisation, Shape
 
 _FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")  # no others, of which some start programs
 _COPIES = 16  # bytes of a pixel: as it is decoded, turned, and in colours or in numbers
@@ -29,6 +29,18 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which 
 def natural(channels: int) -> Normalisation:
     """Mean and standard deviation of photographs, per channel."""
     return (_MEAN, _STD) if channels == 3 else ((float(np.mean(_MEAN)),), (float(np.mean(_STD)),))
+
+
+def shape_of(request: InputRequest) -> Shape:
+    """The shape of pictures that a model asks for, or else the usual one.
+
+    Raises:
+        ExplorerError: it wants channels that pictures don't have, or no images at all.
+    """
+    shape = request.image() or NATIVE
+    if shape[0] not in (1, 3):
+        raise ExplorerError(f"the model wants {shape[0]} channels: pictures have 1 (grey) or 3 (colour)")
+    return shape
 
 
 def cropped_note(shape: Shape) -> str:

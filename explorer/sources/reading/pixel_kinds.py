@@ -7,8 +7,8 @@ _SIXTEEN = ("I;16", "I;16B", "I;16L", "I;16N")
 _WHITE = 65535  # of 16 bits
 _NEARLY_WHITE = 250  # of 255: what is at least as light can't be told from white
 
-WIDE, FLOATING, CLEAR, FRAMES, INK = "16-bit", "floating-point", "transparent", "several frames", "CMYK"
-"""What a picture can be besides eight bits of grey or colour, see `kinds`."""
+WIDE, FLOATING, CLEAR, FRAMES = "16-bit", "floating-point", "transparent", "several frames"
+"""What a picture can be besides eight bits of grey, colour or ink, see `kinds`."""
 
 
 def in_bytes(image: Image.Image, channels: int, written: str | None) -> Image.Image:
@@ -32,14 +32,12 @@ def in_bytes(image: Image.Image, channels: int, written: str | None) -> Image.Im
 
 
 def kinds(image: Image.Image) -> frozenset[str]:
-    """What a person should know of a picture's pixels; empty for eight bits of grey or colour."""
+    """What a person should know of a picture's pixels; empty for eight bits of grey, colour or ink."""
     found = set()
     if image.mode in (*_SIXTEEN, "I"):
         found.add(WIDE)
     if image.mode == "F":
         found.add(FLOATING)
-    if image.mode == "CMYK":
-        found.add(INK)
     if _may_be_clear(image) and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
         found.add(CLEAR)
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # of which the others are previews

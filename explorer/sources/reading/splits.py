@@ -1,5 +1,7 @@
 """The four parts of a task, where the data comes as one or with some of them."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from explorer.errors import ExplorerError
@@ -11,6 +13,21 @@ FRACTIONS = (0.60, 0.10, 0.15, 0.15)  # train, calibration, validation, test of 
 def four_parts(strata: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """Indices of the four parts of data that comes as one, each with every stratum in its share."""
     return dict(zip(PARTS, stratified_split(strata, FRACTIONS, seed), strict=True))
+
+
+def places_of(own: Sequence[str], parts: Iterable[str]) -> dict[str, np.ndarray]:
+    """Indices of the examples of each part, int64 (n,).
+
+    Args:
+        own: the part of each example.
+        parts: those that are asked for.
+    """
+    return {part: np.array([n for n, of in enumerate(own) if of == part], dtype=np.int64) for part in parts}
+
+
+def origin(given: Iterable[str]) -> str:
+    """How the parts of a folder's examples came about, for a person."""
+    return "split at random into four fixed parts" if set(given) == {"train"} else "in the folder's own parts"
 
 
 def shares_of(missing: int) -> tuple[float, ...]:

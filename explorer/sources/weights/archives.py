@@ -20,7 +20,7 @@ from torch import Tensor
 from explorer import memory
 from explorer.errors import ExplorerError, one_line
 from explorer.sources.weights.inert import RefusedError
-from explorer.sources.weights.pickles import Declared, Reader, Storage, width
+from explorer.sources.weights.pickles import Declared, Reader, Storage
 
 _ZIP = b"PK\x03\x04"  # as torch tells its two formats apart
 _PICKLES = (b"\x80", b"L")  # of protocol 2 and above, and a number in those below
@@ -171,7 +171,7 @@ def _places(content: mmap.mmap, storages: list[Storage]) -> dict[str, int]:
         if elements != storage.elements:
             raise ValueError(f"tensor data {storage.key} has another size than is told")
         found[storage.key] = content.tell()
-        content.seek(found[storage.key] + storage.elements * width(storage.dtype))
+        content.seek(found[storage.key] + storage.bytes)
     return found
 
 

@@ -7,12 +7,12 @@ differ, tensors are matched by their order and shape.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from explorer.sources.weights.fits import Fit, Network, is_average, is_of_training
-from explorer.sources.weights.ordering import agrees, in_order, one_by_one
+from explorer.sources.weights.ordering import Shape, agrees, in_order, one_by_one
 from explorer.sources.weights.stored import Source
 
 _WRAPPED = 8  # parts that are passed over in a name, beyond three for each of its own
@@ -22,10 +22,18 @@ _BESIDE = re.compile(r"(criteri|loss|metric|\w+_(acc|accuracy|f1|auroc)$)", re.I
 
 @dataclass
 class _Table:
-    """The tensors of a file by what stands before their names, without those that only training needs."""
+    """The tensors of a file by what stands before their names, without those that only training needs.
+
+    Args:
+        sources: by full name.
+        known: parts of the network's names.
+        pair: matches tensors whose names differ, as far as the file's order can be trusted.
+        below: the names under each prefix, in the file's order.
+    """
 
     sources: Mapping[str, Source]
     known: set[str]
+    pair: Callable[[Mapping[str, Shape], Mapping[str, tuple[int, ...]]], dict[str, str]]
     below: dict[str, list[str]] = field(default_factory=lambda: {"": []})
 
     def __post_init__(self) -> None:
@@ -45,15 +53,15 @@ def find_fits(sources: Mapping[str, Source], network: Network, is_ordered: bool)
     Args:
         is_ordered: whether the file has its tensors in their network's order.
     """
-    table = _Table(sources, network.known)
-    fits = _named(table, network, is_ordered)
+    table = _Table(sources, network.known, in_order if is_ordered else one_by_one)
+    fits = _named(table, network)
     for further in (partial(_named, inside=True), _by_order):
         if not any(fit.is_whole for fit in fits):
-            fits += further(table, network, is_ordered)
+            fits += further(table, network)
     whole = _distinct(sorted((fit for fit in fits if fit.is_whole), key=_preference))
     if not whole:
         return sorted(fits, key=lambda fit: (-fit.good, len(fit.unexpected), *_preference(fit)))[:1]
-    return whole + _averaged_parameters(fits, whole, table, network, is_ordered)
+    return whole + _averaged_parameters(fits, whole, table, network)
 
 
 def _preference(fit: Fit) -> tuple[bool, bool, int]:
@@ -69,10 +77,10 @@ def _distinct(fits: list[Fit]) -> list[Fit]:
     return list(best.values())
 
 
-def _named(table: _Table, network: Network, is_ordered: bool, inside: bool = False) -> list[Fit]:
+def _named(table: _Table, network: Network, inside: bool = False) -> list[Fit]:
     """What has the network's names, under each prefix; see `_by_name`."""
     found = sorted(_by_name(table, network, inside).items(), key=lambda item: -len(item[1]))[:_MOST_PLACES]
-    return [_judged(place, matched, table, network, dict(found), is_ordered) for place, matched in found]
+    return [_judged(place, matched, table, network, dict(found)) for place, matched in found]
 
 
 def _by_name(table: _Table, network: Network, inside: bool) -> dict[str, dict[str, str]]:
@@ -102,12 +110,7 @@ def _by_name(table: _Table, network: Network, inside: bool) -> dict[str, dict[st
 
 
 def _judged(
-    place: str,
-    matched: Mapping[str, str],
-    table: _Table,
-    network: Network,
-    named: Mapping[str, Mapping[str, str]],
-    is_ordered: bool,
+    place: str, matched: Mapping[str, str], table: _Table, network: Network, named: Mapping[str, Mapping[str, str]]
 ) -> Fit:
     """What is matched by name, the rest of both sides by order and shape where that leaves nothing open."""
     missing = [name for name in network.required if name not in matched]
@@ -120,8 +123,7 @@ def _judged(
         if name not in used and name not in others and not _is_beside(name, place, table, network)
     ]
     shapes = {name: table.sources[name].shape for name in rest}
-    pair = in_order if is_ordered else one_by_one
-    ordered = pair({name: network.shapes[name] for name in missing}, shapes) if missing else {}
+    ordered = table.pair({name: network.shapes[name] for name in missing}, shapes) if missing else {}
     return _fit(place, {**matched, **ordered}, ordered, set(rest), table, network)
 
 
@@ -148,14 +150,14 @@ def _is_beside(name: str, place: str, table: _Table, network: Network) -> bool:
     return bool(dot) and first not in table.known and is_average(first)
 
 
-def _by_order(table: _Table, network: Network, is_ordered: bool) -> list[Fit]:
+def _by_order(table: _Table, network: Network) -> list[Fit]:
     """Places under which tensors stand as the network's do, all of them under other names."""
     asked = {name: network.shapes[name] for name in network.required}
     found = []
     for place, below in table.below.items():
         if names := _sequence(below, len(asked), table):
             shapes = {name: table.sources[name].shape for name in names}
-            if pairs := (in_order if is_ordered else one_by_one)(asked, shapes):
+            if pairs := table.pair(asked, shapes):
                 found.append(_fit(place, pairs, pairs, set(), table, network))
     return found
 
@@ -167,15 +169,13 @@ def _sequence(names: Sequence[str], count: int, table: _Table) -> list[str]:
     return next((some for some in (real, several) if len(some) == count), [])
 
 
-def _averaged_parameters(
-    fits: Sequence[Fit], whole: Sequence[Fit], table: _Table, network: Network, is_ordered: bool
-) -> list[Fit]:
+def _averaged_parameters(fits: Sequence[Fit], whole: Sequence[Fit], table: _Table, network: Network) -> list[Fit]:
     """Averages that were kept of the parameters alone, by name or as a list, with the buffers of the plain weights."""
     plain, buffers = whole[0], network.buffers
     found = [fit for fit in fits if set(fit.missing) <= buffers and not fit.misshapen and not fit.is_whole]
     parameters = replace(network, shapes={n: s for n, s in network.shapes.items() if n not in buffers})
     taken = frozenset[str]().union(*(fit.parts for fit in (*whole, *found)))
-    found += [fit for fit in _by_order(table, parameters, is_ordered) if not fit.parts & taken]
+    found += [fit for fit in _by_order(table, parameters) if not fit.parts & taken]
     completed = [
         replace(fit, sources={**plain.sources, **fit.sources}, missing=(), unexpected=())
         for fit in found
