@@ -7,6 +7,8 @@ import torch
 
 from explorer import memory
 from explorer.errors import ExplorerError, unknown
+from explorer.sources.finding.candidate import MODEL
+from explorer.sources.finding.search import search
 from explorer.sources.listing import list_models
 from explorer.sources.loaded import LoadedModel, in_words
 from explorer.sources.reading.texts import Tokenizer
@@ -256,8 +258,7 @@ def _check_numbers(model: LoadedModel) -> None:
 
 
 def _unknown_model(ref: str) -> ExplorerError:
-    refs = [entry.ref for entry in list_models() if "@" not in entry.ref]
-    by_name = {known.partition(":")[2]: known for known in reversed(refs)}  # of several, the first one
-    if ref in by_name:
-        return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")
-    return unknown("model", ref, refs)
+    """The error for a text that is no ref: it says the ref that is the likeliest to be meant."""
+    if meant := [candidate.ref for candidate in search(ref, kind=MODEL, most=1)]:
+        return ExplorerError(f"unknown model {ref!r}: did you mean {meant[0]}?")
+    return unknown("model", ref, [entry.ref for entry in list_models() if "@" not in entry.ref])
