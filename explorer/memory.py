@@ -137,6 +137,10 @@ class Kept:
                 with self._lock:
                     self._turns.pop(key, None)
 
+    def __contains__(self, key: object) -> bool:
+        with self._lock:
+            return key in self._found
+
     def _again(self, key: Hashable) -> Any:
         self._found.move_to_end(key)
         return self._found[key][0]

@@ -172,24 +172,31 @@ def task_for(model: LoadedModel, data_ref: str) -> Task:
 
 
 def ref_for(model: LoadedModel, data_ref: str) -> str:
-    """The model's ref, with as many outputs as the data has classes where the network is new and leaves that open.
+    """The model's ref, with as many outputs as the data has classes where the network is new.
 
     Raises:
         ExplorerError: see `load_task`.
     """
-    if not takes_any_classes(model) or _data_source(data_ref).noise:
+    if not can_take_any_classes(model) or _data_source(data_ref).noise:
         return model.ref
     wanted = describe_task(data_ref)
     if wanted.kind != model.kind or len(wanted.classes) == model.classes:
         return model.ref
     option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
-    return f"{model.ref}{'&' if '?' in model.ref else '?'}{option}={len(wanted.classes)}"
+    name, _, query = model.ref.partition("?")
+    others = [item for item in query.split("&") if item and not item.startswith(f"{option}=")]
+    return f"{name}?{'&'.join([*others, f'{option}={len(wanted.classes)}'])}"
+
+
+def can_take_any_classes(model: LoadedModel) -> bool:
+    """Whether the network is new, so that nothing is lost when it is made with another number of outputs."""
+    return not model.trained and bool(MODEL_SOURCES[model.ref.partition(":")[0]].outputs)
 
 
 def takes_any_classes(model: LoadedModel) -> bool:
     """Whether the network is new, and its ref leaves open how many outputs it has."""
     option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
-    return not model.trained and bool(option) and f"{option}=" not in model.ref
+    return can_take_any_classes(model) and f"{option}=" not in model.ref
 
 
 def _data_source(ref: str) -> DataSource:

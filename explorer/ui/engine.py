@@ -23,7 +23,7 @@ from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import Live, latency, size_bytes
+from explorer.evaluation import ATTRIBUTIONS, Live, evidence, latency, size_bytes
 from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
@@ -36,7 +36,7 @@ from explorer.runs.documents import read_scored
 from explorer.sources import LoadedModel, load_model, load_task, places, task_for
 from explorer.sources.own_code import code_places, stamp
 from explorer.structure import Structure, analyse
-from explorer.tasks import Accuracy, Quality, Task, evaluate
+from explorer.tasks import Accuracy, Answered, Quality, Task, answered, evaluate
 from explorer.ui.text import tables
 
 P, T = ParamSpec("P"), TypeVar("T")
@@ -116,6 +116,11 @@ def _opened(ref: str, stamp: str) -> Opened:
     with _TURN:
         structure = analyse(model.module, model.example())
     return Opened(model, structure, size_bytes(model.module))
+
+
+def is_open(ref: str) -> bool:
+    """Whether the model is kept, so that a page need not wait for it."""
+    return (_opened.__qualname__, (ref, stamp_of(ref)), ()) in KEPT
 
 
 def table(ref: str) -> pd.DataFrame:
@@ -398,3 +403,40 @@ def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.nda
     image = task(data, found.model).test[index][0]
     with _TURN:
         return feature_maps(found.model.module, found.structure.groups[group], torch.as_tensor(image))
+
+
+def answers(ref: str, data: str, places: Sequence[int]) -> list[Answered]:
+    """What the model answers to some test samples, see `explorer.tasks.answered`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> list[Answered]:
+        found = opened(ref)
+        with _TURN:
+            return answered(found.model.module, task(data, found.model), places, device=choose_device("auto"))
+
+    return waited("", ("answers", ref, data, tuple(places), stamp_of(ref), stamp_of(data)), work)
+
+
+def evidence_is_quick(ref: str, by: str) -> bool:
+    """Whether the evidence of one answer can be had within about a second."""
+    return opened(ref).structure.cost().macs * ATTRIBUTIONS[by].passes <= INLINE_MACS
+
+
+def evidence_of(ref: str, data: str, place: int, answer: int, by: str) -> np.ndarray:
+    """What of a test picture an answer rests on, (H, W); see `explorer.evaluation.evidence`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> np.ndarray:
+        found = opened(ref)
+        picture = torch.as_tensor(task(data, found.model).test[place][0])
+        with _TURN:
+            return evidence(found.model.module, picture, answer, device=choose_device("auto"), by=by)
+
+    key = "evidence", ref, data, place, answer, by, stamp_of(ref), stamp_of(data)
+    return waited("Looking for the evidence…", key, work)

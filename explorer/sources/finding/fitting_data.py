@@ -6,7 +6,7 @@ from explorer.errors import ExplorerError
 from explorer.sources.finding.candidate import DATA, Candidate
 from explorer.sources.listing import list_tasks
 from explorer.sources.loaded import LoadedModel
-from explorer.sources.loading import takes_any_classes
+from explorer.sources.loading import can_take_any_classes
 from explorer.sources.registries import DATA_SOURCES, DataSource
 from explorer.tasks import TASK_KINDS
 
@@ -52,7 +52,7 @@ def _fit(model: LoadedModel, ref: str, title: str) -> Fit | None:
     if ref == model.data:
         return Fit(replace(candidate, why="what it was trained on"), OWN)
     noun = f"{classes} classes" if TASK_KINDS[model.kind].classifies else TASK_KINDS[model.kind].title.lower()
-    if classes == model.classes or takes_any_classes(model):
+    if classes == model.classes or can_take_any_classes(model):
         return Fit(replace(candidate, why=noun), FITS)
     return Fit(replace(candidate, why=f"{noun}: with a new last layer, which is trained first"), NEW_LAYER)
 

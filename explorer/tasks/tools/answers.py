@@ -26,6 +26,7 @@ class Answered:
             boxes, or its text.
         label: what is true, in words.
         answer: what the network says, in words.
+        choice: the number of the class that is the answer; None where it is not one class.
         right, confidence, note: see `Reply`.
         before: another network's answer to compare with, in words; empty: there is none, or it is the same.
     """
@@ -34,6 +35,7 @@ class Answered:
     shown: np.ndarray | str = field(repr=False, compare=False)
     label: str
     answer: str
+    choice: int | None
     right: bool | None
     confidence: float | None = None
     note: str = ""
@@ -120,7 +122,8 @@ def _answered(task: Task, place: int, part: str, reply: Reply) -> Answered:
     if kind.mark is not None and isinstance(shown, np.ndarray):
         shown = kind.mark(shown, reply.label)
     answer = _words(task, reply.label)
-    return Answered(place, shown, task.answer(place, part), answer, reply.right, reply.confidence, reply.note)
+    choice = int(reply.label) if kind.classifies else None
+    return Answered(place, shown, task.answer(place, part), answer, choice, reply.right, reply.confidence, reply.note)
 
 
 def _words(task: Task, label: Any) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
@@ -12,8 +13,10 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import say, standing
+from explorer.ui.parts import chooser, say, standing
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
+
+SHELL = (90, 220, 320)  # heights of what stands where a page will be, while its model is read
 
 
 def heading(title: str, purpose: str, workspace: Workspace) -> None:
@@ -21,20 +24,36 @@ def heading(title: str, purpose: str, workspace: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(plain(title), anchor=False, width="content")
         say.caption(purpose, width="stretch")
-        _chip(workspace)
-
-
-def _chip(workspace: Workspace) -> None:
-    """The model and data that are open, with what must not be overlooked of them; a click leads to the choice."""
+        badge = _chip(workspace)
+    shell = st.empty()
+    if not _is_open(workspace):
+        with shell.container():
+            for height in SHELL:
+                st.skeleton(height)
     if (found := standing.guessing(workspace)) is not None:
-        say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
-    st.button(
+        with badge:
+            say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
+    shell.empty()
+
+
+def _is_open(workspace: Workspace) -> bool:
+    try:
+        return engine.is_open(workspace.model)
+    except ExplorerError:  # a ref that can't be read: the page says so
+        return False
+
+
+def _chip(workspace: Workspace) -> DeltaGenerator:
+    """The model and data that are open; a click opens the choice. Gives the place for what must not be overlooked."""
+    place = st.empty()
+    if st.button(
         plain(f"{workspace.model} · {workspace.data}"),
         icon=":material/schema:",
         key="chip",
         help="The model and data of this workspace: choose others",
-        on_click=lambda: st.switch_page(PAGES["look"].path),
-    )
+    ):
+        chooser.choose(workspace)
+    return place
 
 
 def fact(
