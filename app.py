@@ -39,6 +39,8 @@ except ExplorerError as error:
 sharing.open_link()
 page = st.navigation(sections, position="top")
 opening.carry_out(session.current())
-with st.container():  # one element, so that all of a page can go at once
+body = st.container()  # one element, so that all of a page can go at once
+st.empty()  # where it was told that it is opened
+with body:
     opening.show_refusal(session.current())
     page.run()

@@ -104,10 +104,9 @@ def _models() -> Iterator[_Name]:
     entries = [entry for entry in list_models() if not entry.ref.startswith(_TIMM)]
     published = Counter(entry.ref.partition("@")[0] for entry in entries if "@" in entry.ref)
     for entry in entries:
-        bare, at, weights = entry.ref.partition("@")
+        bare, _, weights = entry.ref.partition("@")
         family, _, name = bare.partition(":")
-        why = f"{entry.note}, downloaded at first use" if at else entry.note
-        yield _Name(Candidate(entry.ref, entry.title, why, MODEL), family, name, weights, published[bare])
+        yield _Name(Candidate(entry.ref, entry.title, entry.note, MODEL), family, name, weights, published[bare])
 
 
 def _timm() -> Iterator[_Name]:

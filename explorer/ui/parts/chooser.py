@@ -16,6 +16,7 @@ from explorer.ui.parts import opening, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 
+FOUND = 8  # candidates that are shown
 SEARCH, UPLOAD, REFUSED = "search for a model or data", "upload", "refused upload"  # keys of the session
 
 
@@ -33,6 +34,7 @@ def choose(workspace: Workspace) -> None:
     )
     if typed:
         _found(workspace, typed)
+        return
     models, data, own = st.tabs(["Models", "Data that fits", "Your own"], key="kinds of choices")
     with models:
         _models(workspace)
@@ -44,11 +46,10 @@ def choose(workspace: Workspace) -> None:
 
 def _found(workspace: Workspace, typed: str) -> None:
     """What the typed words may mean, the likeliest first."""
-    found = search(typed, permitted=session.opener(workspace))
+    found = search(typed, permitted=session.opener(workspace), most=FOUND)
     if not found:
         say.caption(f"Nothing is called {typed}. Type a name, a path on this server, or an id of the Hugging Face hub.")
     _list(workspace, found, "found")
-    st.divider()
 
 
 def _models(workspace: Workspace) -> None:

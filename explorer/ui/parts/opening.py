@@ -12,7 +12,7 @@ from explorer.sources.reading.checking import BadPicturesError
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import say, understood
+from explorer.ui.parts import say, standing, understood
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -81,15 +81,16 @@ def proposed() -> str | None:
 def carry_out(workspace: Workspace) -> None:
     """Opens what was asked for, on a clean page that says so, and goes on to the page; nothing where nothing was.
 
-    Called before a page is drawn, where the page itself would be: what stood there is gone at once. Where it can't be
-    opened, all stays as it is, and the reason is kept for `show_refusal`.
+    Called before a page is drawn, in the place of the one element that holds all of it, so that this is gone at once;
+    what is told meanwhile stands in the next place. Where it can't be opened, all stays as it is, and the reason is
+    kept for `show_refusal`.
     """
     if (wanted := asked()) is None:
         return
-    page = st.empty().container()
-    with page:
-        st.title("Opening another one", anchor=False)
-        with st.status(f"Opening {plain(wanted.data or wanted.model)}", expanded=True):
+    st.empty()
+    with st.container():
+        st.title(f"Opening {plain(words.middle(wanted.data or wanted.model, 60))}", anchor=False)
+        with st.status("This takes seconds, with a download minutes", expanded=True):
             st.session_state[REFUSAL] = _opened(workspace, wanted)
     del st.session_state[ASKED]
     st.rerun()
@@ -113,6 +114,8 @@ def _opened(workspace: Workspace, wanted: Asked) -> Refusal | None:
         return _refusal(workspace, chosen, error)
     workspace.choose(opened.model.ref, data)
     propose(None)
+    st.text("Measuring it on test data")  # which the heading of every page needs
+    standing.guessing(workspace)
     return None
 
 
