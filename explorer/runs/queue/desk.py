@@ -1,4 +1,4 @@
-"""The desk takes jobs, queues them per device, and lets one worker process per device do them."""
+"""The desk takes jobs, queues them in two lanes per device, and lets one worker process per lane do them."""
 
 import atexit
 import re
@@ -14,8 +14,8 @@ from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
 from explorer.runs.queue.claims import Claims
 from explorer.runs.queue.job import FILE, Job
-from explorer.runs.queue.kinds import JOBS
-from explorer.runs.queue.lanes import Lane, Place, connect, lane_of, on_cluster
+from explorer.runs.queue.kinds import JOBS, is_short
+from explorer.runs.queue.lanes import Lane, Place, connect, device_for, on_cluster
 from explorer.runs.queue.limits import WAITING, Limits, require_room, share
 from explorer.runs.queue.links import Event, Link
 
@@ -29,6 +29,9 @@ class Desk:
 
     Results lie in ``root/<timestamp>-<id>/``. A worker starts with the first job, stays warm, and is
     replaced when it dies. Every method may be called from any thread; jobs are handed out as copies.
+
+    A device has two lanes, each with a worker of its own: short work never waits behind long work, see
+    `explorer.runs.queue.kinds.JobKind.short`. In each the owners take turns, see `explorer.runs.queue.turns.Turns`.
 
     Jobs outlive their worker and their server: one whose worker has died goes on from its last finished step, and what
     a server leaves behind, closed or killed, is taken up by the next one that opens the folder. A job that ends without
@@ -80,7 +83,7 @@ class Desk:
             request = {"kind": "prune", "spec": request.to_json()}
         kind = JOBS.get(str(request.get("kind")))
         spec = kind.check(request, here=not on_cluster())
-        device = lane_of(spec.device)
+        device = device_for(spec.device)
         require_room(self.root, self.limits)
         with self._lock:
             self._recall()
@@ -146,14 +149,16 @@ class Desk:
                 del self._jobs[job.id]
 
     def position(self, id: str) -> int:
-        """How many jobs must end before this one starts; 0 when it is running or has ended."""
+        """How many jobs must end before this one starts; 0 when it is running or has ended.
+
+        It may be more later: jobs go first that come from people who were served less recently.
+        """
         with self._lock:
             job = self._find(id)
-            lane = self._lanes.get(job.device)
-            return 0 if lane is None else lane.ahead_of(job)
+            return self._lane(job).ahead_of(job)
 
     def queue(self, owner: str = "") -> list[Place]:
-        """What runs and waits, device by device in the order in which it will be done, as `owner` may see it."""
+        """What runs and waits, lane by lane in the order in which it will be done, as `owner` may see it."""
         with self._lock:
             self._recall()
             return [place for _, lane in sorted(self._lanes.items()) for place in lane.places(owner)]
@@ -170,7 +175,7 @@ class Desk:
                 return
             if job.id not in self._claims:
                 raise ExplorerError(f"run {job.title!r} belongs to another server: cancel it there")
-            lane = self._lanes[job.device]
+            lane = self._lane(job)
             if job.state == "queued":
                 lane.queue.remove(job)
                 self._end(job, "cancelled")
@@ -183,9 +188,9 @@ class Desk:
                 timer.start()
 
     def workers(self) -> dict[str, int]:
-        """Process id of every device's worker that is alive."""
+        """Process id of every lane's worker that is alive, by the lane's name: ``cpu``, ``cpu short``."""
         with self._lock:
-            return {device: lane.link.pid for device, lane in self._lanes.items() if lane.link}
+            return {name: lane.link.pid for name, lane in self._lanes.items() if lane.link}
 
     def close(self) -> None:
         """Ends all workers; what runs or waits goes on with the next desk of the folder. Called at interpreter exit."""
@@ -282,9 +287,13 @@ class Desk:
             self._enqueue(job)
 
     def _enqueue(self, job: Job, *, first: bool = False) -> None:
-        lane = self._lanes.setdefault(job.device, Lane(job.device))
-        lane.add(job, first=first)
+        lane = self._lane(job)
+        lane.queue.add(job, first=first)
         self._advance(lane)
+
+    def _lane(self, job: Job) -> Lane:
+        lane = Lane(job.device, is_short(job.request))
+        return self._lanes.setdefault(lane.name, lane)
 
     def _interrupted(self, job: Job, reason: str) -> None:
         """Goes on with a job that ended without a word, unless that happens again and again at the same step."""
@@ -305,9 +314,9 @@ class Desk:
         """Hands the next job to the lane's worker when it has none."""
         if self._closed or lane.current is not None or not lane.queue:
             return
-        job = lane.queue.popleft()
+        job = lane.queue.take()
         try:
-            lane.link = lane.link or connect(lane.device, self._log(lane.device), self._on_event, self._on_exit)
+            lane.link = lane.link or connect(lane, self._log(lane), self._on_event, self._on_exit)
         except (OSError, ExplorerError) as error:
             self._end(job, "failed", error=f"no worker could be started: {error}")
             self._advance(lane)
@@ -317,8 +326,8 @@ class Desk:
         self._save(job)
         lane.link.send({"run": job.directory, "job": job.id})
 
-    def _log(self, device: str) -> Path:
-        return self.root / f"worker-{re.sub('[^A-Za-z0-9_]', '-', device)[:64]}.log"
+    def _log(self, lane: Lane) -> Path:
+        return self.root / f"worker-{re.sub('[^A-Za-z0-9_]', '-', lane.name)[:64]}.log"
 
     def _end(self, job: Job, state: str, **outcome: Any) -> None:
         job.finish(state, **outcome)
@@ -340,12 +349,12 @@ class Desk:
         except OSError as error:
             job.warn(f"this run's events could not be saved: {error.strerror}")
 
-    def _lane_of(self, link: Link) -> Lane | None:
+    def _lane_at(self, link: Link) -> Lane | None:
         return next((lane for lane in self._lanes.values() if lane.link is link), None)
 
     def _on_event(self, link: Link, event: Event) -> None:
         with self._lock:
-            lane = self._lane_of(link)
+            lane = self._lane_at(link)
             job = lane.current if lane else None
             if job is None or event.get("job") != job.id:
                 return
@@ -368,7 +377,7 @@ class Desk:
 
     def _on_exit(self, link: Link, reason: str) -> None:
         with self._lock:
-            lane = self._lane_of(link)
+            lane = self._lane_at(link)
             if lane is None:
                 return
             lane.link = None

@@ -1,7 +1,6 @@
-"""Queues, one for each device, and the place of work that serves one."""
+"""Lanes, two for each device: a queue and the place of work that serves it, for long work and for short."""
 
 import os
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +9,14 @@ from explorer.runs.queue.job import Job
 from explorer.runs.queue.links import Link, OnEvent, OnExit
 from explorer.runs.queue.process_link import ProcessLink
 from explorer.runs.queue.ray_link import RayLink
+from explorer.runs.queue.turns import Turns
+
+_ON_CLUSTER = "Ray "  # what the names of devices begin with that a cluster has
 
 
 @dataclass(frozen=True)
 class Place:
-    """A job's place at its device: `position` 0 runs, the others wait. `id` is empty where another owner's."""
+    """A job's place in its lane: `position` 0 runs, the others wait. `id` is empty where another owner's."""
 
     device: str
     position: int
@@ -22,36 +24,44 @@ class Place:
     fraction: float
     own: bool
     id: str
+    short: bool = False
 
 
 @dataclass
 class Lane:
-    """One device: its queue, its worker, the job that the worker is at."""
+    """One of a device's two lanes: its queue, its worker, the job that the worker is at.
+
+    Long work goes on while short work is done, see `explorer.runs.queue.kinds.JobKind.short`.
+    """
 
     device: str
-    queue: deque[Job] = field(default_factory=deque)
+    short: bool
+    queue: Turns[Job] = field(default_factory=lambda: Turns(lambda job: job.owner))
     link: Link | None = None
     current: Job | None = None
 
     @property
+    def name(self) -> str:
+        """The device's, with the word short where that lane is meant."""
+        return f"{self.device} short" if self.short else self.device
+
+    @property
     def jobs(self) -> list[Job]:
-        """What runs, then what waits."""
+        """What runs, then what waits in the order in which it will run."""
         return [*filter(None, [self.current]), *self.queue]
 
-    def add(self, job: Job, *, first: bool = False) -> None:
-        """Lets a job wait, as the first or the last."""
-        self.queue.insert(0 if first else len(self.queue), job)
-
     def ahead_of(self, job: Job) -> int:
-        """How many jobs must end before this one starts."""
-        return self.queue.index(job) + (self.current is not None) if job in self.queue else 0
+        """How many jobs must end before this one starts, if none comes whose owner was served less recently."""
+        waiting = next((place for place, other in enumerate(self.queue) if other is job), None)
+        return 0 if waiting is None else waiting + (self.current is not None)
 
     def places(self, owner: str) -> list[Place]:
         """Its jobs as `owner` may see them."""
         places = []
         for position, job in enumerate(self.jobs, start=0 if self.current else 1):
             own = job.owner == owner
-            places.append(Place(self.device, position, job.title, job.fraction, own, job.id if own else ""))
+            told = job.title, job.fraction, own, job.id if own else ""
+            places.append(Place(self.device, position, *told, short=self.short))
         return places
 
     def clear(self) -> list[Job]:
@@ -67,25 +77,25 @@ def on_cluster() -> bool:
     return bool(os.environ.get("RAY_ADDRESS"))
 
 
-def lane_of(device: str) -> str:
-    """The name of the queue for a spec's device: one for each device here, one for each kind on a cluster.
+def device_for(device: str) -> str:
+    """The name of the device that a spec's jobs are done on: one here, or a kind of them on a cluster.
 
     Raises:
         ExplorerError: the device is not present on this machine.
     """
     if on_cluster():
-        return f"Ray {device}"
+        return f"{_ON_CLUSTER}{device}"
     found = choose_device(device)
     return "cuda:0" if str(found) == "cuda" else str(found)
 
 
-def connect(lane: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
-    """A place of work for the jobs of a queue; what its libraries print goes to `log`, or to Ray's.
+def connect(lane: Lane, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
+    """A place of work for the jobs of a lane; what its libraries print goes to `log`, or to Ray's.
 
     Raises:
         ExplorerError: Ray is asked for and can't be used.
         OSError: no process can be started.
     """
-    if lane.startswith("Ray "):
-        return RayLink(lane.removeprefix("Ray "), on_event, on_exit)
-    return ProcessLink(lane, log, on_event, on_exit)
+    if lane.device.startswith(_ON_CLUSTER):
+        return RayLink(lane.device.removeprefix(_ON_CLUSTER), on_event, on_exit, short=lane.short)
+    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short)

@@ -2,7 +2,8 @@
 
 In: ``{"run": folder, "job": id}`` starts the job saved there, ``{"cancel": id}`` stops it at its next report.
 Out: ``{"event": "progress"|"warning"|"done"|"failed"|"cancelled", "job": id, ...}``. Nothing else
-reaches standard output; prints and warnings go to standard error.
+reaches standard output; prints and warnings go to standard error. With the argument ``--yielding`` all that others do
+on the machine goes first.
 """
 
 import contextlib
@@ -24,10 +25,12 @@ from explorer.mishaps import told
 from explorer.runs.output import reserved_stdout
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.kinds import JOBS
+from explorer.runs.queue.links import YIELDING
 from explorer.strict_json import dumps
 
 _ORPHAN_GRACE = 5.0
 _PROGRESS_INTERVAL = 0.1
+_NICENESS = 10  # a tenth of the time of a process that is not nice, where both want all of it
 
 
 class Worker:
@@ -143,7 +146,20 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def _let_others_go_first() -> None:
+    """Short work and the server's pages get the processors that they want, and this process what is left.
+
+    Linux may share time out among sessions before it looks at how nice their processes are, and a worker is a session
+    of its own: that group is made as nice.
+    """
+    os.nice(_NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+
+
 def main() -> None:
+    if YIELDING in sys.argv[1:] and hasattr(os, "nice"):
+        _let_others_go_first()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     warnings.simplefilter("default")
     with reserved_stdout() as events:
