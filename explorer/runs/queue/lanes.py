@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from explorer.device import choose_device
+from explorer.runs.queue.asking import Question
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.links import Link, OnEvent, OnExit
 from explorer.runs.queue.process_link import ProcessLink
@@ -29,16 +30,18 @@ class Place:
 
 @dataclass
 class Lane:
-    """One of a device's two lanes: its queue, its worker, the job that the worker is at.
+    """One of a device's two lanes: what waits in it, its worker, and what the worker is at.
 
-    Long work goes on while short work is done, see `explorer.runs.queue.kinds.JobKind.short`.
+    Long work goes on while short work is done, see `explorer.runs.queue.kinds.JobKind.short`. Questions are short.
     """
 
     device: str
     short: bool
     queue: Turns[Job] = field(default_factory=lambda: Turns(lambda job: job.owner))
+    questions: Turns[Question] = field(default_factory=lambda: Turns(lambda question: question.owner))
     link: Link | None = None
-    current: Job | None = None
+    current: Job | Question | None = None
+    _asked_last: bool = False
 
     @property
     def name(self) -> str:
@@ -46,29 +49,39 @@ class Lane:
         return f"{self.device} short" if self.short else self.device
 
     @property
-    def jobs(self) -> list[Job]:
-        """What runs, then what waits in the order in which it will run."""
-        return [*filter(None, [self.current]), *self.queue]
+    def running(self) -> Job | None:
+        """The job that the worker is at."""
+        return self.current if isinstance(self.current, Job) else None
+
+    def take(self) -> Job | Question | None:
+        """What is to be done next, which no longer waits: questions before jobs, but one of each in turn."""
+        if self.questions and not (self.queue and self._asked_last):
+            self._asked_last = True
+            return self.questions.take()
+        self._asked_last = False
+        return self.queue.take() if self.queue else None
 
     def ahead_of(self, job: Job) -> int:
-        """How many jobs must end before this one starts, if none comes whose owner was served less recently."""
+        """How many must end before this job starts, if no job comes whose owner was served less recently."""
         waiting = next((place for place, other in enumerate(self.queue) if other is job), None)
         return 0 if waiting is None else waiting + (self.current is not None)
 
     def places(self, owner: str) -> list[Place]:
         """Its jobs as `owner` may see them."""
+        jobs = [*filter(None, [self.running]), *self.queue]
         places = []
-        for position, job in enumerate(self.jobs, start=0 if self.current else 1):
+        for position, job in enumerate(jobs, start=0 if self.running else 1):
             own = job.owner == owner
             told = job.title, job.fraction, own, job.id if own else ""
             places.append(Place(self.device, position, *told, short=self.short))
         return places
 
     def clear(self) -> list[Job]:
-        """Forgets its jobs; gives them."""
-        jobs = self.jobs
+        """Forgets all that it has; gives the jobs."""
+        jobs = [*filter(None, [self.running]), *self.queue]
         self.current = None
         self.queue.clear()
+        self.questions.clear()
         return jobs
 
 
@@ -83,8 +96,15 @@ def device_for(device: str) -> str:
     Raises:
         ExplorerError: the device is not present on this machine.
     """
-    if on_cluster():
-        return f"{_ON_CLUSTER}{device}"
+    return f"{_ON_CLUSTER}{device}" if on_cluster() else device_here(device)
+
+
+def device_here(device: str) -> str:
+    """The name of a device of this machine.
+
+    Raises:
+        ExplorerError: it is not present.
+    """
     found = choose_device(device)
     return "cuda:0" if str(found) == "cuda" else str(found)
 
