@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -54,10 +55,30 @@ FEW_GROUPS = 60  # whose widths are rounded at once
 Found = Accuracy | Quality
 
 
+class NotKnownError(ExplorerError):
+    """What was asked for would have to be computed first."""
+
+
+_asking = ContextVar("asking", default=False)
+
+
+def known(ask: Callable[[], T]) -> T | None:
+    """What `ask` gives without any work: from what is kept; None where a part of it would have to be computed."""
+    token = _asking.set(True)
+    try:
+        return ask()
+    except NotKnownError:
+        return None
+    finally:
+        _asking.reset(token)
+
+
 def waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
     """What is kept under the key, else what is made while the page shows some words (empty: none)."""
 
     def shown() -> T:
+        if _asking.get():
+            raise NotKnownError("this is not computed yet: open the page that shows it")
         with st.spinner(plain(words)) if words else nullcontext():
             return make()
 
@@ -283,7 +304,7 @@ def base_quality(ref: str, data: str, report: Report = silent) -> Found:
         with _TURN:
             return evaluate(found.model.module, images.test, kind=images.kind, device=device, report=report)
 
-    return KEPT.get(("test", ref, data, stamp_of(ref), stamp_of(data)), work)
+    return waited("", ("test", ref, data, stamp_of(ref), stamp_of(data)), work)
 
 
 @dataclass(frozen=True)
@@ -315,7 +336,7 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
         inexact = [name for name in plan.remove if not opened(ref).structure.groups[name].exact]
         return Simulated(answer.quality, answer.by, tuple(inexact), answer.answers)
 
-    return KEPT.get(("simulated", *_key(ref, data, plan)), work)
+    return waited("", ("simulated", *_key(ref, data, plan)), work)
 
 
 def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> RecoveryStage:
@@ -336,7 +357,7 @@ def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> Re
                 "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
             )
 
-    return KEPT.get(("recalibrated", *_key(ref, data, plan)), work)
+    return waited("", ("recalibrated", *_key(ref, data, plan)), work)
 
 
 def has_batch_norm(ref: str) -> bool:
