@@ -7,8 +7,11 @@ from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.parts import frame, opening, say, understood
 from explorer.ui.state import session
+from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.look import drawn, facts, flow, groups, reading, sample, training
+
+SHELL = (40, 220, 320)  # heights
 
 
 def introduce(opened: Opened) -> None:
@@ -23,9 +26,22 @@ def introduce(opened: Opened) -> None:
             say.caption(words.sentence(opened.model.note), width="stretch")
 
 
+def open_model(workspace: Workspace) -> Opened:
+    """The model; while it is read, there are shapes of what will come."""
+    shell = st.empty()
+    if engine.known(lambda: engine.opened(workspace.model)) is None:
+        with shell.container():
+            for height in SHELL:
+                st.skeleton(height)
+    opened = frame.model_or_stop(workspace)
+    shell.empty()
+    return opened
+
+
 workspace = session.current()
-frame.heading("Look", "What the network answers, what it is made of, and what its channels are worth.", workspace)
-opened = frame.model_or_stop(workspace)
+purpose = "What the network answers, what it is made of, and what its channels are worth."
+stages = frame.step("Look", purpose, workspace)
+opened = open_model(workspace)
 introduce(opened)
 opening.weights(opened)
 task = frame.task_or_word(workspace, opened)
@@ -45,3 +61,5 @@ reading.show(workspace, opened, task)
 if not own and task is not None and task.measured:
     understood.show(task, unfolded=False)
 frame.onward("cut", "Next: choose how many go")
+stages.measure(task)
+stages.measure(task)

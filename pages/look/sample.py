@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.evaluation import ATTRIBUTIONS, where, why_no_evidence
+from explorer.methods.tools.portions import SECOND
 from explorer.plain import plain
 from explorer.tasks import Answered, Task, spread_places, why_unanswered
 from explorer.ui import engine
@@ -45,7 +46,7 @@ def show(workspace: Workspace, opened: Opened, task: Task | None) -> Answered | 
 def _places(opened: Opened, task: Task) -> list[int]:
     """As many samples as are answered at once."""
     macs = max(opened.structure.cost().macs, 1)
-    return spread_places(task, int(np.clip(engine.INLINE_MACS // macs, 1, MOST)))
+    return spread_places(task, int(np.clip(SECOND // macs, 1, MOST)))
 
 
 def _choose(found: Sequence[Answered]) -> Answered:

@@ -1,8 +1,10 @@
 """Pages without a browser: a desk of the test's own, a visit, and what stands there."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -37,6 +39,19 @@ def choose(test: AppTest, model: str, data: str = "") -> AppTest:
     """The page after the chooser was asked for a model and data."""
     test.session_state[opening.ASKED] = opening.Asked(model, data)
     return test.run()
+
+
+def drawn(test: AppTest) -> dict[str, Any]:
+    """What the board is given that stays while a hand drags."""
+    documents = (json.loads(entry.proto.json) for entry in test.get("bidi_component"))
+    return next(document for document in documents if "groups" in document)
+
+
+def stages(test: AppTest) -> dict[str, str]:
+    """The values in the strip by stage, as it said last; those that are not known are empty."""
+    documents = [json.loads(entry.proto.json) for entry in test.get("bidi_component")]
+    (said,) = [document for document in documents if "stages" in document]
+    return {stage["name"]: stage["value"] for stage in said["stages"]}
 
 
 def button(test: AppTest, label: str):

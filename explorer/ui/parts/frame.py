@@ -4,7 +4,6 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
@@ -14,9 +13,8 @@ from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
 from explorer.ui.parts import chooser, say, standing
+from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
-
-SHELL = (90, 220, 320)  # heights of what stands where a page will be, while its model is read
 
 
 def heading(title: str, purpose: str, workspace: Workspace) -> None:
@@ -24,28 +22,21 @@ def heading(title: str, purpose: str, workspace: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(plain(title), anchor=False, width="content")
         say.caption(purpose, width="stretch")
-        badge = _chip(workspace)
-    shell = st.empty()
-    if not _is_open(workspace):
-        with shell.container():
-            for height in SHELL:
-                st.skeleton(height)
-    if (found := standing.guessing(workspace)) is not None:
-        with badge:
-            say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
-    shell.empty()
+        _chip(workspace)
 
 
-def _is_open(workspace: Workspace) -> bool:
-    try:
-        return engine.is_open(workspace.model)
-    except ExplorerError:  # a ref that can't be read: the page says so
-        return False
+def step(title: str, purpose: str, workspace: Workspace) -> Stages:
+    """The heading of a step below the strip, which tells what is known and is given the rest by `Stages.measure`."""
+    stages = Stages(workspace)
+    heading(title, purpose, workspace)
+    return stages
 
 
-def _chip(workspace: Workspace) -> DeltaGenerator:
-    """The model and data that are open; a click opens the choice. Gives the place for what must not be overlooked."""
-    place = st.empty()
+def _chip(workspace: Workspace) -> None:
+    """The model and data that are open, with what must not be overlooked of them; a click opens the choice."""
+    found = engine.known(lambda: standing.guessing(workspace))
+    if found is not None:
+        say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
     if st.button(
         plain(f"{workspace.model} · {workspace.data}"),
         icon=":material/schema:",
@@ -53,7 +44,6 @@ def _chip(workspace: Workspace) -> DeltaGenerator:
         help="The model and data of this workspace: choose others",
     ):
         chooser.choose(workspace)
-    return place
 
 
 def fact(

@@ -12,7 +12,7 @@ from explorer.sources.reading.checking import BadPicturesError
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import say, standing, understood
+from explorer.ui.parts import say, understood
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -114,8 +114,6 @@ def _opened(workspace: Workspace, wanted: Asked) -> Refusal | None:
         return _refusal(workspace, chosen, error)
     workspace.choose(opened.model.ref, data)
     propose(None)
-    st.text("Measuring it on test data")  # which the heading of every page needs
-    standing.guessing(workspace)
     return None
 
 
