@@ -78,6 +78,7 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
         base=outcome.base,
         as_cut=outcome.as_cut,
         pruned=outcome.pruned,
+        against_base=outcome.against_base,
         target=outcome.target,
         achieved=outcome.achieved,
         budget=outcome.budget,

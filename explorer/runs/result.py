@@ -18,6 +18,8 @@ class RunResult:
         base: the measurement of the model that was pruned, on the test split, see `explorer.evaluation.measure`.
         as_cut: the same before recovery; empty where nothing was cut.
         pruned: the same at the end.
+        against_base: how the end stands to the base: `paired` on the same test samples, `latency` timed in turns, see
+            `explorer.methods.tools.steps.against_base`; empty in reports of versions before.
         achieved: the fractions of `params` and `macs` that are left.
         target: what was asked, None for ratios by hand.
         budget: the account of targets that were shared out at once, see `explorer.methods.tools.budgeting`.
@@ -52,6 +54,7 @@ class RunResult:
     warnings: Sequence[str] = ()
     scores: Facts = field(default_factory=dict)
     recovery: Facts = field(default_factory=dict)
+    against_base: Facts = field(default_factory=dict)
     device: str = ""
     spec: Facts = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
