@@ -261,6 +261,7 @@ class Report(Document):
     as_cut: Measured | None = None
     pruned: Measured
     against_base: AgainstBase = AgainstBase()
+    chance: Share | None = None
     achieved: Left
     groups: list[Width]
     steps: list[Step] = Field([])

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from explorer.runs.claim import claim, finished_run
 from explorer.runs.history.tracking import Tracker
 from explorer.runs.identity import Origin
 from explorer.runs.kept_steps import Steps
+from explorer.runs.labels import beside, home_of, new_label
 from explorer.runs.result import RunResult, blocked
 from explorer.runs.versions import versions
+from explorer.tasks import Task, census
 
 
 def execute(
@@ -67,7 +69,21 @@ def execute(
             result = replace(result, warnings=[*result.warnings, *troubles])
             write_json(out / REPORT, result.to_json())
         checkpoint.remove()
+        if home_of(out) == out:  # no run of the app, which has named it already
+            _name(out, origin)
         return result
+
+
+def _chance(task: Task) -> float | None:
+    """What always giving the same answer gets on the task's test split."""
+    majority = census(task).majority()
+    return majority and majority[1]
+
+
+def _name(out: Path, origin: Origin) -> None:
+    """Gives the run its name and colour; where they can't be written, those that follow from its folder stay."""
+    with suppress(OSError):
+        new_label(out, origin.id, beside(out))
 
 
 def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outcome, RunResult]:
@@ -79,6 +95,7 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
         as_cut=outcome.as_cut,
         pruned=outcome.pruned,
         against_base=outcome.against_base,
+        chance=_chance(outcome.task),
         target=outcome.target,
         achieved=outcome.achieved,
         budget=outcome.budget,

@@ -110,9 +110,10 @@ def _slower(found: Mapping[str, Any]) -> str | None:
 def _quality_words(spec: Spec, base: Headline, as_cut: Headline, pruned: Headline) -> list[str]:
     metric = base.metric
     before, cut, after = (metric.text(found.value) for found in (base, as_cut, pruned))
-    if pruned.value < as_cut.value:
-        return [f"recovery {spec.recover!r} lowered test {metric.short} from {cut} to {after}"]
-    if spec.recover == "none" and base.value - pruned.value > _COLLAPSE:
+    if metric.better(as_cut.value, pruned.value):
+        verb = "lowered" if metric.higher_is_better else "raised"
+        return [f"recovery {spec.recover!r} {verb} test {metric.short} from {cut} to {after}"]
+    if spec.recover == "none" and metric.gain(pruned.value, base.value) < -_COLLAPSE:
         fell = f"{metric.short} fell from {before} to {after}"
         return [f"{fell}: usual right after a cut, recovery gives most of it back"]
     return []
