@@ -4,21 +4,37 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
-from explorer.ui.navigation import PAGES
+from explorer.ui.navigation import PAGES, Page
 from explorer.ui.parts import say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
-pages = [
-    st.Page(page.path, title=page.title, icon=page.icon, url_path=page.address, default=not place)
-    for place, page in enumerate(PAGES.values())
-]
+
+def shown(page: Page) -> st.Page:
+    """A page as Streamlit's navigation takes it."""
+    return st.Page(page.path, title=page.label, url_path=page.address, default=not page.address)
+
+
+def forwarding(page: Page, address: str) -> st.Page:
+    """What stands at an address of earlier versions and leads on to the page."""
+
+    def forward() -> None:
+        st.switch_page(page.path)
+
+    return st.Page(forward, title=page.title, url_path=address, visibility="hidden")
+
+
+sections: dict[str, list[st.Page]] = {"": []}
+for page in PAGES.values():
+    sections.setdefault(page.section, []).append(shown(page))
+    sections[""] += [forwarding(page, address) for address in page.earlier]
 
 st.set_page_config(page_title="Pruning Explorer", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.logo(str(ASSETS / "logo.svg"), size="large")
 try:
     session.open_workspace()
 except ExplorerError as error:
     say.error(words.sentence(str(error)), icon=":material/block:")
     st.stop()
 sharing.open_link()
-st.navigation(pages, position="top").run()
+st.navigation(sections, position="top").run()

@@ -11,7 +11,7 @@ from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import Choice
 from tests.tabs import Shown, Tab, tab
 
-PAGE = "channel-budget"
+PAGE = "cut"
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "l2"
 GROUPS = [f"layer{stage}.{block}.conv1" for stage in (1, 2, 3) for block in range(3)]
 

@@ -14,7 +14,7 @@ from explorer.cli import main
 from explorer.cli.registries import registries
 from explorer.registry import table
 from explorer.ui.state.workspace import WORKSPACES
-from pages.export import bundles
+from pages.take import bundles
 from tests.ui.pages import desk_of, visited, words_of
 
 TOYS = {
@@ -241,17 +241,17 @@ def choices(test: AppTest) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "titles"),
     [
-        ("model", ["Toy network · toymodel:one", "Toy pictures · toydata"]),
-        ("flow", ["Toy criterion"]),
-        ("budget", ["Toy allocator", "Toy normaliser"]),
-        ("prune", ["Toy method", "Toy recovery"]),
+        ("look", ["Toy network · toymodel:one", "Toy pictures · toydata"]),
+        ("look", ["Toy criterion"]),
+        ("cut", ["Toy allocator", "Toy normaliser"]),
+        ("recover", ["Toy method", "Toy recovery"]),
     ],
 )
 def test_the_pages_offer_it(page, titles, tmp_path, monkeypatch):
     with desk_of(tmp_path, monkeypatch):
         space = WORKSPACES.create()
         test = visited(page, space)
-        if page == "prune":  # what follows the cut is asked of a method that chooses by itself
+        if page == "recover":  # what follows the cut is asked of a method that chooses by itself
             seen = choices(test)
             test.radio(key="method").set_value("ifap").run()
             assert "Toy method" in seen
@@ -264,7 +264,7 @@ def test_the_pages_speak_of_its_kind(tmp_path, monkeypatch):
     with desk_of(tmp_path, monkeypatch):
         space = WORKSPACES.create()
         space.choose("toymodel:one", "toydata")
-        test = visited("model", space)
+        test = visited("look", space)
         assert not test.exception
         assert "Toy score" in [entry.label for entry in test.metric]
         assert words_of(test)

@@ -13,6 +13,7 @@ from explorer.runs.documents import read_agreement
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.parts import measured
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -27,7 +28,7 @@ def choose() -> list[str]:
         default=list(DEFAULT),
         format_func=lambda name: CRITERIA[name].title,
         max_selections=MOST,
-        key="compared criteria",
+        key=kept("compared criteria"),
         persist_state="session",
         help="Each with its default options, on the same calibration samples.",
     )

@@ -28,4 +28,4 @@ document = asking.offer(
 if document is not None:
     ranks.show(document)
     effect.show(workspace, opened.structure, task, chosen)
-    frame.onward("flow", "Next: look into single channels by one of them")
+    frame.onward("look", "Next: look into single channels by one of them")

@@ -16,6 +16,7 @@ from explorer.plain import plain
 from explorer.recovery import RECOVERIES
 from explorer.tasks import METRICS
 from explorer.ui.parts import frame, say
+from explorer.ui.state.forms import kept
 from explorer.ui.text import findings
 from pages.scoreboard import scores
 
@@ -47,9 +48,9 @@ def show(file: Path) -> None:
         st.info("The scoreboard's file holds no finished run yet.", icon=":material/timer:")
         return
     left, right = st.columns(2)
-    model = left.selectbox("Model", _unique(good, "model"), key="board model", persist_state="session")
+    model = left.selectbox("Model", _unique(good, "model"), key=kept("board model"), persist_state="session")
     good = [line for line in good if line["model"] == model]
-    target = right.selectbox("Target", _unique(good, "target"), key="board target", persist_state="session")
+    target = right.selectbox("Target", _unique(good, "target"), key=kept("board target"), persist_state="session")
     good = _filtered([line for line in good if line["target"] == target], f"{model} {target}")
     if not good:
         st.caption("Choose a recovery and a budget to see their lines.")

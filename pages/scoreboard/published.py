@@ -6,6 +6,7 @@ import streamlit as st
 from explorer.bench.literature import CAVEATS, SOURCES, literature
 from explorer.plain import code, plain
 from explorer.ui.parts import frame
+from explorer.ui.state.forms import kept
 from pages.scoreboard import scores
 
 PERCENT = ("top1", "top5", "accuracy")  # published metrics in percent
@@ -56,7 +57,7 @@ def _choose(table: pd.DataFrame) -> tuple[pd.DataFrame, str, str, str]:
     ]
     pairs = (table.model + " on " + table.dataset).value_counts()
     one, two, three, four = st.columns([3, 2, 3, 3])
-    pair = one.selectbox("Model and data", list(pairs.index), key="published pair", persist_state="session")
+    pair = one.selectbox("Model and data", list(pairs.index), key=kept("published pair"), persist_state="session")
     table = table[table.model + " on " + table.dataset == pair]
     metric = two.selectbox("Metric", list(table.metric.unique()), key=f"published metric {pair}")
     table = table[table.metric == metric]

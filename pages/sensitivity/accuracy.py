@@ -29,7 +29,7 @@ def show(workspace: Workspace, task: Task | None) -> None:
     _draw(curves, words.samples(task) if task else "samples")
     for name, reason in curves["skipped"].items():
         st.caption(f"{code(name)} is not measured: {plain(reason)}.")
-    frame.onward("budget", "Next: share out a target by these curves")
+    frame.onward("cut", "Next: share out a target by these curves")
 
 
 def _draw(curves: Mapping[str, Any], samples: str) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.ui.parts import frame
 from explorer.ui.state import session
+from explorer.ui.state.forms import kept
 from pages.sensitivity import accuracy, latency
 
 ACCURACY, TIME = "Accuracy by what a group loses", "Time by a group's width"
@@ -18,7 +19,7 @@ view = st.segmented_control(
     [ACCURACY, TIME],
     default=ACCURACY,
     required=True,
-    key="sensitivity view",
+    key=kept("sensitivity view"),
     persist_state="session",
     label_visibility="collapsed",
 )

@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.runs.history.single_weights import Snapshot
 from explorer.ui.charts import zeros
 from explorer.ui.parts import frame
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 
 CHOSEN, TRAINED = "As the step chose", "After its training"
@@ -22,7 +23,7 @@ def short(name: str) -> str:
 
 def choose(workspace: Workspace, names: Sequence[str]) -> str:
     """Asks for the layer, the same on all visits to a model."""
-    return st.selectbox("Weight", names, key=f"layer {workspace.model}", persist_state="session")
+    return st.selectbox("Weight", names, key=kept(f"layer {workspace.model}"), persist_state="session")
 
 
 def show_histogram(facts: Mapping[str, Any], edges: Edges, after: Snapshot | None = None) -> None:

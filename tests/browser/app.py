@@ -1,6 +1,7 @@
 """The real app in a process of its own, and Chromium to look at it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from explorer.ui.navigation import PAGES as NAVIGATION
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -22,18 +25,7 @@ READY = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-scr
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the environment names
 PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
 expect.set_options(timeout=PATIENCE)
-PAGES = {
-    "": "Make a network smaller, and see what it costs",
-    "channel-flow": "Flow",
-    "channel-budget": "Budget",
-    "prune-run": "Prune",
-    "single-weights": "Weights",
-    "compare-runs": "Compare",
-    "export-bundle": "Export",
-    "compare-criteria": "Criteria",
-    "group-curves": "Sensitivity",
-    "method-scores": "Scoreboard",
-}
+PAGES = {page.address: page.title for page in NAVIGATION.values()}
 
 
 class App:
@@ -114,9 +106,11 @@ def visit(page: Page, url: str, title: str) -> None:
     settled(page)
 
 
-def switch(page: Page, name: str) -> None:
+def switch(page: Page, title: str) -> None:
     """Goes to another page by the navigation at the top."""
-    title = PAGES[""] if name == "Model" else name
-    page.get_by_role("banner").get_by_role("link", name=name).click()
+    link = page.get_by_role("banner").get_by_role("link", name=re.compile(rf"^(\d )?{title}$"))
+    if link.count() == 0:
+        page.get_by_role("banner").get_by_text("Lab", exact=True).click()
+    page.get_by_role("link", name=re.compile(rf"^(\d )?{title}$")).first.click()
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     settled(page)

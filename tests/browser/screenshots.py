@@ -34,11 +34,11 @@ BOARDS = {
 def main_job(page: Page, url: str) -> str:
     """Cuts the bundled model to half of its MACs, at once and in steps; gives the workspace's parameter of the URL."""
     visit(page, url, PAGES[""])
-    switch(page, "Budget")
+    switch(page, "Cut")
     page.get_by_role("button", name="Cut to target").click()
     expect(page.locator(".board .counter[data-kind=macs]")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
-    switch(page, "Prune")
+    switch(page, "Recover")
     page.get_by_role("button", name="Prune", exact=True).click()
     expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=5 * PATIENCE)
     page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
@@ -82,7 +82,7 @@ def shoot_boards(browser: Browser, url: str, folder: Path) -> None:
         for scheme in ("light", "dark"):
             context = browser.new_context(viewport={"width": 1400, "height": 1400}, color_scheme=scheme)
             page = context.new_page()
-            visit(page, f"{url}/channel-budget?{state}", PAGES["channel-budget"])
+            visit(page, f"{url}/cut?{state}", PAGES["cut"])
             board = page.locator(".board")
             expect(board.locator(".row").first).to_be_visible(timeout=PATIENCE)
             settled(page)

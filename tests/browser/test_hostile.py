@@ -118,7 +118,7 @@ def test_no_page_obeys_what_runs_say(hostile_app, browser, token):
             assert_nothing_foreign(page)
             unfold(page)
         if token == REFS:
-            visit(page, f"{hostile_app.url}/channel-budget?w={token}", "Budget")
+            visit(page, f"{hostile_app.url}/cut?w={token}", "Budget")
             assert "can't be opened" in page.get_by_test_id("stAlert").first.inner_text()
 
 
@@ -158,7 +158,7 @@ def test_nothing_that_is_typed_or_uploaded_is_obeyed(hostile_app, browser, tmp_p
         page.get_by_test_id("stBaseButton-primaryFormSubmit").click()
         settled(page)
         assert_nothing_foreign(page)
-        visit(page, f"{hostile_app.url}/channel-budget", "Budget")
+        visit(page, f"{hostile_app.url}/cut", "Cut")
         plan = tmp_path / "[click](http:∕∕evil.example).json"
         plan.write_text(json.dumps({"base": MODEL, "budget": {TEXTS[0]: 0.5}, "locked": [TEXTS[1]]}))
         page.get_by_role("button", name="Share").click()

@@ -79,7 +79,7 @@ def test_a_run_of_the_page_outlives_the_killed_app(browser, tmp_path):
 
 def go_on(page, url, link):
     """Opens the run by its link; where the app has given it up for too many crashes, a person lets it go on."""
-    visit(page, url + link, "Prune")
+    visit(page, url + link, "Recover")
     shown = page.get_by_role("button", name=re.compile("^(Cancel|Resume)$"))
     expect(shown.or_(page.get_by_role("heading", name="Before and after")).first).to_be_visible()
     resume = page.get_by_role("button", name="Resume")

@@ -31,7 +31,7 @@ def cut_to_target(page):
 
 
 def start_run(page, recovery):
-    switch(page, "Prune")
+    switch(page, "Recover")
     page.get_by_role("radiogroup").get_by_text(recovery, exact=True).click()
     settled(page)
     page.get_by_role("button", name="Prune", exact=True).click()
@@ -42,12 +42,12 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
     expect(metric(page, "Parameters")).to_contain_text("k")
     expect(metric(page, "Accuracy")).to_contain_text("test images")
 
-    switch(page, "Flow")
+    switch(page, "Look")
     expect(page.get_by_text("Click a row to look into its group.")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
     expect(page.get_by_text("Highest scores")).to_be_visible()
 
-    switch(page, "Budget")
+    switch(page, "Cut")
     cut_to_target(page)
     expect(metric(page, "As cut")).to_contain_text("points")
     expect(page.get_by_text("simulated by mask").first).to_be_visible()
@@ -57,7 +57,7 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
     expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_role("table")).to_contain_text("As cut")
 
-    switch(page, "Export")
+    switch(page, "Take")
     expect(page.get_by_text("Checked before you download")).to_be_visible()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="model.onnx").click()
@@ -75,7 +75,7 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
 
 
 def test_a_drag_moves_the_cost_before_it_ends_and_the_accuracy_after_and_survives_all_but_an_undo(app, page):
-    visit(page, f"{app.url}/channel-budget", "Budget")
+    visit(page, f"{app.url}/cut", "Cut")
     expect(metric(page, "Whole network")).to_contain_text("%")
     macs, params = on_board(page, "macs"), on_board(page, "params")
     whole = macs.inner_text(), params.inner_text()
@@ -93,8 +93,8 @@ def test_a_drag_moves_the_cost_before_it_ends_and_the_accuracy_after_and_survive
     settled(page)
     dragged = macs.inner_text()
 
-    switch(page, "Model")
-    switch(page, "Budget")
+    switch(page, "Look")
+    switch(page, "Cut")
     expect(macs).to_have_text(dragged, use_inner_text=True)
     page.reload()
     expect(macs).to_have_text(dragged, use_inner_text=True)
@@ -109,7 +109,7 @@ def test_a_drag_moves_the_cost_before_it_ends_and_the_accuracy_after_and_survive
 
 
 def test_the_main_job_needs_no_mouse(app, page):
-    visit(page, f"{app.url}/channel-budget", "Budget")
+    visit(page, f"{app.url}/cut", "Cut")
     macs = on_board(page, "macs")
     whole = macs.inner_text()
     slider(page, "layer1.0.conv1").focus()
@@ -132,7 +132,7 @@ def test_the_main_job_needs_no_mouse(app, page):
 
 
 def test_a_cell_opens_its_channel(app, page):
-    visit(page, f"{app.url}/channel-budget", "Budget")
+    visit(page, f"{app.url}/cut", "Cut")
     settled(page)
     x, y = at(page, "layer1.0.conv1", 0.9)
     page.mouse.click(x, y)
@@ -143,7 +143,7 @@ def test_a_cell_opens_its_channel(app, page):
 
 
 def test_a_link_opens_the_same_state_elsewhere(app, page, browser):
-    visit(page, f"{app.url}/channel-budget", "Budget")
+    visit(page, f"{app.url}/cut", "Cut")
     cut_to_target(page)
     shown = on_board(page, "macs").inner_text()
     page.get_by_role("button", name="Share").click()
@@ -157,7 +157,7 @@ def test_a_link_opens_the_same_state_elsewhere(app, page, browser):
 
 
 def test_native_sliders_do_the_same(app, page):
-    visit(page, f"{app.url}/channel-budget", "Budget")
+    visit(page, f"{app.url}/cut", "Cut")
     page.get_by_text("Native sliders", exact=True).click()
     settled(page)
     expect(page.locator(".board")).to_have_count(0)
@@ -177,7 +177,7 @@ def wait_until_recovering(page):
 
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_the_run_goes_on_until_cancelled(app, page):
-    visit(page, f"{app.url}/channel-budget", "Budget")
+    visit(page, f"{app.url}/cut", "Cut")
     cut_to_target(page)
     start_run(page, "Fine-tuning")
     wait_until_recovering(page)
@@ -197,8 +197,8 @@ def fill(page, label, value):
 
 
 def start_in_steps(page, url, fields, recovery):
-    """Starts a run of IFAP on the Prune page, with these numbers and this recovery."""
-    visit(page, f"{url}/prune-run", "Prune")
+    """Starts a run of IFAP on the Recover page, with these numbers and this recovery."""
+    visit(page, f"{url}/recover", "Recover")
     page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
     settled(page)
     for label, value in fields.items():
@@ -221,12 +221,12 @@ def test_a_run_in_steps_is_found_again_after_its_tab_was_closed_and_compared(app
 
     second = browser.new_context(viewport={"width": 1400, "height": 900})
     page = second.new_page()
-    visit(page, address, "Prune")
+    visit(page, address, "Recover")
     expect(page.get_by_text(re.compile(r"of the MACs left, validation top-1"))).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_role("slider", name="Step")).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_text("After step 3")).to_be_visible()
-    switch(page, "Compare")
+    switch(page, "Runs")
     expect(page.get_by_text(re.compile(r"The smallest keeps \d+% of the MACs"))).to_be_visible()
     expect(page.get_by_text("Was it worth it?")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
@@ -235,7 +235,7 @@ def test_a_run_in_steps_is_found_again_after_its_tab_was_closed_and_compared(app
 
 
 def test_a_click_on_the_heatmap_chooses_the_group(app, page):
-    visit(page, f"{app.url}/channel-flow", "Flow")
+    visit(page, f"{app.url}/", "Look")
     chart = page.get_by_test_id("stVegaLiteChart").first
     row = chart.get_by_text("layer3.1.conv1", exact=True)
     expect(row).to_be_visible()

@@ -10,7 +10,7 @@ from explorer.export import FORMATS, write_alone, write_bundle
 from explorer.export.layout import PRUNED_AT, REPORT, SPARSE, STEPS
 from explorer.export.registry import export_format
 from explorer.sources.models.saved_runs import TOKENIZER
-from pages.export import bundles
+from pages.take import bundles
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from explorer.runs.identity import Parent, parent_of
 from explorer.sources import load_pair
 from explorer.structure import count
 from explorer.tasks import evaluate
-from pages.export.bundles import files
+from pages.take.bundles import files
 
 CPU = torch.device("cpu")
 GRADUAL = {"method": "ifap", "criterion": "l2", "recover": "none", "settings": {"max_drop": "1.0"}, "device": "cpu"}

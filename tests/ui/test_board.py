@@ -36,7 +36,7 @@ def test_a_page_holds_it():
     assert len(picture["groups"]) == len(feed["removed"]) == 12
 
 
-# The Budget page ------------------------------------------------------------------------------------------------
+# The Cut page ------------------------------------------------------------------------------------------------
 
 
 def keep_times(found):
@@ -49,7 +49,7 @@ def keep_times(found):
 def test_the_page_draws_what_was_timed_here_before_and_offers_what_was_not(monkeypatch, tmp_path):
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path))
     keep_times(engine.opened(MODEL))
-    page = visited("budget", WORKSPACES.create())
+    page = visited("cut", WORKSPACES.create())
     assert drawn(page)["latency"]["base"] == pytest.approx(2.0)
     assert all(group["times"] for group in drawn(page)["groups"])
     page.toggle(key="native").set_value(True).run()

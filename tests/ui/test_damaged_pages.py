@@ -29,7 +29,7 @@ def ruined(tmp_path_factory):
     return root, owner, whole.id
 
 
-@pytest.mark.parametrize("page", ["compare", "prune", "export", "weights", "model"])
+@pytest.mark.parametrize("page", ["runs", "recover", "take", "weights", "look"])
 def test_pages_go_on_among_damaged_runs(ruined, page, monkeypatch):
     root, owner, id = ruined
     monkeypatch.setattr(Desk, "_advance", lambda desk, lane: None)
@@ -48,7 +48,7 @@ def test_a_damaged_run_is_named_and_can_be_deleted(tmp_path, monkeypatch):
     damage.job(tmp_path, broken, owner=space.token)
     (tmp_path / broken / "bundle" / "report.json").write_text('{"base": 0}')
     with desk_of(tmp_path, monkeypatch):
-        test = visited("compare", space)
+        test = visited("runs", space)
         assert not test.exception
         assert "1 run can't be read" in [entry.label for entry in test.expander]
         assert any(broken in entry.value and "report.json" in entry.value for entry in test.text)
@@ -66,7 +66,7 @@ def test_on_a_shared_server_nobody_sees_or_deletes_what_is_not_theirs(tmp_path, 
     damage.job(tmp_path, owner="somebody-else")
     (tmp_path / damage.JOB / "job.json").write_text("{")
     with desk_of(tmp_path, monkeypatch):
-        test = visited("compare", WORKSPACES.create())
+        test = visited("runs", WORKSPACES.create())
         assert not test.exception
         assert damage.JOB not in words_of(test)
         assert not [entry for entry in test.expander if "can't be read" in entry.label]

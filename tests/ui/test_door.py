@@ -48,7 +48,7 @@ async def pages_are_counted():
     waiting = [knock(place, "/_stcore/stream")[0] for _ in range(3)]
     await ready()
     _, fourth = knock(place, "/_stcore/stream")
-    _, page = knock(place, "/channel-budget", kind="http")
+    _, page = knock(place, "/cut", kind="http")
     knock(place, "/static/app.js", kind="http")
     for address in ("10.0.0.2", "10.0.0.3", "10.0.0.4"):
         waiting.append(knock(place, "/_stcore/stream", address)[0])
@@ -63,7 +63,7 @@ async def pages_are_counted():
     assert inside.come == ["/_stcore/stream"] * 3 + ["/static/app.js"] + ["/_stcore/stream"] * 3
     inside.closing.set()
     await asyncio.gather(*waiting)
-    _, again = knock(place, "/channel-budget", kind="http")
+    _, again = knock(place, "/cut", kind="http")
     await ready()
     assert again == []
 

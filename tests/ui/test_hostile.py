@@ -43,16 +43,16 @@ def assert_harmless(test: AppTest) -> str:
     return "\n".join(map(as_read, said))
 
 
-def visited(space, page="model", **parameters) -> AppTest:
+def visited(space, page="look", **parameters) -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.query_params["w"] = space.token
     for name, value in parameters.items():
         test.query_params[name] = value
     test.run()
-    return test if page == "model" else test.switch_page(path_to(page)).run()
+    return test if page == "look" else test.switch_page(path_to(page)).run()
 
 
-OF_RUNS = ("weights", "compare", "export")
+OF_RUNS = ("weights", "runs", "take")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_runs_full_of_hostile_texts_are_shown_as_they_are(page, tmp_path, monkey
     hostile_run(tmp_path, space.token, 3)
     with desk_of(tmp_path, monkeypatch):
         said = ""
-        for number in (3, 1) if page == "prune" else (3,):
+        for number in (3, 1) if page == "recover" else (3,):
             space.remember("prune", f"{number:012x}")
             said += assert_harmless(visited(space, page))
-    assert read(visible(TEXTS[0])) in said or page not in ("prune", "export")  # shown, not lost
+    assert read(visible(TEXTS[0])) in said or page not in ("recover", "take")  # shown, not lost
 
 
 def test_a_link_that_is_wrong_says_so_once_and_nothing_of_it_is_obeyed():

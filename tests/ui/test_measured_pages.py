@@ -69,13 +69,13 @@ def curves():
 
 def test_the_budget_page_asks_for_curves_and_then_draws_them_on_the_board(desk, tmp_path, curves):
     space = WORKSPACES.create()
-    test = visited("budget", space)
+    test = visited("cut", space)
     button(test, "Measure the sensitivity").click().run()
     assert not test.exception
     (request,) = desk.asked
     assert (request["kind"], request["spec"]["criterion"]) == ("sensitivity", "flow")
     desk.finish(space, measured._curves_kind(space), request, curves)
-    test = visited("budget", space)
+    test = visited("cut", space)
     assert not test.exception
     document = json.loads(test.get("bidi_component")[0].proto.json)
     drawn = {group["name"]: group["curve"] for group in document["groups"]}
@@ -98,7 +98,7 @@ def test_without_labels_there_is_no_sensitivity(desk):
 @pytest.mark.parametrize("name", ["erk", "knapsack"])
 def test_what_needs_no_measurement_is_shared_out_at_once_with_rounded_widths(desk, name):
     space = WORKSPACES.create()
-    test = visited("budget", space)
+    test = visited("cut", space)
     test.selectbox(key="allocator").set_value(name)
     test.selectbox(key="round to").set_value(8)
     test.number_input(key="limit params").set_value(45.0).run()
@@ -117,7 +117,7 @@ def test_what_needs_no_measurement_is_shared_out_at_once_with_rounded_widths(des
 
 def test_a_target_that_can_not_be_met_is_told_before(desk):
     space = WORKSPACES.create()
-    test = visited("budget", space)
+    test = visited("cut", space)
     test.number_input(key="limit size").set_value(0.01).run()
     assert any("10.0 kB can't be had" in entry.value for entry in test.warning)
 
@@ -139,7 +139,7 @@ def test_a_locked_group_counts_at_the_units_that_it_has_lost(tmp_path):
 
 def test_what_has_to_be_measured_is_a_job_whose_result_goes_to_the_board_once(desk, tmp_path):
     space = WORKSPACES.create()
-    test = visited("budget", space)
+    test = visited("cut", space)
     test.selectbox(key="allocator").set_value("halp").run()
     button(test, "Cut to target").click().run()
     (request,) = desk.asked
@@ -154,7 +154,7 @@ def test_what_has_to_be_measured_is_a_job_whose_result_goes_to_the_board_once(de
     result = {"groups": groups, "warnings": ["it was close"], "reach": reach, "costs": {"macs": 2e7}}
     result |= {"binding": ["macs"], "next": None, "latency": None, "effect": effect}
     desk.finish(space, "budget", request, result)
-    test = visited("budget", space)
+    test = visited("cut", space)
     assert not test.exception
     assert space.budget == {"conv1": 0.5}
     assert "It was close." in words_of(test)

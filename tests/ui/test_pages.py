@@ -22,12 +22,12 @@ from explorer.ui.parts import jobs
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
-from pages.prune.settings import FREE
+from pages.recover.settings import FREE
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 from tests.ui.pages import ROOT, button, desk_of, visited, words_of
 from tests.ui.test_commandline import parsed
 
-PAGES = ("model", "flow", "criteria", "budget", "sensitivity", "prune", "weights", "compare", "scoreboard", "export")
+PAGES = ("look", "cut", "recover", "take", "runs", "criteria", "sensitivity", "weights", "scoreboard")
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +35,9 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
 
 
-def opened(page: str = "model") -> AppTest:
+def opened(page: str = "look") -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    return test if page == "model" else test.switch_page(path_to(page)).run()
+    return test if page == "look" else test.switch_page(path_to(page)).run()
 
 
 def workspace(test: AppTest):
@@ -81,7 +81,7 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
         test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         test.query_params["w"] = space.token
         test.run()
-        if page != "model":
+        if page != "look":
             test.switch_page(path_to(page)).run()
         assert not test.exception, page
         assert not test.error, page
@@ -98,7 +98,7 @@ def test_every_page_has_a_place_and_an_address_of_its_own():
 
 
 def with_sliders() -> AppTest:
-    test = opened("budget")
+    test = opened("cut")
     return test.toggle(key="native").set_value(True).run()
 
 
@@ -128,14 +128,14 @@ def test_a_slider_and_undo_act_on_the_same_budget():
 
 
 def test_the_budget_is_there_after_another_page_and_for_another_session():
-    test = opened("budget")
+    test = opened("cut")
     button(test, "of every group").click().run()
     before = workspace(test).budget
     assert before
     token = test.session_state["workspace"]
     other = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     other.query_params["w"] = token
-    other.run().switch_page("pages/budget/page.py").run()
+    other.run().switch_page("pages/cut/page.py").run()
     assert other.session_state["workspace"] == token
     assert workspace(other).budget == before
     assert [metric.value for metric in other.metric] == [metric.value for metric in test.metric]
@@ -145,7 +145,7 @@ def test_a_change_in_one_tab_reaches_the_controls_of_the_other_and_is_not_lost()
     first = with_sliders()
     second = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     second.query_params["w"] = first.session_state["workspace"]
-    second.run().switch_page("pages/budget/page.py").run()
+    second.run().switch_page("pages/cut/page.py").run()
     second.toggle(key="native").set_value(True).run()
     first.slider[0].set_value(4).run()
     second.slider[1].set_value(3).run()
@@ -156,7 +156,7 @@ def test_a_change_in_one_tab_reaches_the_controls_of_the_other_and_is_not_lost()
 
 
 def test_presets_leave_locked_groups_as_they_are():
-    test = opened("budget")
+    test = opened("cut")
     space = workspace(test)
     space.take(Choice({"conv1": 0.25, "layer2": 0.0}, frozenset({"conv1", "layer1.0.conv1"})), space.version)
     test.run()
@@ -173,7 +173,7 @@ def test_presets_leave_locked_groups_as_they_are():
 
 
 def test_every_change_is_a_point_of_the_trail_with_its_rungs():
-    test = opened("budget")
+    test = opened("cut")
     button(test, "Cut to target").click().run()
     trail = workspace(test).draft.trail
     assert [(point.recovery, point.macs) for point in trail] == [
@@ -345,7 +345,7 @@ def desk(monkeypatch, tmp_path):
 
 
 def test_each_method_asks_for_what_it_knows():
-    test = opened("prune")
+    test = opened("recover")
     for name, entry in METHODS.items():
         if entry.sparse or not entry.removes:
             continue  # the page is about channels
@@ -357,7 +357,7 @@ def test_each_method_asks_for_what_it_knows():
 
 
 def test_the_command_of_the_page_is_the_run_of_the_page():
-    test = opened("prune")
+    test = opened("recover")
     test.radio(key="method").set_value("ifap").run()
     test.number_input(key="keep of ifap").set_value(35).run()
     test.selectbox(key="quantity of ifap").set_value("params").run()
@@ -375,7 +375,7 @@ def test_the_command_of_the_page_is_the_run_of_the_page():
 def test_what_few_need_to_say_reaches_the_run(desk, monkeypatch):
     asked = []
     monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
-    test = visited("prune", WORKSPACES.create())
+    test = visited("recover", WORKSPACES.create())
     test.radio(key="method").set_value("ifap").run()
     test.number_input(key="growth of ifap").set_value(2.0).run()
     test.selectbox(key="teacher of ifap").set_value("previous").run()
@@ -393,7 +393,7 @@ def test_spvr_asks_for_the_options_of_its_criterion(desk, monkeypatch):
     asked = []
     monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
     space = WORKSPACES.create()
-    test = visited("prune", space)
+    test = visited("recover", space)
     test.radio(key="method").set_value("spvr").run()
     test.selectbox(key="size of masking of spvr").set_value("8").run()
     test.selectbox(key="coupling of masking of spvr").set_value("stages").run()
@@ -406,7 +406,7 @@ def test_spvr_asks_for_the_options_of_its_criterion(desk, monkeypatch):
 def test_options_that_the_board_has_come_along(desk):
     space = WORKSPACES.create()
     space.judge_by("flow", {"scale": "chw"})
-    test = visited("prune", space)
+    test = visited("recover", space)
     test.radio(key="method").set_value("ifap").run()
     assert parsed(test.code[0].value).options == space.options
 
@@ -414,7 +414,7 @@ def test_options_that_the_board_has_come_along(desk):
 def test_a_finished_run_shows_its_way_step_by_step(desk, tmp_path):
     space = WORKSPACES.create()
     space.remember("prune", run_folder(tmp_path, space.token, "one").id)
-    test = visited("prune", space)
+    test = visited("recover", space)
     assert not test.exception
     assert "50.0% of the MACs left" in words_of(test)
     assert "After step 2: 10 of 16 channels" in words_of(test)
@@ -428,7 +428,7 @@ def test_a_cancelled_run_that_kept_steps_can_go_on(desk, tmp_path, monkeypatch):
     monkeypatch.setattr(Job, "finished_steps", property(lambda job: ["step-01"]))
     resumed = []
     monkeypatch.setattr(desk, "resume", resumed.append)
-    test = visited("prune", space)
+    test = visited("recover", space)
     assert "1 finished step is kept" in test.warning[0].value
     button(test, "Resume").click().run()
     assert resumed == ["one"]
@@ -438,13 +438,13 @@ def test_the_queue_of_the_server_is_visible(desk, monkeypatch):
     space = WORKSPACES.create()
     places = [Place("cpu", 0, "theirs", 0.5, False, ""), Place("cpu", 1, "theirs", 0.0, False, "")]
     monkeypatch.setattr(desk, "queue", lambda owner: places)
-    test = visited("prune", space)
+    test = visited("recover", space)
     test.radio(key="method").set_value("ifap").run()
     assert "1 running, 1 waiting" in words_of(test)
 
 
 def test_without_runs_the_comparison_says_what_it_is_for(desk):
-    test = visited("compare", WORKSPACES.create())
+    test = visited("runs", WORKSPACES.create())
     assert not test.exception
     assert "Nothing to compare yet" in test.info[0].value
 
@@ -453,7 +453,7 @@ def test_runs_are_compared_with_numbers_widths_and_channels(desk, tmp_path):
     space = WORKSPACES.create()
     run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
     run_folder(tmp_path, space.token, "four", method="one-shot", criterion="l1", ratios={"conv1": 0.375}, created=2.0)
-    test = visited("compare", space)
+    test = visited("runs", space)
     assert not test.exception
     table = test.dataframe[0].value
     assert list(table["MACs kept"]) == ["50.0%", "50.0%"]
@@ -472,7 +472,7 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
     job = run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
     asked = []
     monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
-    test = visited("compare", space)
+    test = visited("runs", space)
     next(entry for entry in test.button if entry.label.startswith("Add the baselines")).click().run()
     wanted = baselines(Spec.from_json(job.request["spec"]), job.result)
     assert asked == list(wanted.values())
@@ -480,7 +480,7 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
     settings = {key: value for key, value in random.to_json().items() if key not in ("model", "data")}
     run_folder(tmp_path, space.token, "three", created=3.0, **{**settings, "locked": ()})
     st.cache_data.clear()
-    test = visited("compare", space)
+    test = visited("runs", space)
     assert "Random channels for IFAP" in test.dataframe[0].value["Run"].iloc[0]
     assert not any("random" in name.lower() for name in test.multiselect[0].options)
 
@@ -488,11 +488,11 @@ def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path,
 def test_a_run_opens_on_the_board_and_a_branch_begins_from_it(desk, tmp_path):
     space = WORKSPACES.create()
     job = run_folder(tmp_path, space.token, "one", criterion="l1", data="random")
-    test = visited("compare", space)
+    test = visited("runs", space)
     button(test, "Open this run on the board").click().run()
     assert not test.exception
     assert space.budget == {"conv1": 6 / 16}
-    test = visited("compare", space)
+    test = visited("runs", space)
     button(test, "Branch from here").click().run()
     assert space.model == f"run:{job.directory}/bundle"
 
@@ -502,9 +502,9 @@ def test_other_peoples_runs_stay_theirs_on_a_shared_server(desk, tmp_path, monke
     mine, theirs = WORKSPACES.create(), WORKSPACES.create()
     run_folder(tmp_path, mine.token, "one")
     run_folder(tmp_path, theirs.token, "other", created=2.0)
-    assert len(visited("compare", mine).multiselect[0].options) == 1
+    assert len(visited("runs", mine).multiselect[0].options) == 1
     monkeypatch.delenv("EXPLORER_ROOTS")
-    assert len(visited("compare", mine).multiselect[0].options) == 2
+    assert len(visited("runs", mine).multiselect[0].options) == 2
 
 
 def test_a_workspace_that_is_gone_is_replaced_by_a_new_one():

@@ -61,7 +61,7 @@ def test_a_run_that_is_one_too_many_is_refused_with_one_line(store, tmp_path, mo
         desk.submit(Spec(*TASK, keep={"macs": 0.5}, device="cpu"), space.token)
     for module in (jobs, session):
         monkeypatch.setattr(module, "DESK", desk)
-    test = visited("prune", space)
+    test = visited("recover", space)
     test.radio(key="method").set_value("one-shot").run()
     space.adjust("conv1", 0.5)
     button(test.run(), "Prune").click().run()

@@ -29,7 +29,7 @@ def submitted(desk, monkeypatch):
 
 
 def refused(ref: str) -> AppTest:
-    """The Model page after data was chosen that the bundled network does not fit."""
+    """The Look page after data was chosen that the bundled network does not fit."""
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.session_state[f"data 0 {DATA}"] = ref
     return test.run()
@@ -60,22 +60,22 @@ def test_an_untrained_network_is_said_to_guess_and_trained_longer(tmp_path, subm
     Made(tmp_path).classes(".")
     space = WORKSPACES.create("")
     space.choose(UNTRAINED, f"folder:{tmp_path}")
-    test = visited("model", space)
+    test = visited("look", space)
     assert "Its weights are random" in words_of(test)
     assert not [entry for entry in test.checkbox if entry.key == "only the last layer"]
     button(test, "Train it on this data").click().run()
     assert submitted == [
         (Spec(UNTRAINED, f"folder:{tmp_path}", "train", recover="finetune", epochs=30), "train"),
     ]
-    for page in ("flow", "compare", "export", "scoreboard"):
+    for page in ("cut", "runs", "take", "scoreboard"):
         assert "untrained: it guesses" in words_of(visited(page, space))
 
 
 def test_a_trained_network_that_knows_its_data_is_left_in_peace():
     space = WORKSPACES.create("")
-    test = visited("model", space)
+    test = visited("look", space)
     assert "Train it on this data" not in [entry.label for entry in test.button]
-    said = words_of(visited("flow", space))
+    said = words_of(visited("look", space))
     assert "guesses" not in said
     assert "chance" not in said
 
@@ -95,7 +95,7 @@ def test_what_came_of_a_training_is_said_where_it_was_started(desk, tmp_path):
     }  # fmt: skip
     job.save()
     space.remember("train", folder.name)
-    test = visited("model", space)
+    test = visited("look", space)
     assert not test.exception
     assert "**Trained**: 99.0% (89.0–99.0%) on test data, before it was 30.0%" in words_of(test)
     assert "A warning" in words_of(test)

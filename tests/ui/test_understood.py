@@ -1,4 +1,4 @@
-"""The Model page shows what data is understood to be, also where it can't be used as it is."""
+"""The Look page shows what data is understood to be, also where it can't be used as it is."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def desk(tmp_path, monkeypatch):
 
 
 def asked(ref: str) -> AppTest:
-    """The Model page after an untrained network and this data were chosen."""
+    """The Look page after an untrained network and this data were chosen."""
     space = WORKSPACES.create("")
     space.choose("torchvision:squeezenet1_1?num_classes=2", "random")
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)

@@ -201,7 +201,7 @@ def test_dg2pf_has_one_criterion_and_says_that_its_rates_are_not_those_of_the_pa
 
 def test_comparing_zeros_mixes_them_with_nothing(run):
     space, report = run
-    test = visited("compare", space)
+    test = visited("runs", space)
     assert not test.exception
     table = test.dataframe[0].value
     assert list(table["MACs kept"]) == ["100.0%"]
@@ -214,7 +214,7 @@ def test_comparing_zeros_mixes_them_with_nothing(run):
 def test_zeros_beside_a_run_that_cut_channels(run, tmp_path):
     space, _ = run
     run_folder(tmp_path, space.token, "cut")
-    test = visited("compare", space)
+    test = visited("runs", space)
     assert not test.exception
     assert sorted(test.dataframe[0].value["Zeros"]) == ["80.0% of weights", "none set"]
     assert "The smallest keeps 50% of the MACs" in words_of(test)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.plain import plain
 from explorer.registry import Choice, Number, Setting
+from explorer.ui.state.forms import kept
 from explorer.ui.text import words
 
 Key = Callable[[str], str]
@@ -27,8 +28,9 @@ def ask(settings: Mapping[str, Setting], key: Key, usual: Mapping[str, Any], *, 
         for name, setting in settings.items():
             control = _choice if isinstance(setting, Choice) else _number
             label, first = name.replace("_", " ").capitalize(), usual.get(name, setting.default)
+            place = kept(key(name)) if keep else key(name)
             control(
-                label, setting, first, key=key(name), help=plain(words.sentence(setting.meaning)), persist_state=persist
+                label, setting, first, key=place, help=plain(words.sentence(setting.meaning)), persist_state=persist
             )
 
 

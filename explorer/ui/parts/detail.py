@@ -14,6 +14,7 @@ from explorer.ui import engine
 from explorer.ui.charts import colours
 from explorer.ui.engine import Opened
 from explorer.ui.parts import frame, say
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -35,7 +36,7 @@ def maps(workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequenc
     if len(found.model.input_shape) != 3:
         st.caption(NO_PICTURE)
         return
-    index = st.slider("Test image", 0, min(len(task.test), 50) - 1, key="image", persist_state="session")
+    index = st.slider("Test image", 0, min(len(task.test), 50) - 1, key=kept("image"), persist_state="session")
     seen = engine.maps(workspace.model, workspace.data, name, index)
     if seen is None:
         st.caption("This group has no feature maps to look at: its channels are not laid out over an image.")

@@ -18,15 +18,23 @@ from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
 def heading(title: str, purpose: str, workspace: Workspace) -> None:
     """The page's name, what it is for, and the model and data that it is about."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
-        st.title(plain(title), anchor=False)
-        say.caption(purpose)
-    with right, st.container(horizontal=True, horizontal_alignment="right"):
-        say.badge(workspace.model, icon=":material/schema:", color="gray", help="The model of this workspace")
-        say.badge(workspace.data, icon=":material/image:", color="gray", help="The data of this workspace")
-        if (found := standing.guessing(workspace)) is not None:
-            say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(plain(title), anchor=False, width="content")
+        say.caption(purpose, width="stretch")
+        _chip(workspace)
+
+
+def _chip(workspace: Workspace) -> None:
+    """The model and data that are open, with what must not be overlooked of them; a click leads to the choice."""
+    if (found := standing.guessing(workspace)) is not None:
+        say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
+    st.button(
+        plain(f"{workspace.model} · {workspace.data}"),
+        icon=":material/schema:",
+        key="chip",
+        help="The model and data of this workspace: choose others",
+        on_click=lambda: st.switch_page(PAGES["look"].path),
+    )
 
 
 def fact(
@@ -66,7 +74,7 @@ def model_or_stop(workspace: Workspace) -> Opened:
 def stop_without_groups(structure: Structure) -> None:
     """Says so and stops where the network has no channels that can be cut."""
     if not structure.groups:
-        st.info("This network has no channels that can be cut; the Model page says why.", icon=":material/lock:")
+        st.info("This network has no channels that can be cut; the Look page says why.", icon=":material/lock:")
         st.stop()
 
 

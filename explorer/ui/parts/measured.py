@@ -13,6 +13,7 @@ from explorer.plain import plain
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.parts import jobs, say
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -40,9 +41,9 @@ def runtime_and_batch() -> tuple[str, int]:
 
 def _choose_runtime() -> None:
     st.selectbox(
-        "Latency in", list(RUNTIMES), format_func=RUNTIMES.get, key="runtime", width=160, persist_state="session"
+        "Latency in", list(RUNTIMES), format_func=RUNTIMES.get, key=kept("runtime"), width=160, persist_state="session"
     )
-    st.number_input("Batch", 1, 1024, 1, key="batch", width=120, persist_state="session", help="Inputs at a time")
+    st.number_input("Batch", 1, 1024, 1, key=kept("batch"), width=120, persist_state="session", help="Inputs at a time")
 
 
 def measure_curves(workspace: Workspace, task: Task | None) -> None:

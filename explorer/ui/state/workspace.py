@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from explorer.board.choice import Budget, Choice, History, newest
 from explorer.errors import ExplorerError
@@ -14,7 +15,7 @@ from explorer.runs.queue.limits import WORKSPACES as SWITCH
 from explorer.runs.queue.limits import Limits, share
 
 MODEL, DATA, CRITERION = "demo:resnet20-digits", "digits", "flow"
-JOBS, TRAIL = 64, 300
+JOBS, TRAIL, CONTROLS = 64, 300, 400
 _AT_WORK = 3600.0  # seconds after its last use in which a workspace that holds something stays
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
@@ -74,6 +75,7 @@ class Workspace:
         self.model, self.data, self.criterion = START.model, START.data, CRITERION
         self.options: dict[str, str] = {}
         self.jobs: dict[str, str] = {}
+        self.form: dict[str, Any] = {}  # what stands in controls, by their keys
         self.address, self.used = "", 0.0  # where its browser was when it came, and when it was last looked at
         self._drafts: OrderedDict[str, Draft] = OrderedDict({self.model: Draft()})
         self._lock = threading.RLock()
@@ -158,6 +160,14 @@ class Workspace:
     def _step(self, *, back: bool) -> None:
         with self._lock:
             self.draft.step(back=back)
+
+    def note(self, key: str, value: Any) -> None:
+        """What a person has set a control to; the controls that were set longest ago are forgotten first."""
+        if key in self.form and self.form[key] == value:
+            return
+        with self._lock:
+            others = [(name, old) for name, old in self.form.items() if name != key]
+            self.form = dict([*others[-CONTROLS + 1 :], (key, value)])
 
     def remember(self, kind: str, job: str) -> None:
         """The latest job of a kind, found again after a reload; the oldest kinds are forgotten first."""

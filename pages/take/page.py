@@ -1,4 +1,4 @@
-"""Export: take the pruned network along, with the proof that it computes the same."""
+"""Take: take the pruned network along, with the proof that it computes the same."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from explorer.ui.parts import frame, jobs, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import tables, words
-from pages.export import bundles
+from pages.take import bundles
 
 
 def downloads(workspace: Workspace, bundle: Path, data: str) -> None:
@@ -43,7 +43,7 @@ def downloads(workspace: Workspace, bundle: Path, data: str) -> None:
         )
         if st.button("Open the pruned network here", icon=":material/schema:", help="To look at it, or to cut further"):
             workspace.choose(f"run:{bundle}", data)
-            st.switch_page(path_to("model"))
+            st.switch_page(path_to("look"))
 
 
 def checks(result: dict) -> None:
@@ -66,11 +66,11 @@ def how_to_load(result: dict, bundle: Path) -> None:
 
 
 workspace = session.current()
-frame.heading("Export", "The smaller network as files that others can use.", workspace)
+frame.heading("Take", "The smaller network as files that others can use.", workspace)
 job = jobs.find(workspace, jobs.PRUNE)
 if job is None or job.state != "done":
     st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")
-    st.page_link(path_to("prune"), label="Go to prune", icon=":material/arrow_forward:")
+    st.page_link(path_to("recover"), label="Go to Recover", icon=":material/arrow_forward:")
     st.stop()
 spec, result, bundle = job.request["spec"], job.result, job.bundle
 base, pruned = result["base"], result["pruned"]

@@ -1,4 +1,4 @@
-"""Prune: cut for real, recover, and compare with the base model."""
+"""Recover: cut for real, recover, and compare with the base model."""
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from explorer.ui.text.commandline import command
-from pages.prune import latest, settings
+from pages.recover import latest, settings
 
 
 def share_of_budget(workspace: Workspace, structure: Structure) -> float | None:
@@ -25,7 +25,7 @@ def share_of_budget(workspace: Workspace, structure: Structure) -> float | None:
             "that finds the channels itself.",
             icon=":material/tune:",
         )
-        st.page_link(path_to("budget"), label="Go to the budget", icon=":material/arrow_forward:")
+        st.page_link(path_to("cut"), label="Go to Cut", icon=":material/arrow_forward:")
         return None
     scores = scores_for(workspace)
     if scores is None:
@@ -82,7 +82,7 @@ def start(workspace: Workspace, method: Method, task: Task | None) -> None:
 
 
 workspace = session.current()
-frame.heading("Prune", "Removes channels for good, gives accuracy back, and measures both.", workspace)
+frame.heading("Recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
 opened = frame.model_or_stop(workspace)
 task = frame.task_or_word(workspace, opened)
 job = jobs.find(workspace, jobs.PRUNE)

@@ -15,7 +15,7 @@ from explorer.ui.parts import say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
-from pages.model import training, understood
+from pages.look import training, understood
 
 LISTED = 1000  # files that can't be read
 

@@ -77,7 +77,7 @@ def _branch(workspace: Workspace, ref: str, data: str) -> None:
     except ExplorerError as error:
         say.error(error, icon=":material/error:")
     else:
-        st.switch_page(path_to("prune"))
+        st.switch_page(path_to("recover"))
 
 
 def _choose_point(entry: Shown) -> str:
@@ -99,4 +99,4 @@ def _open_on_board(workspace: Workspace, entry: Shown) -> None:
     except ExplorerError as error:
         say.error(f"This run can't be opened on the board: {error}", icon=":material/error:")
         return
-    st.switch_page(path_to("budget"))
+    st.switch_page(path_to("cut"))

@@ -12,8 +12,9 @@ from explorer.plain import plain
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
-from pages.prune import further
+from pages.recover import further
 
 QUANTITIES = {"macs": "MACs", "params": "parameters"}
 FREE = "As far as accuracy allows"
@@ -33,7 +34,7 @@ def choose_method() -> Method:
         [entry.name for entry in methods],
         format_func=lambda name: METHODS[name].title,
         captions=[plain(entry.explanation) for entry in methods],
-        key="method",
+        key=kept("method"),
         persist_state="session",
     )
     return METHODS[name]
@@ -132,7 +133,7 @@ def _recovery_at_once(method: Method, task: Task | None) -> None:
             index=names.index(_usual(method)["recover"]),
             format_func=lambda name: RECOVERIES[name].title,
             captions=[RECOVERIES[name].explanation for name in names],
-            key=_key(method, "recovery"),
+            key=kept(_key(method, "recovery")),
             persist_state="session",
         )
     with right:
@@ -145,7 +146,7 @@ def _how_far(method: Method, metric: Metric) -> None:
         "How far",
         ["To a target", FREE],
         captions=["Stops there, or before it at the largest drop", "Goes on until the largest drop is reached"],
-        key=_key(method, "far"),
+        key=kept(_key(method, "far")),
         persist_state="session",
     )
     _amount(method, disabled=far == FREE)
@@ -177,7 +178,7 @@ def _amount(method: Method, *, disabled: bool) -> None:
             "of the",
             list(QUANTITIES),
             format_func=QUANTITIES.get,
-            key=_key(method, "quantity"),
+            key=kept(_key(method, "quantity")),
             width=150,
             persist_state="session",
             disabled=disabled,
@@ -188,7 +189,7 @@ def _blocks(method: Method) -> None:
     free = st.checkbox(
         "As many blocks as accuracy allows",
         True,
-        key=_key(method, "all blocks"),
+        key=kept(_key(method, "all blocks")),
         persist_state="session",
         help="After the channels, whole residual blocks leave, one at a time.",
     )
@@ -197,7 +198,7 @@ def _blocks(method: Method) -> None:
         st.selectbox(
             "In the order of",
             method.settings["block_order"].allowed,
-            key=_key(method, "block order"),
+            key=kept(_key(method, "block order")),
             width=150,
             persist_state="session",
             help="**divergence**: how little a block changes its input.  \n**loss**: how little is lost without it.",
@@ -215,7 +216,7 @@ def _how(method: Method, task: Task | None) -> None:
             index=names.index(default),
             format_func=lambda name: RECOVERIES[name].title,
             help="  \n".join(f"**{RECOVERIES[name].title}**: {RECOVERIES[name].explanation}" for name in names),
-            key=_key(method, "recovery"),
+            key=kept(_key(method, "recovery")),
             width=190,
             persist_state="session",
         )
@@ -225,7 +226,7 @@ def _how(method: Method, task: Task | None) -> None:
             "It imitates",
             method.settings["teacher"].allowed,
             format_func=TEACHER_TITLES.get,
-            key=_key(method, "teacher"),
+            key=kept(_key(method, "teacher")),
             width=190,
             persist_state="session",
             disabled=recovery != "distill",
@@ -238,10 +239,10 @@ def _how(method: Method, task: Task | None) -> None:
             list(CRITERIA),
             index=list(CRITERIA).index(usual["criterion"]),
             format_func=lambda name: CRITERIA[name].title,
-            key=_key(method, "criterion"),
+            key=kept(_key(method, "criterion")),
             width=190,
             persist_state="session",
-            help="What says how much a channel is worth; the Flow page explains each.",
+            help="What says how much a channel is worth; the Look page explains each.",
         )
 
 
@@ -259,7 +260,7 @@ def _number(
     st.number_input(
         plain(label),
         *bounds,
-        key=_key(method, setting),
+        key=kept(_key(method, setting)),
         width=width,
         persist_state="session",
         disabled=disabled,

@@ -1,4 +1,4 @@
-"""What is asked for on the Budget page: the targets, and how they are shared out."""
+"""What is asked for on the Cut page: the targets, and how they are shared out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.budget import ALLOCATORS, NORMALISERS, Target
 from explorer.plain import plain
+from explorer.ui.state.forms import kept
 from explorer.ui.text import words
 
 QUANTITIES = {"macs": "MACs", "params": "parameters", "size": "weights file", "latency": "latency"}
@@ -27,7 +28,7 @@ def ask() -> None:
         100,
         50,
         5,
-        key="keep",
+        key=kept("keep"),
         width=115,
         persist_state="session",
         help="How much of the whole model's cost may remain",
@@ -36,7 +37,7 @@ def ask() -> None:
         "of the",
         list(QUANTITIES),
         format_func=QUANTITIES.get,
-        key="quantity",
+        key=kept("quantity"),
         width=145,
         persist_state="session",
     )
@@ -50,7 +51,7 @@ def ask_further() -> None:
         "Widths",
         ROUNDS,
         format_func=lambda n: "any" if n == 1 else f"multiples of {n} channels",
-        key="round to",
+        key=kept("round to"),
         persist_state="session",
         help="Some hardware is fast at these widths only. Groups that lose nothing stay as they are.",
     )
@@ -65,7 +66,7 @@ def ask_further() -> None:
             100.0 if kind in ("macs", "params") else None,
             None,
             placeholder="no limit",
-            key=f"limit {kind}",
+            key=kept(f"limit {kind}"),
             persist_state="session",
             help=f"At most so much, {plain(about)}",
         )
@@ -79,7 +80,7 @@ def _registry_choice(label: str, registry: Mapping[str, Any], key: str, default:
         index=names.index(default),
         format_func=lambda name: registry[name].title,
         help="  \n".join(f"**{plain(entry.title)}**: {plain(entry.explanation)}" for entry in registry.values()),
-        key=key,
+        key=kept(key),
         persist_state="session",
     )
 

@@ -1,4 +1,4 @@
-"""The latest run of the Prune page: as it goes, and what came of it."""
+"""The latest run of the Recover page: as it goes, and what came of it."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from explorer.tasks import metric_of
 from explorer.ui.charts.quality import qualities
 from explorer.ui.parts import frame, jobs, learning, say
 from explorer.ui.text import findings, tables, words
-from pages.prune import trajectory
+from pages.recover import trajectory
 
 
 def show(job: Job | None) -> None:
@@ -51,8 +51,8 @@ def _results(job: Job) -> None:
     if result.get("steps"):
         st.subheader("The way there", anchor=False)
     _progress(job)
-    frame.onward("compare", "Was it worth it? Beside other runs and simple baselines")
-    frame.onward("export", "Next: take the smaller network with you")
+    frame.onward("runs", "Was it worth it? Beside other runs and simple baselines")
+    frame.onward("take", "Next: take the smaller network with you")
 
 
 def _progress(job: Job) -> None:

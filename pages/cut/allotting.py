@@ -13,7 +13,7 @@ from explorer.ui import engine
 from explorer.ui.parts import jobs
 from explorer.ui.parts.measured import runtime_and_batch
 from explorer.ui.state.workspace import Workspace
-from pages.budget import targets
+from pages.cut import targets
 
 KIND, TAKEN = "budget", "budget taken"  # keys of a workspace's jobs: the latest, and the latest that is on the board
 

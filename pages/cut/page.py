@@ -1,4 +1,4 @@
-"""Budget: the board. Cost follows the hand that drags a line, true accuracy comes when it lets go."""
+"""Cut: the board. Cost follows the hand that drags a line, true accuracy comes when it lets go."""
 
 import streamlit as st
 
@@ -6,11 +6,11 @@ from explorer.ui import engine
 from explorer.ui.parts import frame, measured
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
-from pages.budget import account, allotting, controls, presets
-from pages.budget.ladder import Ladder
-from pages.budget.loss_by_class import loss_by_class
-from pages.budget.trail import trail
-from pages.budget.view import View
+from pages.cut import account, allotting, controls, presets
+from pages.cut.ladder import Ladder
+from pages.cut.loss_by_class import loss_by_class
+from pages.cut.trail import trail
+from pages.cut.view import View
 
 
 def measurements(view: View) -> None:
@@ -23,7 +23,7 @@ def measurements(view: View) -> None:
 
 
 workspace = session.current()
-frame.heading("Budget", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
+frame.heading("Cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
 opened = frame.model_or_stop(workspace)
 frame.stop_without_groups(opened.structure)
 scores = scores_for(workspace)
@@ -41,7 +41,7 @@ controls.show(view)
 account.show(workspace, opened.structure)
 measurements(view)
 left, right = st.columns(2, gap="medium")
-frame.onward("prune", "Next: cut for real and recover the accuracy")
+frame.onward("recover", "Next: cut for real and recover the accuracy")
 controls.look_at_inspected(view)
 # The measurements of the ladder come last: everything else stands on the page while they run.
 answers = ladder.climb(plan, (view.now.macs / view.whole.macs, view.now.params / view.whole.params))

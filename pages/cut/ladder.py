@@ -119,7 +119,7 @@ class Ladder:
             whole.quality.value,
             "cut",
             f"On {measured.samples} validation {words.samples(self.task)}, which also chose the best epoch, so it is a "
-            "little too good. The Prune page trains for longer and measures on the test split.",
+            "little too good. The Recover page trains for longer and measures on the test split.",
         )
 
     def _show(

@@ -1,4 +1,4 @@
-"""What the Budget page shows: the open model, its scores, and the plan that the board stands at."""
+"""What the Cut page shows: the open model, its scores, and the plan that the board stands at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

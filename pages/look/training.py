@@ -13,6 +13,7 @@ from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.parts import estimate, jobs, learning, say, standing
 from explorer.ui.state import session
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import tables, words
 
@@ -81,10 +82,10 @@ def _offer(workspace: Workspace, opened: Opened, misfit: Misfit) -> None:
     usual = epochs_of(Spec(workspace.model, misfit.data), trained)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     key = f"epochs of training, {trained}"
-    epochs = int(left.number_input("Epochs", 1, 1000, usual, key=key, persist_state="session"))
+    epochs = int(left.number_input("Epochs", 1, 1000, usual, key=kept(key), persist_state="session"))
     alone = trained and right.checkbox(
         "Only the last layer learns",
-        key="only the last layer",
+        key=kept("only the last layer"),
         persist_state="session",
         help="Faster, and enough where the pictures are like those that the network was trained on.",
     )

@@ -16,11 +16,12 @@ from explorer.ui.parts.board import BoardUnavailableError, board
 from explorer.ui.parts.detail import unit
 from explorer.ui.parts.scoring import flows_for
 from explorer.ui.state import session
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Choice
 from explorer.ui.text import words
-from pages.budget import targets
-from pages.budget.sliders import sliders
-from pages.budget.view import View
+from pages.cut import targets
+from pages.cut.sliders import sliders
+from pages.cut.view import View
 
 INSPECTED = "inspect"  # the (group, unit) that was clicked on the board, until it has been opened
 
@@ -37,8 +38,10 @@ def show(view: View) -> None:
             native = True
     with st.container(horizontal=True, vertical_alignment="center"):
         title = CRITERIA[view.workspace.criterion].title
-        st.caption(f"Scored by **{title}**, which the Flow page changes.", width="stretch")
-        st.toggle("Native sliders", key="native", persist_state="session", help="Plain controls with the same state")
+        st.caption(f"Scored by **{title}**, which the Look page changes.", width="stretch")
+        st.toggle(
+            "Native sliders", key=kept("native"), persist_state="session", help="Plain controls with the same state"
+        )
     if native:
         st.markdown(_costs(view))
         sliders(view.workspace, view.structure, view.scores, view.plan, table)

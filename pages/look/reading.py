@@ -10,7 +10,7 @@ from explorer.tasks import TASK_KINDS, Task, by_chance, census, headline
 from explorer.ui.engine import Opened
 from explorer.ui.parts import jobs, say, standing
 from explorer.ui.state.workspace import Workspace
-from pages.model import choosing
+from pages.look import choosing
 
 SHOWN = 3  # better ways
 HALF_WAY = 0.5  # from chance to always being right: below it a trained network may well be misread

@@ -13,7 +13,7 @@ from explorer.ui import engine
 from explorer.ui.parts import say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
-from pages.budget import targets
+from pages.cut import targets
 
 
 def in_reach(workspace: Workspace, held: Mapping[str, int]) -> None:

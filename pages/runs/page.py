@@ -1,4 +1,4 @@
-"""Compare: runs beside each other and beside simple baselines, and where the next one could begin."""
+"""Runs: runs beside each other and beside simple baselines, and where the next one could begin."""
 
 import streamlit as st
 
@@ -6,21 +6,21 @@ from explorer.runs.history.comparison import compare
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import compared, frame
 from explorer.ui.state import session
-from pages.compare import damaged, numbers, onward, plans, tradeoff, worth
+from pages.runs import damaged, numbers, onward, plans, tradeoff, worth
 
 AT_FIRST = 3
 
 workspace = session.current()
-frame.heading("Compare", "Finished runs side by side: what each of them kept, and what that cost.", workspace)
+frame.heading("Runs", "Finished runs side by side: what each of them kept, and what that cost.", workspace)
 shown, forest = compared.finished(workspace)
 damaged.show(workspace)
 if not shown:
     st.info(
-        "Nothing to compare yet. Every finished run of the Prune page appears here, with its curve between cost and "
+        "Nothing to compare yet. Every finished run of the Recover page appears here, with its curve between cost and "
         "accuracy, its widths, and simple baselines that tell whether it was worth it.",
         icon=":material/compare_arrows:",
     )
-    st.page_link(path_to("prune"), label="Go to prune", icon=":material/arrow_forward:")
+    st.page_link(path_to("recover"), label="Go to Recover", icon=":material/arrow_forward:")
     st.stop()
 own = [entry for entry in shown if entry.baseline_of is None]
 picked = st.multiselect("Runs", [entry.name for entry in own], [entry.name for entry in own[:AT_FIRST]], key="compared")

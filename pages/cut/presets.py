@@ -3,10 +3,11 @@
 import streamlit as st
 
 from explorer.ui.parts import say, sharing
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Choice
 from explorer.ui.text import words
-from pages.budget import account, allotting, targets
-from pages.budget.view import View
+from pages.cut import account, allotting, targets
+from pages.cut.view import View
 
 
 def show(view: View) -> None:
@@ -38,7 +39,7 @@ def _uniform(view: View) -> None:
             95,
             30,
             5,
-            key="uniform",
+            key=kept("uniform"),
             width=115,
             persist_state="session",
             help="This share of every group's units, the lowest scored first",

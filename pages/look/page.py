@@ -1,4 +1,4 @@
-"""Model: choose a network and its data, see what it is made of."""
+"""Look: the network with its data, what it is made of, and what its channels are worth."""
 
 import streamlit as st
 
@@ -8,20 +8,9 @@ from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.parts import frame, say
 from explorer.ui.state import session
-from explorer.ui.state.workspace import MODEL, Workspace
+from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
-from pages.model import choosing, facts, groups, reading, training, understood
-
-
-def welcome(workspace: Workspace) -> None:
-    """What the app is for; who comes first is told that a network is open."""
-    st.title("Make a network smaller, and see what it costs", anchor=False)
-    opening = " A trained one is open already: go on to the **Flow**, or choose another."
-    st.markdown(
-        "A network is made of **channels**, and some of them hardly matter. See which, choose how many to remove, "
-        "measure what that does to accuracy, size and speed, and take the smaller network with you."
-        + (opening if workspace.model == MODEL else "")
-    )
+from pages.look import choosing, facts, flow, groups, reading, training, understood
 
 
 def introduce(workspace: Workspace, opened: Opened) -> Task | None:
@@ -44,7 +33,7 @@ def introduce(workspace: Workspace, opened: Opened) -> Task | None:
 
 
 workspace = session.current()
-welcome(workspace)
+frame.heading("Look", "The network that is open, and what each of its channels is worth.", workspace)
 choosing.show(workspace)
 opened = frame.model_or_stop(workspace)
 choosing.weights(workspace, opened.model)
@@ -55,4 +44,5 @@ with drawer:
 facts.show(workspace, opened, task)
 reading.show(workspace, opened, task)
 groups.show(opened.structure, engine.table(workspace.model))
-frame.onward("flow", "Next: see which channels matter")
+flow.show(workspace, opened)
+frame.onward("cut", "Next: choose how many go")

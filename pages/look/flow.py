@@ -1,4 +1,4 @@
-"""Flow: what every channel is worth, all groups at once."""
+"""What every channel is worth, all groups at once."""
 
 import pandas as pd
 import streamlit as st
@@ -12,10 +12,10 @@ from explorer.ui.charts.scores import distribution, heatmap
 from explorer.ui.engine import Opened
 from explorer.ui.parts import detail, frame, say
 from explorer.ui.parts.scoring import scores_for
-from explorer.ui.state import session
+from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings
-from pages.flow import criterion
+from pages.look import criterion
 
 SHOWN = 6  # of the lowest and of the highest units
 ALL, EACH = "One for all groups", "One per group"
@@ -28,7 +28,7 @@ def show_heatmap(workspace: Workspace, opened: Opened, scores: Scores, plan: Pla
         [ALL, EACH],
         default=ALL,
         required=True,
-        key="scale",
+        key=kept("scale"),
         persist_state="session",
         help="One for all: the same score has the same colour everywhere. Per group: the order within each group "
         "shows.",
@@ -72,7 +72,7 @@ def choose_group(scores: Scores) -> str:
     names = list(scores.groups)
     if st.session_state.get("group") not in names:
         st.session_state["group"] = names[len(names) // 2]
-    return st.selectbox("Group", names, key="group", width=380, persist_state="session")
+    return st.selectbox("Group", names, key=kept("group"), width=380, persist_state="session")
 
 
 def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan, name: str) -> None:
@@ -87,15 +87,14 @@ def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan,
         detail.maps(workspace, opened, name, findings.extremes(values, SHOWN))
 
 
-workspace = session.current()
-frame.heading("Flow", "Every channel's score, from the ones that hardly matter to the ones that do.", workspace)
-opened = frame.model_or_stop(workspace)
-criterion.choose(workspace)
-scores = scores_for(workspace)
-if scores is None:
-    st.stop()
-plan = engine.plan_of(workspace.model, scores, workspace.budget)
-show_heatmap(workspace, opened, scores, plan)
-show_skipped(scores)
-show_group(workspace, opened, scores, plan, choose_group(scores))
-frame.onward("budget", "Next: choose how many go")
+def show(workspace: Workspace, opened: Opened) -> None:
+    """The criterion, all scores, and one group of them."""
+    st.subheader("What every channel is worth", anchor=False)
+    criterion.choose(workspace)
+    scores = scores_for(workspace)
+    if scores is None:
+        return
+    plan = engine.plan_of(workspace.model, scores, workspace.budget)
+    show_heatmap(workspace, opened, scores, plan)
+    show_skipped(scores)
+    show_group(workspace, opened, scores, plan, choose_group(scores))
