@@ -35,13 +35,15 @@ def execute(
     *,
     resume: bool = False,
     tracker: Tracker | None = None,
+    id: str = "",
 ) -> RunResult:
     """Prunes as the spec says and writes the bundle to the folder `out`, whole or not at all.
 
     Finished steps are kept in ``<out>.partial`` until the bundle is written, and stay there when the run is
     interrupted, killed, or out of memory or room. With `resume` they are taken over by a run with the same spec, and a
     run that had finished is only read. Without `out` nothing is written. The models of accepted steps lie in
-    ``out/steps/NN``, each to be loaded as a ``run:``. The `tracker` keeps the run's history.
+    ``out/steps/NN``, each to be loaded as a ``run:``. The `tracker` keeps the run's history. `id` is the run's, where
+    it has one already.
 
     Raises:
         ExplorerError: bad input, an `out` that can't be written, has another process at it, or another run's steps.
@@ -57,7 +59,7 @@ def execute(
         resumed = bool(checkpoint.finished())
         if done is not None and not resumed:
             return done
-        origin = Origin.of(spec.model, checkpoint.folder)
+        origin = Origin.of(spec.model, checkpoint.folder, id)
         tracker.begin(spec, origin, _tags(spec), resumed=resumed)
         try:
             result = done or _carry_out(spec, out, report, checkpoint, origin, tracker, started)
