@@ -137,7 +137,7 @@ def _rename(workspace: Workspace, record: RunRecord) -> None:
         notes = st.text_area("Notes", record.notes, max_chars=LONGEST_NOTES)
         if st.form_submit_button("Save", type="primary"):
             try:
-                compared.rename(workspace, record, name, colour, notes)
+                compared.relabel_one(workspace, record, name, colour, notes)
             except ExplorerError as error:
                 say.error(error)
             else:

@@ -167,7 +167,7 @@ def remove_one(workspace: Workspace, record: RunRecord) -> None:
     forget()
 
 
-def rename(workspace: Workspace, record: RunRecord, name: str, colour: str, notes: str) -> None:
+def relabel_one(workspace: Workspace, record: RunRecord, name: str, colour: str, notes: str) -> None:
     """Gives a run of this workspace another label.
 
     Raises:
