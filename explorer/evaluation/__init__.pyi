@@ -11,6 +11,9 @@ from .measurement import METADATA as METADATA
 from .measurement import measure as measure
 from .measurement import size_bytes as size_bytes
 from .measurement import weights as weights
+from .paired import Paired as Paired
+from .side_by_side import LatencyRatio as LatencyRatio
+from .side_by_side import side_by_side as side_by_side
 from .timing import Latency as Latency
 from .timing import latency as latency
 from .timing import synchronise as synchronise
