@@ -23,7 +23,7 @@ from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
 from pages.recover.settings import FREE
 from tests.hugging import BERT, SEGFORMER, save, text_folder
-from tests.ui.pages import ROOT, button, desk_of, stages, visited, words_of
+from tests.ui.pages import ROOT, button, choose, desk_of, stages, visited, words_of
 from tests.ui.test_commandline import parsed
 
 PAGES = ("look", "cut", "recover", "take", "runs", "criteria", "sensitivity", "weights", "scoreboard")
@@ -37,6 +37,15 @@ def runs(tmp_path, monkeypatch):
 def opened(page: str = "look") -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     return test if page == "look" else test.switch_page(path_to(page)).run()
+
+
+def chooser(page: str = "look") -> AppTest:
+    """The page with the choice of a model over it."""
+    return opened(page).button(key="chip").click().run()
+
+
+def box(test: AppTest, label: str):
+    return next(entry for entry in test.text_input if entry.label == label)
 
 
 def workspace(test: AppTest):
@@ -222,38 +231,41 @@ def test_a_link_that_can_not_be_opened_changes_nothing(text):
 
 @pytest.mark.parametrize("ref", ["demo:resnet21-digits", "torchvision:no_such_net", "file:/nowhere/x.pth#demo:vgg"])
 def test_a_ref_that_can_not_be_opened_changes_nothing(ref):
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    test.session_state[f"model 0 {MODEL}"] = ref
-    test.run()
+    test = choose(AppTest.from_file(str(ROOT / "app.py"), default_timeout=60), ref)
     assert len(test.error) == 1
     assert "stays open" in test.error[0].value
     assert workspace(test).model == MODEL
-    assert test.selectbox(key=f"model 1 {MODEL}").value == MODEL
     assert not test.exception
-    assert not test.run().error
+    assert test.run().error
+    assert not button(test, "Close").click().run().error
 
 
 def test_data_that_does_not_fit_the_model_changes_nothing():
-    test = opened()
-    test.selectbox(key="data 0 digits").set_value("shapes").run()
+    test = choose(opened(), MODEL, "shapes")
     assert "8 classes" in test.error[0].value
     assert workspace(test).data == "digits"
 
 
 def test_an_untrained_network_gets_the_outputs_of_the_data():
-    test = opened()
-    test.selectbox(key=f"model 0 {MODEL}").set_value("torchvision:squeezenet1_1").run()
-    assert workspace(test).data == "random"
-    test.selectbox(key="data 0 random").set_value("shapes").run()
+    """Also of other data later on: its weights are random, so nothing is lost."""
+    test = choose(opened(), "torchvision:squeezenet1_1")
+    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=10", "digits")
+    choose(test, workspace(test).model, "shapes")
     assert not test.error
     assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=8", "shapes")
 
 
+def test_a_network_that_the_open_data_does_not_fit_gets_data_for_timing():
+    test = choose(opened(), "torchvision:lraspp_mobilenet_v3_large?num_classes=3")
+    assert not test.error
+    assert workspace(test).data == "random"
+
+
 def test_an_uploaded_state_dict_becomes_the_model():
-    test = opened()
+    test = chooser()
     content = (ROOT / "assets" / "resnet20-digits.safetensors").read_bytes()
     test.file_uploader[0].upload("../mine.safetensors", content)
-    test.text_input[0].set_value(MODEL)
+    box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     assert not test.exception
     assert not test.error
@@ -265,15 +277,15 @@ def test_an_uploaded_state_dict_becomes_the_model():
 def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
     state = load_file(ROOT / "assets" / "resnet20-digits.safetensors")
     torch.save({"model": state, "ema_model": {"module": dict(state)}}, tmp_path / "last.ckpt")
-    test = opened()
+    test = chooser()
     test.file_uploader[0].upload("last.ckpt", (tmp_path / "last.ckpt").read_bytes())
-    test.text_input[0].set_value(MODEL)
+    box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     plain = workspace(test).model
-    (box,) = [box for box in test.selectbox if box.label == "Weights in the file"]
-    assert box.options == ["model", "ema_model.module"]
-    box.set_value(
-        box.options[1] if box.value in box.options else plain.replace("#", "?weights=ema_model.module#")
+    (choice,) = [each for each in test.selectbox if each.label == "Weights in the file"]
+    assert choice.options == ["model", "ema_model.module"]
+    choice.set_value(
+        choice.options[1] if choice.value in choice.options else plain.replace("#", "?weights=ema_model.module#")
     ).run()
     assert not test.exception
     assert not test.error
@@ -282,17 +294,17 @@ def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
 
 
 def test_a_file_of_another_format_is_told_what_to_do():
-    test = opened()
+    test = chooser()
     test.file_uploader[0].upload("model.onnx", b"\x08\x09\x12\x07pytorch")
-    test.text_input[0].set_value(MODEL)
+    box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
+    test.button(key="chip").click().run()
     assert "save the state dict" in test.error[0].value
     assert workspace(test).model == MODEL
 
 
 def test_timing_data_has_no_accuracy():
-    test = opened()
-    test.selectbox(key="data 0 digits").set_value("random").run()
+    test = choose(opened(), MODEL, "random")
     assert workspace(test).data == "random"
     assert [metric.value for metric in test.metric if metric.label == "Accuracy"] == ["not measured"]
 
