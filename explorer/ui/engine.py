@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.batches import Samples
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
@@ -27,7 +26,6 @@ from explorer.evaluation import Live, latency, size_bytes
 from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
-from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.latency_profile import cached_latency
 from explorer.methods.tools.portions import SECOND, portion
 from explorer.plain import plain
@@ -337,32 +335,6 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
         return Simulated(answer.quality, answer.by, tuple(inexact), answer.answers)
 
     return waited("", ("simulated", *_key(ref, data, plan)), work)
-
-
-def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> RecoveryStage:
-    """The task's metric of the cut network on the same slice, its batch norms estimated again.
-
-    Raises:
-        ExplorerError: see `recovery_stage`.
-    """
-
-    def work() -> RecoveryStage:
-        found = opened(ref)
-        images, macs = task(data, found.model), found.structure.cost().macs
-        images = replace(images, calibration=portion(images.calibration, macs))
-        judged = portion(images.validation, macs)
-        device = choose_device("auto")
-        with _TURN:
-            return recovery_stage(
-                "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
-            )
-
-    return waited("", ("recalibrated", *_key(ref, data, plan)), work)
-
-
-def has_batch_norm(ref: str) -> bool:
-    """Whether there are statistics to estimate again."""
-    return any(isinstance(part, _BatchNorm) and part.track_running_stats for part in opened(ref).model.module.modules())
 
 
 def slice_of(ref: str, data: str) -> Samples:
