@@ -1,4 +1,5 @@
 from .classwise import ClassChange as ClassChange
+from .classwise import favourite as favourite
 from .classwise import who_pays as who_pays
 from .live.evaluator import Answer as Answer
 from .live.evaluator import Live as Live
