@@ -6,7 +6,7 @@ const STEPS = 256;
 const KINDS = ["conv", "stream", "linear", "ffn", "heads", "embedding"]; // as chartCategoricalColors are listed
 const LIKE = { "head-dims": "heads", experts: "ffn", "experts-ffn": "ffn", positions: "ffn", recurrent: "linear" }; // drawn as
 
-const LOST = { light: "#b8491f", dark: "#f08a55" }; // what a cut takes from the metric, wherever it is shown
+const LOST = { light: "#a8481f", dark: "#e8966c" }; // what a cut takes from the metric, wherever it is shown
 const QUICK = { light: "#5b4fae", dark: "#a79cf0" }; // time that is saved
 
 /**

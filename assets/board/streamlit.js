@@ -7,9 +7,8 @@ const HOMES = (window.pruningBoards ??= new Map());
 
 /** How much of the window's upper edge is covered by what stays there while the page scrolls. */
 function pinned() {
-  const header = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect().bottom ?? 0;
-  const strip = document.querySelector(".st-key-strip")?.offsetHeight ?? 0;
-  return Math.max(header, 0) + strip;
+  const parts = [document.querySelector("[data-testid=stHeader]"), window.pruningStrip?.strip?.element];
+  return Math.max(0, ...parts.filter(Boolean).map((part) => part.getBoundingClientRect().bottom));
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -18,6 +17,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (home.parent !== parentElement) {
     home.board?.close();
     Object.assign(home, { parent: parentElement, board: new Board(parentElement, (what) => home.ask(what)) });
+    home.board.onCost = (cost) => window.pruningStrip?.live?.(cost);
   }
   home.ask = (what) => setTriggerValue("ask", what);
   home.board.root.style.setProperty("--pinned", `${pinned()}px`);

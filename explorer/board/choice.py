@@ -58,6 +58,11 @@ class Choice:
         """How many groups and blocks it names."""
         return len(self.budget) + len(self.blocks)
 
+    @property
+    def empty(self) -> bool:
+        """Whether everything stays."""
+        return not self.budget and not self.blocks
+
 
 @dataclass
 class History:

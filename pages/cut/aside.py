@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.evaluation import favourite, who_pays
+from explorer.methods.tools.portions import portion_places
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import quality
@@ -49,7 +50,7 @@ def _answers(workspace: Workspace, task: Task, before: np.ndarray, after: np.nda
     picked = np.concatenate([lost[: SHOWN // 2], others[: SHOWN - len(lost[: SHOWN // 2])]])
     right = int((~wrong).sum())
     st.markdown(f"**It answers {right:d} of {len(after):d} right now**")
-    places = engine.portion_places(len(task.validation), engine.opened(workspace.model).structure.cost().macs)
+    places = portion_places(len(task.validation), engine.opened(workspace.model).structure.cost().macs)
     _pictures(task, places, after, labels, picked)
 
 

@@ -8,11 +8,10 @@ from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from pages.cut import account, allotting, controls, measuring, presets
 from pages.cut.aside import aside, waiting
-from pages.cut.ladder import Ladder
 from pages.cut.view import View
 
 workspace = session.current()
-frame.heading("Cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
+stages = frame.step("Cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
 opened = frame.model_or_stop(workspace)
 frame.stop_without_groups(opened.structure)
 scores = scores_for(workspace)
@@ -24,7 +23,6 @@ curves, latency = measured.curves_of(workspace), measured.staircases_of(workspac
 plan = engine.plan_of(workspace.model, scores, workspace.draft.now)
 view = View(workspace, opened, task, scores, plan, curves, latency)
 
-ladder = Ladder(workspace, task)
 presets.show(view)
 board, beside = frame.beside("cut")
 with board:
@@ -33,10 +31,10 @@ with board:
     measuring.show(view)
     frame.onward("recover", "Next: cut for real and recover the accuracy")
 controls.look_at_inspected(view)
-# The measurements of the ladder come last: everything else stands on the page while they run.
-answers = ladder.climb(plan, (view.now.macs / view.whole.macs, view.now.params / view.whole.params))
+# The measurements come last: everything else stands on the page while they run.
+answers = stages.measure(task)
 with beside:
     if answers is None:
         waiting(task)
     else:
-        aside(workspace, task, *answers)
+        aside(workspace, task, answers.whole, answers.now)

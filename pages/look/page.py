@@ -33,7 +33,7 @@ def introduce(workspace: Workspace, opened: Opened) -> Task | None:
 
 
 workspace = session.current()
-frame.heading("Look", "The network that is open, and what each of its channels is worth.", workspace)
+stages = frame.step("Look", "The network that is open, and what each of its channels is worth.", workspace)
 choosing.show(workspace)
 opened = frame.model_or_stop(workspace)
 choosing.weights(workspace, opened.model)
@@ -46,3 +46,4 @@ reading.show(workspace, opened, task)
 groups.show(opened.structure, engine.table(workspace.model))
 flow.show(workspace, opened)
 frame.onward("cut", "Next: choose how many go")
+stages.measure(task)

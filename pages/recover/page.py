@@ -81,7 +81,7 @@ def start(workspace: Workspace, method: Method, task: Task | None) -> None:
 
 
 workspace = session.current()
-frame.heading("Recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
+stages = frame.step("Recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
 opened = frame.model_or_stop(workspace)
 task = frame.task_or_word(workspace, opened)
 job = jobs.find(workspace, jobs.PRUNE)
@@ -89,3 +89,4 @@ method = settings.choose_method()
 configure(workspace, method, task, opened.structure, busy=job is not None and not job.final)
 jobs.refusal(jobs.PRUNE)
 latest.show(job)
+stages.measure(task)

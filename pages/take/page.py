@@ -66,7 +66,7 @@ def how_to_load(result: dict, bundle: Path) -> None:
 
 
 workspace = session.current()
-frame.heading("Take", "The smaller network as files that others can use.", workspace)
+stages = frame.step("Take", "The smaller network as files that others can use.", workspace)
 job = jobs.find(workspace, jobs.PRUNE)
 if job is None or job.state != "done":
     st.info("There is no pruned network yet. Prune one, and its files appear here.", icon=":material/content_cut:")

@@ -1,8 +1,10 @@
 """Pages without a browser: a desk of the test's own, a visit, and what stands there."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -31,6 +33,19 @@ def visited(page: str, space: Workspace) -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.query_params["w"] = space.token
     return test.run().switch_page(path_to(page)).run()
+
+
+def drawn(test: AppTest) -> dict[str, Any]:
+    """What the board is given that stays while a hand drags."""
+    documents = (json.loads(entry.proto.json) for entry in test.get("bidi_component"))
+    return next(document for document in documents if "groups" in document)
+
+
+def stages(test: AppTest) -> dict[str, str]:
+    """The values in the strip by stage, as it said last; those that are not known are empty."""
+    documents = [json.loads(entry.proto.json) for entry in test.get("bidi_component")]
+    (said,) = [document for document in documents if "stages" in document]
+    return {stage["name"]: stage["value"] for stage in said["stages"]}
 
 
 def button(test: AppTest, label: str):

@@ -135,13 +135,13 @@ def _line(job: Job) -> str:
 
 
 def queue(workspace: Workspace) -> None:
-    """What the server's devices do for everybody; nothing where they are free."""
-    others = [place for place in DESK.queue(workspace.token) if not place.own]
+    """What long work the server's devices do for everybody; nothing where they are free."""
+    others = [place for place in DESK.queue(workspace.token) if not place.own and not place.short]
     if others:
         waiting = sum(place.position > 0 for place in others)
         going = len(others) - waiting
         said = ", ".join(f"{count} {what}" for count, what in ((going, "running"), (waiting, "waiting")) if count)
-        say.caption(f"Other people's runs on this server: {said}. A run of yours waits for those before it.")
+        say.caption(f"Other people's runs on this server: {said}. People take turns.")
 
 
 def outcome(job: Job) -> None:

@@ -40,6 +40,19 @@ def guessing(workspace: Workspace) -> Guessing | None:
     return Guessing("no better than chance", f"{clause}.") if clause else None
 
 
+TOO_WIDE = 0.15  # of a 95 % interval of a share, from which it tells next to nothing
+
+
+def too_few(found: Any) -> Guessing | None:
+    """What is to be said where a metric was measured on too few samples to tell good from bad; None where it can."""
+    if found.low is None or found.high is None or found.high - found.low <= TOO_WIDE:
+        return None
+    return Guessing(
+        f"{found.samples:,} samples: too few to judge",
+        f"With {found.samples:,} samples the true value may lie anywhere from {found.low:.0%} to {found.high:.0%}.",
+    )
+
+
 def measured(workspace: Workspace, task: Task) -> dict[str, Any] | None:
     """What the network reaches on the test data, with its metric's name; None while a large one is not measured."""
     if engine.test_is_quick(workspace.model, task):
