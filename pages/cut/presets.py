@@ -57,6 +57,8 @@ def _set_uniform(view: View) -> None:
 
 def _history(view: View) -> None:
     workspace, draft = view.workspace, view.workspace.draft
+    with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
+        sharing.panel(workspace, view.plan)
     st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
     st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
     st.button(
@@ -67,5 +69,3 @@ def _history(view: View) -> None:
         disabled=draft.now == Choice(),
         help="Nothing goes and nothing is locked",
     )
-    with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
-        sharing.panel(workspace, view.plan)

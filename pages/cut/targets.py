@@ -30,7 +30,7 @@ def ask() -> None:
         50,
         5,
         key=kept("keep"),
-        width=116,
+        width=92,
         label_visibility="collapsed",
         persist_state="session",
         help="How much of the whole model's cost may remain",
@@ -41,7 +41,7 @@ def ask() -> None:
         list(QUANTITIES),
         format_func=QUANTITIES.get,
         key=kept("quantity"),
-        width=140,
+        width=126,
         label_visibility="collapsed",
         persist_state="session",
     )

@@ -27,6 +27,7 @@ SEQUENTIAL = (
 )
 CAME_BACK = "#ff3b5c"  # a weight that was zero
 BEFORE, AFTER, ACCENT, MUTED = "#87929a", "#d18b3c", "#1d8aa3", "#9aa6ad"
+LOST = "#c2603a"  # what a cut takes from the metric; legible on light and dark
 # Runs beside each other, in the order of their choice.
 RUNS = (ACCENT, AFTER, "#7d64b5", "#57a06d", "#c2607d", "#35789b", "#a3526f", "#87929a")
 

@@ -1,12 +1,15 @@
 """The task's metric: of models beside each other, of the points tried, and class by class."""
 
+import json
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import Metric
 from explorer.ui.charts.axes import finish
-from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, RUNS
+from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, LOST, RUNS
 
 STAGES = dict(zip(RECOVERY_STAGES.values(), (BEFORE, ACCENT, RUNS[2], AFTER), strict=True))
 
@@ -86,16 +89,38 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
 
 
 def classes(frame: pd.DataFrame, *, limit: int = 12) -> alt.LayerChart:
-    """What every class loses or gains of its right answers, the greatest changes first; columns class, change."""
-    shown = frame.reindex(frame.change.abs().sort_values(ascending=False).index)[:limit].sort_values("change")
+    """What every class loses or gains of its right answers, in points: the greatest losses first.
+
+    Args:
+        frame: columns class and change.
+    """
+    shown = frame.sort_values("change", kind="stable")[:limit]
+    greatest = max(1.0, float(shown.change.abs().max()))
+    ends = [greatest if shown.change.max() > 0 else 0.0, -greatest if shown.change.min() < 0 else 0.0]
+    order = list(shown["class"])
+    named = alt.Axis(ticks=False, domain=False, labelLimit=110, labelFontSize=14)
+    said = {name: f"{change:+.0f} pt".replace("-", "−") for name, change in zip(order, shown.change, strict=True)}
+    numbers = alt.Axis(orient="right", ticks=False, domain=False, labelFontSize=14, labelExpr=_looked_up(said))
+    x = alt.X("change:Q", title=None, axis=None, scale=alt.Scale(domain=ends, nice=False))
+    tooltip = [alt.Tooltip("class:N", title="Class"), alt.Tooltip("change:Q", title="Points", format="+.1f")]
     bars = (
         alt.Chart(shown)
-        .mark_bar(height={"band": 0.7})
+        .mark_bar(height={"band": 0.5}, cornerRadius=2)
         .encode(
-            y=alt.Y("class:N", sort=list(shown["class"]), title=None, axis=alt.Axis(ticks=False, domain=False)),
-            x=alt.X("change:Q", title="Change of right answers, points", axis=alt.Axis(format="+.0f", grid=True)),
-            color=alt.condition("datum.change < 0", alt.value(AFTER), alt.value(ACCENT)),
-            tooltip=[alt.Tooltip("class:N", title="Class"), alt.Tooltip("change:Q", title="Points", format="+.1f")],
+            y=alt.Y("class:N", sort=order, title=None, axis=named),
+            x=x,
+            color=alt.condition("datum.change < 0", alt.value(LOST), alt.value(ACCENT)),
+            tooltip=tooltip,
         )
     )
-    return finish(alt.layer(bars), 22 * max(len(shown), 4))
+    labels = (
+        alt.Chart(shown)
+        .mark_bar(opacity=0)
+        .encode(y=alt.Y("class:N", sort=order, title=None, axis=numbers), x=x, tooltip=tooltip)
+    )
+    return finish(alt.layer(bars, labels).resolve_scale(y="independent"), 26 * max(len(shown), 1))
+
+
+def _looked_up(texts: Mapping[str, str]) -> str:
+    """A Vega expression that gives an axis label's text by the label."""
+    return f"({json.dumps(dict(texts))})[datum.label]"
