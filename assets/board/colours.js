@@ -28,7 +28,7 @@ export const SCALES = {
     known: (rows) => rows.span !== null,
     of: (rows, row) => rows.curves[row] && each(rows, row, (count) => rows.loss(row, count)),
     range: (rows) => [0, (rows.most.loss ??= most(rows, rows.curves, (row, count) => rows.loss(row, count)))],
-    ends: (rows) => [0, SCALES.loss.range(rows)[1]].map((loss) => (rows.metric.share ? points(loss) : loss.toFixed(3))),
+    ends: (rows) => [0, SCALES.loss.range(rows)[1]].map((loss) => points(loss, rows.metric)),
   },
   latency: {
     label: "latency",
@@ -40,8 +40,10 @@ export const SCALES = {
   },
 };
 
-function points(loss) {
-  return loss ? `−${percent(loss, 1)}` : "±0";
+/** A change for the worse: "−12.5%", or "+0.31" of a metric of which less is better. */
+function points(loss, { share, higher }) {
+  if (!loss) return "±0";
+  return `${higher ? "−" : "+"}${share ? percent(loss, 1) : loss.toFixed(3)}`;
 }
 
 function each(rows, row, value) {

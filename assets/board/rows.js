@@ -134,10 +134,11 @@ export class Rows {
     return this.gone(row) / this.groups[row].units;
   }
 
-  /** What the metric loses where the row's first `count` units leave and all else is whole. */
+  /** How far the metric gets worse where the row's first `count` units leave and all else is whole. */
   loss(row, count) {
     const points = this.curves[row];
-    return Math.max(0, points[0][1] - between(points, count / this.groups[row].units));
+    const change = between(points, count / this.groups[row].units) - points[0][1];
+    return Math.max(0, this.metric.higher ? -change : change);
   }
 
   /** The milliseconds that are saved where the row's first `count` units leave and all else is whole. */

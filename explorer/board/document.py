@@ -168,7 +168,7 @@ def _cliffs(group: Group, latency: Mapping[str, Any] | None) -> list | None:
 def _metric(curves: Mapping[str, Any]) -> dict[str, Any]:
     """What the curves are of, as the browser writes it."""
     metric = METRICS[curves["metric"]]
-    return {"label": metric.short, "share": metric.share}
+    return {"label": metric.short, "share": metric.share, "higher": metric.higher_is_better}
 
 
 def latency_in_short(latency: Mapping[str, Any]) -> dict[str, Any]:

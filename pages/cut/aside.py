@@ -1,22 +1,21 @@
 """Beside the board: what the network answers as cut, who pays for it, and the points tried."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from explorer.evaluation import favourite, who_pays
 from explorer.methods.tools.portions import portion_places
-from explorer.tasks import Task
+from explorer.tasks import Task, answered_classes
 from explorer.ui import engine
 from explorer.ui.charts import quality
-from explorer.ui.parts import frame, say
+from explorer.ui.parts import answers, frame, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings, words
 from pages.cut.trail import trail
 
 SHOWN = 8
+PICTURE = 72  # pixels
 PAYERS = 6
 
 
@@ -42,25 +41,13 @@ def waiting(task: Task | None) -> None:
 
 def _answers(workspace: Workspace, task: Task, before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> None:
     """A few samples with the answers now: those that were right before and are wrong now first."""
-    if len(task.input_shape) != 3:
-        return
     wrong = after != labels
-    lost = np.flatnonzero(wrong & (before == labels))
-    others = np.flatnonzero(~wrong)
-    picked = np.concatenate([lost[: SHOWN // 2], others[: SHOWN - len(lost[: SHOWN // 2])]])
-    right = int((~wrong).sum())
-    st.markdown(f"**It answers {right:d} of {len(after):d} right now**")
+    lost, right = np.flatnonzero(wrong & (before == labels))[: SHOWN // 2], np.flatnonzero(~wrong)
+    picked = [*lost, *right[: SHOWN - len(lost)]]
     places = portion_places(len(task.validation), engine.opened(workspace.model).structure.cost().macs)
-    _pictures(task, places, after, labels, picked)
-
-
-def _pictures(task: Task, places: Sequence[int], after: np.ndarray, labels: np.ndarray, samples: np.ndarray) -> None:
-    with st.container(horizontal=True, gap="xsmall"):
-        for index in samples.tolist():
-            label, answer = task.classes[labels[index]], task.classes[after[index]]
-            with st.container(width=76, gap=None):
-                st.image(task.show(places[index], "validation"), width=68, alt=f"A {label}, answered as {answer}")
-                say.caption(answer if label == answer else f"{label} → {answer}")
+    found = answered_classes(task, [places[index] for index in picked], after[picked].tolist())
+    title = f"It answers {len(right)} of {len(after)} right now"
+    answers.show(task, found, width=PICTURE, title=title)
 
 
 def _payers(task: Task, before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import Metric
 from explorer.ui.charts.axes import finish
-from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, LOST, RUNS
+from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, LOST, MUTED, RECOVERED
 
-STAGES = dict(zip(RECOVERY_STAGES.values(), (BEFORE, ACCENT, RUNS[2], AFTER), strict=True))
+STAGES = dict(zip(RECOVERY_STAGES.values(), (LOST, *RECOVERED), strict=True))
 
 
 def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) -> alt.LayerChart:
@@ -44,18 +44,27 @@ def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) ->
     return finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
 
 
-def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: int = 230) -> alt.LayerChart:
-    """The points tried, MACs against the task's metric, joined in the order of trying; a click chooses one.
+def trail(
+    frame: pd.DataFrame,
+    metric: Metric,
+    *,
+    frontier: pd.DataFrame,
+    goal: float | None = None,
+    pick: str = "pick",
+    height: int = 200,
+) -> alt.LayerChart:
+    """The points tried, MACs against the task's metric, and those that no other beats joined; a click chooses one.
 
     Args:
         frame: columns number (from 1), macs (share of the whole), value, low, high, stage (of recovery), now (whether
             it is the present one).
+        frontier: columns macs and value, from cheap to dear.
+        goal: the share of the MACs that is asked for, if it is of them.
     """
     form = ".1%" if metric.share else ".3f"
-    axis = alt.Axis(format=".0%" if metric.share else ".2f")
-    x = alt.X(
-        "macs:Q", title="MACs kept", axis=alt.Axis(format=".0%", grid=False), scale=alt.Scale(zero=False, padding=14)
-    )
+    axis = alt.Axis(format=".0%" if metric.share else ".2~f", tickCount=4)
+    places = alt.Axis(format=".0%", grid=False, tickCount=4)
+    x = alt.X("macs:Q", title="MACs kept", axis=places, scale=alt.Scale(zero=False, padding=14))
     y = alt.Y("value:Q", title=metric.label, axis=axis, scale=alt.Scale(zero=False, padding=12))
     tooltip = [
         alt.Tooltip("number:Q", title="Point"),
@@ -65,15 +74,15 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         alt.Tooltip("low:Q", title="95% interval from", format=form),
         alt.Tooltip("high:Q", title="to", format=form),
     ]
-    stages = [stage for stage in RECOVERY_STAGES.values() if stage in set(frame.stage)]
+    stages = [stage for stage in STAGES if stage in set(frame.stage)]
     colour = alt.Color(
         "stage:N",
         scale=alt.Scale(domain=stages, range=[STAGES[stage] for stage in stages]),
         title=None,
-        legend=alt.Legend(orient="top"),
+        legend=alt.Legend(orient="top", labelFontSize=14),
     )
     base = alt.Chart(frame).encode(x=x, color=colour)
-    line = base.mark_line(strokeWidth=1, opacity=0.35).encode(y=y, order="number:O")
+    best = alt.Chart(frontier).mark_line(interpolate="step-after", color=MUTED, strokeWidth=1.5).encode(x=x, y=y)
     spans = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
     selection = alt.selection_point(name=pick, fields=["number"], on="click", clear=False)
     points = (
@@ -85,7 +94,12 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         )
         .add_params(selection)
     )
-    return finish(alt.layer(line, spans, points), height)
+    layers = [best, spans, points]
+    if goal is not None:
+        told = [alt.Tooltip("macs:Q", title="Goal: MACs kept", format=".0%")]
+        rule = alt.Chart(pd.DataFrame({"macs": [goal]})).mark_rule(strokeDash=[3, 3], strokeWidth=1.5, color=MUTED)
+        layers.insert(0, rule.encode(x=x, tooltip=told))
+    return finish(alt.layer(*layers), height)
 
 
 def classes(frame: pd.DataFrame, *, limit: int = 12) -> alt.LayerChart:
