@@ -19,7 +19,7 @@ from pages.recover import latest, settings
 
 def share_of_budget(workspace: Workspace, structure: Structure) -> float | None:
     """Says what the board's budget keeps; None, with the way to the board, where there is none or no scores."""
-    if not workspace.budget:
+    if not workspace.budget and not workspace.blocks:
         st.info(
             "Nothing is chosen to be removed yet. Set a budget first, for example half of the MACs, or choose a method "
             "that finds the channels itself.",
@@ -30,8 +30,7 @@ def share_of_budget(workspace: Workspace, structure: Structure) -> float | None:
     scores = scores_for(workspace)
     if scores is None:
         return None
-    kept = engine.plan_of(workspace.model, scores, workspace.budget).kept(structure)
-    whole, now = structure.cost(), structure.cost(kept)
+    whole, now = structure.cost(), engine.plan_of(workspace.model, scores, workspace.draft.now).cost(structure)
     st.markdown(
         f"The budget keeps **{now.macs / whole.macs:.1%}** of the MACs ({words.count(now.macs)}) and "
         f"**{now.params / whole.params:.1%}** of the parameters ({words.count(now.params)}), "

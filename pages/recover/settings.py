@@ -64,7 +64,8 @@ def spec_of(workspace: Workspace, method: Method, task: Task | None) -> Spec:
     common |= {"epochs": int(_held(method, "epochs"))} if RECOVERIES[recovery].trains else {}
     common |= {"settings": further.settings(method)}
     if not method.chooses:
-        return Spec(**common, criterion=workspace.criterion, options=workspace.options, ratios=workspace.budget)
+        goes = {"ratios": workspace.budget, "skip": tuple(sorted(workspace.blocks))}
+        return Spec(**common, criterion=workspace.criterion, options=workspace.options, **goes)
     criterion = _criterion(method)
     chosen = {
         "criterion": criterion,
