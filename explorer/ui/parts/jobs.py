@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
+from explorer.runs.history.learning import training_left
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
@@ -129,9 +130,18 @@ def _line(job: Job) -> str:
         return f"Waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead of yours on {job.device}"
     if job.stopping:
         return "Stopping within one batch"
-    left = seconds_left(job, trajectory(job)[1])
     said = job.message[:1].upper() + job.message[1:]
-    return said if left is None else f"{said} · about {words.duration(left)} left"
+    left = _left(job)
+    return f"{said} · {left}" if left else said
+
+
+def _left(job: Job) -> str:
+    """How long a run takes yet, by its own pace: the one estimate while it goes; empty before it has a pace."""
+    if job.points:
+        left = seconds_left(job, trajectory(job)[1])
+        return "" if left is None else f"about {words.duration(left)} left"
+    left = training_left(job)
+    return "" if left is None else f"about {words.duration(left)} of training left, at most"
 
 
 def queue(workspace: Workspace) -> None:
