@@ -76,7 +76,9 @@ def test_it_learns_and_says_how():
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    batches = [metrics for _, metrics in seen if {"loss", "top1"} <= metrics.keys() and "validation_loss" not in metrics]
+    batches = [
+        metrics for _, metrics in seen if {"loss", "top1"} <= metrics.keys() and "validation_loss" not in metrics
+    ]
     assert len(batches) == 7 * len(history.epochs)
     ends = [(m["epoch"], m["epochs"], m["top1"]) for _, m in seen if "validation_loss" in m]
     assert ends == [(epoch.epoch, 8, epoch.score) for epoch in history.epochs]

@@ -15,8 +15,8 @@ from explorer.methods.tools.stages import Record
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.history.comparison import compare, origins
 from explorer.runs.history.finished import read_finished
-from explorer.runs.history.lineage import read_runs, tree
 from explorer.runs.history.learning import learning, training_left
+from explorer.runs.history.lineage import read_runs, tree
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job

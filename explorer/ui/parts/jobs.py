@@ -38,6 +38,24 @@ def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
     return job.result if job and job.state == "done" else None
 
 
+def of_runs(workspace: Workspace) -> list[Job]:
+    """The workspace's runs, whose results are networks, newest first; those that have ended in brief."""
+    return [job for job in DESK.jobs(workspace.token) if job.kind == PRUNE]
+
+
+def whole(job: Job) -> Job | None:
+    """All of a job that is known in brief; None where it has been deleted, or can't be read any more."""
+    try:
+        return DESK.job(job.id)
+    except ExplorerError:
+        return None
+
+
+def name_of(job: Job) -> str:
+    """What a run is called."""
+    return job.title
+
+
 def evaluation(workspace: Workspace) -> str:
     """The key of the job that measures the workspace's network on its data."""
     return f"evaluate {workspace.model} {workspace.data}"
@@ -117,7 +135,7 @@ def _running(job: Job) -> None:
                 args=(job,),
                 disabled=job.stopping,
             )
-            say.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
+            say.caption(f"{name_of(job)} on {job.device}. It goes on when you leave or reload this page.")
     for sentence in job.warnings:
         say.caption(words.sentence(sentence))
 
