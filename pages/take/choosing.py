@@ -106,6 +106,6 @@ def _say(job: Job) -> None:
     ended = standing.ended(job.result)
     found = findings.of_run(job.result, ended.samples)
     if ended.guess is None:
-        st.markdown(plain(found))
+        st.markdown(f"**{plain(job.request['spec']['model'])}**: {plain(found)}")
     else:
         say.warning(f"{found} {ended.guess}", icon=":material/warning:")
