@@ -104,12 +104,16 @@ _NOT_ITS_OWN = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 
 
 class Kept:
-    """The latest results of work by key: as many as `limit` lets be kept together, and always the last one.
+    """The latest results of work by key: as many as fit in so many bytes together, and always the last one.
 
     Of several threads that ask for one thing at once, one makes it and the others wait.
+
+    Args:
+        most: gives the bytes that may be kept; asked anew each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: Callable[[], int] = limit) -> None:
+        self._most = most
         self._found: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._turns: dict[Hashable, threading.RLock] = {}
         self._taken = 0
@@ -145,7 +149,7 @@ class Kept:
         with self._lock:
             self._taken += size - self._found.pop(key, (None, 0))[1]
             self._found[key] = made, size
-            while self._taken > limit() and len(self._found) > 1:
+            while self._taken > self._most() and len(self._found) > 1:
                 self._taken -= self._found.popitem(last=False)[1][1]
 
     def clear(self) -> None:

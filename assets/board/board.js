@@ -61,6 +61,7 @@ export class Board {
     if (other) this.open(fixed);
     if (other || state.revision !== this.revision) this.adopt(state);
     this.counters.begin(this.rows.whole, this.rows.latency, state.target);
+    this.counters.element.hidden = !fixed.head;
     this.root.classList.toggle("measured", this.rows.groups.some(({ curve, times }) => curve || times));
     this.height = fixed.height;
     this.recolour();
@@ -91,7 +92,9 @@ export class Board {
 
   /** Counts have changed: the numbers follow at once, the picture with the next frame. */
   changed() {
-    this.counters.show(this.rows.cost());
+    const cost = this.rows.cost();
+    this.counters.show(cost);
+    this.onCost?.(cost);
     this.draw();
   }
 

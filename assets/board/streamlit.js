@@ -11,6 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (home.parent !== parentElement) {
     home.board?.close();
     Object.assign(home, { parent: parentElement, board: new Board(parentElement) });
+    home.board.onCost = (cost) => window.pruningStrip?.live?.(cost);
   }
   home.meet = () => {
     if (home.state?.id === data.id) home.board.update(data, home.state, (commit) => setTriggerValue("commit", commit));

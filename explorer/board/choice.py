@@ -25,6 +25,11 @@ class Choice:
     def __post_init__(self) -> None:
         object.__setattr__(self, "budget", {name: part for name, part in self.budget.items() if part > 0})
 
+    @property
+    def empty(self) -> bool:
+        """Whether everything stays."""
+        return not self.budget
+
 
 @dataclass
 class History:

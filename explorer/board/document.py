@@ -89,7 +89,7 @@ def board_document(
         "links": [[link.source, link.target, link.layer] for link in links(structure)],
         "range": _range(scores),
         "metric": _metric(curves) if curves else None,
-        "latency": _latency(latency) if latency else None,
+        "latency": latency_in_short(latency) if latency else None,
         "target": None if target is None else {"kind": target.kind, "keep": target.keep},
         "revision": revision,
     }
@@ -140,7 +140,7 @@ def _metric(curves: Mapping[str, Any]) -> dict[str, Any]:
     return {"label": metric.short, "share": metric.share}
 
 
-def _latency(latency: Mapping[str, Any]) -> dict[str, Any]:
+def latency_in_short(latency: Mapping[str, Any]) -> dict[str, Any]:
     """What `LatencyModel` predicts with, whose it is, and how far off it was."""
     return {
         "base": latency["base_ms"],

@@ -65,7 +65,7 @@ class BoardWidget(anywidget.AnyWidget):
         fixed, _ = split(self._document)
         self._judge = None if isinstance(subject.measure, str) else Judge(subject.measure, self._tell)
         verdict = Verdict("Cost only", note=subject.measure if isinstance(subject.measure, str) else "")
-        super().__init__(fixed={**fixed, "height": height}, state={}, answer=verdict.to_json())
+        super().__init__(fixed={**fixed, "height": height, "head": True}, state={}, answer=verdict.to_json())
         self.on_msg(self._hear)
         self._show()
         self._measure()

@@ -15,7 +15,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from explorer.batches import Samples, evaluating, fetch
 from explorer.criteria.tools.numbers import to_float64
-from explorer.device import BatchSize
+from explorer.device import BatchSize, is_out_of_memory
 from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.progress import Report, silent
@@ -26,6 +26,7 @@ from explorer.sources.networks.attention import SelfAttention
 from explorer.structure.products import shared_names
 
 RIDGE = 1e-3  # of the mean variance of the inputs
+TOGETHER = 2**29  # bytes that layers mended in one pass may read in the whole network
 UNREAD = "queries and keys meet each other, and no weights read them"
 UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind that this can't solve"
 
@@ -36,7 +37,7 @@ UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind 
     explanation="Lets the inputs that a layer kept stand in for those that it lost, by least squares on calibration "
     "images, layer after layer. No training; exact where the lost channels are combinations of the kept ones.",
     needs={"calibration data"},
-    cost="2 forwards for every layer that lost inputs",
+    cost="2 forwards, and 2 more for every 512 MB that the layers read which lost inputs",
     rank=35,
 )
 def reconstruction(module: nn.Module, work: Work) -> History:
@@ -86,19 +87,20 @@ def reconstruct(
         return History("reconstruct", seconds=0.0, warnings=(NOTHING_LEFT,))
     if len(data) == 0:
         raise ExplorerError("reconstruction needs calibration images and there are none: give more data")
-    base, size = origin.copied(), BatchSize(batch_size)  # hooks end its passes, and others may use the original
-    norms = norms_behind(origin.left, base)
-    unsure = []
+    base = origin.copied()  # hooks end its passes, and others may use the original
     with evaluating(base, device), evaluating(module, device), restoring(module):
-        readings = _in_order(module, _readings(module, origin), fetch(data, torch.arange(1))[0].to(device))
-        for step, reading in enumerate(readings, start=1):
-            moments = size.retry(lambda n, reading=reading: _observe(base, module, reading, data, n, device))
-            _write(module, origin, reading, moments, norms.get(reading.tensor), ridge)
-            if moments.places < reading.stays.sum():
-                unsure.append(reading.layer)
-            report(step / len(readings), f"reconstructed {reading.layer}, layer {step} of {len(readings)}")
+        example = fetch(data, torch.arange(1))[0].to(device)
+        readings = _in_order(module, _readings(module, origin), example)
+        mending = _Mending(base, module, data, origin, readings, BatchSize(batch_size), ridge, report)
+        mending.all()
+    unsure = mending.unsure
     few = (f"fewer examples than unknowns in {', '.join(unsure)}: give more calibration images",) if unsure else ()
     return History("reconstruct", seconds=perf_counter() - start, warnings=(*as_cut(_reasons(origin, readings)), *few))
+
+
+def unsolved(module: nn.Module, origin: Origin) -> dict[str, str]:
+    """Why groups that lost units, by name, are not made up for where they are read; `module` is the cut network."""
+    return _reasons(origin, _readings(module, origin))
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Reading:
         stays: which of its input channels are left, (channels,); of a grouped convolution those of every group.
         positions: how many entries in a row belong to one channel; more than one behind a flattening.
         calls: how often one forward pass calls it.
+        size: bytes of what it reads of one sample in the whole network.
     """
 
     layer: str
@@ -120,6 +123,7 @@ class Reading:
     stays: np.ndarray
     positions: int = 1
     calls: int = 1
+    size: int = 0
 
 
 def _readings(module: nn.Module, origin: Origin) -> list[Reading]:
@@ -186,13 +190,136 @@ def _ending(module: nn.Module, reading: Reading, seen: list[Tensor]) -> Iterator
 
 
 @torch.no_grad()
-def _in_order(module: nn.Module, readings: list[Reading], inputs: Tensor) -> list[Reading]:
-    """The layers that a forward pass calls, in the order of their first calls."""
+def _in_order(module: nn.Module, readings: list[Reading], sample: Tensor) -> list[Reading]:
+    """The layers that a forward pass of one sample calls, in the order of their first calls."""
     calls: list[int] = []
-    hooks = [(reading.layer, lambda *_, number=number: calls.append(number)) for number, reading in enumerate(readings)]
+    sizes: dict[int, int] = {}
+
+    def look(number: int, reading: Reading, inputs: tuple[Tensor, ...]) -> None:
+        calls.append(number)
+        sizes[number] = inputs[0].nbytes * len(reading.stays) // int(reading.stays.sum())
+
+    hooks = [
+        (reading.layer, lambda _, x, n=n, reading=reading: look(n, reading, x)) for n, reading in enumerate(readings)
+    ]
     with watching(module, before=hooks):
-        module(inputs)
-    return [replace(readings[number], calls=count) for number, count in Counter(calls).items()]
+        module(sample)
+    return [replace(readings[number], calls=count, size=sizes[number]) for number, count in Counter(calls).items()]
+
+
+class _Mending:
+    """The layers of a cut network, given their new weights one after the other.
+
+    Layers that follow each other are mended in one pass, as long as memory holds what all of them read: of every image
+    at once, a layer's weights being written when its inputs have come, and before it computes. What is left goes layer
+    by layer and batch by batch, with a pass of its own for each of them.
+
+    Args:
+        unsure: the layers that had fewer examples than unknowns.
+    """
+
+    def __init__(
+        self,
+        base: nn.Module,
+        module: nn.Module,
+        data: Samples,
+        origin: Origin,
+        readings: list[Reading],
+        size: BatchSize,
+        ridge: float,
+        report: Report,
+    ) -> None:
+        self._base, self._module, self._data, self._origin = base, module, data, origin
+        self._readings, self._size, self._ridge, self._report = readings, size, ridge, report
+        self._norms = norms_behind(origin.left, base)
+        self._device = next(tensor.device for tensor in module.state_dict().values())
+        self._done = 0
+        self.unsure: list[str] = []
+
+    def all(self) -> None:
+        room = TOGETHER
+        while self._done < len(self._readings):
+            stretch = self._stretch(room)
+            try:
+                if stretch:
+                    self._at_once(stretch)
+                else:
+                    self._by_itself(self._readings[self._done])
+            except (RuntimeError, MemoryError) as error:
+                if not stretch or not is_out_of_memory(error):
+                    raise
+                room = 0  # a pass of all images is too much for the device
+
+    def _stretch(self, room: int) -> list[Reading]:
+        """The next layers that can be mended in one pass, if any."""
+        stretch: list[Reading] = []
+        for reading in self._readings[self._done :]:
+            room -= reading.size * len(self._data)
+            if room < 0 or reading.calls > 1:
+                break
+            stretch.append(reading)
+        return stretch
+
+    @torch.no_grad()
+    def _at_once(self, stretch: list[Reading]) -> None:
+        inputs = fetch(self._data, torch.arange(len(self._data)))[0].to(self._device)
+        whole: dict[str, Tensor] = {}
+
+        def keep(reading: Reading, read: Tensor) -> None:
+            whole[reading.layer] = read.clone()  # what follows may write into it
+            self._tell(f"looked at what {reading.layer} reads")
+            if reading is stretch[-1]:
+                raise _Reached
+
+        def mend(reading: Reading, read: Tensor) -> None:
+            moments = Moments()
+            self._add(moments, reading, read, whole.pop(reading.layer))
+            self._write(reading, moments)
+            if reading is stretch[-1]:
+                raise _Reached
+
+        for network, take in ((self._base, keep), (self._module, mend)):
+            hooks = {
+                reading.layer: lambda _, read, reading=reading, take=take: take(reading, read[0]) for reading in stretch
+            }
+            with suppress(_Reached), watching(network, before=hooks):
+                network(inputs)
+
+    def _by_itself(self, reading: Reading) -> None:
+        self._write(reading, self._size.retry(lambda size: self._observe(reading, size)))
+
+    @torch.no_grad()
+    def _observe(self, reading: Reading, size: int) -> "Moments":
+        moments = Moments()
+        for indices in torch.arange(len(self._data)).split(size):
+            inputs = fetch(self._data, indices)[0].to(self._device)
+            seen: list[list[Tensor]] = []
+            for network in (self._module, self._base):
+                seen.append([])
+                with _ending(network, reading, seen[-1]):
+                    network(inputs)
+                self._tell(f"looked at what {reading.layer} reads")
+            for mine, whole in zip(*seen, strict=True):
+                self._add(moments, reading, mine, whole)
+        return moments
+
+    def _add(self, moments: "Moments", reading: Reading, mine: Tensor, whole: Tensor) -> None:
+        """What a layer reads in the cut and in the whole network, part by part: sums take it in double precision."""
+        layer = self._module.get_submodule(reading.layer)
+        stays = torch.from_numpy(np.flatnonzero(reading.stays)).to(self._device)
+        for some, of_whole in zip(mine.split(self._size.size), whole.split(self._size.size), strict=True):
+            left, read = maps(layer, some, reading.positions)
+            moments.add(left, maps(layer, of_whole, reading.positions)[0], stays, read)
+
+    def _write(self, reading: Reading, moments: "Moments") -> None:
+        _write(self._module, self._origin, reading, moments, self._norms.get(reading.tensor), self._ridge)
+        if moments.places < reading.stays.sum():
+            self.unsure.append(reading.layer)
+        self._done += 1
+        self._tell(f"reconstructed {reading.layer}, layer {self._done} of {len(self._readings)}")
+
+    def _tell(self, message: str) -> None:
+        self._report(self._done / len(self._readings), message)
 
 
 @dataclass
@@ -226,25 +353,6 @@ class Moments:
         self.lacking = self.lacking + to_float64(reads) @ lacking
         self.gram = self.gram + weighted.mT @ inputs
         self.cross = self.cross + weighted.mT @ lacking
-
-
-@torch.no_grad()
-def _observe(
-    base: nn.Module, module: nn.Module, reading: Reading, data: Samples, size: int, device: torch.device
-) -> Moments:
-    moments, layer = Moments(), module.get_submodule(reading.layer)
-    stays = torch.from_numpy(np.flatnonzero(reading.stays)).to(device)
-    for indices in torch.arange(len(data)).split(size):
-        inputs = fetch(data, indices)[0].to(device)
-        seen: list[list[Tensor]] = []
-        for network in (module, base):
-            seen.append([])
-            with _ending(network, reading, seen[-1]):
-                network(inputs)
-        for mine, whole in zip(*seen, strict=True):
-            left, read = maps(layer, mine, reading.positions)
-            moments.add(left, maps(layer, whole, reading.positions)[0], stays, read)
-    return moments
 
 
 def maps(layer: nn.Module, inputs: Tensor, positions: int) -> tuple[Tensor, Tensor]:

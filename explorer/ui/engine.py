@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -13,30 +14,29 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import Dataset, Subset
 
-from explorer.batches import spread
+from explorer.batches import Samples
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
 from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import Live, latency, size_bytes
+from explorer.evaluation import ATTRIBUTIONS, Live, evidence, latency, size_bytes
 from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
-from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.latency_profile import cached_latency
+from explorer.methods.studies.repair import repair_for
+from explorer.methods.tools.portions import SECOND, portion
 from explorer.plain import plain
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.runs.documents import read_scored
-from explorer.sources import LoadedModel, load_model, load_task, places, task_for
-from explorer.sources.own_code import code_places, stamp
+from explorer.sources import LoadedModel, load_model, load_task, task_for
+from explorer.sources.stamps import stamp_of
 from explorer.structure import Structure, analyse
-from explorer.tasks import Accuracy, Quality, Task, evaluate
+from explorer.tasks import Accuracy, Answered, Quality, Task, answered, evaluate
 from explorer.ui.text import tables
 
 P, T = ParamSpec("P"), TypeVar("T")
@@ -45,8 +45,6 @@ P, T = ParamSpec("P"), TypeVar("T")
 _TURN = threading.RLock()
 
 SAMPLES = 512
-INLINE_MACS = 6e10  # about a second of forward passes on two cores
-SLICE = 512
 TIMED_BATCH = 64
 FEW_TIMED = 4  # samples of a batch, of which one takes about as long as of a large one
 FEW_UNITS = 4000  # of which a knapsack is packed at once
@@ -56,10 +54,30 @@ FEW_GROUPS = 60  # whose widths are rounded at once
 Found = Accuracy | Quality
 
 
+class NotKnownError(ExplorerError):
+    """What was asked for would have to be computed first."""
+
+
+_asking = ContextVar("asking", default=False)
+
+
+def known(ask: Callable[[], T]) -> T | None:
+    """What `ask` gives without any work: from what is kept; None where a part of it would have to be computed."""
+    token = _asking.set(True)
+    try:
+        return ask()
+    except NotKnownError:
+        return None
+    finally:
+        _asking.reset(token)
+
+
 def waited(words: str, key: Hashable, make: Callable[[], T], extra: int = 0) -> T:
     """What is kept under the key, else what is made while the page shows some words (empty: none)."""
 
     def shown() -> T:
+        if _asking.get():
+            raise NotKnownError("this is not computed yet: open the page that shows it")
         with st.spinner(plain(words)) if words else nullcontext():
             return make()
 
@@ -87,18 +105,6 @@ class Opened:
     model: LoadedModel
     structure: Structure
     size_bytes: int
-
-
-def stamp_of(ref: str) -> str:
-    """Changes when a file behind a ref does, so that a cache never answers for an older one."""
-    code = [place.file for place in code_places(ref)]
-    paths = [place.path for place in places(ref) if place.path is not None and place.path not in code]
-    try:
-        told = [stamp(path) for path in code]
-        parts = [part for path in paths for part in (sorted(path.iterdir()) if path.is_dir() else [path])]
-        return " ".join([*told, *(f"{part.stat().st_mtime_ns}" for part in parts)])
-    except (OSError, ExplorerError):
-        return "missing"
 
 
 def opened(ref: str) -> Opened:
@@ -150,7 +156,7 @@ def scores_are_quick(ref: str, criterion: str) -> bool:
     """Whether scoring takes about a second at most, so that a page may wait for it."""
     needs = CRITERIA[criterion].needs
     passes = 3 if "gradients" in needs else 1 if needs & {"inputs", "labels"} else 0
-    return passes * opened(ref).structure.cost().macs * SAMPLES < INLINE_MACS
+    return passes * opened(ref).structure.cost().macs * SAMPLES < SECOND
 
 
 def quick_scores(ref: str, data: str, criterion: str, options: Mapping[str, str]) -> Scores:
@@ -227,7 +233,7 @@ def _meter(ref: str, stamp: str) -> Meter:
 
 def scoring_seconds(ref: str, data: str, criterion: str) -> float | None:
     """Seconds that a criterion's passes will take, from a batch timed here; None where even that takes long."""
-    if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > INLINE_MACS:
+    if opened(ref).structure.cost().macs * TIMED_BATCH * 3 > SECOND:
         return None
     needs = CRITERIA[criterion].needs & {"inputs", "labels"}
     return _scoring_seconds(ref, data if needs else "", criterion, stamp_of(ref))
@@ -253,30 +259,19 @@ def _timed(ref: str, runtime: str, batch: int, stamp: str, kept: int) -> dict[st
     return None if profile is None else profile.to_json()
 
 
-def portion(data: Dataset, macs: int) -> Dataset:
-    """Samples from all over `data`, as many as can be evaluated in about a second, between 64 and 512."""
-    places = portion_places(len(data), macs)
-    return data if len(places) == len(data) else Subset(data, places)
-
-
-def portion_places(total: int, macs: int) -> Sequence[int]:
-    """Which of so many samples are in `portion`."""
-    return spread(total, int(np.clip(INLINE_MACS // max(macs, 1), 64, SLICE)))
-
-
 def is_quick(ref: str) -> bool:
     """Whether accuracy on the slice can be had within about a second."""
-    return opened(ref).structure.cost().macs * 64 <= INLINE_MACS
+    return opened(ref).structure.cost().macs * 64 <= SECOND
 
 
 def test_is_quick(ref: str, data: Task) -> bool:
     """Whether the whole test split can be judged within about a second."""
-    return opened(ref).structure.cost().macs * len(data.test) <= INLINE_MACS
+    return opened(ref).structure.cost().macs * len(data.test) <= SECOND
 
 
 def forward_seconds(ref: str) -> float | None:
     """Seconds of a forward pass for one sample of a batch, timed here; None where even a few samples take long."""
-    batch = min(TIMED_BATCH, int(INLINE_MACS / (3 * max(1, opened(ref).structure.cost().macs))))
+    batch = min(TIMED_BATCH, int(SECOND / (3 * max(1, opened(ref).structure.cost().macs))))
     return _forward_seconds(ref, batch, stamp_of(ref)) if batch >= FEW_TIMED else None
 
 
@@ -308,7 +303,7 @@ def base_quality(ref: str, data: str, report: Report = silent) -> Found:
         with _TURN:
             return evaluate(found.model.module, images.test, kind=images.kind, device=device, report=report)
 
-    return KEPT.get(("test", ref, data, stamp_of(ref), stamp_of(data)), work)
+    return waited("", ("test", ref, data, stamp_of(ref), stamp_of(data)), work)
 
 
 @dataclass(frozen=True)
@@ -340,36 +335,22 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
         inexact = [name for name in plan.remove if not opened(ref).structure.groups[name].exact]
         return Simulated(answer.quality, answer.by, tuple(inexact), answer.answers)
 
-    return KEPT.get(("simulated", *_key(ref, data, plan)), work)
+    return waited("", ("simulated", *_key(ref, data, plan)), work)
 
 
-def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> RecoveryStage:
-    """The task's metric of the cut network on the same slice, its batch norms estimated again.
+def repair_of(ref: str, plan: Plan) -> str:
+    """The name of the recovery without training that a plan allows, see `studies.repair`; it takes a cut to know."""
 
-    Raises:
-        ExplorerError: see `recovery_stage`.
-    """
-
-    def work() -> RecoveryStage:
+    def work() -> str:
         found = opened(ref)
-        images, macs = task(data, found.model), found.structure.cost().macs
-        images = replace(images, calibration=portion(images.calibration, macs))
-        judged = portion(images.validation, macs)
-        device = choose_device("auto")
         with _TURN:
-            return recovery_stage(
-                "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
-            )
+            return repair_for(found.model.module, found.structure, plan)[0]
 
-    return KEPT.get(("recalibrated", *_key(ref, data, plan)), work)
-
-
-def has_batch_norm(ref: str) -> bool:
-    """Whether there are statistics to estimate again."""
-    return any(isinstance(part, _BatchNorm) and part.track_running_stats for part in opened(ref).model.module.modules())
+    removed = tuple(sorted((name, tuple(units)) for name, units in plan.remove.items()))
+    return waited("", ("repair", ref, removed, tuple(plan.blocks), stamp_of(ref)), work)
 
 
-def slice_of(ref: str, data: str) -> Dataset:
+def slice_of(ref: str, data: str) -> Samples:
     """The validation samples that plans are judged by on the pages."""
     found = opened(ref)
     return portion(task(data, found.model).validation, found.structure.cost().macs)
@@ -398,3 +379,40 @@ def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.nda
     image = task(data, found.model).test[index][0]
     with _TURN:
         return feature_maps(found.model.module, found.structure.groups[group], torch.as_tensor(image))
+
+
+def answers(ref: str, data: str, places: Sequence[int]) -> list[Answered]:
+    """What the model answers to some test samples, see `explorer.tasks.answered`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> list[Answered]:
+        found = opened(ref)
+        with _TURN:
+            return answered(found.model.module, task(data, found.model), places, device=choose_device("auto"))
+
+    return waited("", ("answers", ref, data, tuple(places), stamp_of(ref), stamp_of(data)), work)
+
+
+def evidence_is_quick(ref: str, by: str) -> bool:
+    """Whether the evidence of one answer can be had within about a second."""
+    return opened(ref).structure.cost().macs * ATTRIBUTIONS[by].passes <= SECOND
+
+
+def evidence_of(ref: str, data: str, place: int, answer: int, by: str) -> np.ndarray:
+    """What of a test picture an answer rests on, (H, W); see `explorer.evaluation.evidence`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> np.ndarray:
+        found = opened(ref)
+        picture = torch.as_tensor(task(data, found.model).test[place][0])
+        with _TURN:
+            return evidence(found.model.module, picture, answer, device=choose_device("auto"), by=by)
+
+    key = "evidence", ref, data, place, answer, by, stamp_of(ref), stamp_of(data)
+    return waited("Looking for the evidence…", key, work)

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.evaluation import who_pays
+from explorer.methods.tools.portions import portion_places
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.charts import quality
@@ -39,7 +40,7 @@ def loss_by_class(workspace: Workspace, task: Task, whole: engine.Simulated, now
     flipped, lost = len(found.flipped), len(found.lost)
     say.caption(f"{flipped} of {len(now.answers)} {samples} get another answer, {lost} of them were right.")
     if len(task.input_shape) == 3:
-        places = engine.portion_places(len(task.validation), engine.opened(workspace.model).structure.cost().macs)
+        places = portion_places(len(task.validation), engine.opened(workspace.model).structure.cost().macs)
         _pictures(task, places, whole.answers, now.answers, found.lost if len(found.lost) else found.flipped)
 
 

@@ -7,7 +7,6 @@ from explorer.ui.parts import frame, measured
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
 from pages.cut import account, allotting, controls, presets
-from pages.cut.ladder import Ladder
 from pages.cut.loss_by_class import loss_by_class
 from pages.cut.trail import trail
 from pages.cut.view import View
@@ -23,7 +22,7 @@ def measurements(view: View) -> None:
 
 
 workspace = session.current()
-frame.heading("Cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
+stages = frame.step("Cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
 opened = frame.model_or_stop(workspace)
 frame.stop_without_groups(opened.structure)
 scores = scores_for(workspace)
@@ -35,7 +34,6 @@ curves, latency = measured.curves_of(workspace), measured.staircases_of(workspac
 plan = engine.plan_of(workspace.model, scores, workspace.budget)
 view = View(workspace, opened, task, scores, plan, curves, latency)
 
-ladder = Ladder(workspace, task)
 presets.show(view)
 controls.show(view)
 account.show(workspace, opened.structure)
@@ -43,10 +41,10 @@ measurements(view)
 left, right = st.columns(2, gap="medium")
 frame.onward("recover", "Next: cut for real and recover the accuracy")
 controls.look_at_inspected(view)
-# The measurements of the ladder come last: everything else stands on the page while they run.
-answers = ladder.climb(plan, (view.now.macs / view.whole.macs, view.now.params / view.whole.params))
+# The measurements come last: everything else stands on the page while they run.
+answers = stages.measure(task)
 if answers is not None:
     with left:
-        loss_by_class(workspace, task, *answers)
+        loss_by_class(workspace, task, answers.whole, answers.now)
     with right:
         trail(workspace, task)

@@ -12,7 +12,22 @@ from explorer.ui.parts import compared, jobs, say
 from explorer.ui.state.workspace import Workspace
 from pages.recover import controls, further, settings
 from pages.recover.held import key_of
-from pages.recover.settings import BOARD, BOARD_METHOD, BY_ITSELF, FREE, METHOD, MORE, OTHER, TO_TARGET, WAY, WHO
+from pages.recover.settings import (
+    BOARD,
+    BOARD_METHOD,
+    BY_ITSELF,
+    FREE,
+    LEAST_SQUARES,
+    METHOD,
+    MORE,
+    NOTHING,
+    OTHER,
+    REPAIR,
+    TO_TARGET,
+    TRAIN,
+    WAY,
+    WHO,
+)
 
 BRANCH = "branch"  # the session's key of the run whose settings are asked for, as the Runs page leaves it
 TAKEN = "settings taken over"  # what is said of them until the run is started
@@ -70,8 +85,8 @@ def _controls(workspace: Workspace, method: Method, spec: Spec, task: Task | Non
     told = method.told(spec)
     values |= {name: told[name] for name in further.settings_of(method)}
     if not method.chooses:
-        first = spec.recover in (settings.NOTHING, settings.REPAIR, settings.TRAIN)
-        way = {WAY: spec.recover} if first else {WAY: MORE, OTHER: spec.recover}
+        first = {NOTHING: NOTHING, LEAST_SQUARES: REPAIR, TRAIN: TRAIN}
+        way = {WAY: first[spec.recover]} if spec.recover in first else {WAY: MORE, OTHER: spec.recover}
         return {WHO: BOARD, BOARD_METHOD: method.name, **way, **_keyed(method, values)}
     values["recovery"] = spec.recover
     if (target := spec.target()) and target.keep is not None:

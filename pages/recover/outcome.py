@@ -46,8 +46,8 @@ def _result(workspace: Workspace, job: Job) -> None:
             st.subheader(plain(jobs.name_of(job)), anchor=False)
             _ways_on(job, trusted=ended.guess is None)
         spec = job.request["spec"]
-        if (spec["model"], spec["data"]) != (workspace.model, workspace.data):
-            say.caption(f"Of {spec['model']} on {spec['data']}, which is not open now.")
+        open_now = (spec["model"], spec["data"]) == (workspace.model, workspace.data)
+        say.caption(f"{job.title} on {spec['data']}{'' if open_now else ', which is not open now'}")
         found = findings.of_run(job.result, ended.samples)
         if ended.guess is None:
             say.success(found, icon=":material/check_circle:")

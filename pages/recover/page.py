@@ -5,10 +5,11 @@ from explorer.ui.state import session
 from pages.recover import branch, form, going, outcome
 
 workspace = session.current()
-frame.heading("Recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
+stages = frame.step("Recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
 opened = frame.model_or_stop(workspace)
 task = frame.task_or_word(workspace, opened)
 branch.take_over(workspace, task)
 going.show(workspace)
 outcome.show(workspace)
 form.show(workspace, task, opened.structure)
+stages.measure(task)

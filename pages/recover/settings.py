@@ -10,6 +10,7 @@ from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
+from explorer.ui.parts import stages
 from explorer.ui.state.workspace import Workspace
 from pages.recover import further
 from pages.recover.held import held
@@ -17,7 +18,8 @@ from pages.recover.held import held
 BOARD, BY_ITSELF = "Cut as on the board", "Let a method choose"
 WHO = "who chooses"  # the key of one of these two
 METHOD, BOARD_METHOD = "method", "method of the board"  # the keys of the method, for each of them
-NOTHING, REPAIR, TRAIN, MORE = "none", "reconstruct", "finetune", "more"
+NOTHING, REPAIR, TRAIN, MORE = "none", "repair", "finetune", "more"
+LEAST_SQUARES = "reconstruct"  # the recovery that a repair is, where any layer can be solved
 WAY, OTHER = "way", "other way"  # the keys of what follows the board's cut, and of which it is under More
 TO_TARGET, FREE = "To a target", "As far as accuracy allows"
 STEPS, EPOCHS_PER_STEP, KEEP = 8, 2, 50  # minutes on a laptop for the bundled networks
@@ -54,21 +56,31 @@ def fitting(task: Task | None) -> list[str]:
     ]
 
 
-def recovery_of(method: Method, task: Task | None) -> str:
+def repair_of(workspace: Workspace) -> str:
+    """The name of the recovery that repairs the board's plan without training; "none" where none can.
+
+    What a large network allows is not tried here: its run names the layers that stay as cut.
+    """
+    plan = stages.plan_of(workspace)
+    quick = plan is not None and engine.is_quick(workspace.model)
+    return engine.repair_of(workspace.model, plan) if quick else LEAST_SQUARES
+
+
+def recovery_of(workspace: Workspace, method: Method, task: Task | None) -> str:
     """The name of the recovery as the form stands, or the usual one where that does not fit the task."""
     names = fitting(task)
     if method.chooses:
         chosen = held(method, "recovery", usual(method)["recover"])
     else:
-        chosen = st.session_state.get(WAY, REPAIR)
-        chosen = st.session_state.get(OTHER) if chosen == MORE else chosen
-    return chosen if chosen in names else REPAIR if REPAIR in names and not method.chooses else NOTHING
+        way = st.session_state.get(WAY, REPAIR)
+        chosen = {MORE: st.session_state.get(OTHER)}.get(way, repair_of(workspace) if way == REPAIR else way)
+    return chosen if chosen in names else NOTHING
 
 
 def spec_of(workspace: Workspace, task: Task | None, recovery: str | None = None) -> Spec:
     """The run as the controls describe it, or with another recovery; the command line reads the same."""
     method = chosen_method()
-    recovery = recovery or recovery_of(method, task)
+    recovery = recovery or recovery_of(workspace, method, task)
     common = {"model": workspace.model, "data": workspace.data, "method": method.name, "samples": engine.SAMPLES}
     common |= {"recover": recovery, "seed": int(held(method, "seed", 0))}
     common |= {"epochs": int(held(method, "epochs", epochs_at_first(method)))} if RECOVERIES[recovery].trains else {}

@@ -12,22 +12,24 @@ from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.recover import controls, further, settings
-from pages.recover.settings import MORE, NOTHING, OTHER, REPAIR, TRAIN, WAY
+from pages.recover.settings import LEAST_SQUARES, MORE, NOTHING, OTHER, REPAIR, TRAIN, WAY
 
 
 def ask(workspace: Workspace, method: Method, task: Task | None, structure: Structure, share: float) -> None:
     """The choice, and the settings of what is chosen; `share` is what the board leaves of the MACs."""
     names = settings.fitting(task)
-    others = [name for name in names if name not in (NOTHING, REPAIR, TRAIN)]
+    others = [name for name in names if name not in (NOTHING, LEAST_SQUARES, TRAIN)]
+    repair = settings.repair_of(workspace)
     rest = None if task is None else estimate.besides_seconds(workspace.model, task, share)
     shown = [
         _nothing(rest),
-        _repair(workspace, task, structure, share, rest),
+        _repair(workspace, task, structure, repair, share, rest),
         _training(workspace, task, share, rest),
         cards.Card(MORE, "More", f"{', '.join(RECOVERIES[name].title for name in others[:3])}, and others."),
     ]
-    offered = [card for card in shown if card.value in names or (card.value == MORE and others)]
-    usual = REPAIR if REPAIR in names else NOTHING
+    there = {NOTHING, MORE if others else NOTHING, *({REPAIR} if repair != NOTHING and repair in names else ()), *names}
+    offered = [card for card in shown if card.value in there]
+    usual = REPAIR if REPAIR in there else NOTHING
     way = cards.choose("What follows the cut", offered, key=WAY, usual=usual, least=210)
     if task is not None and not task.measured:
         say.caption("This data has no labels that mean anything, so nothing can be repaired or trained by it.")
@@ -40,7 +42,7 @@ def ask(workspace: Workspace, method: Method, task: Task | None, structure: Stru
             key=kept(OTHER, others),
             persist_state="session",
         )
-    if RECOVERIES[settings.recovery_of(method, task)].trains:
+    if RECOVERIES[settings.recovery_of(workspace, method, task)].trains:
         controls.epochs(method, "Epochs of training, at most", width=260)
     further.ask(workspace, method, workspace.criterion)
 
@@ -51,15 +53,15 @@ def _nothing(rest: float | None) -> cards.Card:
 
 
 def _repair(
-    workspace: Workspace, task: Task | None, structure: Structure, share: float, rest: float | None
+    workspace: Workspace, task: Task | None, structure: Structure, name: str, share: float, rest: float | None
 ) -> cards.Card:
+    if name != LEAST_SQUARES:
+        text = "Estimates the batch-norm statistics again: least squares can't help this cut."
+        return cards.Card(REPAIR, "Repair without training", text, (_time("No training", rest, 0.0),))
     repair = task and estimate.repair_seconds(workspace.model, task, structure, workspace.budget, share)
-    return cards.Card(
-        REPAIR,
-        "Repair without training",
-        "What is left stands in for what was lost, by least squares on calibration data.",
-        (_time("No training", rest, repair), "Layers that it can't solve are named."),
-    )
+    text = "What is left stands in for what was lost, by least squares on calibration data."
+    notes = _time("No training", rest, repair), "Layers that it can't solve are named."
+    return cards.Card(REPAIR, "Repair without training", text, notes)
 
 
 def _training(workspace: Workspace, task: Task | None, share: float, rest: float | None) -> cards.Card:

@@ -164,7 +164,7 @@ def test_the_modules_become_one_that_imports_nothing():
 
 
 def test_every_file_is_part_of_the_app_or_of_the_widget():
-    both = scripts.joined("streamlit") + scripts.for_notebook()
-    alone = {"feed", "streamlit", "notebook"}
+    both = scripts.joined("streamlit") + scripts.joined("strip_streamlit") + scripts.for_notebook()
+    alone = {"feed", "streamlit", "strip_feed", "strip_streamlit", "notebook"}
     for path in scripts.ASSETS.glob("*.js"):
         assert path.stem in alone or f"const module_{path.stem} = " in both

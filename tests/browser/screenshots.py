@@ -36,7 +36,7 @@ def main_job(page: Page, url: str) -> str:
     visit(page, url, PAGES[""])
     switch(page, "Cut")
     page.get_by_role("button", name="Cut to target").click()
-    expect(page.locator(".board .counter[data-kind=macs]")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
+    expect(page.locator(".strip .counter[data-kind=macs]")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
     switch(page, "Recover")
     page.get_by_role("button", name="Prune", exact=True).click()

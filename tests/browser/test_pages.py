@@ -38,11 +38,11 @@ def test_a_link_to_a_page_may_be_the_first_request(browser, tmp_path):
 def test_one_workspace_in_two_tabs(app, page, browser):
     visit(page, f"{app.url}/cut", "Cut")
     page.get_by_role("button", name="Cut to target").click()
-    macs = page.locator(".board .counter[data-kind=macs]")
+    macs = page.locator(".strip .counter[data-kind=macs]")
     expect(macs).to_contain_text("−")
     settled(page)
     context = browser.new_context()
     other = context.new_page()
     visit(other, page.url, "Budget")
-    expect(other.locator(".board .counter[data-kind=macs]")).to_have_text(macs.inner_text(), use_inner_text=True)
+    expect(other.locator(".strip .counter[data-kind=macs]")).to_have_text(macs.inner_text(), use_inner_text=True)
     context.close()

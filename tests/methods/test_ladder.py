@@ -55,10 +55,10 @@ def test_the_command_climbs_as_far_as_it_is_told(capsys):
     asked = ["ladder", "--model", "demo:resnet20-digits", "--data", "digits", "--criterion", "l1", "--keep", "macs=0.6"]
     assert main([*asked, "--device", "cpu", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [entry["recovery"] for entry in found["rungs"]] == ["none", "bn"]
+    assert [entry["recovery"] for entry in found["rungs"]] == ["none", "bn", "reconstruct"]
     assert found["kept"]["macs"] == pytest.approx(0.6, abs=0.01)
-    cut_, recalibrated = (entry["top1"] for entry in found["rungs"])
-    assert cut_ < recalibrated < found["base"]["top1"] + 0.01
+    cut_, recalibrated, repaired = (entry["top1"] for entry in found["rungs"])
+    assert cut_ < recalibrated < repaired < found["base"]["top1"] + 0.01
     assert main([*asked, "--device", "cpu", "--up-to", "none"]) == 0
     assert "as cut" in capsys.readouterr().out
 

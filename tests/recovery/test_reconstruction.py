@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.pruning import Plan, cut
-from explorer.recovery import Origin, reconstruct, recover
+from explorer.recovery import Origin, reconstruct, reconstruction, recover
 from explorer.recovery.reconstruction import Moments, maps, solve
 from explorer.structure import analyse
 
@@ -172,8 +172,27 @@ def test_outputs_come_nearer_where_nothing_is_exact_and_the_base_is_left_alone()
     reconstruct(module, data(), origin, device=CPU, report=lambda f, message: seen.append(message))
     loss = torch.nn.functional.mse_loss(module(images()), origin.module(images()))
     assert loss < cut_loss / 10
-    assert [message.split()[1].rstrip(",") for message in seen] == ["conv1", "conv2", "fc"]
+    told = [message.split()[1].rstrip(",") for message in seen if message.startswith("reconstructed")]
+    assert told == ["conv1", "conv2", "fc"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in origin.module.state_dict().items())
+
+
+class Repeated(Residual):
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).relu()
+        return self.fc(self.conv2(self.conv1(self.conv1(x).relu()).relu()).mean((2, 3)))
+
+
+@pytest.mark.parametrize("kind", [Residual, Repeated])
+def test_layers_mended_in_one_pass_get_what_each_gets_in_passes_of_its_own(kind, monkeypatch):
+    torch.manual_seed(0)
+    origin = origin_of(kind(), nstem=(1, 4, 6))
+    together, apart = smaller(origin), smaller(origin)
+    reconstruct(together, data(), origin, device=CPU)
+    monkeypatch.setattr(reconstruction, "TOGETHER", 0)
+    reconstruct(apart, data(), origin, device=CPU, batch_size=5)
+    for name, tensor in together.state_dict().items():
+        torch.testing.assert_close(tensor, apart.state_dict()[name])
 
 
 def test_what_cannot_be_solved_stays_as_cut_by_name():
@@ -199,13 +218,16 @@ def test_fewer_examples_than_unknowns_are_told():
     assert warning == "fewer examples than unknowns in 3: give more calibration images"
 
 
-def test_cancelling_leaves_the_weights_as_they_were():
+@pytest.mark.parametrize("reports", [0, 1, 3])
+def test_cancelling_leaves_the_weights_as_they_were(reports):
     origin = origin_of(chain(), n0=(1,), n1=(2,))
-    module = smaller(origin)
+    module, heard = smaller(origin), []
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
-    def stop(*_: object, **__: object) -> None:
-        raise Cancelled
+    def stop(_: float, message: str) -> None:
+        heard.append(message)
+        if len(heard) > reports:
+            raise Cancelled
 
     with pytest.raises(Cancelled):
         reconstruct(module, data(), origin, device=CPU, report=stop)

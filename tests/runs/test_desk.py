@@ -41,14 +41,14 @@ def test_a_job_runs_and_is_remembered(desk):
 
 def test_a_failing_job_says_why_and_the_worker_stays(desk):
     first = wait(desk, desk.submit(QUICK))
-    pid = desk.workers()["cpu"]
+    pid = desk.workers()["cpu short"]
     spec = {**QUICK["spec"], "model": "demo:resnet21-digits"}
     job = wait(desk, desk.submit({"kind": "score", "spec": spec}))
     assert first.state == "done"
     assert job.state == "failed"
     assert "resnet20-digits" in job.error
     assert "\n" not in job.error
-    assert desk.workers()["cpu"] == pid
+    assert desk.workers()["cpu short"] == pid
 
 
 def test_cancel_ends_the_running_job_not_the_worker(desk):
@@ -84,18 +84,34 @@ def test_queue_position_limit_and_cancel_of_a_waiting_job(tmp_path):
     desk = Desk(tmp_path, limits=Limits(own_waiting=2), grace=0.5)
     try:
         running = desk.submit(ENDLESS, owner="ada")
-        second, third = desk.submit(QUICK, owner="ada"), desk.submit(QUICK, owner="ada")
+        second, third = desk.submit(ENDLESS, owner="ada"), desk.submit(ENDLESS, owner="ada")
         assert [desk.position(id) for id in (running, second, third)] == [0, 1, 2]
         with pytest.raises(ExplorerError, match="2 runs are waiting"):
-            desk.submit(QUICK, owner="ada")
-        other = desk.submit(QUICK, owner="bob")
+            desk.submit(ENDLESS, owner="ada")
+        other = desk.submit(ENDLESS, owner="bob")
+        assert [desk.position(id) for id in (other, second, third)] == [1, 2, 3]
         desk.cancel(second)
         assert desk.job(second).state == "cancelled"
-        assert [desk.position(id) for id in (third, other)] == [1, 2]
+        assert [desk.position(id) for id in (other, third)] == [1, 2]
     finally:
         desk.close()
     assert {job.state for job in desk.jobs()} == {"cancelled", "queued"}
     assert desk.workers() == {}
+
+
+def test_short_work_is_done_while_long_work_goes_on_and_a_death_is_the_lanes_own(desk):
+    long = desk.submit(ENDLESS)
+    wait(desk, long, training)
+    assert wait(desk, desk.submit(QUICK)).state == "done"
+    pids = desk.workers()
+    second = desk.submit(QUICK)
+    os.kill(pids["cpu short"], signal.SIGKILL)
+    job = wait(desk, second)
+    assert (job.state, desk.job(long).state, desk.job(long).warnings) == ("done", "running", [])
+    assert desk.workers()["cpu"] == pids["cpu"]
+    assert desk.workers()["cpu short"] != pids["cpu short"]
+    desk.cancel(long)
+    assert wait(desk, long).state == "cancelled"
 
 
 def test_a_job_that_does_not_listen_is_killed_after_the_grace(tmp_path):

@@ -14,44 +14,9 @@ from explorer.runs.queue import desk as desks
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.lanes import Place
 from tests.runs import damage
+from tests.runs.hands import Hand
 
 SPEC = Spec("demo:resnet20-digits", "digits", keep={"macs": 0.5}, device="cpu")
-
-
-class Hand:
-    """A link whose work the test does by hand; `all` are those opened so far."""
-
-    all: list["Hand"]
-    pid = 0
-
-    def __init__(self, lane, log, on_event, on_exit):
-        self._on_event, self._on_exit = on_event, on_exit
-        self.sent = []
-        self.all.append(self)
-
-    def send(self, message):
-        self.sent.append(message)
-
-    @property
-    def job(self):
-        return next(message["job"] for message in reversed(self.sent) if "job" in message)
-
-    def tell(self, event, **fields):
-        self._on_event(self, {"event": event, "job": self.job, **fields})
-
-    def point(self, step, fraction):
-        metrics = {"step": step, "macs": 100 - step, "params": 100 - step, "rolled_back": 0, "top1": 0.9}
-        self.tell("progress", fraction=fraction, message=f"step {step}", metrics=metrics)
-
-    def die(self):
-        self._on_exit(self, "the worker died")
-
-    def kill(self):
-        self.die()
-
-    def close(self, grace):
-        self.tell("cancelled")  # as a worker does whose line is closed
-        self.die()
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +47,45 @@ def test_everybody_sees_the_queue_and_only_their_own_ids(tmp_path, hands):
     hands[0].tell("done", result={})
     assert [(place.title, place.position) for place in desk.queue()] == [("B", 0), ("C", 1)]
     assert [desk.position(id) for id in (first, second, third)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "short"),
+    [
+        ("prune", {"keep": {"macs": 0.5}}, False),
+        ("score", {"criterion": "taylor"}, True),
+        ("score", {"criterion": "shapley"}, False),
+        ("evaluate", {}, True),
+        ("budget", {"keep": {"macs": 0.5}}, True),
+        ("budget", {"keep": {"latency": 0.5}}, False),
+        ("ladder", {"keep": {"macs": 0.5}, "recover": "bn"}, True),
+        ("ladder", {"keep": {"macs": 0.5}, "recover": "finetune"}, False),
+        ("sensitivity", {}, False),
+        ("latency", {}, False),
+    ],
+)
+def test_work_that_looks_goes_beside_work_that_trains_or_times(tmp_path, hands, kind, asked, short):
+    desk = Desk(tmp_path)
+    long = desk.submit(SPEC)
+    spec = Spec("demo:resnet20-digits", "digits", device="cpu", **asked).to_json()
+    id = desk.submit({"kind": kind, "spec": spec})
+    assert [desk.job(id).state, len(hands)] == (["running", 2] if short else ["queued", 1])
+    assert [(place.id, place.short) for place in desk.queue("")] == [(long, False), (id, short)]
+    hands[-1].die()
+    assert desk.job(long).deaths == (0 if short else 1)
+
+
+def test_nobody_waits_longer_because_another_asks_for_more(tmp_path, hands):
+    desk = Desk(tmp_path)
+    for title in ("A1", "A2", "A3"):
+        desk.submit(SPEC, "ada", title)
+    desk.submit(SPEC, "bob", "B1")
+    assert [(place.title, place.position) for place in desk.queue()] == [("A1", 0), ("B1", 1), ("A2", 2), ("A3", 3)]
+    told = []
+    for _ in range(4):
+        told.append(desk.queue()[0].title)
+        hands[0].tell("done", result={})
+    assert told == ["A1", "B1", "A2", "A3"]
 
 
 def test_a_job_outlives_a_death_but_not_two_at_the_same_step(tmp_path, hands):

@@ -14,7 +14,7 @@ from explorer.methods.tools.timed_plans import together
 from explorer.ui import engine
 from explorer.ui.parts import board as component
 from explorer.ui.state.workspace import MODEL, WORKSPACES
-from tests.ui.pages import button, visited, words_of
+from tests.ui.pages import button, drawn, visited, words_of
 
 PAGE = Path(__file__).resolve().parents[1] / "browser" / "board_app.py"
 
@@ -61,7 +61,3 @@ def test_the_page_draws_what_was_timed_here_before_and_offers_what_was_not(monke
     assert button(page, "Time every group")
     assert "Latency is not timed yet" in words_of(page)
     assert not page.exception
-
-
-def drawn(page):
-    return json.loads(page.get("bidi_component")[0].proto.json)

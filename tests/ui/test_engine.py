@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from explorer.budget import Target, allocate
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
+from explorer.methods.tools.portions import portion
 from explorer.pruning import cut
 from explorer.sources import load_model
 from explorer.structure import analyse
@@ -30,7 +31,7 @@ def test_the_simulated_accuracy_is_the_cuts(plan):
     found = engine.opened(MODEL)
     simulated = engine.simulate(MODEL, "digits", plan)
     assert simulated.by == "mask"
-    images = engine.portion(engine.task("digits", found.model).validation, found.structure.cost().macs)
+    images = portion(engine.task("digits", found.model).validation, found.structure.cost().macs)
     smaller = cut(found.model.module, found.structure, plan).module
     real = accuracy(smaller, images, device=choose_device("cpu"))
     assert simulated.quality.top1 == real.top1
@@ -79,12 +80,3 @@ def test_feature_maps_of_a_grouped_convolution_are_one_per_unit():
     maps = feature_maps(module, group, image)
     assert group.unit == 4
     np.testing.assert_array_equal(maps, seen[0][:3].numpy())
-
-
-def test_plans_are_judged_on_samples_from_all_over_data_that_is_sorted():
-    data = torch.arange(10_000)
-    seen = engine.portion(data, macs=10**9)
-    assert len(seen) < len(data)
-    last = int(seen[len(seen) - 1])
-    assert int(seen[0]) == 0
-    assert last > 9_000

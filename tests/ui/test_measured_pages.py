@@ -24,7 +24,7 @@ from explorer.ui.parts import measured
 from explorer.ui.state import session
 from explorer.ui.state.workspace import MODEL, WORKSPACES
 from explorer.ui.text import findings
-from tests.ui.pages import ROOT, button, desk_of, visited, words_of
+from tests.ui.pages import ROOT, button, desk_of, drawn, visited, words_of
 
 
 @pytest.fixture
@@ -77,9 +77,8 @@ def test_the_budget_page_asks_for_curves_and_then_draws_them_on_the_board(desk, 
     desk.finish(space, measured._curves_kind(space), request, curves)
     test = visited("cut", space)
     assert not test.exception
-    document = json.loads(test.get("bidi_component")[0].proto.json)
-    drawn = {group["name"]: group["curve"] for group in document["groups"]}
-    assert drawn["conv1"] == [[0.0, 0.99], [0.5, 0.99]]
+    curves = {group["name"]: group["curve"] for group in drawn(test)["groups"]}
+    assert curves["conv1"] == [[0.0, 0.99], [0.5, 0.99]]
     test = visited("sensitivity", space)
     assert not test.exception
     space.judge_by("l1", {})

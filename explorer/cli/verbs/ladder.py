@@ -7,6 +7,7 @@ from typing import Any
 from explorer.cli.console import Answer, table
 from explorer.cli.options import Options, add_data, add_model, add_removing, add_scoring, spec_from, whole
 from explorer.cli.verb import verb
+from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.progress import Report
 
 
@@ -15,14 +16,16 @@ def arguments(parser: ArgumentParser) -> None:
     add_data(parser)
     add_scoring(parser, required=False)
     add_removing(parser)
-    parser.add_argument("--up-to", choices=["none", "bn", "finetune"], default="bn", help="the last rung (default: bn)")
+    parser.add_argument(
+        "--up-to", choices=list(RECOVERY_STAGES), default="reconstruct", help="the last rung (default: reconstruct)"
+    )
     parser.add_argument("--epochs", type=whole, metavar="N", help="of fine-tuning")
 
 
 @verb(
     "ladder",
     title="Ladder",
-    explanation="See accuracy as cut, recalibrated and fine-tuned, without writing anything.",
+    explanation="See accuracy as cut, recalibrated, repaired and fine-tuned, without writing anything.",
     arguments=arguments,
     rank=100,
 )
@@ -39,7 +42,6 @@ def ladder(options: Options, report: Report) -> Answer:
 def _text(document: Mapping[str, Any]) -> str:
     """A line per recovery stage, from the whole network upwards."""
     from explorer.cli.measurements import quality
-    from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
     from explorer.tasks import metric_of
 
     metric = document["metric"]

@@ -1,10 +1,11 @@
-"""The desk takes jobs, queues them per device, and lets one worker process per device do them."""
+"""The desk takes jobs, queues them in two lanes per device, and lets one worker process per lane do them."""
 
 import atexit
 import re
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,18 @@ from explorer import owned
 from explorer.errors import ExplorerError, one_line
 from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
+from explorer.runs.labels import Label, label_of, new_label
+from explorer.runs.queue.asking import Asked, Question, Questions
 from explorer.runs.queue.claims import Claims
 from explorer.runs.queue.job import FILE, Job
-from explorer.runs.queue.kinds import JOBS
-from explorer.runs.queue.lanes import Lane, Place, connect, lane_of, on_cluster
+from explorer.runs.queue.kinds import JOBS, is_short
+from explorer.runs.queue.lanes import Lane, Place, connect, device_for, device_here, on_cluster
 from explorer.runs.queue.limits import WAITING, Limits, require_room, share
 from explorer.runs.queue.links import Event, Link
+from explorer.runs.queue.question_kinds import QUESTIONS
 
 GRACE = 5.0
+_NAMED = 100  # an owner's latest runs, from which the name of a new one differs
 LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
 _UNREADABLE = (OSError, ExplorerError)  # what reading a saved job raises
 
@@ -29,6 +34,11 @@ class Desk:
 
     Results lie in ``root/<timestamp>-<id>/``. A worker starts with the first job, stays warm, and is
     replaced when it dies. Every method may be called from any thread; jobs are handed out as copies.
+
+    A device has two lanes, each with a worker of its own: short work never waits behind long work, see
+    `explorer.runs.queue.kinds.JobKind.short`. In each the owners take turns, see `explorer.runs.queue.turns.Turns`.
+
+    Questions are quick work that makes no job and leaves nothing on disk, see `ask`.
 
     Jobs outlive their worker and their server: one whose worker has died goes on from its last finished step, and what
     a server leaves behind, closed or killed, is taken up by the next one that opens the folder. A job that ends without
@@ -49,6 +59,7 @@ class Desk:
         self._jobs: dict[str, Job] = {}
         self._addresses: dict[str, str] = {}  # of jobs that wait; in memory alone, so that none is ever written down
         self._lanes: dict[str, Lane] = {}
+        self._questions = Questions()
         self._claims = Claims()
         self._recalled = False
         self._closed = False
@@ -80,7 +91,7 @@ class Desk:
             request = {"kind": "prune", "spec": request.to_json()}
         kind = JOBS.get(str(request.get("kind")))
         spec = kind.check(request, here=not on_cluster())
-        device = lane_of(spec.device)
+        device = device_for(spec.device)
         require_room(self.root, self.limits)
         with self._lock:
             self._recall()
@@ -90,6 +101,38 @@ class Desk:
             self._addresses[job.id] = address
             self._enqueue(job)
             return job.id
+
+    def ask(self, request: Mapping[str, Any], owner: str, key: str) -> Asked:
+        """Asks a question, which is answered in the short lane of this machine, and gives how it stands.
+
+        A newer question of the same owner and key takes the place of the older one: that is dropped where it waits, and
+        stopped at its next report where it runs. Asking the same again is looking again. Equal questions, whoever asks,
+        are answered once, and answers are kept as long as no file behind the request's refs changes.
+
+        Args:
+            request: ``{"kind": …, "spec": {…}}``, see `explorer.runs.queue.question_kinds`.
+            owner: who asks.
+            key: which of the owner's questions it is.
+
+        Raises:
+            ExplorerError: an unknown kind, a bad spec or device, too many questions waiting, a server that is closing.
+        """
+        kind = QUESTIONS.get(str(request.get("kind")))
+        spec = kind.check(request)
+        question = Question(request, kind.digest(spec), device_here(spec.device))
+        with self._lock:
+            if self._closed:
+                raise ExplorerError("the server is closing: ask again when it has started anew")
+            if (before := self._questions.latest(owner, key)) is not None:
+                if before.digest == question.digest and before.state != "replaced":
+                    return before
+                self._drop(before)
+            asked, new = self._questions.ask(question, owner, key)
+            if new:
+                lane = self._lane(question)
+                lane.questions.add(question)
+                self._advance(lane)
+            return asked
 
     def resume(self, id: str) -> None:
         """Queues a job again that has failed or was cancelled: it goes on after its last finished step.
@@ -146,14 +189,16 @@ class Desk:
                 del self._jobs[job.id]
 
     def position(self, id: str) -> int:
-        """How many jobs must end before this one starts; 0 when it is running or has ended."""
+        """How many jobs must end before this one starts; 0 when it is running or has ended.
+
+        It may be more later: jobs go first that come from people who were served less recently.
+        """
         with self._lock:
             job = self._find(id)
-            lane = self._lanes.get(job.device)
-            return 0 if lane is None else lane.ahead_of(job)
+            return self._lane(job).ahead_of(job)
 
     def queue(self, owner: str = "") -> list[Place]:
-        """What runs and waits, device by device in the order in which it will be done, as `owner` may see it."""
+        """What runs and waits, lane by lane in the order in which it will be done, as `owner` may see it."""
         with self._lock:
             self._recall()
             return [place for _, lane in sorted(self._lanes.items()) for place in lane.places(owner)]
@@ -170,22 +215,19 @@ class Desk:
                 return
             if job.id not in self._claims:
                 raise ExplorerError(f"run {job.title!r} belongs to another server: cancel it there")
-            lane = self._lanes[job.device]
+            lane = self._lane(job)
             if job.state == "queued":
                 lane.queue.remove(job)
                 self._end(job, "cancelled")
             else:
                 job.stopping = True
                 self._save(job)
-                lane.link.send({"cancel": job.id})
-                timer = threading.Timer(self._grace, self._force, (lane, lane.link, job))
-                timer.daemon = True
-                timer.start()
+                self._stop(lane, job)
 
     def workers(self) -> dict[str, int]:
-        """Process id of every device's worker that is alive."""
+        """Process id of every lane's worker that is alive, by the lane's name: ``cpu``, ``cpu short``."""
         with self._lock:
-            return {device: lane.link.pid for device, lane in self._lanes.items() if lane.link}
+            return {name: lane.link.pid for name, lane in self._lanes.items() if lane.link}
 
     def close(self) -> None:
         """Ends all workers; what runs or waits goes on with the next desk of the folder. Called at interpreter exit."""
@@ -196,6 +238,7 @@ class Desk:
                 if lane.link:
                     links.append((lane.link, self._grace if lane.current else 0.0))
                 left += lane.clear()
+            self._questions.close()
         for link, grace in links:
             link.close(grace)
         with self._lock:
@@ -229,11 +272,19 @@ class Desk:
             owned.make_folder(directory, owned.RUN)
             self._claims.take(job)
             job.save()
+            if job.kind == "prune":
+                new_label(job.bundle, id, self._labels(owner))
         except OSError as error:
             raise ExplorerError(
                 f"can't write the run's folder {directory}: {error.strerror}; set EXPLORER_RUNS to a writable folder"
             ) from None
         return job
+
+    def _labels(self, owner: str) -> list[Label]:
+        """Those of an owner's runs, the latest first."""
+        own = [job for job in self._jobs.values() if job.owner == owner and job.kind == "prune"]
+        latest = sorted(own, key=lambda job: -job.created)[:_NAMED]
+        return [label_of(job.bundle, job.id) for job in latest]
 
     def _find(self, id: str) -> Job:
         self._recall()
@@ -282,9 +333,25 @@ class Desk:
             self._enqueue(job)
 
     def _enqueue(self, job: Job, *, first: bool = False) -> None:
-        lane = self._lanes.setdefault(job.device, Lane(job.device))
-        lane.add(job, first=first)
+        lane = self._lane(job)
+        lane.queue.add(job, first=first)
         self._advance(lane)
+
+    def _drop(self, asked: Asked) -> None:
+        """Takes a question back, and stops what nobody asks for any more."""
+        question = self._questions.replace(asked)
+        if question is None:
+            return
+        lane = self._lane(question)
+        if lane.current is question:
+            question.stopping = True
+            self._stop(lane, question)
+        else:
+            lane.questions.remove(question)
+
+    def _lane(self, work: Job | Question) -> Lane:
+        lane = Lane(work.device, isinstance(work, Question) or is_short(work.request))
+        return self._lanes.setdefault(lane.name, lane)
 
     def _interrupted(self, job: Job, reason: str) -> None:
         """Goes on with a job that ended without a word, unless that happens again and again at the same step."""
@@ -302,23 +369,39 @@ class Desk:
         self._enqueue(job, first=True)
 
     def _advance(self, lane: Lane) -> None:
-        """Hands the next job to the lane's worker when it has none."""
-        if self._closed or lane.current is not None or not lane.queue:
+        """Hands the lane's worker what is next when it has nothing to do."""
+        if self._closed or lane.current is not None or (work := lane.take()) is None:
             return
-        job = lane.queue.popleft()
         try:
-            lane.link = lane.link or connect(lane.device, self._log(lane.device), self._on_event, self._on_exit)
+            self.root.mkdir(parents=True, exist_ok=True)  # for the worker's log: a question makes no folder
+            lane.link = lane.link or connect(lane, self._log(lane), self._on_event, self._on_exit)
         except (OSError, ExplorerError) as error:
-            self._end(job, "failed", error=f"no worker could be started: {error}")
+            self._fail(work, f"no worker could be started: {error}")
             self._advance(lane)
             return
-        lane.current = job
-        job.start()
-        self._save(job)
-        lane.link.send({"run": job.directory, "job": job.id})
+        lane.current = work
+        work.start()
+        if isinstance(work, Question):
+            lane.link.send({"ask": work.request, "job": work.id})
+        else:
+            self._save(work)
+            lane.link.send({"run": work.directory, "job": work.id})
 
-    def _log(self, device: str) -> Path:
-        return self.root / f"worker-{re.sub('[^A-Za-z0-9_]', '-', device)[:64]}.log"
+    def _fail(self, work: Job | Question, error: str) -> None:
+        if isinstance(work, Question):
+            self._questions.end(work, "failed", error=error)
+        else:
+            self._end(work, "failed", error=error)
+
+    def _stop(self, lane: Lane, work: Job | Question) -> None:
+        """Asks the lane's worker to leave what it is at, and ends the worker where it does not within the grace."""
+        lane.link.send({"cancel": work.id})
+        timer = threading.Timer(self._grace, self._force, (lane, lane.link, work))
+        timer.daemon = True
+        timer.start()
+
+    def _log(self, lane: Lane) -> Path:
+        return self.root / f"worker-{re.sub('[^A-Za-z0-9_]', '-', lane.name)[:64]}.log"
 
     def _end(self, job: Job, state: str, **outcome: Any) -> None:
         job.finish(state, **outcome)
@@ -340,48 +423,57 @@ class Desk:
         except OSError as error:
             job.warn(f"this run's events could not be saved: {error.strerror}")
 
-    def _lane_of(self, link: Link) -> Lane | None:
+    def _lane_at(self, link: Link) -> Lane | None:
         return next((lane for lane in self._lanes.values() if lane.link is link), None)
 
     def _on_event(self, link: Link, event: Event) -> None:
         with self._lock:
-            lane = self._lane_of(link)
-            job = lane.current if lane else None
-            if job is None or event.get("job") != job.id:
+            lane = self._lane_at(link)
+            work = lane.current if lane else None
+            if lane is None or work is None or event.get("job") != work.id:
                 return
-            match event["event"]:
-                case "progress":
-                    if "step" in event["metrics"]:
-                        self._keep(job, event)
-                    job.progress(event["fraction"], event["message"], event["metrics"])
-                case "warning" if job.warn(event["message"]):
-                    self._keep(job, event)
-                case "done":
-                    self._end(job, "done", result=event["result"])
-                case "cancelled":
-                    self._end(job, "cancelled")
-                case "failed":
-                    self._end(job, "failed", error=event["error"])
-            if job.final:
+            if isinstance(work, Question):
+                self._questions.hear(work, event)
+            else:
+                self._hear(work, event)
+            if work.final:
                 lane.current = None
                 self._advance(lane)
 
+    def _hear(self, job: Job, event: Event) -> None:
+        match event["event"]:
+            case "progress":
+                if "step" in event["metrics"]:
+                    self._keep(job, event)
+                job.progress(event["fraction"], event["message"], event["metrics"])
+            case "warning" if job.warn(event["message"]):
+                self._keep(job, event)
+            case "done":
+                self._end(job, "done", result=event["result"])
+            case "cancelled":
+                self._end(job, "cancelled")
+            case "failed":
+                self._end(job, "failed", error=event["error"])
+
     def _on_exit(self, link: Link, reason: str) -> None:
         with self._lock:
-            lane = self._lane_of(link)
+            lane = self._lane_at(link)
             if lane is None:
                 return
             lane.link = None
-            job, lane.current = lane.current, None
-            if job is not None and job.stopping:
-                self._end(job, "cancelled")
-            elif job is not None:
-                self._interrupted(job, reason)
+            work, lane.current = lane.current, None
+            if isinstance(work, Question):
+                if self._questions.died(work, reason):
+                    lane.questions.add(work, first=True)
+            elif work is not None and work.stopping:
+                self._end(work, "cancelled")
+            elif work is not None:
+                self._interrupted(work, reason)
             self._advance(lane)
 
-    def _force(self, lane: Lane, link: Link, job: Job) -> None:
+    def _force(self, lane: Lane, link: Link, work: Job | Question) -> None:
         with self._lock:
-            if lane.link is link and lane.current is job:
+            if lane.link is link and lane.current is work:
                 link.kill()
 
 

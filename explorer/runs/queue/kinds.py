@@ -1,18 +1,44 @@
 """The kinds of jobs that a worker can do, each a thin call of the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from explorer.budget import ALLOCATORS
+from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError, unknown
 from explorer.files import write_json
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.progress import Report
+from explorer.recovery import RECOVERIES
 from explorer.registry import Entry, Registry
 from explorer.runs.queue.job import BUNDLE
 from explorer.sealed import sealed
+
+
+def always(spec: Spec) -> bool:
+    return True
+
+
+def never(spec: Spec) -> bool:
+    return False
+
+
+def _scores_at_once(spec: Spec) -> bool:
+    """Whether the spec's criterion looks at all units in the same passes."""
+    return not CRITERIA[spec.criterion].forwards_per_unit
+
+
+def _recovers_at_once(spec: Spec) -> bool:
+    return not RECOVERIES[spec.recover].trains
+
+
+def _shares_at_once(spec: Spec) -> bool:
+    """Whether nothing is timed, and nothing measured group by group, before the targets can be shared out."""
+    timed = any(target.kind == "latency" for target in spec.targets())
+    return _scores_at_once(spec) and not timed and not ALLOCATORS[spec.allocate].needs & {"curves", "latency"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +47,13 @@ class JobKind(Entry):
 
     Args:
         removes: whether the spec must say what goes.
+        short: whether a spec's job only looks at a network as it is, in seconds for a small one: then it is done beside
+            the long work of its device instead of behind it. What trains, measures unit by unit or times is long.
         extra: the request's further keys.
     """
 
     removes: bool = False
+    short: Callable[[Spec], bool] = never
     extra: tuple[str, ...] = ()
 
     def check(self, request: Mapping[str, Any], *, here: bool = True) -> Spec:
@@ -48,6 +77,14 @@ class JobKind(Entry):
 JOBS: Registry[JobKind] = Registry("kind of job", JobKind)
 
 
+def is_short(request: Mapping[str, Any]) -> bool:
+    """Whether the job that a request asks for is short; one that another version has asked for may be unknown: long."""
+    try:
+        return JOBS.get(str(request.get("kind"))).short(Spec.from_json(request.get("spec")))
+    except ExplorerError:
+        return False
+
+
 @JOBS.register(
     "prune", title="Prune", explanation="Cuts the network as the spec says and writes its bundle.", removes=True
 )
@@ -55,10 +92,17 @@ def prune_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     from explorer.runs.execute import execute
     from explorer.runs.history.tracking import default_tracker
 
-    return execute(spec, folder / BUNDLE, report, resume=True, tracker=default_tracker(folder.parent)).to_json()
+    id = folder.name.rpartition("-")[2]  # of the job: its run is known by the same
+    tracker = default_tracker(folder.parent)
+    return execute(spec, folder / BUNDLE, report, resume=True, tracker=tracker, id=id).to_json()
 
 
-@JOBS.register("score", title="Score the channels", explanation="Gives every channel a score by the spec's criterion.")
+@JOBS.register(
+    "score",
+    title="Score the channels",
+    explanation="Gives every channel a score by the spec's criterion.",
+    short=_scores_at_once,
+)
 def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.verbs import score_model
 
@@ -68,14 +112,19 @@ def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     return {**summary, "file": str(folder / "scores.json")}
 
 
-@JOBS.register("evaluate", title="Evaluate", explanation="Measures the model on test data.")
+@JOBS.register("evaluate", title="Evaluate", explanation="Measures the model on test data.", short=always)
 def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.verbs import evaluate_model
 
     return evaluate_model(spec, report).to_json()
 
 
-@JOBS.register("readings", title="Try other readings", explanation="Reads pictures and classes in other usual ways.")
+@JOBS.register(
+    "readings",
+    title="Try other readings",
+    explanation="Reads pictures and classes in other usual ways.",
+    short=always,
+)
 def readings_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.readings import readings
 
@@ -87,6 +136,7 @@ def readings_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: R
     title="Try the plan",
     explanation="Cuts as the spec says and recovers, without keeping the model.",
     removes=True,
+    short=_recovers_at_once,
 )
 def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     """The one recovery stage that takes long; a page finds those below it by itself."""
@@ -115,6 +165,7 @@ def sensitivity_job(spec: Spec, request: Mapping[str, Any], folder: Path, report
     title="Share out a target",
     explanation="Shares what has to go out among the groups.",
     removes=True,
+    short=_shares_at_once,
     extra=("held",),
 )
 def budget_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:

@@ -1,20 +1,23 @@
-"""Queues, one for each device, and the place of work that serves one."""
+"""Lanes, two for each device: a queue and the place of work that serves it, for long work and for short."""
 
 import os
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from explorer.device import choose_device
+from explorer.runs.queue.asking import Question
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.links import Link, OnEvent, OnExit
 from explorer.runs.queue.process_link import ProcessLink
 from explorer.runs.queue.ray_link import RayLink
+from explorer.runs.queue.turns import Turns
+
+_ON_CLUSTER = "Ray "  # what the names of devices begin with that a cluster has
 
 
 @dataclass(frozen=True)
 class Place:
-    """A job's place at its device: `position` 0 runs, the others wait. `id` is empty where another owner's."""
+    """A job's place in its lane: `position` 0 runs, the others wait. `id` is empty where another owner's."""
 
     device: str
     position: int
@@ -22,43 +25,63 @@ class Place:
     fraction: float
     own: bool
     id: str
+    short: bool = False
 
 
 @dataclass
 class Lane:
-    """One device: its queue, its worker, the job that the worker is at."""
+    """One of a device's two lanes: what waits in it, its worker, and what the worker is at.
+
+    Long work goes on while short work is done, see `explorer.runs.queue.kinds.JobKind.short`. Questions are short.
+    """
 
     device: str
-    queue: deque[Job] = field(default_factory=deque)
+    short: bool
+    queue: Turns[Job] = field(default_factory=lambda: Turns(lambda job: job.owner))
+    questions: Turns[Question] = field(default_factory=lambda: Turns(lambda question: question.owner))
     link: Link | None = None
-    current: Job | None = None
+    current: Job | Question | None = None
+    _asked_last: bool = False
 
     @property
-    def jobs(self) -> list[Job]:
-        """What runs, then what waits."""
-        return [*filter(None, [self.current]), *self.queue]
+    def name(self) -> str:
+        """The device's, with the word short where that lane is meant."""
+        return f"{self.device} short" if self.short else self.device
 
-    def add(self, job: Job, *, first: bool = False) -> None:
-        """Lets a job wait, as the first or the last."""
-        self.queue.insert(0 if first else len(self.queue), job)
+    @property
+    def running(self) -> Job | None:
+        """The job that the worker is at."""
+        return self.current if isinstance(self.current, Job) else None
+
+    def take(self) -> Job | Question | None:
+        """What is to be done next, which no longer waits: questions before jobs, but one of each in turn."""
+        if self.questions and not (self.queue and self._asked_last):
+            self._asked_last = True
+            return self.questions.take()
+        self._asked_last = False
+        return self.queue.take() if self.queue else None
 
     def ahead_of(self, job: Job) -> int:
-        """How many jobs must end before this one starts."""
-        return self.queue.index(job) + (self.current is not None) if job in self.queue else 0
+        """How many must end before this job starts, if no job comes whose owner was served less recently."""
+        waiting = next((place for place, other in enumerate(self.queue) if other is job), None)
+        return 0 if waiting is None else waiting + (self.current is not None)
 
     def places(self, owner: str) -> list[Place]:
         """Its jobs as `owner` may see them."""
+        jobs = [*filter(None, [self.running]), *self.queue]
         places = []
-        for position, job in enumerate(self.jobs, start=0 if self.current else 1):
+        for position, job in enumerate(jobs, start=0 if self.running else 1):
             own = job.owner == owner
-            places.append(Place(self.device, position, job.title, job.fraction, own, job.id if own else ""))
+            told = job.title, job.fraction, own, job.id if own else ""
+            places.append(Place(self.device, position, *told, short=self.short))
         return places
 
     def clear(self) -> list[Job]:
-        """Forgets its jobs; gives them."""
-        jobs = self.jobs
+        """Forgets all that it has; gives the jobs."""
+        jobs = [*filter(None, [self.running]), *self.queue]
         self.current = None
         self.queue.clear()
+        self.questions.clear()
         return jobs
 
 
@@ -67,25 +90,32 @@ def on_cluster() -> bool:
     return bool(os.environ.get("RAY_ADDRESS"))
 
 
-def lane_of(device: str) -> str:
-    """The name of the queue for a spec's device: one for each device here, one for each kind on a cluster.
+def device_for(device: str) -> str:
+    """The name of the device that a spec's jobs are done on: one here, or a kind of them on a cluster.
 
     Raises:
         ExplorerError: the device is not present on this machine.
     """
-    if on_cluster():
-        return f"Ray {device}"
+    return f"{_ON_CLUSTER}{device}" if on_cluster() else device_here(device)
+
+
+def device_here(device: str) -> str:
+    """The name of a device of this machine.
+
+    Raises:
+        ExplorerError: it is not present.
+    """
     found = choose_device(device)
     return "cuda:0" if str(found) == "cuda" else str(found)
 
 
-def connect(lane: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
-    """A place of work for the jobs of a queue; what its libraries print goes to `log`, or to Ray's.
+def connect(lane: Lane, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
+    """A place of work for the jobs of a lane; what its libraries print goes to `log`, or to Ray's.
 
     Raises:
         ExplorerError: Ray is asked for and can't be used.
         OSError: no process can be started.
     """
-    if lane.startswith("Ray "):
-        return RayLink(lane.removeprefix("Ray "), on_event, on_exit)
-    return ProcessLink(lane, log, on_event, on_exit)
+    if lane.device.startswith(_ON_CLUSTER):
+        return RayLink(lane.device.removeprefix(_ON_CLUSTER), on_event, on_exit, short=lane.short)
+    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short)

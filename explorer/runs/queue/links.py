@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+YIELDING = "--yielding"  # the argument of a worker process that lets others go first
 Event = dict[str, Any]
 OnEvent = Callable[["Link", Event], None]
 OnExit = Callable[["Link", str], None]

@@ -10,26 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from explorer.mishaps import kept
-from explorer.runs.queue.links import Event, OnEvent, OnExit
+from explorer.runs.queue.links import YIELDING, Event, OnEvent, OnExit
 
 _LONGEST = 4 * 2**20  # bytes of a log; of a longer one the last quarter of that is kept
 
 
 class ProcessLink:
-    """A worker process on this machine. One thread reads its events; what else it prints goes to `log`."""
+    """A worker process on this machine. One thread reads its events; what else it prints goes to `log`.
 
-    def __init__(self, device: str, log: Path, on_event: OnEvent, on_exit: OnExit) -> None:
+    A `yielding` one lets all other processes go first that want the processors.
+    """
+
+    def __init__(self, lane: str, log: Path, on_event: OnEvent, on_exit: OnExit, *, yielding: bool = False) -> None:
         self._on_event, self._on_exit, self._log = on_event, on_exit, log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "explorer.runs.queue.worker"],
+                [sys.executable, "-m", "explorer.runs.queue.worker", *([YIELDING] if yielding else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C at the server's terminal is the server's to handle
             )
-        self._thread = threading.Thread(target=self._listen, name=f"worker-{device}", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name=f"worker-{lane}", daemon=True)
         self._thread.start()
 
     @property

@@ -30,9 +30,10 @@ def environment() -> dict[str, Any]:
 class RayLink:
     """Does the jobs that it is sent on the cluster that ``$RAY_ADDRESS`` names, each in an actor of its own.
 
-    A job takes one GPU of the cluster where its device is one, and always as many CPUs as ``$OMP_NUM_THREADS`` tells,
-    else one. The code travels with it; the requirements must be installed on the nodes, and the folder of the runs must
-    be on a file system that they share. The actor ends with its job, and with the server.
+    A job takes one GPU of the cluster where its device is one, and as many CPUs as ``$OMP_NUM_THREADS`` tells, else
+    one; a `short` one takes none, so that it waits for no CPU that long ones have. The code travels with it; the
+    requirements must be installed on the nodes, and the folder of the runs must be on a file system that they share.
+    The actor ends with its job, and with the server.
 
     Args:
         device: "auto" (a GPU where the cluster has any), "cpu", or "cuda" with or without an index.
@@ -41,7 +42,7 @@ class RayLink:
         ExplorerError: Ray is not installed, or the address is the port of its client.
     """
 
-    def __init__(self, device: str, on_event: OnEvent, on_exit: OnExit) -> None:
+    def __init__(self, device: str, on_event: OnEvent, on_exit: OnExit, *, short: bool = False) -> None:
         if importlib.util.find_spec("ray") is None:
             raise ExplorerError('RAY_ADDRESS is set, but Ray is not installed: pip install "ray>=2.50,<3", or unset it')
         if os.environ["RAY_ADDRESS"].startswith("ray://"):
@@ -49,7 +50,7 @@ class RayLink:
                 "RAY_ADDRESS names the port of Ray's client, which can't stream: start the app on a node of the "
                 "cluster, with its HOST:PORT or auto"
             )
-        self._device, self._on_event, self._on_exit = device, on_event, on_exit
+        self._device, self._on_event, self._on_exit, self._short = device, on_event, on_exit, short
         self._lock = threading.Lock()
         self._actor: Any = None
         self._ended = False
@@ -113,8 +114,8 @@ class RayLink:
             atexit.register(_exiting.set)
             ray.init(runtime_env=environment(), log_to_driver=False)
         gpus = int(self._device.startswith("cuda") or (self._device == "auto" and "GPU" in ray.cluster_resources()))
-        cpus = int(os.environ.get("OMP_NUM_THREADS", 1))
-        room = f"{cpus} CPU{'s' * (cpus > 1)}{' and a GPU' * gpus}"
+        cpus = 0 if self._short else int(os.environ.get("OMP_NUM_THREADS", 1))
+        room = " and ".join([*[f"{cpus} CPU{'s' * (cpus > 1)}"] * (cpus > 0), *["a GPU"] * gpus]) or "a node"
         self._tell(id, "progress", fraction=0.0, message=f"waiting for {room} of the Ray cluster", metrics={})
         seat = ray.remote(_Seat).options(num_cpus=cpus, num_gpus=gpus, max_concurrency=3)
         with self._lock:

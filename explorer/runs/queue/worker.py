@@ -1,8 +1,10 @@
-"""A worker process: reads one JSON message per line, does one job at a time, writes JSON events.
+"""A worker process: reads one JSON message per line, does one thing at a time, writes JSON events.
 
-In: ``{"run": folder, "job": id}`` starts the job saved there, ``{"cancel": id}`` stops it at its next report.
+In: ``{"run": folder, "job": id}`` starts the job saved there, ``{"ask": request, "job": id}`` asks a question, and
+``{"cancel": id}`` stops either at its next report.
 Out: ``{"event": "progress"|"warning"|"done"|"failed"|"cancelled", "job": id, ...}``. Nothing else
-reaches standard output; prints and warnings go to standard error.
+reaches standard output; prints and warnings go to standard error. With the argument ``--yielding`` all that others do
+on the machine goes first.
 """
 
 import contextlib
@@ -15,19 +17,23 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
 from explorer.errors import Cancelled, ExplorerError
 from explorer.mishaps import told
+from explorer.progress import Report
 from explorer.runs.output import reserved_stdout
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.kinds import JOBS
+from explorer.runs.queue.links import YIELDING
+from explorer.runs.queue.question_kinds import QUESTIONS
 from explorer.strict_json import dumps
 
 _ORPHAN_GRACE = 5.0
 _PROGRESS_INTERVAL = 0.1
+_NICENESS = 5  # a third of the time of a process that is not nice, where both want all of it
 
 
 class Worker:
@@ -35,7 +41,7 @@ class Worker:
 
     def __init__(self, messages: Iterable[str], events: TextIO) -> None:
         self._messages, self._events = messages, events
-        self._orders: queue.Queue[dict[str, str] | None] = queue.Queue()
+        self._orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._lock = threading.Lock()
         self._job: str | None = None
         self._cancelled: set[str] = set()
@@ -44,15 +50,18 @@ class Worker:
     def serve(self) -> None:
         threading.Thread(target=self._listen, name="messages", daemon=True).start()
         while (order := self._orders.get()) is not None:
-            self.run(Path(order["run"]), order["job"])
+            if "ask" in order:
+                self.answer(order["ask"], order["job"])
+            else:
+                self.run(Path(order["run"]), order["job"])
 
     def _listen(self) -> None:
         for line in self._messages:
             message = json.loads(line)
-            if "run" in message:
-                self._orders.put(message)
-            elif "cancel" in message:
+            if "cancel" in message:
                 self.cancel(message["cancel"])
+            else:
+                self._orders.put(message)
         self._orphaned = True  # the server has closed the line or is gone
         self._orders.put(None)
         time.sleep(_ORPHAN_GRACE)
@@ -64,23 +73,34 @@ class Worker:
 
     def run(self, folder: Path, id: str) -> None:
         """Does the job saved in the folder, and tells how it ended."""
+
+        def work(report: Report) -> dict[str, Any]:
+            job = Job.load(folder)
+            return JOBS[job.kind](job.request, folder, report)
+
+        self._do(id, work, f"run {folder.name}")
+        _free_memory()
+
+    def answer(self, request: dict[str, Any], id: str) -> None:
+        """Answers a question, and keeps in memory what the next one may need as well."""
+        self._do(id, lambda report: QUESTIONS[request["kind"]](request, report), f"question {id}")
+
+    def _do(self, id: str, work: Callable[[Report], dict[str, Any]], what: str) -> None:
         self._job = id
         handler = _Forward(self)
         logging.getLogger("explorer").addHandler(handler)
         try:
-            job = Job.load(folder)
-            result = JOBS[job.kind](job.request, folder, _Reporter(self))
-            self.emit("done", result=result)
+            self.emit("done", result=work(_Reporter(self)))
         except Cancelled:
             self.emit("cancelled")
         except ExplorerError as error:
             self.emit("failed", error=str(error))
         except Exception as error:
             traceback.print_exc()
-            self.emit("failed", error=_defect(error, folder.name))
+            self.emit("failed", error=_defect(error, what))
         finally:
             logging.getLogger("explorer").removeHandler(handler)
-            _free_memory()
+            self._cancelled.discard(id)
 
     def emit(self, event: str, **fields: Any) -> None:
         """Writes one event of the current job; nobody hears it where the server is gone, and the job soon ends."""
@@ -125,12 +145,12 @@ class _Forward(logging.Handler):
         self._worker.emit("warning", message=record.getMessage())
 
 
-def _defect(error: Exception, run: str) -> str:
+def _defect(error: Exception, what: str) -> str:
     from explorer.device import is_out_of_memory
 
     if is_out_of_memory(error):
         return "memory ran out: use fewer samples, a smaller input or another device"
-    return told(error, f"run {run}")
+    return told(error, what)
 
 
 def _free_memory() -> None:
@@ -143,7 +163,20 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def _let_others_go_first() -> None:
+    """Short work and the server's pages get the processors that they want, and this process what is left.
+
+    Linux may share time out among sessions before it looks at how nice their processes are, and a worker is a session
+    of its own: that group is made as nice.
+    """
+    os.nice(_NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+
+
 def main() -> None:
+    if YIELDING in sys.argv[1:] and hasattr(os, "nice"):
+        _let_others_go_first()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     warnings.simplefilter("default")
     with reserved_stdout() as events:

@@ -6,7 +6,9 @@ import pandas as pd
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import Metric
 from explorer.ui.charts.axes import finish
-from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE
+from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, RUNS
+
+STAGES = dict(zip(RECOVERY_STAGES.values(), (BEFORE, ACCENT, RUNS[2], AFTER), strict=True))
 
 
 def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) -> alt.LayerChart:
@@ -63,7 +65,7 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
     stages = [stage for stage in RECOVERY_STAGES.values() if stage in set(frame.stage)]
     colour = alt.Color(
         "stage:N",
-        scale=alt.Scale(domain=stages, range=[BEFORE, ACCENT, AFTER][: len(stages)]),
+        scale=alt.Scale(domain=stages, range=[STAGES[stage] for stage in stages]),
         title=None,
         legend=alt.Legend(orient="top"),
     )

@@ -48,7 +48,7 @@ def board(
     # what a drag changes is small.
     fixed, changing = split(document)
     with st.container(gap=None):
-        result = picture(key=key, data={**fixed, "key": key, "height": height}, on_commit_change=changed)
+        result = picture(key=key, data={**fixed, "key": key, "height": height, "head": False}, on_commit_change=changed)
         feed(key=f"{key} feed", data={**changing, "key": key})
     return accept(result.commit, document["revision"], document)
 

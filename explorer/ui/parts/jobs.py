@@ -9,6 +9,7 @@ from explorer.errors import ExplorerError
 from explorer.plain import plain
 from explorer.runs.history.learning import training_left
 from explorer.runs.history.trajectory import seconds_left, trajectory
+from explorer.runs.labels import label_of
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.ui.parts import say
@@ -52,8 +53,8 @@ def whole(job: Job) -> Job | None:
 
 
 def name_of(job: Job) -> str:
-    """What a run is called."""
-    return job.title
+    """What a run is called: the name that was given to it, or by a person."""
+    return label_of(job.bundle, job.id).name
 
 
 def evaluation(workspace: Workspace) -> str:
@@ -135,7 +136,7 @@ def _running(job: Job) -> None:
                 args=(job,),
                 disabled=job.stopping,
             )
-            say.caption(f"{name_of(job)} on {job.device}. It goes on when you leave or reload this page.")
+            say.caption(f"{name_of(job)}: {job.title} on {job.device}. It goes on when you leave or reload this page.")
     for sentence in job.warnings:
         say.caption(words.sentence(sentence))
 
@@ -163,13 +164,13 @@ def _left(job: Job) -> str:
 
 
 def queue(workspace: Workspace) -> None:
-    """What the server's devices do for everybody; nothing where they are free."""
-    others = [place for place in DESK.queue(workspace.token) if not place.own]
+    """What long work the server's devices do for everybody; nothing where they are free."""
+    others = [place for place in DESK.queue(workspace.token) if not place.own and not place.short]
     if others:
         waiting = sum(place.position > 0 for place in others)
         going = len(others) - waiting
         said = ", ".join(f"{count} {what}" for count, what in ((going, "running"), (waiting, "waiting")) if count)
-        say.caption(f"Other people's runs on this server: {said}. A run of yours waits for those before it.")
+        say.caption(f"Other people's runs on this server: {said}. People take turns.")
 
 
 def outcome(job: Job) -> None:

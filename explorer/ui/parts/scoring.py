@@ -1,5 +1,8 @@
 """Scores for a page: at once where that is quick, otherwise from a job at the desk."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -33,15 +36,34 @@ def flows_for(workspace: Workspace) -> dict[str, np.ndarray] | None:
         return None
 
 
-def _from_desk(workspace: Workspace) -> Scores | None:
-    spec = {
+def known(workspace: Workspace) -> Scores | None:
+    """The workspace's scores if they are there already; nothing is computed and nothing drawn."""
+    model, data, criterion = workspace.model, workspace.data, workspace.criterion
+    found = engine.known(lambda: engine.quick_scores(model, data, criterion, workspace.options))
+    if found is not None:
+        return found
+    job = jobs.result(workspace, _key(_spec(workspace)))
+    return None if job is None else engine.known(lambda: engine.read_scores(job["file"]))
+
+
+def _spec(workspace: Workspace) -> dict[str, Any]:
+    return {
         "model": workspace.model,
         "data": workspace.data,
         "criterion": workspace.criterion,
         "options": workspace.options,
         "samples": engine.SAMPLES,
     }
-    kind = "score " + " ".join(str(part) for part in (*list(spec.values())[:3], sorted(workspace.options.items())))
+
+
+def _key(spec: Mapping[str, Any]) -> str:
+    """What the job that computes scores is found by."""
+    return "score " + " ".join(str(part) for part in (*list(spec.values())[:3], sorted(spec["options"].items())))
+
+
+def _from_desk(workspace: Workspace) -> Scores | None:
+    spec = _spec(workspace)
+    kind = _key(spec)
     if jobs.under_way(workspace, kind):
         return None
     if (found := jobs.result(workspace, kind)) is not None:

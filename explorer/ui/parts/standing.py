@@ -6,6 +6,7 @@ from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.methods import removes
+from explorer.runs.history.doubts import FEW
 from explorer.tasks import Task, by_chance, headline
 from explorer.ui import engine
 from explorer.ui.parts import jobs
@@ -43,6 +44,19 @@ def guessing(workspace: Workspace) -> Guessing | None:
     return Guessing("no better than chance", f"{clause}.") if clause else None
 
 
+TOO_WIDE = 0.15  # of a 95 % interval of a share, from which it tells next to nothing
+
+
+def too_few(found: Any) -> Guessing | None:
+    """What is to be said where a metric was measured on too few samples to tell good from bad; None where it can."""
+    if found.low is None or found.high is None or found.high - found.low <= TOO_WIDE:
+        return None
+    return Guessing(
+        f"{found.samples:,} samples: too few to judge",
+        f"With {found.samples:,} samples the true value may lie anywhere from {found.low:.0%} to {found.high:.0%}.",
+    )
+
+
 @dataclass(frozen=True)
 class Ended:
     """How the result of a run is to be read.
@@ -59,6 +73,9 @@ class Ended:
 def ended(result: Mapping[str, Any]) -> Ended:
     """How a finished run's result is to be read: at chance, or from an untrained base, it is no success."""
     spec, found = result["spec"], headline(result["pruned"])
+    if found is not None and found.samples < FEW:
+        samples = "test sample" if found.samples == 1 else "test samples"
+        return Ended(samples, f"So few samples can't tell a good network from a bad one: it takes {FEW} at least.")
     try:
         opened = engine.opened(spec["model"])
         task = engine.task(spec["data"], opened.model)

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from explorer.evaluation import Paired
 from explorer.runs.history.comparison import Row
 from explorer.runs.history.overlap import Difference
 from explorer.runs.history.trajectory import Step
 from explorer.tasks import Headline, Metric, headline
 from explorer.ui.text import words
 
+REAL = {"no difference": "no real difference", "worse": "a real loss", "better": "a real gain"}  # by McNemar's test
 WEAK = 0.5  # of the median of its group
 
 
@@ -51,7 +53,7 @@ def of_network(table: pd.DataFrame) -> str:
 def of_run(result: Mapping[str, Any], samples: str) -> str:
     """What came of a run; `samples` are what it was measured on.
 
-    ``53.1% of the MACs left. Accuracy 98.9% on 269 test images, was 99.6%: no difference that so few could show.``
+    ``53.1% of the MACs left. Accuracy 98.9% on 269 test images, was 99.6%: no real difference.``
     """
     base, pruned = result["base"], result["pruned"]
     zeros = result.get("sparse")
@@ -61,7 +63,8 @@ def of_run(result: Mapping[str, Any], samples: str) -> str:
         return f"{share}. Nothing was measured on data with labels."
     metric = now.metric
     found = f"{metric.label} {metric.text(now.value)} on {now.samples:,} {samples}, was {metric.text(before.value)}"
-    return f"{share}. {found}: {_verdict(before, now)}."
+    paired = Paired.from_json((result.get("against_base") or {}).get("paired"))
+    return f"{share}. {found}: {REAL[paired.verdict] if paired else _verdict(before, now)}."
 
 
 def _share(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> float:
@@ -69,12 +72,12 @@ def _share(base: Mapping[str, Any], pruned: Mapping[str, Any]) -> float:
 
 
 def _verdict(before: Headline, now: Headline) -> str:
-    """Whether two values on the same samples differ by more than their intervals."""
+    """Whether two values differ by more than an interval, of runs that did not pair the answers of both."""
     metric, change = now.metric, now.value - before.value
     if metric.text(now.value) == metric.text(before.value):
         return "no difference"
     if before.low is not None and before.high is not None and before.low <= now.value <= before.high:
-        return "no difference that these samples could show"
+        return REAL["no difference"]
     return f"{_apart(now.value, before.value, metric)} {'lost' if change < 0 else 'gained'}"
 
 

@@ -1,0 +1,74 @@
+"""What questions call: the engine with the model and its data kept open from one question to the next."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from explorer.batches import Samples
+from explorer.errors import ExplorerError
+from explorer.memory import Kept, limit
+from explorer.methods.spec import Spec
+from explorer.methods.studies.repair import repair
+from explorer.methods.tools import steps
+from explorer.methods.tools.portions import calibration_portion, in_memory, portion
+from explorer.progress import Report, part
+from explorer.pruning import Plan
+from explorer.sources.stamps import stamp_of
+from explorer.tasks import Accuracy
+
+_OPEN = Kept(lambda: limit() // 2)  # a server and its workers share the machine's memory
+
+
+@dataclass(frozen=True)
+class Open:
+    """A model with its data, and the samples that it is repaired with and judged by, in memory."""
+
+    subject: steps.Subject
+    calibration: Samples
+    judged: Samples
+
+
+def opened(spec: Spec, report: Report) -> Open:
+    """The spec's model and data, opened once as long as memory lets them stay and no file of theirs changes.
+
+    Raises:
+        ExplorerError: see `explorer.methods.tools.steps.open_subject`.
+    """
+
+    def make() -> Open:
+        subject = steps.open_subject(replace(spec, plan=None, skip=(), recover="none"), part(report, 0.0, 0.7))
+        macs = subject.structure.cost().macs
+        report(0.7, f"reading {spec.data}")
+        calibration = in_memory(calibration_portion(subject.task.calibration, macs))
+        return Open(subject, calibration, in_memory(portion(subject.task.validation, macs)))
+
+    key = spec.model, spec.data, spec.input_shape, spec.device, stamp_of(spec.model), stamp_of(spec.data)
+    return _OPEN.get(key, make)
+
+
+def repaired(spec: Spec, report: Report) -> dict[str, Any]:
+    """What the spec's plan costs after a repair, see `explorer.methods.studies.repair`.
+
+    Returns:
+        ``{recovery, by, seconds, warnings, METRIC, METRIC_low, METRIC_high, samples, metric, answers}``: `metric` is
+        the name of METRIC, `answers` the class that is answered for each sample of the validation slice, None where the
+        task has none.
+
+    Raises:
+        ExplorerError: the spec has no plan, or see `repair`.
+    """
+    if spec.keep or spec.ratios or spec.sparsity is not None:
+        raise ExplorerError("a repair is asked for a plan: say which channels go, no target and no ratios")
+    found = opened(spec, part(report, 0.0, 0.3))
+    subject = found.subject
+    stage = repair(
+        subject.module,
+        subject.structure,
+        subject.task,
+        Plan(spec.model, spec.plan or {}, spec.skip),
+        data=found.judged,
+        calibration=found.calibration,
+        device=subject.device,
+        report=part(report, 0.3, 1.0),
+    )
+    answers = stage.quality.predictions.tolist() if isinstance(stage.quality, Accuracy) else None
+    return {**stage.to_json(), "metric": subject.task.metric, "answers": answers}
