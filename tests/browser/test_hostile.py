@@ -158,7 +158,7 @@ def test_nothing_that_is_typed_or_uploaded_is_obeyed(hostile_app, browser, tmp_p
         visit(page, f"{hostile_app.url}/cut", "Cut")
         plan = tmp_path / "[click](http:∕∕evil.example).json"
         plan.write_text(json.dumps({"base": MODEL, "budget": {TEXTS[0]: 0.5}, "locked": [TEXTS[1]]}))
-        page.get_by_role("button", name="Share").click()
+        page.get_by_role("button", name="Share", exact=True).click()
         page.locator("input[type=file]").set_input_files(plan)
         expect(page.get_by_test_id("stAlert").last).to_contain_text("group")
         assert read(TEXTS[0]) in read(page.get_by_test_id("stAlert").last.inner_text())
