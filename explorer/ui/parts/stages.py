@@ -10,6 +10,7 @@ from explorer.board.document import latency_in_short
 from explorer.budget import Target
 from explorer.budget.latency_table import LatencyModel, LatencyTable
 from explorer.errors import ExplorerError
+from explorer.methods.tools.portions import portion_places
 from explorer.plain import visible
 from explorer.progress import Report
 from explorer.pruning import Plan
@@ -162,7 +163,7 @@ class Stages:
             about = "Cost only: this data has no labels to judge by" if task and not task.measured else "Cost"
             return Said(about, stages=(), cost=cost)
         metric = METRICS[task.metric]
-        count = len(engine.portion_places(len(task.validation), opened.structure.cost().macs))
+        count = len(portion_places(len(task.validation), opened.structure.cost().macs))
         about = f"{metric.label} on {count:,} validation {words.samples(task)}"
         return Said(about, stages=self._stages(plan, metric), cost=cost)
 
