@@ -7,6 +7,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,27 @@ from explorer.errors import ExplorerError
 from explorer.version import __version__
 
 INSTALLED = "pruning-explorer"  # the command that installing the package makes
-GROUPS = {"bench": "make one of the tables of the documentation"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands that share their first word.
+
+    Args:
+        help: its line in the list of commands.
+        what: what the second word names.
+        usual: the second word that is meant where another one stands, as it did before there were several.
+    """
+
+    help: str
+    what: str
+    usual: str = ""
+
+
+GROUPS = {
+    "bench": Group("make one of the tables of the documentation", "table"),
+    "runs": Group("list runs; show, rename, delete or compare them", "action", usual="list"),
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,8 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
     places = {"": parser.add_subparsers(title="commands", metavar="COMMAND", required=True)}
     for verb in VERBS.declared().values():
         if verb.group not in places:
-            group = places[""].add_parser(verb.group, help=GROUPS[verb.group], allow_abbrev=False)
-            places[verb.group] = group.add_subparsers(title="tables", metavar="TABLE", required=True)
+            group = GROUPS[verb.group]
+            parser_of = places[""].add_parser(verb.group, help=group.help, allow_abbrev=False, usual=group.usual)
+            places[verb.group] = parser_of.add_subparsers(
+                title=f"{group.what}s", metavar=group.what.upper(), required=True
+            )
         name = verb.name.rpartition(" ")[2]
         about = f"{verb.help[:1].upper()}{verb.help[1:]}."
         places[verb.group].add_parser(name, help=verb.help, description=about, allow_abbrev=False, verb=verb)
@@ -39,13 +63,20 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line; that of a verb has the verb's options from when it is first used."""
+    """Complains in one line; that of a verb has the verb's options from when it is first used.
 
-    def __init__(self, *, verb: Verb | None = None, **settings: Any) -> None:
+    Args:
+        verb: that it is of.
+        usual: the command of a group that is meant where the line names none of it.
+    """
+
+    def __init__(self, *, verb: Verb | None = None, usual: str = "", **settings: Any) -> None:
         super().__init__(formatter_class=_Help, **settings)
-        self._verb = verb
+        self._verb, self._usual = verb, usual
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        if self._usual and args is not None and not {*args[:1]} & {"-h", "--help", *self._commands()}:
+            args = [self._usual, *args]
         if self._verb is not None:
             self.add_argument("--json", action="store_true", help="print one JSON object")
             self.add_argument("--quiet", action="store_true", help="no progress on standard error")
@@ -53,6 +84,10 @@ class _Parser(argparse.ArgumentParser):
             self._verb.arguments(self)
             self._verb = None
         return super().parse_known_args(args, namespace)
+
+    def _commands(self) -> set[str]:
+        """The second words of a group."""
+        return {name for action in self._subparsers._group_actions for name in action.choices or ()}
 
     def error(self, message: str) -> NoReturn:
         raise ExplorerError(f"{message}; see {self.prog} --help")

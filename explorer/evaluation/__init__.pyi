@@ -1,3 +1,8 @@
+from .attribution import ATTRIBUTIONS as ATTRIBUTIONS
+from .attribution import Attribution as Attribution
+from .attribution import evidence as evidence
+from .attribution import where as where
+from .attribution import why_no_evidence as why_no_evidence
 from .classwise import ClassChange as ClassChange
 from .classwise import who_pays as who_pays
 from .live.evaluator import Answer as Answer
@@ -6,6 +11,9 @@ from .measurement import METADATA as METADATA
 from .measurement import measure as measure
 from .measurement import size_bytes as size_bytes
 from .measurement import weights as weights
+from .paired import Paired as Paired
+from .side_by_side import LatencyRatio as LatencyRatio
+from .side_by_side import side_by_side as side_by_side
 from .timing import Latency as Latency
 from .timing import latency as latency
 from .timing import synchronise as synchronise

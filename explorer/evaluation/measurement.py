@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,11 @@ class Measurement:
     cost: Cost
     latency: tuple[Latency, ...]
     size_bytes: int
+
+    @property
+    def right(self) -> np.ndarray | None:
+        """Whether each test sample is answered right, bool (samples,); None where answers are not right or wrong."""
+        return self.quality.right if isinstance(self.quality, Accuracy) else None
 
     def to_json(self) -> dict[str, Any]:
         """The object of reports and answers.

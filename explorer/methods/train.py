@@ -110,7 +110,7 @@ def train(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcom
     trained = stages("recovery", 0.1, 0.92, "training", training)
     result.module.load_state_dict(trained.tensors)
     result.module.eval()
-    after = stages("pruned", 0.92, 1.0, "measuring the trained network", steps.measured(subject, result.module))
+    after = stages("pruned", 0.92, 1.0, "measuring the trained network", steps.measured_beside(subject, result.module))
     return Outcome(
         loaded=replace(subject.loaded, trained=True),
         task=subject.task,
@@ -122,6 +122,7 @@ def train(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcom
         base=steps.measurement(before),
         as_cut={},
         pruned=steps.measurement(after),
+        against_base=steps.against_base(before, after),
         target=None,
         achieved={"params": 1.0, "macs": 1.0},
         groups=steps.widths(subject.structure, Plan(spec.model, {})),

@@ -202,6 +202,34 @@ class Compared(Document):
     top1_onnx: Share | None = None
 
 
+class PairedCounts(Document):
+    """How many test samples the base and the end of a run answer right, see `explorer.evaluation.paired.Paired`."""
+
+    both: Count
+    lost: Count
+    gained: Count
+    neither: Count
+
+
+class Ratio(Document):
+    """Latency against the base, see `explorer.evaluation.side_by_side.LatencyRatio`."""
+
+    batch: Positive
+    base_ms: Annotated[float, Field(gt=0, le=1e9)]
+    ms: Annotated[float, Field(gt=0, le=1e9)]
+    ratio: Annotated[float, Field(gt=0, le=1e9)]
+    low: Amount
+    high: Amount
+    rounds: Positive
+
+
+class AgainstBase(Document):
+    """How the end of a run stands to its base, see `explorer.methods.tools.steps.against_base`."""
+
+    paired: PairedCounts | None = None
+    latency: list[Ratio] = Field([])
+
+
 class Above(Document):
     """The run that another one started from, see `explorer.runs.identity.Parent`."""
 
@@ -232,6 +260,8 @@ class Report(Document):
     base: Measured
     as_cut: Measured | None = None
     pruned: Measured
+    against_base: AgainstBase = AgainstBase()
+    chance: Share | None = None
     achieved: Left
     groups: list[Width]
     steps: list[Step] = Field([])

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from explorer.runs.claim import claim, finished_run
 from explorer.runs.history.tracking import Tracker
 from explorer.runs.identity import Origin
 from explorer.runs.kept_steps import Steps
+from explorer.runs.labels import beside, home_of, new_label
 from explorer.runs.result import RunResult, blocked
 from explorer.runs.versions import versions
+from explorer.tasks import Task, census
 
 
 def execute(
@@ -33,13 +35,15 @@ def execute(
     *,
     resume: bool = False,
     tracker: Tracker | None = None,
+    id: str = "",
 ) -> RunResult:
     """Prunes as the spec says and writes the bundle to the folder `out`, whole or not at all.
 
     Finished steps are kept in ``<out>.partial`` until the bundle is written, and stay there when the run is
     interrupted, killed, or out of memory or room. With `resume` they are taken over by a run with the same spec, and a
     run that had finished is only read. Without `out` nothing is written. The models of accepted steps lie in
-    ``out/steps/NN``, each to be loaded as a ``run:``. The `tracker` keeps the run's history.
+    ``out/steps/NN``, each to be loaded as a ``run:``. The `tracker` keeps the run's history. `id` is the run's, where
+    it has one already.
 
     Raises:
         ExplorerError: bad input, an `out` that can't be written, has another process at it, or another run's steps.
@@ -55,7 +59,7 @@ def execute(
         resumed = bool(checkpoint.finished())
         if done is not None and not resumed:
             return done
-        origin = Origin.of(spec.model, checkpoint.folder)
+        origin = Origin.of(spec.model, checkpoint.folder, id)
         tracker.begin(spec, origin, _tags(spec), resumed=resumed)
         try:
             result = done or _carry_out(spec, out, report, checkpoint, origin, tracker, started)
@@ -67,7 +71,21 @@ def execute(
             result = replace(result, warnings=[*result.warnings, *troubles])
             write_json(out / REPORT, result.to_json())
         checkpoint.remove()
+        if home_of(out) == out:  # no run of the app, which has named it already
+            _name(out, origin)
         return result
+
+
+def _chance(task: Task) -> float | None:
+    """What always giving the same answer gets on the task's test split."""
+    majority = census(task).majority()
+    return majority and majority[1]
+
+
+def _name(out: Path, origin: Origin) -> None:
+    """Gives the run its name and colour; where they can't be written, those that follow from its folder stay."""
+    with suppress(OSError):
+        new_label(out, origin.id, beside(out))
 
 
 def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outcome, RunResult]:
@@ -78,6 +96,8 @@ def _prune(spec: Spec, report: Report, memo: Memo, started: float) -> tuple[Outc
         base=outcome.base,
         as_cut=outcome.as_cut,
         pruned=outcome.pruned,
+        against_base=outcome.against_base,
+        chance=_chance(outcome.task),
         target=outcome.target,
         achieved=outcome.achieved,
         budget=outcome.budget,

@@ -43,12 +43,16 @@ class Origin:
     created: float = field(default_factory=time.time)
 
     @classmethod
-    def of(cls, model: str, folder: Path) -> "Origin":
-        """That of the run whose finished steps lie in `folder`, else a new one for a run of the model."""
+    def of(cls, model: str, folder: Path, id: str = "") -> "Origin":
+        """That of the run whose finished steps lie in `folder`, else a new one for a run of the model.
+
+        Args:
+            id: of a new one, where it has one already.
+        """
         with contextlib.suppress(FileNotFoundError, DamagedError):
             kept = checked(read_object(folder / FILE), Identity, folder / FILE)
             return cls(Parent.from_json(kept["parent"]), kept["id"], kept["created"])
-        return cls(parent_of(model))
+        return cls(parent_of(model), id) if id else cls(parent_of(model))
 
     def keep(self, folder: Path) -> None:
         """Writes it beside the finished steps, once."""

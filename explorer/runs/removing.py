@@ -1,7 +1,8 @@
-"""Runs deleted at a person's word."""
+"""Runs deleted at a person's word, and nothing else with them."""
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -9,10 +10,15 @@ from filelock import FileLock, Timeout
 from explorer import owned
 from explorer.errors import ExplorerError
 from explorer.export.layout import is_bundle
+from explorer.export.registry import FORMATS
 from explorer.runs.folders import LOCK, PARTIAL, holds_steps, partial
+from explorer.runs.history.lineage import RunRecord
+from explorer.runs.identity import folder_of
+from explorer.runs.labels import LABEL, home_of
 from explorer.runs.queue.claims import LOCK as DESK_LOCK
 from explorer.runs.queue.job import BUNDLE
 
+UNDER_WAY = ("queued", "running")  # states of a run that is not to be disturbed
 _NAMED = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{12}")  # as the app calls the folders of its runs
 
 
@@ -39,6 +45,34 @@ def remove_run(root: Path, name: str) -> None:
         owned.remove_folder(folder)
     except OSError as error:
         raise ExplorerError(f"can't delete {folder}: {error.strerror}; delete it yourself") from None
+
+
+def remove(run: RunRecord, others: Sequence[RunRecord]) -> Path:
+    """Deletes a run with all that it holds, and gives the folder that went.
+
+    Args:
+        run: as it was read.
+        others: all runs that may have started from it.
+
+    Raises:
+        ExplorerError: somebody is at it, a run that is under way started from it, its folder is not certainly ours, or
+            holds what no run has written.
+    """
+    home = home_of(run.folder)
+    folder = home if os.path.lexists(home) else partial(home)
+    for other in others:
+        if other.state in UNDER_WAY and other.parent and folder_of(other.parent).is_relative_to(folder.absolute()):
+            raise ExplorerError(f"{other.name} is under way and began with {run.name}: wait for it, or cancel it first")
+    if is_bundle(folder) and (foreign := _foreign(folder)):
+        raise ExplorerError(f"{folder} also holds {foreign!r}, which no run writes: move that away first")
+    remove_run(folder.parent, folder.name)
+    return folder
+
+
+def _foreign(bundle: Path) -> str | None:
+    """Something in a bundle that is not of it; None where there is nothing."""
+    parts = {owned.MARK, LABEL, LOCK, *(entry.file.rstrip("/") for entry in FORMATS.declared().values())}
+    return next((name for name in sorted(os.listdir(bundle)) if name not in parts), None)
 
 
 def _is_run(folder: Path) -> bool:

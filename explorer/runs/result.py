@@ -18,7 +18,11 @@ class RunResult:
         base: the measurement of the model that was pruned, on the test split, see `explorer.evaluation.measure`.
         as_cut: the same before recovery; empty where nothing was cut.
         pruned: the same at the end.
+        against_base: how the end stands to the base: `paired` on the same test samples, `latency` timed in turns, see
+            `explorer.methods.tools.steps.against_base`; empty in reports of versions before.
         achieved: the fractions of `params` and `macs` that are left.
+        chance: the share of the test samples that always giving the same answer gets right; None where there is no such
+            answer, and in reports of versions before.
         target: what was asked, None for ratios by hand.
         budget: the account of targets that were shared out at once, see `explorer.methods.tools.budgeting`.
         sparse: what zeros save, where single weights were set to zero.
@@ -52,6 +56,8 @@ class RunResult:
     warnings: Sequence[str] = ()
     scores: Facts = field(default_factory=dict)
     recovery: Facts = field(default_factory=dict)
+    against_base: Facts = field(default_factory=dict)
+    chance: float | None = None
     device: str = ""
     spec: Facts = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.batches import Samples
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
@@ -23,11 +22,10 @@ from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import Live, latency, size_bytes
+from explorer.evaluation import ATTRIBUTIONS, Live, evidence, latency, size_bytes
 from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
-from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.latency_profile import cached_latency
 from explorer.methods.tools.portions import SECOND, portion
 from explorer.plain import plain
@@ -37,7 +35,7 @@ from explorer.runs.documents import read_scored
 from explorer.sources import LoadedModel, load_model, load_task, task_for
 from explorer.sources.stamps import stamp_of
 from explorer.structure import Structure, analyse
-from explorer.tasks import Accuracy, Quality, Task, evaluate
+from explorer.tasks import Accuracy, Answered, Quality, Task, answered, evaluate
 from explorer.ui.text import tables
 
 P, T = ParamSpec("P"), TypeVar("T")
@@ -339,32 +337,6 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
     return waited("", ("simulated", *_key(ref, data, plan)), work)
 
 
-def recalibrated(ref: str, data: str, plan: Plan, report: Report = silent) -> RecoveryStage:
-    """The task's metric of the cut network on the same slice, its batch norms estimated again.
-
-    Raises:
-        ExplorerError: see `recovery_stage`.
-    """
-
-    def work() -> RecoveryStage:
-        found = opened(ref)
-        images, macs = task(data, found.model), found.structure.cost().macs
-        images = replace(images, calibration=portion(images.calibration, macs))
-        judged = portion(images.validation, macs)
-        device = choose_device("auto")
-        with _TURN:
-            return recovery_stage(
-                "bn", found.model.module, found.structure, images, plan, data=judged, device=device, report=report
-            )
-
-    return waited("", ("recalibrated", *_key(ref, data, plan)), work)
-
-
-def has_batch_norm(ref: str) -> bool:
-    """Whether there are statistics to estimate again."""
-    return any(isinstance(part, _BatchNorm) and part.track_running_stats for part in opened(ref).model.module.modules())
-
-
 def slice_of(ref: str, data: str) -> Samples:
     """The validation samples that plans are judged by on the pages."""
     found = opened(ref)
@@ -394,3 +366,40 @@ def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.nda
     image = task(data, found.model).test[index][0]
     with _TURN:
         return feature_maps(found.model.module, found.structure.groups[group], torch.as_tensor(image))
+
+
+def answers(ref: str, data: str, places: Sequence[int]) -> list[Answered]:
+    """What the model answers to some test samples, see `explorer.tasks.answered`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> list[Answered]:
+        found = opened(ref)
+        with _TURN:
+            return answered(found.model.module, task(data, found.model), places, device=choose_device("auto"))
+
+    return waited("", ("answers", ref, data, tuple(places), stamp_of(ref), stamp_of(data)), work)
+
+
+def evidence_is_quick(ref: str, by: str) -> bool:
+    """Whether the evidence of one answer can be had within about a second."""
+    return opened(ref).structure.cost().macs * ATTRIBUTIONS[by].passes <= SECOND
+
+
+def evidence_of(ref: str, data: str, place: int, answer: int, by: str) -> np.ndarray:
+    """What of a test picture an answer rests on, (H, W); see `explorer.evaluation.evidence`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> np.ndarray:
+        found = opened(ref)
+        picture = torch.as_tensor(task(data, found.model).test[place][0])
+        with _TURN:
+            return evidence(found.model.module, picture, answer, device=choose_device("auto"), by=by)
+
+    key = "evidence", ref, data, place, answer, by, stamp_of(ref), stamp_of(data)
+    return waited("Looking for the evidence…", key, work)

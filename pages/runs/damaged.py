@@ -37,6 +37,6 @@ def _line(number: int, run: DamagedRun) -> None:
 
 def _remove(run: DamagedRun) -> None:
     try:
-        compared.remove(run)
+        compared.remove_damaged(run)
     except ExplorerError as error:
         st.session_state[REFUSED] = str(error)

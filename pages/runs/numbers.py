@@ -8,37 +8,62 @@ import pandas as pd
 import streamlit as st
 
 from explorer.recovery import RECOVERIES
-from explorer.runs.history.comparison import Row, row
+from explorer.runs.history.comparison import Comparison, Row
 from explorer.strict_json import dumps
 from explorer.tasks import METRICS
 from explorer.ui.parts.compared import Shown
 from explorer.ui.text import words
 
 
-def table(chosen: Sequence[Shown]) -> pd.DataFrame:
-    """The final numbers, as text."""
-    rows = []
+def show(chosen: Sequence[Shown], comparison: Comparison) -> None:
+    """The final numbers of runs of one facet, and ways to take them along."""
+    rows = {found.run: found for found in comparison.runs}
+    st.dataframe(table(chosen, rows), hide_index=True, width="stretch", alt="The final numbers of the chosen runs")
+    if any(found.latency_ratio is None for found in rows.values()):
+        st.caption("A dash under time: the run was made before bases were timed beside runs.")
+    downloads(chosen, comparison.to_json())
+
+
+def table(chosen: Sequence[Shown], rows: Mapping[str, Row]) -> pd.DataFrame:
+    """The final numbers, as text; `rows` by the names of the runs."""
+    lines = []
     for entry in chosen:
-        final = row(entry.run)
+        final = rows[entry.name]
         metric = METRICS[final.metric]
         measured = final.value is not None
-        rows.append(
+        lines.append(
             {
                 "Run": entry.name,
+                "What": entry.what,
                 "MACs kept": f"{entry.origin['macs'] * final.macs_kept:.1%}",
                 "Parameters kept": f"{entry.origin['params'] * final.params_kept:.1%}",
                 **(_zeros(final) if any(other.run.sparse for other in chosen) else {}),
                 "Test metric": f"{metric.short} {metric.text(final.value)}" if measured else "not measured",
                 "95% interval": metric.interval(final.low, final.high) if final.low is not None else "–",
                 "Against its base": metric.difference(final.change) if final.change is not None else "–",
-                "Latency, batch of 1": f"{final.latency_ms:.2f} ms",
+                "Same samples": _paired(final),
+                "Time of its base": _ratio(final),
                 "Size": words.size(final.size_bytes),
                 "Took": words.duration(final.seconds),
                 "Recovery": RECOVERIES[final.recover].title if final.recover in RECOVERIES else final.recover,
                 "Seed": final.seed,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(lines)
+
+
+def _paired(final: Row) -> str:
+    """McNemar's test in a few words."""
+    if final.lost is None:
+        return "–"
+    return f"{final.verdict}: {final.lost} lost, {final.gained} gained, p = {final.p_value:.2g}"
+
+
+def _ratio(final: Row) -> str:
+    """The only latency that means something beside others: against a base timed in the same minutes."""
+    if final.latency_ratio is None:
+        return "–"
+    return f"{final.latency_ratio:.2f}× ({final.ratio_low:.2f}–{final.ratio_high:.2f})"
 
 
 def _zeros(final: Row) -> dict[str, str]:
@@ -62,6 +87,7 @@ def downloads(chosen: Sequence[Shown], document: Mapping[str, Any]) -> None:
             "text/csv",
             on_click="ignore",
             icon=":material/download:",
+            key=f"csv {document['facets'][0]}",
         )
         st.download_button(
             "Everything as JSON",
@@ -70,10 +96,11 @@ def downloads(chosen: Sequence[Shown], document: Mapping[str, Any]) -> None:
             "application/json",
             on_click="ignore",
             icon=":material/download:",
+            key=f"json {document['facets'][0]}",
         )
         with st.popover("The same on the command line", icon=":material/terminal:"):
             folders = shlex.join(str(entry.record.folder) for entry in chosen)
-            st.code(f"python -m explorer compare {folders} --json", language="bash", wrap_lines=True)
+            st.code(f"python -m explorer runs compare {folders} --json", language="bash", wrap_lines=True)
 
 
 def _cell(value: Any) -> Any:

@@ -1,38 +1,32 @@
-"""Runs: runs beside each other and beside simple baselines, and where the next one could begin."""
+"""Runs: all runs in a table, one of them to go on from, several beside each other and beside simple baselines."""
 
 import streamlit as st
 
-from explorer.runs.history.comparison import compare
-from explorer.ui.navigation import path_to
 from explorer.ui.parts import compared, frame
 from explorer.ui.state import session
-from pages.runs import damaged, numbers, onward, plans, tradeoff, worth
+from pages.runs import damaged, empty, facet, single, table, tree, under_way, worth
 
-AT_FIRST = 3
+AT_FIRST = 8  # runs in the picture before any is chosen
 
 workspace = session.current()
-frame.heading("Runs", "Finished runs side by side: what each of them kept, and what that cost.", workspace)
-shown, forest = compared.finished(workspace)
+frame.heading("Runs", "What each run kept, what that cost, and whether the difference is real.", workspace)
+everyone = table.whose(workspace)
+shown, forest = compared.finished(workspace, everyone=everyone)
+others = compared.unfinished(workspace, everyone=everyone)
 damaged.show(workspace)
-if not shown:
-    st.info(
-        "Nothing to compare yet. Every finished run of the Recover page appears here, with its curve between cost and "
-        "accuracy, its widths, and simple baselines that tell whether it was worth it.",
-        icon=":material/compare_arrows:",
-    )
-    st.page_link(path_to("recover"), label="Go to Recover", icon=":material/arrow_forward:")
+under_way.show(workspace)
+if not shown and not others:
+    empty.show()
     st.stop()
-own = [entry for entry in shown if entry.baseline_of is None]
-picked = st.multiselect("Runs", [entry.name for entry in own], [entry.name for entry in own[:AT_FIRST]], key="compared")
-chosen = [entry for entry in shown if (entry.baseline_of or entry.name) in picked]
-if chosen:
-    tradeoff.show(chosen)
-    worth.show(workspace, [entry for entry in chosen if entry.baseline_of is None], shown)
-    st.dataframe(numbers.table(chosen), hide_index=True, width="stretch")
-    comparison = compare([entry.run for entry in chosen])
-    numbers.downloads(chosen, comparison.to_json())
-    plans.show(chosen, comparison)
-else:
-    st.caption("Choose one run or several.")
-onward.family(forest, shown, chosen)
-onward.go_on(workspace, own)
+picked = table.show(shown, others, everyone=everyone)
+chosen = [entry for entry in shown if entry.record.id in picked]
+if len(picked) == 1:
+    single.show(workspace, picked[0], shown, others)
+if not shown:
+    st.stop()
+drawn = compared.with_baselines(chosen, shown) or facet.newest(shown, AT_FIRST)
+for found, entries in compared.by_facet(drawn):
+    facet.show(found, entries, shown, chosen)
+worth.show(workspace, [entry for entry in chosen if entry.own and entry.baseline_of is None], shown)
+if len(shown) > 1:
+    tree.show(forest, shown)

@@ -13,8 +13,14 @@ from explorer.ui.parts.compared import Shown
 from explorer.ui.text import findings
 
 
-def show(chosen: Sequence[Shown], comparison: Comparison) -> None:
-    """Widths of all chosen runs that cut channels, and the units of two of them."""
+def show(chosen: Sequence[Shown], comparison: Comparison, place: str) -> None:
+    """Widths of all chosen runs that cut channels, and the units of two of them.
+
+    Args:
+        chosen: runs of one facet.
+        comparison: of them.
+        place: tells the controls of several facets apart.
+    """
     cut = compared.cutting(chosen)
     if len(cut) < len(chosen):
         st.caption("Runs that set single weights to zero leave all widths as they were: the Weights page shows them.")
@@ -26,7 +32,7 @@ def show(chosen: Sequence[Shown], comparison: Comparison) -> None:
     with left:
         _widths(cut, comparison, colours)
     with right:
-        _units(cut, colours)
+        _units(cut, colours, place)
 
 
 def _widths(cut: Sequence[Shown], comparison: Comparison, colours: Mapping[str, str]) -> None:
@@ -37,7 +43,7 @@ def _widths(cut: Sequence[Shown], comparison: Comparison, colours: Mapping[str, 
     frame.chart(findings.of_spread(table), widths(table, colours), "Channels left of every group, by run")
 
 
-def _units(cut: Sequence[Shown], colours: Mapping[str, str]) -> None:
+def _units(cut: Sequence[Shown], colours: Mapping[str, str], place: str) -> None:
     """Which units two plans for one model remove; runs that are no baseline are offered first."""
     st.subheader("Channels", anchor=False)
     plain_first = sorted(cut, key=lambda entry: entry.baseline_of is not None)
@@ -49,8 +55,8 @@ def _units(cut: Sequence[Shown], colours: Mapping[str, str]) -> None:
     if not names:
         st.caption("Choose another run of the same model above to see which channels both remove.")
         return
-    first = st.selectbox("One plan", names, key="first plan")
-    second = st.selectbox("Another plan", partners[first], key="second plan")
+    first = st.selectbox("One plan", names, key=f"first plan {place}")
+    second = st.selectbox("Another plan", partners[first], key=f"second plan {place}")
     units = difference(compared.named(cut, first).run, compared.named(cut, second).run)
     if not units.groups:
         st.caption("Neither plan removes a channel.")

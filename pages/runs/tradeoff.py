@@ -5,40 +5,55 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.runs.history.comparison import row
+from explorer.runs.history.facets import frontier
 from explorer.tasks import metric_of
 from explorer.ui.charts.axes import COSTS
 from explorer.ui.charts.comparison import tradeoff
-from explorer.ui.parts import compared, frame, say
+from explorer.ui.parts import compared, frame
 from explorer.ui.parts.compared import Shown
 from explorer.ui.text import findings
 
 
-def show(chosen: Sequence[Shown]) -> None:
-    """Cost kept against the metric: ends on test data, trajectories on validation data."""
-    same, others = compared.of_one_metric(chosen)
-    if compared.frames(same)[0].empty:
+def show(drawn: Sequence[Shown], around: Sequence[Shown]) -> None:
+    """Cost kept against the metric: ends on test data, trajectories on validation data, and the frontier.
+
+    Args:
+        drawn: runs of one facet, in their colours.
+        around: all runs of the facet: the others stand there in grey, and the frontier is of all.
+    """
+    if compared.frames(drawn)[0].empty:
         st.caption("None of these runs was judged on data with labels, so there is no accuracy to draw.")
         return
-    cut = compared.cutting(same)
-    kind = _choose_cost(any_cut=bool(cut), any_zeros=len(cut) < len(same))
-    drawn = same if kind == "nonzero" else cut
-    finals, trajectories = compared.frames(drawn)
-    metric = metric_of(same[0].run.result["base"])
-    drawing = tradeoff(finals, trajectories, metric, compared.colours_of(chosen), kind=kind)
-    rows = [row(entry.run) for entry in drawn if entry.baseline_of is None]
+    cut = compared.cutting(drawn)
+    kind = _choose_cost(any_cut=bool(cut), any_zeros=len(cut) < len(drawn), place=drawn[0].run.network)
+    looked_at = drawn if kind == "nonzero" else cut
+    others = [entry for entry in around if entry not in drawn and (kind == "nonzero" or not entry.run.sparse)]
+    finals, trajectories = compared.frames(looked_at)
+    metric = metric_of(drawn[0].run.result["base"])
+    every = compared.frames([*looked_at, *others])[0].set_index("run")
+    best = every.loc[frontier([entry.run for entry in (*looked_at, *others)], kind)].reset_index()
+    grey = compared.frames(others)[0]
+    drawing = tradeoff(
+        finals,
+        trajectories,
+        metric,
+        compared.colours_of(looked_at),
+        kind=kind,
+        others=grey[grey.run != compared.BASE] if len(grey) else grey,
+        frontier=best,
+    )
+    rows = [row(entry.run) for entry in looked_at if entry.baseline_of is None]
     finding = findings.of_zeros(rows, metric) if kind == "nonzero" else findings.of_tradeoff(rows, metric)
     frame.chart(finding, drawing, "Cost kept against the metric of every run")
-    _explain_zeros(kind, len(same) - len(cut))
+    _explain_zeros(kind, len(drawn) - len(cut))
     _explain_measures(gradual=len(trajectories) > 0)
-    if others:
-        say.caption(f"Judged by another metric and not in the picture: {', '.join(entry.name for entry in others)}.")
 
 
-def _choose_cost(*, any_cut: bool, any_zeros: bool) -> str:
+def _choose_cost(*, any_cut: bool, any_zeros: bool, place: str) -> str:
     """Asks for the cost of the picture: zeros are told where there are some, MACs where channels were cut."""
     kinds = [kind for kind in COSTS if (any_zeros if kind == "nonzero" else any_cut)]
     return st.segmented_control(
-        "Cost", kinds, default=kinds[0], format_func=COSTS.get, key=f"cost {kinds}", required=True
+        "Cost", kinds, default=kinds[0], format_func=COSTS.get, key=f"cost {kinds} {place}", required=True
     )
 
 
@@ -61,11 +76,10 @@ def _explain_measures(*, gradual: bool) -> None:
     """On which data the points are measured; steps of gradual runs are judged on other data than ends."""
     if gradual:
         st.caption(
-            "Filled points are measured on **test** data, bars are their 95% intervals. Dashed ways are the steps of "
-            "gradual runs, judged on **validation** data that also decided about them: compare them with each other "
-            "only."
+            "Filled points are measured on **test** data, bars are 95% intervals; no run beats those on the grey line, "
+            "the frontier. Dashed ways are steps of gradual runs, judged on **validation** data."
         )
     else:
         st.caption(
-            "Measured on **test** data; bars are 95% intervals. Where they overlap, runs are hard to tell apart."
+            "Measured on **test** data; bars are 95% intervals. No run beats those on the grey line, the frontier."
         )

@@ -24,7 +24,7 @@ def standing(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
     offset = alt.YOffset("recovery:N", sort=titles)
     colour = alt.Color(
         "recovery:N",
-        scale=alt.Scale(domain=titles, range=list(RUNS[: len(titles)])),
+        scale=alt.Scale(domain=titles, range=list(RUNS.values())[: len(titles)]),
         title="Recovery",
         legend=alt.Legend(orient="top", columns=_fitting(1)),
     )

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from playwright.sync_api import expect
 
-from .app import PAGES, PATIENCE, settled, switch, visit
+from .app import PAGES, PATIENCE, choose, settled, switch, visit
 from .boards import at, removed, row, slider
 
 pytestmark = pytest.mark.browser
@@ -249,8 +249,6 @@ def test_a_click_on_the_heatmap_chooses_the_group(app, page):
 
 def test_a_wrong_ref_costs_nothing(app, page):
     visit(page, app.url, PAGES[""])
-    chooser = page.get_by_role("combobox", name="Model")
-    chooser.fill("demo:resnet21-digits")
-    chooser.press("Enter")
+    choose(page, "/nowhere.csv", "folder:/nowhere.csv")
     expect(page.get_by_text("demo:resnet20-digits on digits stays open")).to_be_visible()
     expect(metric(page, "Parameters")).to_be_visible()

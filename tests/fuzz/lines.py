@@ -44,7 +44,11 @@ GOOD = {
         *SMALL,
     ],
     "readings": ["--model", MODEL, "--data", DATA],
-    "runs": ["{root}/runs"],
+    "runs compare": ["zeros", "--in", "{root}/runs"],
+    "runs delete": ["no such run", "--in", "{root}/runs"],  # a good one would delete
+    "runs list": ["{root}/runs"],
+    "runs rename": ["zeros", "ours", "--in", "{root}/runs"],
+    "runs show": ["zeros", "--in", "{root}/runs"],
     "score": ["--model", MODEL, "--data", DATA, "--criterion", "l2", *SMALL],
     "sensitivity": ["--model", MODEL, "--data", "no such data", "--criterion", "l2", *SMALL],
     "train": ["--model", "demo:absent", "--data", DATA, "--out", "{root}/new"],  # a good one would train

@@ -127,27 +127,31 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
 
 
 def test_slower_although_smaller_is_said():
-    def found(latency, p95, macs):
-        return {"top1": None, "params": macs, "macs": macs, "latency_ms": latency, "latency": [{"p95_ms": p95}]}
+    def found(macs):
+        return {"top1": None, "params": macs, "macs": macs, "latency_ms": 1.0}
 
-    base = found(10.0, 12.0, macs=100)
-    assert afterthoughts(SPEC, base, base, found(10.4, 13, macs=50)) == []
-    [noisy] = afterthoughts(SPEC, base, base, found(11.0, 13, macs=50))
+    def timed(ms, low):
+        ratio = {"batch": 1, "base_ms": 10.0, "ms": ms, "ratio": ms / 10.0, "low": low, "high": ms / 10 + 0.1}
+        return afterthoughts(SPEC, found(100), found(50), found(50), [ratio])
+
+    assert afterthoughts(SPEC, found(100), found(50), found(50), []) == []
+    assert timed(10.4, 0.99) == []
+    [noisy] = timed(11.0, 0.95)
     assert "11.00 ms for one input instead of 10.00 ms" in noisy
     assert "quiet machine" in noisy
-    [slow] = afterthoughts(SPEC, base, base, found(13.0, 14, macs=50))
+    [slow] = timed(13.0, 1.2)
     assert "quiet machine" not in slow
 
 
 def test_lost_accuracy_is_said():
     def found(top1):
-        return {"top1": top1, "samples": 100, "params": 1, "macs": 1, "latency_ms": 1.0, "latency": [{"p95_ms": 1.0}]}
+        return {"top1": top1, "samples": 100, "params": 1, "macs": 1, "latency_ms": 1.0}
 
     whole = {**found(0.9), "params": 2, "macs": 2}
-    assert "usual right after a cut" in afterthoughts(SPEC, whole, found(0.5), found(0.5))[0]
+    assert "usual right after a cut" in afterthoughts(SPEC, whole, found(0.5), found(0.5), [])[0]
     recovered = replace(SPEC, recover="finetune")
-    assert afterthoughts(recovered, whole, found(0.5), found(0.8)) == []
-    assert "lowered test top-1" in afterthoughts(recovered, whole, found(0.5), found(0.4))[0]
+    assert afterthoughts(recovered, whole, found(0.5), found(0.8), []) == []
+    assert "lowered test top-1" in afterthoughts(recovered, whole, found(0.5), found(0.4), [])[0]
 
 
 def test_registered():

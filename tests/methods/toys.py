@@ -50,6 +50,7 @@ def stand_in(monkeypatch, module, values=QUICK):
 
     monkeypatch.setattr(steps, "open_subject", lambda spec, report: holder.subject)
     monkeypatch.setattr(steps, "measured", measured)
+    monkeypatch.setattr(steps, "measured_beside", measured)
     return holder
 
 

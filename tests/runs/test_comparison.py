@@ -98,15 +98,15 @@ def test_plans_of_different_models_are_not_compared():
 def test_widths_stand_beside_each_other_in_network_order():
     found = compare([finished("one"), finished("two", groups=(("a", 8, 2), ("b", 12, 6)))]).to_json()
     assert found["groups"] == [
-        {"name": "a", "size": 8, "kept": {"one": 4, "two": 2}},
-        {"name": "b", "size": 12, "kept": {"one": 12, "two": 6}},
+        {"name": "a", "size": 8, "kept": {"one": 4, "two": 2}, "network": MODEL},
+        {"name": "b", "size": 12, "kept": {"one": 12, "two": 6}, "network": MODEL},
     ]
 
 
 def test_the_widths_of_a_branch_are_shares_of_the_whole_model():
     branch = finished("branch", groups=(("a", 4, 2), ("b", 12, 12)))
     found = compare([branch, finished("whole")]).to_json()["groups"]
-    assert found[0] == {"name": "a", "size": 8, "kept": {"branch": 2, "whole": 4}}
+    assert found[0] == {"name": "a", "size": 8, "kept": {"branch": 2, "whole": 4}, "network": MODEL}
 
 
 def test_a_branch_begins_at_its_parents_share(tmp_path):

@@ -129,8 +129,10 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
     assert main(["runs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith(f"run:{a} ")
-    assert lines[2].startswith(f"└ run:{tmp_path / 'b'} ")
+    assert lines[1].startswith("a ")
+    assert f" run:{a} " in lines[1]
+    assert lines[2].startswith("└ b ")
+    assert f" run:{tmp_path / 'b'} " in lines[2]
     assert all(word in lines[2] for word in ("ifap", "50.0%", "top-1 97.0%", "step 1", "done"))
     assert main(["runs", str(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -52,7 +52,7 @@ def test_a_damaged_run_is_named_and_can_be_deleted(tmp_path, monkeypatch):
         assert not test.exception
         assert "1 run can't be read" in [entry.label for entry in test.expander]
         assert any(broken in entry.value and "report.json" in entry.value for entry in test.text)
-        assert len(test.multiselect(key="compared").options) == 1
+        assert len(test.multiselect(key="chosen runs").options) == 1
         button(test, "Delete it for good").click().run()
         assert not test.exception
         assert not test.error

@@ -1,17 +1,16 @@
 """The pages without a browser: each runs clean, and they act on one workspace."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
-import streamlit as st
 import torch
 from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
-from explorer.runs.history.baselines import baselines
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.lanes import Place
@@ -24,7 +23,7 @@ from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
 from pages.recover.settings import FREE
 from tests.hugging import BERT, SEGFORMER, save, text_folder
-from tests.ui.pages import ROOT, button, desk_of, stages, visited, words_of
+from tests.ui.pages import ROOT, button, choose, desk_of, stages, visited, words_of
 from tests.ui.test_commandline import parsed
 
 PAGES = ("look", "cut", "recover", "take", "runs", "criteria", "sensitivity", "weights", "scoreboard")
@@ -38,6 +37,15 @@ def runs(tmp_path, monkeypatch):
 def opened(page: str = "look") -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     return test if page == "look" else test.switch_page(path_to(page)).run()
+
+
+def chooser(page: str = "look") -> AppTest:
+    """The page with the choice of a model over it."""
+    return opened(page).button(key="chip").click().run()
+
+
+def box(test: AppTest, label: str):
+    return next(entry for entry in test.text_input if entry.label == label)
 
 
 def workspace(test: AppTest):
@@ -172,14 +180,20 @@ def test_presets_leave_locked_groups_as_they_are():
     assert (space.budget, space.locked) == ({}, frozenset())
 
 
-def test_every_change_is_a_point_of_the_trail_with_its_rungs():
+def test_every_change_is_a_point_of_the_trail_with_its_stages():
     test = opened("cut")
     button(test, "Cut to target").click().run()
+    for _ in range(600):  # the repair comes from a worker
+        if stages(test)["repaired"]:
+            break
+        time.sleep(0.1)
+        test.run()
     trail = workspace(test).draft.trail
     assert [(point.recovery, point.macs) for point in trail] == [
         ("none", pytest.approx(0.5, rel=0.01)),
-        ("bn", pytest.approx(0.5, rel=0.01)),
+        ("reconstruct", pytest.approx(0.5, rel=0.01)),
     ]
+    assert trail[1].value > trail[0].value
     shown = stages(test)
     assert shown["cut"] == f"{trail[0].value:.1%}"
     assert shown["repaired"] == f"{trail[1].value:.1%}"
@@ -217,38 +231,41 @@ def test_a_link_that_can_not_be_opened_changes_nothing(text):
 
 @pytest.mark.parametrize("ref", ["demo:resnet21-digits", "torchvision:no_such_net", "file:/nowhere/x.pth#demo:vgg"])
 def test_a_ref_that_can_not_be_opened_changes_nothing(ref):
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    test.session_state[f"model 0 {MODEL}"] = ref
-    test.run()
+    test = choose(AppTest.from_file(str(ROOT / "app.py"), default_timeout=60), ref)
     assert len(test.error) == 1
     assert "stays open" in test.error[0].value
     assert workspace(test).model == MODEL
-    assert test.selectbox(key=f"model 1 {MODEL}").value == MODEL
     assert not test.exception
-    assert not test.run().error
+    assert test.run().error
+    assert not button(test, "Close").click().run().error
 
 
 def test_data_that_does_not_fit_the_model_changes_nothing():
-    test = opened()
-    test.selectbox(key="data 0 digits").set_value("shapes").run()
+    test = choose(opened(), MODEL, "shapes")
     assert "8 classes" in test.error[0].value
     assert workspace(test).data == "digits"
 
 
 def test_an_untrained_network_gets_the_outputs_of_the_data():
-    test = opened()
-    test.selectbox(key=f"model 0 {MODEL}").set_value("torchvision:squeezenet1_1").run()
-    assert workspace(test).data == "random"
-    test.selectbox(key="data 0 random").set_value("shapes").run()
+    """Also of other data later on: its weights are random, so nothing is lost."""
+    test = choose(opened(), "torchvision:squeezenet1_1")
+    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=10", "digits")
+    choose(test, workspace(test).model, "shapes")
     assert not test.error
     assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=8", "shapes")
 
 
+def test_a_network_that_the_open_data_does_not_fit_gets_data_for_timing():
+    test = choose(opened(), "torchvision:lraspp_mobilenet_v3_large?num_classes=3")
+    assert not test.error
+    assert workspace(test).data == "random"
+
+
 def test_an_uploaded_state_dict_becomes_the_model():
-    test = opened()
+    test = chooser()
     content = (ROOT / "assets" / "resnet20-digits.safetensors").read_bytes()
     test.file_uploader[0].upload("../mine.safetensors", content)
-    test.text_input[0].set_value(MODEL)
+    box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     assert not test.exception
     assert not test.error
@@ -260,15 +277,15 @@ def test_an_uploaded_state_dict_becomes_the_model():
 def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
     state = load_file(ROOT / "assets" / "resnet20-digits.safetensors")
     torch.save({"model": state, "ema_model": {"module": dict(state)}}, tmp_path / "last.ckpt")
-    test = opened()
+    test = chooser()
     test.file_uploader[0].upload("last.ckpt", (tmp_path / "last.ckpt").read_bytes())
-    test.text_input[0].set_value(MODEL)
+    box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     plain = workspace(test).model
-    (box,) = [box for box in test.selectbox if box.label == "Weights in the file"]
-    assert box.options == ["model", "ema_model.module"]
-    box.set_value(
-        box.options[1] if box.value in box.options else plain.replace("#", "?weights=ema_model.module#")
+    (choice,) = [each for each in test.selectbox if each.label == "Weights in the file"]
+    assert choice.options == ["model", "ema_model.module"]
+    choice.set_value(
+        choice.options[1] if choice.value in choice.options else plain.replace("#", "?weights=ema_model.module#")
     ).run()
     assert not test.exception
     assert not test.error
@@ -277,17 +294,17 @@ def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
 
 
 def test_a_file_of_another_format_is_told_what_to_do():
-    test = opened()
+    test = chooser()
     test.file_uploader[0].upload("model.onnx", b"\x08\x09\x12\x07pytorch")
-    test.text_input[0].set_value(MODEL)
+    box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
+    test.button(key="chip").click().run()
     assert "save the state dict" in test.error[0].value
     assert workspace(test).model == MODEL
 
 
 def test_timing_data_has_no_accuracy():
-    test = opened()
-    test.selectbox(key="data 0 digits").set_value("random").run()
+    test = choose(opened(), MODEL, "random")
     assert workspace(test).data == "random"
     assert [metric.value for metric in test.metric if metric.label == "Accuracy"] == ["not measured"]
 
@@ -441,70 +458,6 @@ def test_the_queue_of_the_server_is_visible(desk, monkeypatch):
     test = visited("recover", space)
     test.radio(key="method").set_value("ifap").run()
     assert "1 running, 1 waiting" in words_of(test)
-
-
-def test_without_runs_the_comparison_says_what_it_is_for(desk):
-    test = visited("runs", WORKSPACES.create())
-    assert not test.exception
-    assert "Nothing to compare yet" in test.info[0].value
-
-
-def test_runs_are_compared_with_numbers_widths_and_channels(desk, tmp_path):
-    space = WORKSPACES.create()
-    run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
-    run_folder(tmp_path, space.token, "four", method="one-shot", criterion="l1", ratios={"conv1": 0.375}, created=2.0)
-    test = visited("runs", space)
-    assert not test.exception
-    table = test.dataframe[0].value
-    assert list(table["MACs kept"]) == ["50.0%", "50.0%"]
-    assert list(table["Against its base"]) == ["−4.0 points"] * 2
-    said = words_of(test)
-    assert "**validation** data" in said
-    assert "are the same in both" in said  # both remove conv1's 0 to 4, each one more
-    assert "71% of the removed units" in said
-    test.multiselect[0].set_value([name for name in test.multiselect[0].value if "One shot" in name]).run()
-    assert not test.exception
-    assert len(test.dataframe[0].value) == 1
-
-
-def test_baselines_are_offered_submitted_and_then_in_the_picture(desk, tmp_path, monkeypatch):
-    space = WORKSPACES.create()
-    job = run_folder(tmp_path, space.token, "one", recover="distill", epochs=1)
-    asked = []
-    monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
-    test = visited("runs", space)
-    next(entry for entry in test.button if entry.label.startswith("Add the baselines")).click().run()
-    wanted = baselines(Spec.from_json(job.request["spec"]), job.result)
-    assert asked == list(wanted.values())
-    random = wanted["random"]
-    settings = {key: value for key, value in random.to_json().items() if key not in ("model", "data")}
-    run_folder(tmp_path, space.token, "three", created=3.0, **{**settings, "locked": ()})
-    st.cache_data.clear()
-    test = visited("runs", space)
-    assert "Random channels for IFAP" in test.dataframe[0].value["Run"].iloc[0]
-    assert not any("random" in name.lower() for name in test.multiselect[0].options)
-
-
-def test_a_run_opens_on_the_board_and_a_branch_begins_from_it(desk, tmp_path):
-    space = WORKSPACES.create()
-    job = run_folder(tmp_path, space.token, "one", criterion="l1", data="random")
-    test = visited("runs", space)
-    button(test, "Open this run on the board").click().run()
-    assert not test.exception
-    assert space.budget == {"conv1": 6 / 16}
-    test = visited("runs", space)
-    button(test, "Branch from here").click().run()
-    assert space.model == f"run:{job.directory}/bundle"
-
-
-def test_other_peoples_runs_stay_theirs_on_a_shared_server(desk, tmp_path, monkeypatch):
-    monkeypatch.setenv("EXPLORER_ROOTS", str(tmp_path / "nothing"))
-    mine, theirs = WORKSPACES.create(), WORKSPACES.create()
-    run_folder(tmp_path, mine.token, "one")
-    run_folder(tmp_path, theirs.token, "other", created=2.0)
-    assert len(visited("runs", mine).multiselect[0].options) == 1
-    monkeypatch.delenv("EXPLORER_ROOTS")
-    assert len(visited("runs", mine).multiselect[0].options) == 2
 
 
 def test_a_workspace_that_is_gone_is_replaced_by_a_new_one():

@@ -1,6 +1,6 @@
 """How every method ends: the cut model gets its final weights, is measured, and is handed back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer.criteria import Scores
@@ -11,6 +11,7 @@ from explorer.methods.tools.stages import Record, Stages
 from explorer.pruning import CutModel, Plan
 from explorer.tasks import Headline, headline
 
+Measured = dict[str, Any]
 _NOISE = 1.05  # a latency within 5 % of another says nothing
 _COLLAPSE = 0.1  # of the metric, lost without recovery, that deserves a word
 
@@ -41,7 +42,8 @@ def ending(
     """
     result.module.load_state_dict(recovery.tensors)
     result.module.eval()
-    pruned = stages("pruned", start, 1.0, "measuring the pruned model", steps.measured(subject, result.module))
+    pruned = stages("pruned", start, 1.0, "measuring the pruned model", steps.measured_beside(subject, result.module))
+    against = steps.against_base(base, pruned)
     return Outcome(
         loaded=subject.loaded,
         task=subject.task,
@@ -53,6 +55,7 @@ def ending(
         base=steps.measurement(base),
         as_cut=steps.measurement(as_cut),
         pruned=steps.measurement(pruned),
+        against_base=against,
         target=spec.keep,
         achieved=steps.fractions(plan.cost(subject.structure), subject.structure.cost()),
         groups=steps.widths(subject.structure, plan),
@@ -61,42 +64,56 @@ def ending(
         warnings=[
             *warnings,
             *recovery.values["warnings"],
-            *afterthoughts(spec, base.values, as_cut.values, pruned.values),
+            *afterthoughts(spec, base.values, as_cut.values, pruned.values, against["latency"]),
         ],
         seconds=stages.seconds,
         steps=list(history),
     )
 
 
-def afterthoughts(spec: Spec, base: dict[str, Any], as_cut: dict[str, Any], pruned: dict[str, Any]) -> list[str]:
-    """What a person should know about a result that is not what was hoped for."""
+def afterthoughts(
+    spec: Spec, base: Measured, as_cut: Measured, pruned: Measured, latency: Sequence[dict[str, Any]]
+) -> list[str]:
+    """What a person should know about a result that is not what was hoped for.
+
+    Args:
+        latency: the ratios to the base, see `steps.against_base`.
+    """
     warnings = []
     for kind, name in (("params", "parameters"), ("macs", "MACs")):
         if pruned[kind] >= base[kind]:
             warnings.append(f"the {name} did not become fewer: {pruned[kind]:,}, before {base[kind]:,}")
-    if pruned["latency_ms"] > _NOISE * base["latency_ms"]:
-        spread = pruned["latency_ms"] <= base["latency"][0]["p95_ms"]
-        reason = (
-            "within the spread of the measurement, so measure again on a quiet machine"
-            if spread
-            else "the device likes these widths less, or waits for something that no cut removes"
-        )
-        warnings.append(
-            f"the pruned model takes {pruned['latency_ms']:.2f} ms for one input instead of "
-            f"{base['latency_ms']:.2f} ms, although it computes less: {reason}"
-        )
-    found = [headline(measurement) for measurement in (base, as_cut, pruned)]
-    if all(found):
-        warnings += _quality_words(spec, *found)
+    if latency and (slower := _slower(latency[0])):
+        warnings.append(slower)
+    metrics = [headline(measurement) for measurement in (base, as_cut, pruned)]
+    if all(metrics):
+        warnings += _quality_words(spec, *metrics)
     return warnings
+
+
+def _slower(found: Mapping[str, Any]) -> str | None:
+    """The warning that the end takes longer than its base for the first batch size, timed in turns."""
+    if found["ratio"] <= _NOISE:
+        return None
+    reason = (
+        "within the spread of the measurement, so measure again on a quiet machine"
+        if found["low"] <= 1
+        else "the device likes these widths less, or waits for something that no cut removes"
+    )
+    inputs = "one input" if found["batch"] == 1 else f"{found['batch']} inputs"
+    return (
+        f"the pruned model takes {found['ms']:.2f} ms for {inputs} instead of {found['base_ms']:.2f} ms, although it "
+        f"computes less: {reason}"
+    )
 
 
 def _quality_words(spec: Spec, base: Headline, as_cut: Headline, pruned: Headline) -> list[str]:
     metric = base.metric
     before, cut, after = (metric.text(found.value) for found in (base, as_cut, pruned))
-    if pruned.value < as_cut.value:
-        return [f"recovery {spec.recover!r} lowered test {metric.short} from {cut} to {after}"]
-    if spec.recover == "none" and base.value - pruned.value > _COLLAPSE:
+    if metric.better(as_cut.value, pruned.value):
+        verb = "lowered" if metric.higher_is_better else "raised"
+        return [f"recovery {spec.recover!r} {verb} test {metric.short} from {cut} to {after}"]
+    if spec.recover == "none" and metric.gain(pruned.value, base.value) < -_COLLAPSE:
         fell = f"{metric.short} fell from {before} to {after}"
         return [f"{fell}: usual right after a cut, recovery gives most of it back"]
     return []

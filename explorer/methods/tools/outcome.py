@@ -19,7 +19,8 @@ class Outcome:
     `base`, `as_cut` (before recovery; empty where nothing was cut) and `pruned` are measurements on the test split, as
     `explorer.evaluation.measure` gives them. `target` is what was asked (None for ratios by hand),
     `achieved` the fractions of params and MACs that are left. `groups` lists ``{name, size, kept}``
-    in channels. `scores` summarises what the plan was made from, `recovery` what recovery did.
+    in channels. `against_base` says how the end stands to the base, sample by sample and timed in turns, see
+    `steps.against_base`. `scores` summarises what the plan was made from, `recovery` what recovery did.
     `seconds` has one entry per stage, `steps` one per cut of a method that makes several. `budget` is the
     account of targets that were shared out at once, see `budgeting`. Where single weights were set
     to zero, `pruned_at` has for each the number of the step that did it (0: it stays), and `sparse` is what that saves,
@@ -41,6 +42,7 @@ class Outcome:
     groups: list[dict[str, Any]]
     scores: dict[str, Any]
     recovery: dict[str, Any]
+    against_base: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -50,5 +52,8 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """What is known, without the network: measurements, the account of the targets, steps and warnings."""
-        names = ("base", "as_cut", "pruned", "target", "achieved", "budget", "sparse", "steps", "groups", "warnings")
-        return {name: getattr(self, name) for name in (*names, "scores", "recovery")} | {"stages": self.seconds}
+        names = (
+            *("base", "as_cut", "pruned", "against_base", "target", "achieved", "budget", "sparse", "steps", "groups"),
+            *("warnings", "scores", "recovery"),
+        )
+        return {name: getattr(self, name) for name in names} | {"stages": self.seconds}

@@ -79,7 +79,8 @@ class Sparsifying:
         apply(cut, masks)
         as_cut = self.stages("cut", LAST, 0.94, "measuring the zeros without training", steps.measured(subject, cut))
         module = self.module(self.state)
-        pruned = self.stages("pruned", 0.94, 1.0, "measuring the sparse model", steps.measured(subject, module))
+        measured = steps.measured_beside(subject, module)
+        pruned = self.stages("pruned", 0.94, 1.0, "measuring the sparse model", measured)
         networks = ((self.base, subject.module, {}), (as_cut, cut, masks), (pruned, module, masks))
         example = subject.loaded.example()
         base, before, after = (
@@ -97,6 +98,7 @@ class Sparsifying:
             base=base,
             as_cut=before,
             pruned=after,
+            against_base=steps.against_base(self.base, pruned),
             target=None,
             achieved={"params": 1.0, "macs": 1.0},
             groups=steps.widths(subject.structure, Plan(spec.model)),

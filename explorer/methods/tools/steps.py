@@ -1,5 +1,6 @@
 """The verbs that every method is composed of, joined to a spec: open, score, choose, cut, recover, measure."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +12,19 @@ from torch import nn
 from explorer.criteria import CRITERIA, Scores, score
 from explorer.device import choose_device
 from explorer.distributed import by_main
-from explorer.errors import ExplorerError
-from explorer.evaluation import measure, weights
+from explorer.errors import ExplorerError, ResourceError
+from explorer.evaluation import Paired, measure, side_by_side, weights
 from explorer.methods.spec import Spec
 from explorer.methods.tools.stages import Record
 from explorer.methods.tools.vanishing import Vanishing
-from explorer.progress import Report
+from explorer.progress import Report, part
 from explorer.pruning import CutModel, Plan, cut, unknown_group
 from explorer.recovery import Origin, Teacher, recover, suitable
 from explorer.sources import LoadedModel, load_pair
 from explorer.structure import Cost, Structure, analyse, count
 from explorer.tasks import Task
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,43 @@ def explicit_plan(subject: Subject, spec: Spec) -> Plan:
 def measured(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:
     """The step that measures a module on the task's test split."""
 
-    def work(report: Report) -> Record:
-        example, device = subject.loaded.example(), subject.device
-        return Record(by_main(lambda: measure(module, subject.task, example, device=device, report=report).to_json()))
+    return lambda report: by_main(lambda: _measure(subject, module, report))
 
-    return work
+
+def measured_beside(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:
+    """The same for the end of a run, with the module timed in turns with the whole model; see `against_base`."""
+
+    def both(report: Report) -> Record:
+        found = _measure(subject, module, part(report, 0.0, 0.8))
+        return Record(found.values | {"beside": _beside(subject, module, part(report, 0.8, 1.0))}, found.tensors)
+
+    return lambda report: by_main(lambda: both(report))
+
+
+def _measure(subject: Subject, module: nn.Module, report: Report) -> Record:
+    found = measure(module, subject.task, subject.loaded.example(), device=subject.device, report=report)
+    return Record(found.to_json(), {} if found.right is None else {"right": torch.from_numpy(found.right)})
+
+
+def _beside(subject: Subject, module: nn.Module, report: Report) -> list[dict[str, Any]]:
+    """The latency ratios of a module to the whole model; none where both at once don't fit, which is logged."""
+    try:
+        found = side_by_side(subject.module, module, subject.loaded.example(), device=subject.device, report=report)
+    except ResourceError as error:
+        log.warning("no latency ratio: both networks at once are too much for the device (%s)", error)
+        return []
+    return [ratio.to_json() for ratio in found]
+
+
+def against_base(base: Record, end: Record) -> dict[str, Any]:
+    """``{paired, latency}`` of the end of a run to the whole model that it began with.
+
+    `paired` has the counts of `Paired` on the test split, None where answers are not right or wrong; `latency` an entry
+    of `LatencyRatio` a batch size. Steps that an earlier version has kept tell neither.
+    """
+    right = [record.tensors.get("right") for record in (base, end)]
+    paired = Paired.of(*(each.numpy() for each in right)) if all(each is not None for each in right) else None
+    return {"paired": paired and paired.to_json(), "latency": end.values.get("beside", [])}
 
 
 def cut_exactly(subject: Subject, plan: Plan) -> CutModel:
@@ -166,8 +201,8 @@ def recovered(
 
 
 def measurement(record: Record) -> dict[str, Any]:
-    """What a step of `measured` found, without the time it took."""
-    return {key: value for key, value in record.values.items() if key != "step_seconds"}
+    """What a step of `measured` or `measured_beside` found of the module, without the time it took."""
+    return {key: value for key, value in record.values.items() if key not in ("step_seconds", "beside")}
 
 
 def summary(scores: Scores | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from explorer.methods import criterion_of
+from explorer.runs.history.facets import Facet, facets
 from explorer.runs.history.finished import Finished
 from explorer.runs.history.lineage import Branch
 from explorer.runs.history.overlap import Difference, difference
@@ -25,6 +26,13 @@ class Row:
         sparsity: the share of weights that are zero; None where channels were cut, as the next two.
         nonzero_params: the parameters that are not zero.
         compressed_bytes: the packed file.
+        network: that it, or the first of the runs that it started from, began with.
+        colour: its own, one of `explorer.runs.labels.COLOURS`; empty where that is not known.
+        lost, gained: the test samples that only its base, and only the end, answers right; None where not known.
+        p_value: of McNemar's exact test on them.
+        verdict: of the same in a word, see `Paired.verdict`.
+        latency_ratio: the time of one pass against its base, both timed in turns, with the interval `ratio_low` to
+            `ratio_high`; None of runs by versions that did not time them so.
     """
 
     run: str
@@ -53,6 +61,15 @@ class Row:
     seconds: float
     steps: int | None
     taken_back: int | None
+    network: str
+    colour: str
+    lost: int | None
+    gained: int | None
+    p_value: float | None
+    verdict: str | None
+    latency_ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
 
     def to_json(self) -> dict[str, Any]:
         """Every field by its name."""
@@ -91,32 +108,37 @@ class GroupWidths:
     """The channels that each of several runs keeps of a group, by the run's name.
 
     `size` is that of the widest model that one of them began with: a branch of another run begins with less.
+    `network` is the one that the group is of: groups of different networks stand apart, whatever they are called.
     """
 
     name: str
     size: int
     kept: dict[str, int]
+    network: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Everything that a comparison of runs shows.
 
-    `groups` are of the runs that cut channels, `plans` has every pair of those that cut the same model.
+    `facets` say which of them belong on the same axes; `groups` are of the runs that cut channels, `plans` has every
+    pair of those that cut the same model.
     """
 
     runs: tuple[Row, ...]
     curves: Mapping[str, Sequence[Point]]
     groups: tuple[GroupWidths, ...]
     plans: tuple[Difference, ...]
+    facets: tuple[Facet, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """``{runs: [Row], curves: {run: [Point]}, groups: [GroupWidths], plans: [Difference]}``, with their fields."""
+        """``{runs: [Row], curves: {run: [Point]}, groups: [GroupWidths], plans: [Difference], facets: [Facet]}``."""
         return {
             "runs": [run.to_json() for run in self.runs],
             "curves": {name: [asdict(point) for point in points] for name, points in self.curves.items()},
             "groups": [asdict(group) for group in self.groups],
             "plans": [plan.to_json() for plan in self.plans],
+            "facets": [facet.to_json() for facet in self.facets],
         }
 
 
@@ -127,6 +149,7 @@ def compare(runs: Sequence[Finished]) -> Comparison:
         runs=tuple(map(row, runs)),
         curves={run.name: curve(run) for run in runs},
         groups=tuple(widths(cutting)),
+        facets=tuple(facets(runs)),
         plans=tuple(difference(a, b) for a, b in combinations(cutting, 2) if a.plan.base == b.plan.base),
     )
 
@@ -157,7 +180,23 @@ def row(run: Finished) -> Row:
         seconds=run.result["seconds"],
         steps=len(run.steps) or None,
         taken_back=sum(step["rolled_back"] for step in run.steps) if run.steps else None,
+        network=run.network,
+        colour=run.colour,
+        **_against_base(run),
     )
+
+
+def _against_base(run: Finished) -> dict[str, Any]:
+    paired, ratio = run.paired, run.ratio
+    return {
+        "lost": paired and paired.lost,
+        "gained": paired and paired.gained,
+        "p_value": paired and paired.p_value,
+        "verdict": paired and paired.verdict,
+        "latency_ratio": ratio and ratio["ratio"],
+        "ratio_low": ratio and ratio["low"],
+        "ratio_high": ratio and ratio["high"],
+    }
 
 
 def curve(run: Finished) -> list[Point]:
@@ -207,13 +246,14 @@ def _measured(found: Mapping[str, Any], base: Mapping[str, Any], step: int | Non
 
 def widths(runs: Sequence[Finished]) -> list[GroupWidths]:
     """What is left of every group of any of the runs, in network order."""
-    sizes: dict[str, int] = {}
-    kept: dict[str, dict[str, int]] = {}
+    sizes: dict[tuple[str, str], int] = {}
+    kept: dict[tuple[str, str], dict[str, int]] = {}
     for run in runs:
         for group in run.result["groups"]:
-            sizes[group["name"]] = max(sizes.get(group["name"], 0), group["size"])
-            kept.setdefault(group["name"], {})[run.name] = group["kept"]
-    return [GroupWidths(name, size, kept[name]) for name, size in sizes.items()]
+            key = run.network, group["name"]
+            sizes[key] = max(sizes.get(key, 0), group["size"])
+            kept.setdefault(key, {})[run.name] = group["kept"]
+    return [GroupWidths(name, size, kept[network, name], network) for (network, name), size in sizes.items()]
 
 
 def origins(forest: Sequence[Branch], runs: Mapping[str, Finished]) -> dict[str, dict[str, float]]:

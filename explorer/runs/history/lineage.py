@@ -15,7 +15,9 @@ from explorer.reading import DamagedError, read_object
 from explorer.runs.documents import Asked, Report, read_plan
 from explorer.runs.folders import PARTIAL, SPEC
 from explorer.runs.identity import Origin, Parent, folder_of, parent_of
+from explorer.runs.labels import home_of, label_of
 from explorer.runs.queue.job import BUNDLE, FILE, Job
+from explorer.sealed import read_sealed
 from explorer.tasks import headline, metric_of
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ class RunRecord:
     `base` and `pruned` are the `metric` on the test split, None where it means nothing, `low` and `high` the 95 %
     interval of `pruned`; `kept` the fractions of params and MACs that are left, `sparsity` the share of weights that
     are zero, None where channels were cut. `steps` are the report's, those that were kept with their `ref`.
+    `name`, `colour` and `notes` are those of its label, see `explorer.runs.labels`; `owner` is the workspace of the app
+    that it belongs to, empty where it was made on the command line.
     """
 
     id: str
@@ -56,10 +60,16 @@ class RunRecord:
     kept: dict[str, float] = field(default_factory=dict)
     sparsity: float | None = None
     steps: tuple[dict[str, Any], ...] = ()
+    name: str = ""
+    colour: str = ""
+    notes: str = ""
+    owner: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types, every field present."""
-        return asdict(self) | {"folder": str(self.folder), "steps": list(self.steps)}
+        """Plain JSON types, every field present but the owner, by which a workspace is opened."""
+        document = asdict(self) | {"folder": str(self.folder), "steps": list(self.steps)}
+        del document["owner"]
+        return document
 
 
 @dataclass(frozen=True)
@@ -160,9 +170,12 @@ def _finished(folder: Path, report: Mapping[str, Any]) -> RunRecord:
         raise DamagedError(f"{str(folder / WEIGHTS)!r} is no ordinary file")
     spec, base, pruned = report["spec"], headline(report["base"]), headline(report["pruned"])
     parent = _parent(report, spec["model"])
+    id = report.get("id") or str(folder)
     return RunRecord(
-        id=report.get("id") or str(folder),
+        id=id,
         folder=folder,
+        **_labelled(folder, id),
+        owner=_owner(folder),
         ref=f"run:{folder}",
         title=report.get("title") or f"{spec['model']}, pruned",
         **_asked(spec),
@@ -187,7 +200,8 @@ def _unfinished_job(folder: Path) -> list[RunRecord]:
     job = Job.load(folder)
     if job.kind != "prune" or os.path.lexists(folder / BUNDLE / REPORT):
         return []
-    return [_without_result(folder / BUNDLE, job.id, job.title, job.request["spec"], job.state, job.created)]
+    spec = job.request["spec"]
+    return [_without_result(folder / BUNDLE, job.id, job.title, spec, job.state, job.created, job.owner)]
 
 
 def _interrupted(folder: Path) -> RunRecord:
@@ -199,13 +213,15 @@ def _interrupted(folder: Path) -> RunRecord:
 
 
 def _without_result(
-    folder: Path, id: str, title: str, spec: Mapping[str, Any], state: str, created: float
+    folder: Path, id: str, title: str, spec: Mapping[str, Any], state: str, created: float, owner: str = ""
 ) -> RunRecord:
     parent = parent_of(spec["model"])
     return RunRecord(
         id=id,
         folder=folder,
         ref=f"run:{folder}",
+        **_labelled(folder, id),
+        owner=owner,
         title=title,
         **_asked(spec),
         state=state,
@@ -214,6 +230,22 @@ def _without_result(
         parent_id=parent and parent.id,
         parent_step=parent and parent.step,
     )
+
+
+def _labelled(folder: Path, id: str) -> dict[str, str]:
+    return asdict(label_of(folder, id))
+
+
+def _owner(bundle: Path) -> str:
+    """The workspace that a bundle's run belongs to; empty of one of the command line, and where that is damaged.
+
+    The damage is told by what is read of the job itself.
+    """
+    try:
+        owner = read_sealed(bundle.parent / FILE).get("owner") if home_of(bundle) != bundle else ""
+    except (OSError, ExplorerError):
+        return ""
+    return owner if isinstance(owner, str) else ""
 
 
 def _asked(spec: Mapping[str, Any]) -> dict[str, str]:

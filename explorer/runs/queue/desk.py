@@ -13,6 +13,7 @@ from explorer import owned
 from explorer.errors import ExplorerError, one_line
 from explorer.methods.spec import Spec
 from explorer.runs.folders import default_root
+from explorer.runs.labels import Label, label_of, new_label
 from explorer.runs.queue.asking import Asked, Question, Questions
 from explorer.runs.queue.claims import Claims
 from explorer.runs.queue.job import FILE, Job
@@ -23,6 +24,7 @@ from explorer.runs.queue.links import Event, Link
 from explorer.runs.queue.question_kinds import QUESTIONS
 
 GRACE = 5.0
+_NAMED = 100  # an owner's latest runs, from which the name of a new one differs
 LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
 _UNREADABLE = (OSError, ExplorerError)  # what reading a saved job raises
 
@@ -271,11 +273,19 @@ class Desk:
             owned.make_folder(directory, owned.RUN)
             self._claims.take(job)
             job.save()
+            if job.kind == "prune":
+                new_label(job.bundle, id, self._labels(owner))
         except OSError as error:
             raise ExplorerError(
                 f"can't write the run's folder {directory}: {error.strerror}; set EXPLORER_RUNS to a writable folder"
             ) from None
         return job
+
+    def _labels(self, owner: str) -> list[Label]:
+        """Those of an owner's runs, the latest first."""
+        own = [job for job in self._jobs.values() if job.owner == owner and job.kind == "prune"]
+        latest = sorted(own, key=lambda job: -job.created)[:_NAMED]
+        return [label_of(job.bundle, job.id) for job in latest]
 
     def _find(self, id: str) -> Job:
         self._recall()

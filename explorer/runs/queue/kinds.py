@@ -92,7 +92,9 @@ def prune_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     from explorer.runs.execute import execute
     from explorer.runs.history.tracking import default_tracker
 
-    return execute(spec, folder / BUNDLE, report, resume=True, tracker=default_tracker(folder.parent)).to_json()
+    id = folder.name.rpartition("-")[2]  # of the job: its run is known by the same
+    tracker = default_tracker(folder.parent)
+    return execute(spec, folder / BUNDLE, report, resume=True, tracker=tracker, id=id).to_json()
 
 
 @JOBS.register(

@@ -55,6 +55,11 @@ class Accuracy:
         return self.top1
 
     @property
+    def right(self) -> np.ndarray:
+        """Whether each sample is answered right, bool (samples,)."""
+        return self.predictions == self.labels
+
+    @property
     def top5(self) -> float | None:
         """The share of samples whose class is among the five most likely; None where that says nothing."""
         return self.others.get("top5")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """A main metric; higher is better.
+    """A main metric.
 
     Args:
         name: its key in every JSON object.
@@ -13,6 +13,7 @@ class Metric:
         short: its name in a sentence.
         share: whether it reads as a percentage of something.
         definition: what it means, in a sentence.
+        higher_is_better: whether more of it is better; less is, of an error or a distance.
     """
 
     name: str
@@ -20,6 +21,15 @@ class Metric:
     short: str
     share: bool
     definition: str
+    higher_is_better: bool = True
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether a value is better than another one."""
+        return value > than if self.higher_is_better else value < than
+
+    def gain(self, value: float, base: float) -> float:
+        """By how much a value is better than the base's; below 0 it is worse."""
+        return value - base if self.higher_is_better else base - value
 
     def text(self, value: float) -> str:
         """One value: ``97.2%``, or ``0.812`` where a percentage would mislead."""

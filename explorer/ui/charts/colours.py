@@ -27,8 +27,19 @@ SEQUENTIAL = (
 )
 CAME_BACK = "#ff3b5c"  # a weight that was zero
 BEFORE, AFTER, ACCENT, MUTED = "#87929a", "#d18b3c", "#1d8aa3", "#9aa6ad"
-# Runs beside each other, in the order of their choice.
-RUNS = (ACCENT, AFTER, "#7d64b5", "#57a06d", "#c2607d", "#35789b", "#a3526f", "#87929a")
+# The colours of runs, by the names of `explorer.runs.labels`: 3:1 at least on the backgrounds of both themes.
+RUNS = {
+    "ocean": "#2f7fc1",
+    "amber": "#b9770e",
+    "violet": "#8a63d2",
+    "leaf": "#3f8f4f",
+    "rose": "#cf4f83",
+    "teal": "#168c92",
+    "rust": "#b8613a",
+    "olive": "#7f8420",
+    "plum": "#a855a8",
+    "slate": "#6f7f8c",
+}
 
 
 def rgb(colour: str) -> tuple[int, ...]:

@@ -19,6 +19,8 @@ def tradeoff(
     colours: Mapping[str, str],
     *,
     kind: str,
+    others: pd.DataFrame,
+    frontier: pd.DataFrame,
     height: int = 380,
 ) -> alt.LayerChart:
     """What runs kept against what they reach on the test split, with their trajectories on the validation split.
@@ -27,13 +29,19 @@ def tradeoff(
         finals: columns run, what ("base model", "pruned", or a baseline's title), macs, params, value, low, high.
         trajectories: columns run, step, macs, params, value: steps of gradual runs, judged on validation data.
         colours: of every run.
+        kind: the cost.
+        others: runs of the same facet that stand there in grey, as `finals`.
+        frontier: the runs that no other beats, from cheap to dear, as `finals`.
     """
     title = f"Test {metric.short}" + (" (dashed: validation)" if len(trajectories) else "")
     axis, form = metric_axis(metric, title)
-    lowest, highest = min([*finals.low, *trajectories.value]), max([*finals.high, *trajectories.value])
+    drawn = [finals, trajectories, *([others] if len(others) else [])]
+    values = [*finals.low, *finals.high, *(value for frame in drawn for value in frame.value)]
+    lowest, highest = min(values), max(values)
     spread = max(0.06 * (highest - lowest), 0.005)
     scale = alt.Scale(domain=[lowest - spread, highest + spread], nice=False)
-    y, x = alt.Y("value:Q", axis=axis, scale=scale), cost_x(kind, [*finals[kind], *trajectories[kind]])
+    costs = [cost for frame in drawn for cost in frame[kind]]
+    y, x = alt.Y("value:Q", axis=axis, scale=scale), cost_x(kind, costs)
     colour = _run_colour(list(dict.fromkeys(finals.run)), colours)
     shown = list(dict.fromkeys(finals.what))
     legend = alt.Legend(
@@ -61,6 +69,12 @@ def tradeoff(
         alt.Tooltip("value:Q", title=f"Validation {metric.short}", format=form),
     ]
     layers = []
+    if len(frontier) > 1:
+        steps = alt.Chart(frontier).mark_line(interpolate="step-after", color=MUTED, strokeWidth=1.5, opacity=0.7)
+        layers.append(steps.encode(x=x, y=y, order=f"{kind}:Q"))
+    if len(others):
+        grey = alt.Chart(others).mark_point(filled=True, size=60, color=MUTED, opacity=0.7)
+        layers.append(grey.encode(x=x, y=y, tooltip=tooltip))
     if len(trajectories):
         dashed = alt.Chart(trajectories).encode(
             x=x, y=y, color=colour, detail="run:N", order="step:Q", tooltip=on_trajectory
@@ -75,6 +89,17 @@ def tradeoff(
     )
     layers.append(base.mark_point(filled=True, size=130, opacity=1).encode(y=y, shape=shape, tooltip=tooltip))
     return finish(alt.layer(*layers), height)
+
+
+def ghost(height: int = 220) -> alt.LayerChart:
+    """The outline of `tradeoff` where there is no run yet."""
+    frame = pd.DataFrame({"macs": [0.3, 0.45, 0.6, 0.8, 1.0], "value": [0.55, 0.8, 0.88, 0.93, 0.95]})
+    base = alt.Chart(frame).encode(
+        x=alt.X("macs:Q", title="MACs kept", axis=alt.Axis(labels=False, ticks=False, grid=False)),
+        y=alt.Y("value:Q", title="Test metric", axis=alt.Axis(labels=False, ticks=False, grid=False)),
+    )
+    line = base.mark_line(strokeDash=DASHES, color=MUTED, opacity=0.5)
+    return finish(alt.layer(line, base.mark_point(size=110, color=MUTED, opacity=0.5)), height)
 
 
 def _run_colour(names: Sequence[str], colours: Mapping[str, str], *, legend: bool = True) -> alt.Color:

@@ -1,7 +1,6 @@
 """The finished runs that this workspace may look at, by name, with the baselines that belong to them."""
 
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,19 +9,20 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
 from explorer.methods import METHODS, removes
 from explorer.methods.spec import Spec
 from explorer.runs.history.baselines import BASELINES, baselines
 from explorer.runs.history.comparison import GroupWidths, curve, origins
+from explorer.runs.history.facets import Facet, facets
 from explorer.runs.history.finished import Finished, read_finished
 from explorer.runs.history.lineage import Branch, DamagedRun, RunRecord, read_runs, tree
+from explorer.runs.history.networks import networks
 from explorer.runs.history.overlap import Difference
+from explorer.runs.labels import relabel
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
-from explorer.runs.removing import remove_run
-from explorer.tasks import metric_of
+from explorer.runs.removing import remove, remove_run
 from explorer.ui.charts.colours import BEFORE, MUTED, RUNS
 from explorer.ui.parts.jobs import PRUNE
 from explorer.ui.state import session
@@ -36,7 +36,8 @@ BASE = "Base model"
 class Shown:
     """A finished run: its place in the tree, what came of it, and from what share of the first model it began.
 
-    `baseline_of` is the name of the run that it is a baseline of, `what` what its point is called in a picture.
+    `baseline_of` is the name of the run that it is a baseline of, `what` what its point is called in a picture; `own`
+    says whether it is this workspace's, which alone may rename or delete it.
     """
 
     record: RunRecord
@@ -44,6 +45,7 @@ class Shown:
     origin: dict[str, float] = field(default_factory=lambda: dict(WHOLE))
     baseline_of: str | None = None
     what: str = "pruned"
+    own: bool = True
 
     @property
     def name(self) -> str:
@@ -59,42 +61,89 @@ class Shown:
         return Spec.from_json(self.run.spec)
 
 
-def finished(workspace: Workspace) -> tuple[list[Shown], list[Branch]]:
-    """The runs of this workspace, and of the whole server where it may be looked at, newest first; and their tree."""
-    jobs = [job.id for job in DESK.jobs(workspace.token) if job.state == "done"]
+@dataclass(frozen=True)
+class Found:
+    """What lies below a folder of runs: finished ones, oldest first, others, and what is damaged."""
+
+    finished: list[tuple[RunRecord, Finished]]
+    unfinished: list[RunRecord]
+    damaged: list[DamagedRun]
+
+
+def finished(workspace: Workspace, *, everyone: bool = False) -> tuple[list[Shown], list[Branch]]:
+    """The finished runs of this workspace, newest first, and their tree.
+
+    Args:
+        everyone: those of others, too, as far as it may look at them.
+    """
+    mine = owns(workspace)
     permitted = session.opener(workspace)
-    read = [(record, run) for record, run in _read(str(DESK.root), tuple(jobs))[0] if _allowed(record.ref, permitted)]
-    forest = tree([record for record, _ in read])
-    starts = origins(forest, {record.id: run for record, run in read})
-    placed = [Shown(record, run, starts.get(record.id, WHOLE)) for record, run in read]
-    named = zip(placed, _names(placed), strict=True)
-    shown = [replace(entry, run=replace(entry.run, name=name)) for entry, name in named]
+    read = [(record, run) for record, run in _found(workspace).finished if _allowed(record.ref, permitted)]
+    forest = tree([record for record, _ in read])  # of all: one's own run may have started from somebody else's
+    starts, whole = origins(forest, {record.id: run for record, run in read}), networks(forest)
+    wanted = [(record, run) for record, run in read if everyone or mine(record)]
+    names = _names([record for record, _ in wanted])
+    shown = [
+        Shown(record, replace(run, name=name, whole=whole[record.id]), starts.get(record.id, WHOLE), own=mine(record))
+        for (record, run), name in zip(wanted, names, strict=True)
+    ]
     return _with_baselines(shown)[::-1], forest
 
 
-@st.cache_data(max_entries=8, ttl=10, show_spinner="Reading the runs…")
-def _read(root: str, jobs: tuple[str, ...]) -> tuple[list[tuple[RunRecord, Finished]], list[DamagedRun]]:
-    """Every finished run below a folder, oldest first, and what is damaged there.
+def unfinished(workspace: Workspace, *, everyone: bool = False) -> list[RunRecord]:
+    """The runs that wait, go on or have ended early, newest first; see `finished`."""
+    mine, permitted = owns(workspace), session.opener(workspace)
+    found = [
+        record
+        for record in _found(workspace).unfinished
+        if (everyone or mine(record)) and _allowed(record.ref, permitted)
+    ]
+    return found[::-1]
 
-    It is read again when a job of this workspace has finished.
-    """
-    found: list[tuple[RunRecord, Finished]] = []
-    damaged: list[DamagedRun] = []
-    for record in read_runs(Path(root), damaged.append):
-        if record.state == "done":
-            with contextlib.suppress(ExplorerError):  # written anew meanwhile
-                found.append((record, read_finished(record.folder)))
-    return found, damaged
+
+def others(workspace: Workspace) -> int:
+    """How many runs of others this workspace may look at."""
+    found, mine, permitted = _found(workspace), owns(workspace), session.opener(workspace)
+    records = [*(record for record, _ in found.finished), *found.unfinished]
+    return sum(not mine(record) and _allowed(record.ref, permitted) for record in records)
+
+
+def forget() -> None:
+    """Lets all be read again: a run was renamed or deleted."""
+    _read.clear()
+
+
+def owns(workspace: Workspace) -> Callable[[RunRecord], bool]:
+    """Which runs are a workspace's: those it started, and of a server for this machine alone the command line's."""
+    alone = session.alone()
+    return lambda record: record.owner == workspace.token or (alone and not record.owner)
+
+
+def _found(workspace: Workspace) -> Found:
+    """All runs, read again when one of this workspace is in another state."""
+    states = tuple((job.id, job.state) for job in DESK.jobs(workspace.token) if job.kind == PRUNE)
+    return _read(str(DESK.root), states)
+
+
+@st.cache_data(max_entries=8, ttl=10, show_spinner="Reading the runs…")
+def _read(root: str, states: tuple[tuple[str, str], ...]) -> Found:
+    found = Found([], [], [])
+    for record in read_runs(Path(root), found.damaged.append):
+        if record.state != "done":
+            found.unfinished.append(record)
+            continue
+        with contextlib.suppress(ExplorerError):  # written anew meanwhile
+            found.finished.append((record, read_finished(record.folder)))
+    return found
 
 
 def damaged(workspace: Workspace) -> list[DamagedRun]:
     """The runs that can't be read, as far as this workspace may look at them: on a shared server its own."""
-    jobs = [job.id for job in DESK.jobs(workspace.token) if job.state == "done"]
     permitted = session.opener(workspace)
-    return [found for found in _read(str(DESK.root), tuple(jobs))[1] if _allowed(f"run:{found.folder}", permitted)]
+    return [found for found in _found(workspace).damaged if _allowed(f"run:{found.folder}", permitted)]
 
 
-def remove(run: DamagedRun) -> None:
+def remove_damaged(run: DamagedRun) -> None:
     """Deletes a damaged run for good.
 
     Raises:
@@ -102,7 +151,44 @@ def remove(run: DamagedRun) -> None:
     """
     remove_run(DESK.root, run.name)
     DESK.forget(DESK.root / run.name)
-    _read.clear()
+    forget()
+
+
+def remove_one(workspace: Workspace, record: RunRecord) -> None:
+    """Deletes a run of this workspace for good.
+
+    Raises:
+        ExplorerError: it is somebody else's, is needed, or is not certainly ours.
+    """
+    if not owns(workspace)(record):
+        raise ExplorerError(f"{record.name} is somebody else's: only its owner deletes it")
+    found = _found(workspace)
+    DESK.forget(remove(record, [*(other for other, _ in found.finished), *found.unfinished]))
+    forget()
+
+
+def relabel_one(workspace: Workspace, record: RunRecord, name: str, colour: str, notes: str) -> None:
+    """Gives a run of this workspace another label.
+
+    Raises:
+        ExplorerError: it is somebody else's, or see `explorer.runs.labels.relabel`.
+    """
+    if not owns(workspace)(record):
+        raise ExplorerError(f"{record.name} is somebody else's: only its owner names it")
+    relabel(record.folder, record.id, name=name, colour=colour, notes=notes)
+    forget()
+
+
+def under_way(workspace: Workspace) -> list[Job]:
+    """The runs of this workspace that wait or go on, the oldest first."""
+    return [job for job in DESK.jobs(workspace.token) if job.kind == PRUNE and not job.final][::-1]
+
+
+def job_of(record: RunRecord) -> Job | None:
+    """The job of a run of the app that has no result yet; None where the desk does not know it."""
+    with contextlib.suppress(ExplorerError):
+        return DESK.job(record.id)
+    return None
 
 
 def sparse_under_way(workspace: Workspace) -> list[Job]:
@@ -121,26 +207,14 @@ def _allowed(ref: str, permitted: Callable[[str], str]) -> bool:
         return False
 
 
-def _names(placed: Sequence[Shown]) -> list[str]:
-    """Method, criterion, what is left and when it was started; a number where that is not enough."""
-    names = [_name(entry.record, entry.origin["macs"]) for entry in placed]
-    twice, seen = Counter(names), Counter()
+def _names(records: Sequence[RunRecord]) -> list[str]:
+    """The names of runs, with a number where two are called alike."""
+    twice, seen = Counter(record.name for record in records), Counter()
     unique = []
-    for name in names:
-        seen[name] += 1
-        unique.append(f"{name} ({seen[name]})" if twice[name] > 1 else name)
+    for record in records:
+        seen[record.name] += 1
+        unique.append(f"{record.name} ({seen[record.name]})" if twice[record.name] > 1 else record.name)
     return unique
-
-
-def _name(record: RunRecord, origin: float) -> str:
-    """What is left is said in MACs, or in zeros, which leave all of them."""
-    method = METHODS[record.method].title if record.method in METHODS else record.method
-    criterion = CRITERIA[record.criterion].title if record.criterion in CRITERIA else record.criterion
-    by = f"{method} · {criterion}" if criterion else method
-    today = time.strftime("%x", time.localtime(record.created)) == time.strftime("%x")
-    when = time.strftime("%H:%M" if today else "%d %b %H:%M", time.localtime(record.created))
-    left = f"{origin * record.kept['macs']:.0%} MACs" if record.sparsity is None else f"{record.sparsity:.0%} zeros"
-    return f"{by} · {left} · {when}"
 
 
 def _with_baselines(shown: Sequence[Shown]) -> list[Shown]:
@@ -155,9 +229,7 @@ def _with_baselines(shown: Sequence[Shown]) -> list[Shown]:
         if name is None or name == entry.name:
             marked.append(entry)
         else:
-            title = BASELINES[kind].title
-            run = replace(entry.run, name=f"{title} for {name}")
-            marked.append(replace(entry, run=run, baseline_of=name, what=title.lower()))
+            marked.append(replace(entry, baseline_of=name, what=BASELINES[kind].title.lower()))
     return marked
 
 
@@ -191,7 +263,6 @@ def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     finals, trajectories = {}, []
     for entry in chosen:
-        owner = entry.baseline_of or entry.name
         for point in curve(entry.run):
             at = {kind: entry.origin[kind] * getattr(point, kind) for kind in WHOLE}
             at["nonzero"] = entry.origin["params"] * point.nonzero
@@ -199,12 +270,12 @@ def frames(chosen: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
                 continue
             if point.split == "validation":
                 if not point.rolled_back:
-                    trajectories.append({"run": owner, "step": point.step, **at, "value": point.value})
+                    trajectories.append({"run": entry.name, "step": point.step, **at, "value": point.value})
                 continue
             low, high = (point.value if side is None else side for side in (point.low, point.high))
             end = {**at, "value": point.value, "low": low, "high": high}
             if point.step is None:
-                finals[entry.name, "end"] = {"run": owner, "what": entry.what, **end}
+                finals[entry.name, "end"] = {"run": entry.name, "what": entry.what, **end}
             elif entry.origin == WHOLE:
                 finals[BASE, entry.run.spec["model"]] = {"run": BASE, "what": "base model", **end}
     order = sorted(finals.values(), key=lambda row: row["run"] != BASE)
@@ -222,11 +293,16 @@ def cutting(chosen: Sequence[Shown]) -> list[Shown]:
     return [entry for entry in chosen if not entry.run.sparse]
 
 
-def of_one_metric(chosen: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
-    """The runs judged as the first of them is, and the others, which don't belong into one picture."""
-    first = metric_of(chosen[0].run.result["base"])
-    same = [entry for entry in chosen if metric_of(entry.run.result["base"]) == first]
-    return same, [entry for entry in chosen if entry not in same]
+def with_baselines(chosen: Sequence[Shown], shown: Sequence[Shown]) -> list[Shown]:
+    """The chosen runs, and those of all that are shown which are a baseline of one of them."""
+    names = {entry.name for entry in chosen}
+    return [entry for entry in shown if entry.name in names or entry.baseline_of in names]
+
+
+def by_facet(chosen: Sequence[Shown]) -> list[tuple[Facet, list[Shown]]]:
+    """The runs of each facet: only these belong on the same axes."""
+    by_name = {entry.name: entry for entry in chosen}
+    return [(facet, [by_name[name] for name in facet.runs]) for facet in facets([entry.run for entry in chosen])]
 
 
 def widths_frame(groups: Sequence[GroupWidths]) -> pd.DataFrame:
@@ -247,18 +323,16 @@ def units_frame(difference: Difference, colours: Mapping[str, str]) -> tuple[pd.
         for group in difference.groups
         for key, name in names.items()
     ]
-    one, other = colours.get(first, RUNS[0]), colours.get(second, RUNS[1])
-    if one == other:  # a run beside its own baseline
-        other = next(colour for colour in RUNS if colour != one)
+    one, other = colours[first], colours[second]
+    if one == other:  # two runs of the same colour
+        other = next(colour for colour in RUNS.values() if colour != one)
     shades = (one, MUTED, other)
     return pd.DataFrame(rows), dict(zip(names.values(), shades, strict=True))
 
 
-def colours_of(chosen: Sequence[Shown]) -> dict[str, str]:
-    """A colour for each run that was chosen; a baseline has that of its run."""
-    owners = dict.fromkeys(entry.name for entry in chosen if entry.baseline_of is None)
-    found = {BASE: BEFORE} | {name: RUNS[place % len(RUNS)] for place, name in enumerate(owners)}
-    return found | {entry.name: found[entry.baseline_of] for entry in chosen if entry.baseline_of in found}
+def colours_of(shown: Sequence[Shown]) -> dict[str, str]:
+    """The colour of each run, the same in every picture, and that of base models."""
+    return {BASE: BEFORE} | {entry.name: RUNS[entry.record.colour] for entry in shown}
 
 
 def tree_frames(forest: Sequence[Branch], shown: Sequence[Shown]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -268,7 +342,9 @@ def tree_frames(forest: Sequence[Branch], shown: Sequence[Shown]) -> tuple[pd.Da
 
     def visit(branch: Branch, parent: int | None) -> None:
         entry = by_id.get(branch.run.id)
-        if entry is None:
+        if entry is None:  # somebody else's, or a baseline: what started from it stands by itself
+            for child in branch.children:
+                visit(child, None)
             return
         row = len({node["row"] for node in nodes})
         points = [point for point in curve(entry.run) if not point.rolled_back]

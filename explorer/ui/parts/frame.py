@@ -12,7 +12,7 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import say, standing
+from explorer.ui.parts import chooser, say, standing
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
@@ -33,17 +33,17 @@ def step(title: str, purpose: str, workspace: Workspace) -> Stages:
 
 
 def _chip(workspace: Workspace) -> None:
-    """The model and data that are open, with what must not be overlooked of them; a click leads to the choice."""
+    """The model and data that are open, with what must not be overlooked of them; a click opens the choice."""
     found = engine.known(lambda: standing.guessing(workspace))
     if found is not None:
         say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
-    st.button(
+    if st.button(
         plain(f"{workspace.model} · {workspace.data}"),
         icon=":material/schema:",
         key="chip",
         help="The model and data of this workspace: choose others",
-        on_click=lambda: st.switch_page(PAGES["look"].path),
-    )
+    ):
+        chooser.choose(workspace)
 
 
 def fact(

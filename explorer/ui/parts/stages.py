@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import streamlit as st
+
 from explorer.board.document import latency_in_short
 from explorer.budget import Target
 from explorer.budget.latency_table import LatencyModel, LatencyTable
@@ -14,6 +16,8 @@ from explorer.methods.tools.portions import portion_places
 from explorer.plain import visible
 from explorer.progress import Report
 from explorer.pruning import Plan
+from explorer.runs.queue.asking import Asked
+from explorer.runs.queue.desk import DESK
 from explorer.structure import Structure
 from explorer.tasks import METRICS, Metric, Task, headline
 from explorer.ui import engine
@@ -29,6 +33,12 @@ BY = {
     "mask": "Simulated by a mask: the whole network with weights at zero, which gives the cut network's answers.",
     "cut": "Measured on a cut copy.",
 }
+REPAIRS = {
+    "reconstruct": "Least squares: what reads the cut widths is solved again for the answers that it gave before.",
+    "bn": "Batch-norm statistics estimated again on the cut network: least squares can't help here.",
+    "none": "There is nothing that can be repaired without training.",
+}
+OFTEN = 0.25  # seconds between two looks at a repair
 BYTES = 4  # of a weight in float32
 
 
@@ -74,28 +84,50 @@ class Stages:
         self._tell(_whole(whole, metric))
         self._standing(whole)
         if plan.empty:
+            self._ask(plan)  # so that the worker has the network open when the first cut comes
             return Answers(whole, whole)
         now = engine.simulate(model, data, plan, self._progress(CUT, "as cut", metric))
         self._tell(_as_cut(now, whole, metric))
         self._remember(plan, "none", now.quality)
-        self._repaired(plan, whole, now, metric)
-        self._trained(plan, whole, metric)
+        repairing, training = self._repaired(plan, now, metric), self._trained(plan, metric)
+        if repairing or training:
+            self._follow(plan, now, metric, repairing=repairing, training=training)
         return Answers(whole, now)
 
-    def _repaired(self, plan: Plan, whole: engine.Simulated, now: engine.Simulated, metric: Metric) -> None:
-        model, data = self.workspace.model, self.workspace.data
-        if not engine.has_batch_norm(model):
-            self._tell(Stage(REPAIRED, "repaired", note="not for this network"))
-            return
-        found = engine.recalibrated(model, data, plan, self._progress(REPAIRED, "repaired", metric))
-        self._remember(plan, "bn", found.quality)
-        about = f"Batch-norm statistics estimated again, without training; it took {found.seconds:.1f} s."
-        self._tell(_recovered(Stage(REPAIRED, *NO_TRAINING), found.quality, now.quality, metric, about))
+    def _follow(self, plan: Plan, now: engine.Simulated, metric: Metric, *, repairing: bool, training: bool) -> None:
+        """Tells of what is under way until one of it has come to its end: then the page has more to show."""
 
-    def _trained(self, plan: Plan, whole: engine.Simulated, metric: Metric) -> None:
-        """The last stage is work for a process of its own; its result is found again with its plan."""
-        kind, _ = _training(self.workspace, plan)
-        job = jobs.find(self.workspace, kind)
+        def look() -> None:
+            ended = repairing and not self._repaired(plan, now, metric)
+            ended |= training and not self._trained(plan, metric)
+            if ended:
+                st.rerun(scope="app")
+
+        st.fragment(look, run_every=OFTEN if repairing else 1.0)()
+
+    def _repaired(self, plan: Plan, now: engine.Simulated, metric: Metric) -> bool:
+        """Asks for the repair and tells how that stands; whether it is still under way."""
+        asked = self._ask(plan)
+        stage = Stage(REPAIRED, *NO_TRAINING)
+        if asked.state == "done":
+            found = headline({**asked.result, "metric": metric.name})
+            self._remember(plan, asked.result["recovery"], found)
+            self._tell(_recovered(stage, found, now.quality, metric, _repair(asked.result)))
+        elif asked.state == "failed":
+            self._tell(replace(stage, note="failed", about=asked.error or ""))
+        else:
+            self._tell(replace(stage, fraction=asked.fraction, about=words.sentence(asked.message)))
+        return not asked.final
+
+    def _ask(self, plan: Plan) -> Asked:
+        """Asks for the repair of a plan; the newest one takes the place of those before."""
+        spec = {"model": self.workspace.model, "data": self.workspace.data, **_spec(plan)}
+        return DESK.ask({"kind": "repair", "spec": spec}, self.workspace.token, REPAIRED)
+
+    def _trained(self, plan: Plan, metric: Metric) -> bool:
+        """The last stage is work of minutes; its result is found again with its plan. Whether it is under way."""
+        stage = Stage(TRAINED, *SOME_EPOCHS)
+        job = jobs.find(self.workspace, _training(self.workspace, plan)[0])
         if job is not None and job.state == "done":
             found = headline({**job.result["rungs"][-1], "metric": metric.name})
             self._remember(plan, "finetune", found)
@@ -103,13 +135,12 @@ class Stages:
                 f"On {found.samples} validation samples, which also chose the best epoch, so it is a little too good. "
                 "Recover trains for longer and measures on test data."
             )
-            self._tell(_recovered(Stage(TRAINED, *SOME_EPOCHS), found, None, metric, about))
+            self._tell(_recovered(stage, found, None, metric, about))
         elif job is not None and not job.final:
-            self._tell(Stage(TRAINED, *SOME_EPOCHS, fraction=job.fraction))
+            self._tell(replace(stage, fraction=job.fraction))
         else:
-            self._tell(
-                Stage(TRAINED, *SOME_EPOCHS, action="Train", about="Fine-tunes the cut network in the background.")
-            )
+            self._tell(replace(stage, action="Train", about="Fine-tunes the cut network in the background."))
+        return job is not None and not job.final
 
     def _standing(self, whole: engine.Simulated) -> None:
         found = standing.guessing(self.workspace) or standing.too_few(whole.quality)
@@ -231,24 +262,34 @@ def _reached(stage: Stage, found: Any, metric: Metric, about: str) -> Stage:
     return replace(stage, value=metric.text(found.value), note=_interval(found, metric), about=about)
 
 
+def _repair(result: Mapping[str, Any]) -> str:
+    """How the repair was made."""
+    said = [
+        f"{REPAIRS[result['recovery']]} It took {result['seconds']:.1f} s.",
+        *map(words.sentence, result["warnings"]),
+    ]
+    return " ".join(said)
+
+
 def _interval(found: Any, metric: Metric) -> str:
     return "" if found.low is None or found.high is None else metric.interval(found.low, found.high)
 
 
 def _asked(workspace: Workspace, plan: Plan) -> str:
     """The key of a person's wish to have a plan of a large network measured."""
-    return f"measure {_digest([workspace.model, workspace.data, _removed(plan), plan.blocks])}"
+    return f"measure {_digest([workspace.model, workspace.data, _spec(plan)])}"
 
 
 def _training(workspace: Workspace, plan: Plan) -> tuple[str, dict[str, Any]]:
     """The key of the job that fine-tunes a plan, and what it is asked."""
-    spec = {"model": workspace.model, "data": workspace.data, "plan": _removed(plan), "skip": list(plan.blocks)}
+    spec = {"model": workspace.model, "data": workspace.data, **_spec(plan)}
     request = {"kind": "ladder", "spec": {**spec, "recover": "finetune", "epochs": EPOCHS}}
     return f"tune {_digest(request)}", request
 
 
-def _removed(plan: Plan) -> Mapping[str, Any]:
-    return {name: list(units) for name, units in sorted(plan.remove.items())}
+def _spec(plan: Plan) -> dict[str, Any]:
+    """A plan as a spec says it."""
+    return {"plan": {name: list(units) for name, units in sorted(plan.remove.items())}, "skip": list(plan.blocks)}
 
 
 def _digest(document: Any) -> str:

@@ -128,6 +128,11 @@ def permitted(ref: str, workspace: Workspace) -> str:
     return opener(workspace)(ref)
 
 
+def alone() -> bool:
+    """Whether this server is for its own machine, so that what lies on it is the person's who is looking."""
+    return allowed_roots(st.get_option("server.address"), os.environ.get("EXPLORER_ROOTS")) is None
+
+
 def opener(workspace: Workspace) -> Callable[[str], str]:
     """`permitted` for many refs at once: the folders that are open are found once."""
     roots = allowed_roots(st.get_option("server.address"), os.environ.get("EXPLORER_ROOTS"))

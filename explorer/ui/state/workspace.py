@@ -87,6 +87,11 @@ class Workspace:
         return not (chosen or self.options or self.jobs or any(draft.version for draft in self._drafts.values()))
 
     @property
+    def recent(self) -> list[str]:
+        """The models that were open, the latest first."""
+        return list(reversed(self._drafts))
+
+    @property
     def draft(self) -> Draft:
         return self._drafts[self.model]
 

@@ -1,14 +1,13 @@
-"""``runs``: the runs in a folder, as a tree."""
+"""``runs list``, or ``runs`` alone: the runs in a folder, as a tree."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.cli.console import Answer, table
+from explorer.cli.kept_runs import root_of
 from explorer.cli.options import Options
 from explorer.cli.verb import verb
-from explorer.errors import ExplorerError
 from explorer.progress import Report
 
 if TYPE_CHECKING:
@@ -17,24 +16,21 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", metavar="DIR", help="with runs in it (default: $EXPLORER_RUNS, else runs)")
-    parser.add_argument("--remove", metavar="NAME", help="delete this run's folder, with all that it holds")
+    parser.add_argument("--remove", metavar="NAME", help="delete this folder in DIR, damaged or not; see runs delete")
 
 
 @verb(
-    "runs",
+    "runs list",
     title="Runs",
-    explanation="List the runs in a folder, and which of them started from which; or delete one.",
+    explanation="List the runs in a folder, and which of them started from which.",
     arguments=arguments,
     rank=120,
 )
-def runs(options: Options, report: Report) -> Answer:
-    from explorer.runs.folders import default_root
+def list_runs(options: Options, report: Report) -> Answer:
     from explorer.runs.history.lineage import DamagedRun, read_runs, tree
     from explorer.runs.removing import remove_run
 
-    folder = Path(options.folder) if options.folder else default_root()
-    if not folder.is_dir():
-        raise ExplorerError(f"there is no folder {folder}: name the one that holds the runs")
+    folder = root_of(options)
     if options.remove is not None:
         remove_run(folder, options.remove)
         return Answer({"removed": options.remove}, f"removed {folder / options.remove}")
@@ -58,7 +54,7 @@ def _damaged(damaged: "Sequence[DamagedRun]") -> str:
 
 def _text(forest: "Sequence[Branch]") -> str:
     """A line per run, those that started from another one below it and indented."""
-    heads = ["run", "model", "method", "criterion", "MACs kept", "zeros", "metric", "from", "state"]
+    heads = ["name", "run", "model", "method", "criterion", "MACs kept", "zeros", "metric", "from", "state"]
     return table(heads, [row for branch in forest for row in _branch(branch, 0)])
 
 
@@ -69,7 +65,8 @@ def _branch(branch: "Branch", depth: int) -> Iterator[list[object]]:
     run = branch.run
     start = None if run.parent is None else "its end" if run.parent_step is None else f"step {run.parent_step}"
     yield [
-        f"{'  ' * (depth - 1)}└ {run.ref}" if depth else run.ref,
+        f"{'  ' * (depth - 1)}└ {run.name}" if depth else run.name,
+        run.ref,
         run.model,
         run.method,
         run.criterion,
