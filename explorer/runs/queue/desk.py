@@ -117,6 +117,10 @@ class Desk:
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many questions waiting, a server that is closing.
         """
+        with self._lock:
+            before = self._questions.latest(owner, key)
+        if before is not None and before.still(request):
+            return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
         question = Question(request, kind.digest(spec), device_here(spec.device))
