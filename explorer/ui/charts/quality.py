@@ -8,7 +8,7 @@ from explorer.tasks import Metric
 from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, RUNS
 
-STAGES = dict(zip(RECOVERY_STAGES.values(), (BEFORE, ACCENT, RUNS[2], AFTER), strict=True))
+STAGES = dict(zip(RECOVERY_STAGES.values(), (BEFORE, ACCENT, RUNS["violet"], AFTER), strict=True))
 
 
 def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) -> alt.LayerChart:
