@@ -4,6 +4,7 @@ from .attribution import evidence as evidence
 from .attribution import where as where
 from .attribution import why_no_evidence as why_no_evidence
 from .classwise import ClassChange as ClassChange
+from .classwise import favourite as favourite
 from .classwise import who_pays as who_pays
 from .live.evaluator import Answer as Answer
 from .live.evaluator import Live as Live

@@ -94,7 +94,7 @@ def show(workspace: Workspace, opened: Opened, index: int) -> None:
     scores = scores_for(workspace)
     if scores is None:
         return
-    plan = engine.plan_of(workspace.model, scores, workspace.budget)
+    plan = engine.plan_of(workspace.model, scores, workspace.draft.now)
     show_heatmap(workspace, opened, scores, plan)
     show_skipped(scores)
     show_group(workspace, opened, scores, plan, choose_group(scores), index)

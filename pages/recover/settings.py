@@ -86,7 +86,8 @@ def spec_of(workspace: Workspace, task: Task | None, recovery: str | None = None
     common |= {"epochs": int(held(method, "epochs", epochs_at_first(method)))} if RECOVERIES[recovery].trains else {}
     common |= {"settings": further.settings(method)}
     if not method.chooses:
-        return Spec(**common, criterion=workspace.criterion, options=workspace.options, ratios=workspace.budget)
+        goes = {"ratios": workspace.budget, "skip": tuple(sorted(workspace.blocks))}
+        return Spec(**common, criterion=workspace.criterion, options=workspace.options, **goes)
     criterion = criterion_of(method)
     chosen = {
         "criterion": criterion,

@@ -250,11 +250,17 @@ def test_data_that_does_not_fit_the_model_changes_nothing():
 
 def test_an_untrained_network_gets_the_outputs_of_the_data():
     """Also of other data later on: its weights are random, so nothing is lost."""
-    test = choose(opened(), "torchvision:squeezenet1_1")
-    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=10", "digits")
+    test = choose(opened(), "torchvision:squeezenet1_1?stem=cifar")
+    assert (workspace(test).model, workspace(test).data) == (
+        "torchvision:squeezenet1_1?stem=cifar&num_classes=10",
+        "digits",
+    )
     choose(test, workspace(test).model, "shapes")
     assert not test.error
-    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=8", "shapes")
+    assert (workspace(test).model, workspace(test).data) == (
+        "torchvision:squeezenet1_1?stem=cifar&num_classes=8",
+        "shapes",
+    )
 
 
 def test_a_network_that_the_open_data_does_not_fit_gets_data_for_timing():

@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
@@ -94,6 +95,12 @@ def task_or_word(workspace: Workspace, opened: Opened) -> Task | None:
     except ExplorerError as error:
         say.warning(f"No accuracy: {error}", icon=":material/image_not_supported:")
         return None
+
+
+def beside(name: str) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The place for a page's main part, and a column beside it; below it where both don't fit."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="top", key=f"{name} beside"):
+        return st.container(width="stretch"), st.container(width=350)
 
 
 def onward(page: str, sentence: str) -> None:

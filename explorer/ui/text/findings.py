@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explorer.evaluation import Paired
+from explorer.evaluation import ClassChange, Paired
 from explorer.runs.history.comparison import Row
 from explorer.runs.history.overlap import Difference
 from explorer.runs.history.trajectory import Step
@@ -15,6 +15,21 @@ from explorer.ui.text import words
 
 REAL = {"no difference": "no real difference", "worse": "a real loss", "better": "a real gain"}  # by McNemar's test
 WEAK = 0.5  # of the median of its group
+NAMED = 3  # classes in a sentence
+
+
+def of_payers(found: ClassChange, classes: Sequence[str], favourite: int | None, was: int | None) -> str:
+    """Who pays for a cut; `favourite` is the class that nearly everything is answered with, which it `was` before."""
+    if favourite is not None and favourite != was:
+        return f"It answers {classes[favourite]} to nearly everything"
+    if not found.payers:
+        return "No class loses right answers" if len(found.flipped) else "The cut changes no answer"
+    names = [classes[place] for place in found.payers]
+    points = f"{-100 * found.change[found.payers[0]]:.0f}"
+    if len(names) == 1:
+        return f"{names[0]} pays most, {points} points"
+    listed = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
+    return f"{', '.join(listed[:-1])} and {listed[-1]} pay most, {points} points each"
 
 
 def weak(values: np.ndarray) -> int:
