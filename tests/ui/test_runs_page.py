@@ -13,6 +13,7 @@ from explorer.runs.labels import COLOURS, label_of
 from explorer.ui.charts.colours import RUNS
 from explorer.ui.parts import compared
 from explorer.ui.state.workspace import MODEL, WORKSPACES
+from tests.markdown import as_read
 from tests.ui.pages import button, desk_of, visited, words_of
 from tests.ui.test_pages import run_folder
 
@@ -224,9 +225,9 @@ def test_networks_and_data_stand_on_axes_of_their_own(desk, tmp_path):
     run_folder(tmp_path, space.token, "third", created=3.0)
     test = looking_at(space, "one", "other")
     assert not test.exception
-    said = words_of(test)
-    assert f"{MODEL} on digits" in said
-    assert "demo:vgg-digits on digits" in said
+    titles = [as_read(entry.value) for entry in test.subheader]
+    assert f"{MODEL} on digits" in titles
+    assert "demo:vgg-digits on digits" in titles
     shown, _ = compared.finished(space)
     for facet, entries in compared.by_facet(shown):
         finals, _ = compared.frames(entries)
