@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
 from explorer.ui.navigation import PAGES, Page
-from explorer.ui.parts import say, sharing
+from explorer.ui.parts import opening, say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
@@ -37,4 +37,10 @@ except ExplorerError as error:
     say.error(words.sentence(str(error)), icon=":material/block:")
     st.stop()
 sharing.open_link()
-st.navigation(sections, position="top").run()
+page = st.navigation(sections, position="top")
+opening.carry_out(session.current())
+body = st.container()  # one element, so that all of a page can go at once
+st.empty()  # where it was told that it is opened
+with body:
+    opening.show_refusal(session.current())
+    page.run()

@@ -13,8 +13,11 @@ from streamlit.testing.v1 import AppTest
 from explorer.cli import main
 from explorer.cli.registries import registries
 from explorer.registry import table
+from explorer.ui import engine
+from explorer.ui.parts import chooser
 from explorer.ui.state.workspace import WORKSPACES
 from pages.take import bundles
+from tests.markdown import as_read
 from tests.ui.pages import desk_of, visited, words_of
 
 TOYS = {
@@ -241,7 +244,6 @@ def choices(test: AppTest) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "titles"),
     [
-        ("look", ["Toy network · toymodel:one", "Toy pictures · toydata"]),
         ("look", ["Toy criterion"]),
         ("cut", ["Toy allocator", "Toy normaliser"]),
         ("recover", ["Toy method", "Toy recovery"]),
@@ -251,12 +253,22 @@ def test_the_pages_offer_it(page, titles, tmp_path, monkeypatch):
     with desk_of(tmp_path, monkeypatch):
         space = WORKSPACES.create()
         test = visited(page, space)
-        if page == "recover":  # what follows the cut is asked of a method that chooses by itself
-            seen = choices(test)
-            test.radio(key="method").set_value("ifap").run()
-            assert "Toy method" in seen
+        if page == "recover":  # what few choose is under More
+            space.adjust(next(iter(engine.opened(space.model).structure.groups)), 0.5)
+            test.session_state["way"] = "more"
+            test.run()
         assert not test.exception
         assert set(titles) <= set(choices(test))
+
+
+def test_the_chooser_finds_it(tmp_path, monkeypatch):
+    with desk_of(tmp_path, monkeypatch):
+        test = visited("look", WORKSPACES.create())
+        test.session_state[chooser.SEARCH] = "toy"
+        test.button(key="chip").click().run()
+        assert not test.exception
+        offered = [as_read(entry.label) for entry in test.button]
+        assert {"Toy network · toymodel:one", "Toy pictures · toydata"} <= set(offered)
 
 
 def test_the_pages_speak_of_its_kind(tmp_path, monkeypatch):

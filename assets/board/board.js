@@ -1,54 +1,63 @@
 // The board: takes Python's document, shows it, and commits what a person does.
 
-import { palette } from "./colours.js";
+import { SCALES, palette } from "./colours.js";
 import { Drag, press, typed } from "./hand.js";
 import { brief, chartFacts } from "./measured.js";
 import { Painter } from "./paint.js";
 import { Counters, Foot, Tip, make, unitFacts } from "./parts.js";
 import { Row } from "./row.js";
 import { Rows } from "./rows.js";
-import { Tools } from "./tools.js";
+import { Colouring, Together } from "./tools.js";
 import { chartAt, layOut, look, rowAt, unitAt } from "./view.js";
 
 const SETTLED = 250; // milliseconds after the last key until it counts as done
+const ALL = 30; // rows that are shown without a scroller of their own
+const BESIDE = 96; // pixels of a window that a board of more rows leaves to what stands above it
 const HEADINGS = {
   network: [["Network"], "Thickness: channels, or the flow where it is measured. Grey: what leaves."],
   name: [["Group"], ""],
   stays: [["Stays"], "Units that stay. Click a number to type another, such as 24 or 75%."],
   share: [["MACs"], "Share of the whole model's MACs that removing all of it would save"],
-  strip: [["Units, lowest score first"], ""],
   curve: [
     ["Sensitivity"],
     "The metric when this group alone loses units: none at the left, all at the right. Dot: as set here.",
   ],
   time: [
-    [["i.full"], "Latency", ["i.dashed"], "MACs"],
+    [["i.full"], "Time", ["i.dashed"], "MACs"],
     "Of the whole network when this group alone loses units: none at the left, all at the right, one scale for all " +
       "rows. Dot: as set here. Diamonds: cliffs, where fewer channels are slower or the time falls at once.",
   ],
 };
 
 export class Board {
-  constructor(parent) {
+  /**
+   * @param asked called with "loss" or "latency" where a person wants to see what is not measured yet; without it
+   *   nothing unmeasured is offered
+   */
+  constructor(parent, asked = null) {
+    this.asked = asked;
+    this.onCost = null; // called with the cost at every change, and {rows, target, moving}: whether a hand is at it
     this.counters = new Counters();
     this.foot = new Foot();
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.sheet = make("div.sheet", {}, this.canvas);
     this.scroll = make("div.scroll", {}, this.sheet);
-    this.columns = make("div.columns", { "aria-hidden": "true" });
+    this.columns = make("div.columns");
     this.spoken = make("div.spoken", { "aria-live": "polite" });
-    this.tools = new Tools(this);
+    this.colouring = new Colouring(this);
+    this.together = new Together(this);
     this.root = make("div.board", { role: "group", "aria-label": "Cut lines of all groups" });
     this.tip = new Tip(this.root);
-    const parts = [this.counters, this.tools].map(({ element }) => element);
-    this.root.append(...parts, this.columns, this.scroll, this.foot.element, this.spoken, this.tip.element);
+    const [counters, together, foot, tip] = [this.counters, this.together, this.foot, this.tip].map(({ element }) => element);
+    this.root.append(counters, this.columns, this.scroll, together, foot, this.spoken, tip);
     parent.append(this.root);
     this.painter = new Painter(this.canvas);
     this.shown = new Map();
     this.spare = [];
     this.stages = [];
     Object.assign(this, { rows: null, revision: null, id: null, drag: null, frame: 0, timer: 0 });
-    Object.assign(this, { active: 0, hover: null, selected: null, shared: true, theme: "", last: 0 });
+    Object.assign(this, { active: 0, hover: null, selected: null, theme: "", last: 0 });
+    Object.assign(this, { mode: "score", shared: true, target: null });
     this.listen();
   }
 
@@ -61,7 +70,8 @@ export class Board {
     if (other) this.open(fixed);
     if (other || state.revision !== this.revision) this.adopt(state);
     this.counters.begin(this.rows.whole, this.rows.latency, state.target);
-    this.counters.element.hidden = !fixed.head;
+    this.counters.element.hidden = fixed.head === false;
+    this.target = state.target;
     this.root.classList.toggle("measured", this.rows.groups.some(({ curve, times }) => curve || times));
     this.height = fixed.height;
     this.recolour();
@@ -73,6 +83,7 @@ export class Board {
     const kept = this.rows && this.selected !== null ? this.rows.groups[this.selected].name : null;
     for (const row of [...this.shown.keys()]) this.retire(row);
     this.rows = new Rows(fixed);
+    if (!SCALES[this.mode].known(this.rows)) this.mode = "score";
     this.id = fixed.id;
     this.active = Math.min(this.active, Math.max(this.rows.count - 1, 0));
     this.selected = this.rows.place.get(kept) ?? null;
@@ -85,7 +96,7 @@ export class Board {
     this.drag = null;
     this.root.classList.remove("dragging");
     this.revision = state.revision;
-    this.rows.adopt(state.removed, state.locked);
+    this.rows.adopt(state.removed, state.locked, state.out);
   }
 
   // What a person does ----------------------------------------------------------------------------------------
@@ -94,7 +105,7 @@ export class Board {
   changed() {
     const cost = this.rows.cost();
     this.counters.show(cost);
-    this.onCost?.(cost);
+    this.onCost?.(cost, { rows: this.rows, target: this.target, moving: this.drag !== null });
     this.draw();
   }
 
@@ -120,24 +131,52 @@ export class Board {
   }
 
   lock(row) {
-    if (this.rows.groups[row].most === 0) return;
+    if (this.rows.groups[row].most === 0 || this.rows.groups[row].block) return;
     if (!this.rows.locked.delete(row)) this.rows.locked.add(row);
     this.draw();
     this.commit();
   }
 
   pick(row, range = false) {
-    const { picked } = this.rows;
-    if (range) for (let at = Math.min(row, this.last); at <= Math.max(row, this.last); at++) picked.add(at);
+    const { picked, groups } = this.rows;
+    if (groups[row].block) return;
+    const from = Math.min(row, this.last);
+    const several = Array.from({ length: Math.abs(row - this.last) + 1 }, (_, i) => from + i);
+    if (range) for (const at of several.filter((other) => !groups[other].block)) picked.add(at);
     else if (!picked.delete(row)) picked.add(row);
     this.last = row;
     this.draw();
+  }
+
+  /** Take a whole block out, or put it back. */
+  toggle(row) {
+    if (!this.rows.set(row, this.rows.removed[row] ? 0 : 1)) return;
+    this.changed();
+    this.commit();
+  }
+
+  /** What the cells are coloured by, one of `SCALES`. */
+  colour(mode) {
+    this.mode = mode;
+    this.painter.reset();
+    this.legend();
+    this.draw();
+  }
+
+  /** A person wants the cells coloured by what is not measured yet. */
+  ask(mode) {
+    this.asked?.(mode);
+  }
+
+  legend() {
+    if (this.rows && this.colours) this.colouring.show(this.rows, this, this.asked !== null);
   }
 
   /** Whether the same score is the same colour in every group, or each group has its own scale. */
   scale(shared) {
     this.shared = shared;
     this.painter.reset();
+    this.legend();
     this.draw();
   }
 
@@ -160,7 +199,7 @@ export class Board {
   }
 
   type(row, text) {
-    if (!this.rows.free(row)) return;
+    if (!this.rows.free(row) || this.rows.groups[row].block) return;
     this.shown.get(row).edit(text, (value) => {
       const kept = value === null ? null : typed(value, this.rows.groups[row].units);
       if (kept === null || !this.rows.set(row, this.rows.groups[row].units - kept)) return;
@@ -174,7 +213,8 @@ export class Board {
     this.activate(row);
     const top = this.view.top[row];
     const { scrollTop, clientHeight } = this.scroll;
-    if (top < scrollTop + 40) this.scroll.scrollTop = top - 40;
+    if (this.whole) this.shown.get(row).element.scrollIntoView({ block: "nearest" });
+    else if (top < scrollTop + 40) this.scroll.scrollTop = top - 40;
     else if (top + this.view.height > scrollTop + clientHeight) {
       this.scroll.scrollTop = top + this.view.height - clientHeight + 8;
     }
@@ -225,6 +265,8 @@ export class Board {
     };
     this.resized = new ResizeObserver(() => this.rows && this.arrange());
     this.resized.observe(scroll);
+    this.fit = () => this.rows && this.arrange();
+    window.addEventListener("resize", this.fit);
   }
 
   click(event) {
@@ -254,6 +296,7 @@ export class Board {
     this.drag = null;
     this.root.classList.remove("dragging");
     drag?.end(event);
+    if (drag?.moved) this.changed(); // the hand has let go
   }
 
   drop() {
@@ -289,10 +332,12 @@ export class Board {
     const style = getComputedStyle(this.root);
     const names = ["background-color", "text-color", "primary-color", "chart-sequential-colors"];
     const theme = names.map((name) => style.getPropertyValue(`--st-${name}`)).join();
-    if (theme === this.theme) return;
-    this.theme = theme;
-    this.colours = palette(this.root);
-    this.painter.reset();
+    if (theme !== this.theme) {
+      this.theme = theme;
+      this.colours = palette(this.root);
+      this.painter.reset();
+    }
+    this.legend();
   }
 
   /** Lay out for the present width. */
@@ -301,7 +346,10 @@ export class Board {
     if (!width) return;
     this.view = { ...layOut(width, this.rows), from: 0, to: 0, visible: [0, -1] };
     this.root.classList.toggle("narrow", !this.view.wide);
-    this.root.style.maxHeight = `${this.height + (this.view.wide ? 0 : this.view.height)}px`;
+    const most = this.most();
+    this.root.style.maxHeight = most === null ? "none" : `${most}px`;
+    this.whole = most === null;
+    this.root.classList.toggle("all", this.whole);
     this.sheet.style.height = `${this.view.total}px`;
     for (const [name, column] of Object.entries(this.view.columns)) {
       this.root.style.setProperty(`--${name}-x`, `${column?.x ?? 0}px`);
@@ -315,13 +363,20 @@ export class Board {
     this.draw();
   }
 
+  /** How high the board may be in pixels; null for as high as its rows. */
+  most() {
+    if (this.height !== null) return this.height + (this.view.wide ? 0 : this.view.height);
+    return this.rows.count <= ALL ? null : Math.max(window.innerHeight - BESIDE, 320);
+  }
+
   head() {
     const present = Object.entries(HEADINGS).filter(([name]) => this.view.columns[name]);
     this.columns.replaceChildren(
       ...present.map(([name, [label, help]]) => {
         const parts = label.map((part) => (typeof part === "string" ? part : make(...part)));
-        return make(`span.${name}`, help ? { title: help } : {}, ...parts);
+        return make(`span.${name}`, { "aria-hidden": "true", ...(help ? { title: help } : {}) }, ...parts);
       }),
+      this.colouring.element,
     );
     for (const { element } of this.stages) element.remove();
     this.stages = this.view.stages.map((stage) => {
@@ -340,14 +395,15 @@ export class Board {
       this.place();
       for (const part of this.shown.values()) this.dress(part);
       this.describe();
-      const { rows, view, colours, shared, hover, selected } = this;
-      this.painter.paint({ rows, view, colours, shared, hover, selected });
+      const { rows, view, colours, mode, shared, hover, selected } = this;
+      this.painter.paint({ rows, view, colours, mode, shared, hover, selected });
     });
   }
 
   /** Bring the controls of the visible rows, and of the active one, to their places. */
   place() {
-    this.view = look(this.view, this.scroll.scrollTop, this.scroll.clientHeight);
+    const { scrollTop, clientHeight } = this.scroll;
+    this.view = this.whole ? look(this.view, 0, this.view.total) : look(this.view, scrollTop, clientHeight);
     const wanted = new Set(this.rows.count ? [this.active] : []);
     for (let row = this.view.visible[0]; row <= this.view.visible[1]; row++) wanted.add(row);
     for (const row of [...this.shown.keys()]) if (!wanted.has(row)) this.retire(row);
@@ -384,7 +440,7 @@ export class Board {
 
   measure(text) {
     const { context } = this.painter;
-    context.font = `500 13px ${this.colours.font}`;
+    context.font = `500 14px ${this.colours.font}`;
     return context.measureText(text).width;
   }
 
@@ -403,13 +459,14 @@ export class Board {
       const kept = groups.reduce((sum, group, at) => sum + this.rows.kept(stage.first + at) * group.unit, 0);
       stage.note.textContent = kept === whole ? `${whole} channels` : `${kept} of ${whole} channels stay`;
     }
-    this.tools.show(this.rows, this.shared);
+    this.together.show(this.rows);
   }
 
   close() {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.timer);
     this.resized.disconnect();
+    window.removeEventListener("resize", this.fit);
     this.root.remove();
   }
 }

@@ -22,14 +22,16 @@ export class Clock {
     this.saved = groups.map(() => new Map());
   }
 
-  /** Milliseconds with so many units kept in every group. */
+  /** Milliseconds with so many units kept in every row, `macs` in all; of a block that is out, what lies inside leaves. */
   predict(kept, macs) {
     let [change, alone] = [0, 0];
-    kept.forEach((count, row) => {
+    const timed = kept.map((count, row) => (this.groups[row].block ? this.full[row] : count));
+    const left = timed.some((count, row) => count !== kept[row]) ? this.price(timed).macs : macs;
+    timed.forEach((count, row) => {
       change += this.delta(row, count);
       if (count < this.full[row]) alone += this.saving(row, count);
     });
-    const twice = (alone - (this.whole - Number(macs))) / Math.max(this.whole, 1);
+    const twice = (alone - (this.whole - Number(left))) / Math.max(this.whole, 1);
     return Math.max(0, this.base + this.scale * change + this.overlap * twice);
   }
 

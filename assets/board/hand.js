@@ -36,6 +36,7 @@ export class Drag {
 
   end(event) {
     if (this.moved) return this.board.commit();
+    if (this.board.rows.groups[this.row].block) return this.board.toggle(this.row);
     const place = Math.floor((event.clientX - this.left) / this.cell);
     return this.board.inspect(this.row, place);
   }
@@ -54,7 +55,8 @@ export function press(board, row, event) {
   const { rows } = board;
   const key = event.key;
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (key in STEPS) nudge(board, row, STEPS[key]);
+  if (rows.groups[row].block && (key === " " || key === "Enter")) board.toggle(row);
+  else if (key in STEPS) nudge(board, row, STEPS[key]);
   else if (key in JUMPS) jump(board, row, JUMPS[key]);
   else if (key === "ArrowDown") board.goTo(row + 1);
   else if (key === "ArrowUp") board.goTo(row - 1);

@@ -1,7 +1,7 @@
 // Draws the network, the strips and the curves of the visible rows onto one canvas.
 
 import { between } from "./clock.js";
-import { strip } from "./colours.js";
+import { SCALES, strip } from "./colours.js";
 
 const CELL_GAP_FROM = 5; // pixels of a cell from which gaps are drawn
 const OTHERS = 0.38; // opacity of what the pointed row has nothing to do with
@@ -21,7 +21,7 @@ export class Painter {
   }
 
   /**
-   * @param scene {rows, view, colours, shared, hover, selected}; `view` has width, from and to (pixels of the sheet that the
+   * @param scene {rows, view, colours, mode, shared, hover, selected}; `mode` is of `SCALES`; `view` has width, from and to (pixels of the sheet that the
    *   canvas covers), top (each row's), height (of a row), columns ({network, strip, curve, time, share}: null or
    *   {x, width, y, height} within its row), visible ([first, last] row) and spacing (of lanes)
    */
@@ -58,15 +58,17 @@ export class Painter {
     if (row === selected) context.fillRect(0, view.top[row] + 1, 3, view.height - 2);
   }
 
-  strip({ rows, view, colours, shared }, row) {
+  strip({ rows, view, colours, mode, shared }, row) {
     const { context } = this;
     const group = rows.groups[row];
+    if (group.block) return;
     const { x, width, y, height } = view.columns.strip;
     const top = view.top[row] + y;
     context.save();
     context.beginPath();
     context.roundRect(x, top, width, height, 3);
-    if (group.scores === null) {
+    const image = this.stripOf(rows, row, colours, mode, shared);
+    if (image === null) {
       context.strokeStyle = colours.faint;
       context.setLineDash([3, 3]);
       context.stroke();
@@ -74,8 +76,7 @@ export class Painter {
       return;
     }
     context.clip();
-    const image = this.stripOf(group, rows.range, colours, shared);
-    const gone = rows.removed[row];
+    const gone = rows.gone(row);
     const cell = width / group.units;
     context.imageSmoothingEnabled = false;
     if (gone > 0) context.drawImage(image, 0, 1, gone, 1, x, top, gone * cell, height);
@@ -92,12 +93,15 @@ export class Painter {
     context.restore();
   }
 
-  stripOf(group, range, colours, shared) {
-    if (!this.strips.has(group.name)) {
-      const [low, high] = shared ? range : [group.scores[0], group.scores[group.units - 1]];
-      this.strips.set(group.name, strip(group.scores, low, high, colours));
+  /** The row's cells; null where the row has nothing to colour them by. */
+  stripOf(rows, row, colours, mode, shared) {
+    if (!this.strips.has(row)) {
+      const values = SCALES[mode].of(rows, row);
+      const own = values && mode === "score" && !shared;
+      const [low, high] = own ? [values[0], values[values.length - 1]] : SCALES[mode].range(rows);
+      this.strips.set(row, values && strip(values, low, high, colours.ramps[mode], colours.gone));
     }
-    return this.strips.get(group.name);
+    return this.strips.get(row);
   }
 
   curve({ rows, view, colours }, row) {
@@ -133,7 +137,10 @@ export class Painter {
     for (const join of scene.rows.lanes.joins) drawing.join(join);
     for (const row of scene.rows.lanes.entries) drawing.entry(row);
     for (const run of scene.rows.lanes.runs) drawing.run(run);
-    for (let row = scene.view.visible[0]; row <= scene.view.visible[1]; row++) drawing.node(row);
+    for (let row = scene.view.visible[0]; row <= scene.view.visible[1]; row++) {
+      if (scene.rows.groups[row].block) drawing.block(row);
+      else drawing.node(row);
+    }
     this.context.globalAlpha = 1;
   }
 }
@@ -305,6 +312,22 @@ class Network {
     context.strokeStyle = this.colours.muted;
     context.stroke();
     context.setLineDash([]);
+  }
+
+  /** A square on the lane that the block adds to, filled as long as it stays. */
+  block(row) {
+    const { context } = this;
+    const pointed = this.hover === row;
+    const half = this.view.dot + (pointed ? 2 : 1);
+    const [x, y] = [this.x(this.lanes.place[row]), this.y(row)];
+    context.globalAlpha = 1;
+    context.beginPath();
+    context.roundRect(x - half, y - half, 2 * half, 2 * half, 2);
+    context.fillStyle = this.rows.removed[row] ? this.colours.background : this.colours.accent;
+    context.fill();
+    context.lineWidth = 1.75;
+    context.strokeStyle = this.rows.removed[row] && !pointed ? this.colours.muted : this.colours.accent;
+    context.stroke();
   }
 
   node(row) {

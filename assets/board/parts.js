@@ -121,8 +121,9 @@ export class Foot {
     this.members.replaceChildren();
     if (!group) {
       this.why.textContent =
-        "Each row is a group of channels that can only leave together, lowest score first. Drag its line to the " +
-        "right, or use the arrow keys: what is left of it leaves. Point at a row to see what it ties together.";
+        "Each row is a group of channels that can only leave together, lowest score first. Drag its line to the right, " +
+        "or use the arrow keys: what is left of it leaves. Tick rows to move them together; a switch takes a whole " +
+        "residual block out.";
       return;
     }
     this.why.textContent = group.exact ? group.why : `${group.why} Measured by cutting: ${group.reason}.`;
@@ -163,17 +164,24 @@ export class Tip {
 /** What the tip says of the unit at a place of a row, lowest score first. */
 export function unitFacts(rows, row, place) {
   const group = rows.groups[row];
-  const gone = rows.removed[row];
+  const gone = rows.gone(row);
   const facts = [
     ["Score", score(group.scores[place])],
     ["Rank", `${place + 1} of ${group.units}, lowest first`],
   ];
   if (group.flow) facts.push(["Flow", score(group.flow[group.order[place]])]);
+  if (group.curve) facts.push(["Loss, with all before it", lossWords(rows, row, place + 1)]);
+  if (rows.goneWith(row) !== undefined) return [`${unitName(group)} ${group.order[place]}, leaves with its block`, facts];
   const now = rows.cost();
   const one = rows.cost({ [row]: gone ? gone - 1 : 1 });
   facts.push([`One ${group.noun[0]}`, saving(gone ? one : now, gone ? now : one)]);
   if (gone) facts.push([`The ${gone} that leave`, saving(rows.cost({ [row]: 0 }), now)]);
   return [`${unitName(group)} ${group.order[place]}${place < gone ? ", leaves" : ""}`, facts];
+}
+
+function lossWords(rows, row, count) {
+  const loss = rows.loss(row, count);
+  return `${rows.metric.share ? `${(100 * loss).toFixed(1)} points` : loss.toFixed(3)} of ${rows.metric.label}, cut alone`;
 }
 
 function unitName(group) {

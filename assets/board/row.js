@@ -1,4 +1,4 @@
-// One visible row's controls: tick, name, count, the slider over its strip, lock.
+// One visible row's controls: tick, name, count, the slider over its strip, lock; of a whole block its name and switch.
 
 import { reading } from "./measured.js";
 import { LOCK, icon, make, units } from "./parts.js";
@@ -40,32 +40,51 @@ export class Row {
     this.row = row;
     this.element.dataset.row = row;
     this.element.style.transform = `translateY(${view.top[row]}px)`;
-    this.element.setAttribute("aria-label", group.name);
-    this.name.title = group.name;
+    this.element.setAttribute("aria-label", group.block ? `${group.name}, whole block` : group.name);
+    this.element.classList.toggle("block", group.block === true);
+    this.name.title = group.block ? group.name : `${group.name}: ${kindOf(group)}`;
     this.title.textContent = shortened(group, view.columns.name.width - 4, measure);
-    this.kind.textContent = `${group.kind}, ${group.unit > 1 ? `${group.units} × ${group.unit}` : group.size} channels`;
+    this.kind.textContent = group.block ? "" : kindOf(group);
     this.name.setAttribute("aria-label", `Look into ${group.name}`);
     this.pick.setAttribute("aria-label", `Select ${group.name} to move it with others`);
     this.share.textContent = share(group.macs);
     this.share.title = "Share of the whole model's MACs that removing all of it would save";
-    this.strip.setAttribute("aria-valuemax", group.most);
-    this.strip.setAttribute("aria-label", `${group.noun[1]} of ${group.name} that leave`);
-    const whole = group.skipped !== null;
-    this.element.classList.toggle("whole", whole);
-    this.note.textContent = whole ? `Stays whole: ${group.skipped}` : "";
-    this.note.title = this.note.textContent;
     this.told = null;
+    if (group.block) this.asSwitch(group);
+    else this.asSlider(group);
     this.show(rows, view);
+  }
+
+  asSlider(group) {
+    this.strip.setAttribute("role", "slider");
+    this.strip.removeAttribute("aria-checked");
+    for (const [name, value] of [["orientation", "horizontal"], ["valuemin", 0], ["valuemax", group.most]]) {
+      this.strip.setAttribute(`aria-${name}`, value);
+    }
+    this.strip.setAttribute("aria-label", `${group.noun[1]} of ${group.name} that leave`);
+    this.strip.title = "";
+  }
+
+  asSwitch(group) {
+    this.strip.setAttribute("role", "switch");
+    for (const name of ["orientation", "valuemin", "valuemax", "valuenow", "valuetext"]) {
+      this.strip.removeAttribute(`aria-${name}`);
+    }
+    this.strip.setAttribute("aria-label", `The block ${group.name} stays`);
+    this.strip.title = "Take the whole block out, or put it back";
+    this.thumb.style.left = "";
   }
 
   /** Follow the counts, locks and picks. */
   show(rows, view) {
     const group = rows.groups[this.row];
-    const [gone, kept] = [rows.removed[this.row], rows.kept(this.row)];
+    if (group.block) return this.showBlock(rows, group);
+    const [gone, kept] = [rows.gone(this.row), rows.kept(this.row)];
     const locked = rows.locked.has(this.row);
+    this.remark(rows, group);
     const part = percent(kept / group.units);
     this.kept.textContent = kept;
-    this.of.textContent = ` / ${group.units}`;
+    this.of.textContent = ` of ${group.units}${group.noun[0] === "channel" ? "" : ` ${short(group)}`}`;
     this.part.textContent = part;
     this.stays.setAttribute("aria-label", `${kept} of ${units(group, group.units)} stay, type another number`);
     this.stays.disabled = !rows.free(this.row);
@@ -85,6 +104,31 @@ export class Row {
     this.lock.disabled = group.most === 0;
     if (this.told !== gone) this.tell(rows);
     this.told = gone;
+  }
+
+  /** A block stays or leaves; where it lies in one that leaves, it goes along. */
+  showBlock(rows, group) {
+    const outer = rows.goneWith(this.row);
+    const stays = rows.removed[this.row] === 0 && outer === undefined;
+    this.strip.setAttribute("aria-checked", String(stays));
+    this.strip.setAttribute("aria-disabled", String(outer !== undefined));
+    this.element.classList.toggle("cut", !stays);
+    const along = group.inside.length ? `, with ${group.inside.map((name) => inner(name, group)).join(", ")}` : "";
+    if (outer !== undefined) this.note.textContent = `Leaves with ${rows.groups[outer].name}`;
+    else this.note.textContent = stays ? `Whole block${along}` : `The block is out${along}`;
+    this.note.title = group.why;
+    for (const part of Object.values(this.small)) part.hidden = true;
+  }
+
+  /** Why a row does not move, if it does not. */
+  remark(rows, group) {
+    const block = rows.goneWith(this.row);
+    const fixed = group.skipped !== null || block !== undefined;
+    this.element.classList.toggle("whole", fixed);
+    this.element.classList.toggle("along", block !== undefined);
+    if (!fixed) this.note.textContent = "";
+    else this.note.textContent = block === undefined ? `Stays whole: ${group.skipped}` : `Leaves with ${rows.groups[block].name}`;
+    this.note.title = this.note.textContent;
   }
 
   /** The small charts in words, which also describe the slider. */
@@ -126,6 +170,20 @@ export class Row {
     field.focus({ preventScroll: true });
     field.select();
   }
+}
+
+function kindOf(group) {
+  return `${group.kind}, ${group.unit > 1 ? `${group.units} × ${group.unit}` : group.size} channels`;
+}
+
+/** "heads" of "heads of 16 channels". */
+function short(group) {
+  return group.noun[1].replace(/ of .*/, "");
+}
+
+/** A group's name from its block's on. */
+function inner(name, block) {
+  return name.startsWith(`${block.name}.`) ? name.slice(block.name.length + 1) : name;
 }
 
 /** A name that fits: whole, else without the stage, which its heading says, else shortened in the middle. */

@@ -1,6 +1,7 @@
-// What the board holds: groups with their scores, how many units leave, what is locked and what is picked.
+// What the board holds: groups with their scores and whole blocks, what leaves, what is locked and what is picked.
 
-import { Clock } from "./clock.js";
+import { amongRows, enclosing, woven } from "./blocks.js";
+import { Clock, between } from "./clock.js";
 import { compileCost } from "./cost.js";
 import { layLanes } from "./lanes.js";
 
@@ -33,26 +34,34 @@ export function next(group, count, by) {
 
 export class Rows {
   constructor(fixed) {
-    this.groups = fixed.groups.map((group) => ({
+    const groups = fixed.groups.map((group) => ({
       ...group,
       scores: unpacked(group.scores, Float32Array),
       order: unpacked(group.order, Uint32Array),
       flow: unpacked(group.flow, Float32Array),
       most: group.skipped === null ? group.units - group.minimum : 0,
     }));
-    const names = this.groups.map((group) => group.name);
-    this.place = new Map(names.map((name, row) => [name, row]));
-    this.count = names.length;
+    this.groups = woven(groups, fixed.blocks); // a row each, in network order
+    this.count = this.groups.length;
+    const numbers = [...this.groups.keys()];
+    this.rowOf = numbers.filter((row) => !this.groups[row].block); // of every group that Python names
+    this.blocks = numbers.filter((row) => this.groups[row].block);
+    this.around = enclosing(this.groups);
+    const names = groups.map((group) => group.name);
+    this.place = new Map(this.rowOf.map((row) => [this.groups[row].name, row]));
     this.whole = fixed.whole;
     this.range = fixed.range;
-    this.price = compileCost(fixed.cost, names, this.groups.map((group) => group.units));
-    const at = (name) => (name === null ? -1 : this.place.get(name));
-    this.lanes = layLanes(this.count, fixed.links.map(([source, target, layer]) => [at(source), at(target), layer]));
+    const polynomials = compileCost(fixed.cost, names, groups.map((group) => group.units), this.blocks.map((row) => this.groups[row]));
+    this.price = (counts) => polynomials(this.rowOf.map((row) => counts[row]), this.outermost(counts));
+    const at = (name) => (name === null ? -1 : names.indexOf(name));
+    const lanes = layLanes(names.length, fixed.links.map(([source, target, layer]) => [at(source), at(target), layer]));
+    this.lanes = amongRows(lanes, this.rowOf, this.groups);
     this.flows = this.groups.map(flowing);
     this.measured = this.groups.some((group) => group.flow !== null);
     this.removed = new Int32Array(this.count);
     this.locked = new Set();
     this.picked = new Set();
+    this.most = {}; // the upper ends of the scales of colours that take a search
     this.largest = Math.max(0, ...this.groups.map((group) => group.macs)) || 1;
     this.widest = Math.max(0, ...this.lanes.runs.map((run) => this.sum(run))) || 1;
     this.curves = this.groups.map((group) => group.curve);
@@ -73,13 +82,29 @@ export class Rows {
     return run.members.reduce((total, { group }) => total + this.flows[group].total, 0);
   }
 
-  adopt(removed, locked) {
-    this.removed.set(removed);
-    this.locked = new Set([...locked.keys()].filter((row) => locked[row]));
+  /** What Python says of every group, and whether each block is out. */
+  adopt(removed, locked, out = []) {
+    this.rowOf.forEach((row, group) => (this.removed[row] = removed[group]));
+    this.blocks.forEach((row, block) => (this.removed[row] = Number(out[block] ?? false)));
+    this.locked = new Set(this.rowOf.filter((_, group) => locked[group]));
+  }
+
+  /** The numbers of the blocks whose count is none, without those inside others. */
+  outermost(counts) {
+    const out = (row) => counts[row] === 0;
+    return [...this.blocks.keys()].filter((block) => {
+      const row = this.blocks[block];
+      return out(row) && !this.around[row].some(out);
+    });
+  }
+
+  /** The row of a block that is out and takes this row with it; undefined where there is none. */
+  goneWith(row) {
+    return this.around[row].find((block) => this.removed[block] > 0);
   }
 
   free(row) {
-    return this.groups[row].most > 0 && !this.locked.has(row);
+    return this.groups[row].most > 0 && !this.locked.has(row) && this.goneWith(row) === undefined;
   }
 
   /** Set what leaves one group; false where nothing changes. */
@@ -96,12 +121,29 @@ export class Rows {
     return rows.filter((other) => this.free(other));
   }
 
+  /** How many units leave, by the row's own line or with a block. */
+  gone(row) {
+    return this.goneWith(row) === undefined ? this.removed[row] : this.groups[row].units;
+  }
+
   kept(row) {
-    return this.groups[row].units - this.removed[row];
+    return this.groups[row].units - this.gone(row);
   }
 
   share(row) {
-    return this.removed[row] / this.groups[row].units;
+    return this.gone(row) / this.groups[row].units;
+  }
+
+  /** How far the metric gets worse where the row's first `count` units leave and all else is whole. */
+  loss(row, count) {
+    const points = this.curves[row];
+    const change = between(points, count / this.groups[row].units) - points[0][1];
+    return Math.max(0, this.metric.higher ? -change : change);
+  }
+
+  /** The milliseconds that are saved where the row's first `count` units leave and all else is whole. */
+  saved(row, count) {
+    return Math.max(0, -this.clock.delta(row, this.groups[row].units - count));
   }
 
   /**
@@ -109,7 +151,7 @@ export class Rows {
    * remove for some rows.
    */
   cost(changes = {}) {
-    const counts = this.groups.map((group, row) => group.units - (changes[row] ?? this.removed[row]));
+    const counts = this.groups.map((group, row) => group.units - (changes[row] ?? this.gone(row)));
     const { params, macs } = this.price(counts);
     return { params, macs, bytes: Number(params) * BYTES, latency: this.clock?.predict(counts, macs) };
   }
@@ -117,16 +159,14 @@ export class Rows {
   /** What flows through a group, relative to other groups, and the part of it that stays. */
   flow(row) {
     const { total, after } = this.flows[row];
-    return { total, kept: total * after(this.removed[row]) };
+    return { total, kept: total * after(this.gone(row)) };
   }
 
-  /** The removed counts by name, as Python wants them. */
+  /** The removed counts and blocks by name, as Python wants them. */
   toCommit() {
-    const removed = {};
-    this.groups.forEach((group, row) => {
-      if (this.removed[row]) removed[group.name] = this.removed[row];
-    });
-    return { removed, locked: [...this.locked].map((row) => this.groups[row].name) };
+    const name = (row) => this.groups[row].name;
+    const removed = Object.fromEntries(this.rowOf.filter((row) => this.removed[row]).map((row) => [name(row), this.removed[row]]));
+    return { removed, locked: [...this.locked].map(name), blocks: this.blocks.filter((row) => this.removed[row]).map(name) };
   }
 }
 

@@ -1,20 +1,27 @@
 // Where everything stands: columns by the width that there is, rows and stage headings by height.
 
 const WIDE = 700;
-const STAGE = 34;
-const LONE = 8;
+const STAGE = 30;
+const LONE = 6;
 const OVERSCAN = 240; // pixels drawn beyond what is visible, so that scrolling stays ahead of painting
 const GAP = 14;
 const SMALL = { curve: 72, time: 112 }; // widths of the small charts
-const NARROW_ROW = 74;
+const NARROW_ROW = 64;
 
 /** Columns, row heights and lane widths for a board of `width` pixels. */
 export function layOut(width, rows) {
-  const small = Object.keys(SMALL).filter((name) => (name === "curve" ? rows.span : rows.clock));
-  const wide = width >= small.reduce((sum, name) => sum + GAP + SMALL[name], WIDE);
+  const wide = width >= WIDE;
+  const measured = Object.keys(SMALL).filter((name) => (name === "curve" ? rows.span : rows.clock));
+  const small = wide ? fitting(measured, width - WIDE) : measured;
   const network = networkWidth(rows.lanes.lanes, wide, width);
   const found = (wide ? wideColumns : narrowColumns)(width, network, small);
   return { width, wide, ...network, ...found, ...tops(rows, found.height) };
+}
+
+/** As many of the small charts, from the first, as there is room for beside the strips. */
+function fitting(names, room) {
+  const needed = (count) => names.slice(0, count).reduce((sum, name) => sum + GAP + SMALL[name], 0);
+  return names.filter((_, at) => needed(at + 1) <= room);
 }
 
 function networkWidth(lanes, wide, width) {
@@ -27,19 +34,19 @@ function networkWidth(lanes, wide, width) {
 
 function wideColumns(width, { networkWidth }, small) {
   const network = { x: 30, width: networkWidth };
-  const name = { x: network.x + networkWidth + GAP, width: Math.round(Math.min(230, Math.max(150, width * 0.15))) };
-  const stays = { x: name.x + name.width + 8, width: 112 };
-  const share = { x: stays.x + stays.width + 10, width: 46, y: 27, height: 3 };
+  const name = { x: network.x + networkWidth + GAP, width: Math.round(Math.min(260, Math.max(150, width * 0.17))) };
+  const stays = { x: name.x + name.width + 6, width: 132 };
+  const share = { x: stays.x + stays.width + 8, width: 44, y: 24, height: 3 };
   const lock = { x: width - 32, width: 28 };
   const charts = { curve: null, time: null };
   let end = lock.x + 4;
   for (const chart of small.toReversed()) {
     end -= GAP + SMALL[chart];
-    charts[chart] = { x: end, width: SMALL[chart], y: 6, height: 26 };
+    charts[chart] = { x: end, width: SMALL[chart], y: 3, height: 26 };
   }
   const from = share.x + share.width + GAP + 8;
-  const strip = { x: from, width: end - GAP - from, y: 9, height: 20 };
-  return { columns: { pick: { x: 4, width: 22 }, network, name, stays, share, strip, ...charts, lock }, height: 38 };
+  const strip = { x: from, width: end - GAP - from, y: 7, height: 18 };
+  return { columns: { pick: { x: 4, width: 22 }, network, name, stays, share, strip, ...charts, lock }, height: 32 };
 }
 
 /** The small charts stand below the strip, side by side, each under its name. */
@@ -47,15 +54,15 @@ function narrowColumns(width, { networkWidth }, small) {
   const network = networkWidth ? { x: 0, width: networkWidth } : null;
   const pick = { x: networkWidth ? networkWidth + 4 : 0, width: 22 };
   const lock = { x: width - 32, width: 32 };
-  const stays = { x: lock.x - 112, width: 108 };
+  const stays = { x: lock.x - 132, width: 128 };
   const name = { x: pick.x + pick.width + 6, width: stays.x - pick.x - pick.width - 12 };
-  const strip = { x: pick.x + 4, width: width - pick.x - 16, y: 40, height: 22 };
+  const strip = { x: pick.x + 4, width: width - pick.x - 16, y: 34, height: 20 };
   const charts = { curve: null, time: null };
   const each = (strip.width - GAP * (small.length - 1)) / small.length;
   small.forEach((chart, at) => {
-    charts[chart] = { x: strip.x + at * (each + GAP), width: each, y: NARROW_ROW + 12, height: 28 };
+    charts[chart] = { x: strip.x + at * (each + GAP), width: each, y: NARROW_ROW + 14, height: 28 };
   });
-  const height = NARROW_ROW + (small.length ? 48 : 0);
+  const height = NARROW_ROW + (small.length ? 50 : 0);
   return { columns: { pick, network, name, stays, share: null, strip, ...charts, lock }, height };
 }
 

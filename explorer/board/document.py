@@ -14,6 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.methods.studies.sensitivity import sparklines
 from explorer.structure import Group, Structure
 from explorer.structure.links import links
+from explorer.structure.types import inside
 from explorer.tasks import METRICS
 
 HOW = {"producer": "makes", "consumer": "reads", "affine": "follows", "index": "follows", "expert": "holds"}
@@ -27,6 +28,7 @@ def board_document(
     locked: Collection[str],
     revision: int,
     *,
+    blocks: Collection[str] = (),
     flows: Mapping[str, np.ndarray] | None = None,
     curves: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
@@ -41,6 +43,7 @@ def board_document(
         scores: higher = keep; groups without scores stay whole, with the reason.
         budget: fraction of each group's units that leave, lowest scores first, rounded down to whole units.
         revision: counts the changes that the board did not make itself.
+        blocks: the residual blocks that are taken out.
         flows: what flows through each unit, of shape (units,); without it the network is drawn by channel counts.
         curves: the measured sensitivity, a document of `explorer.methods.studies.sensitivity`.
         latency: the measured times, a document of `explorer.methods.studies.latency_profile`.
@@ -84,6 +87,7 @@ def board_document(
         )
     return {
         "groups": groups,
+        "blocks": _blocks(structure, stage_of, blocks),
         "cost": structure.cost_model.to_json(),
         "whole": {"params": whole.params, "macs": whole.macs},
         "links": [[link.source, link.target, link.layer] for link in links(structure)],
@@ -93,6 +97,33 @@ def board_document(
         "target": None if target is None else {"kind": target.kind, "keep": target.keep},
         "revision": revision,
     }
+
+
+def _blocks(structure: Structure, stage_of: Mapping[str, str], out: Collection[str]) -> list[dict[str, Any]]:
+    """The residual blocks, each before the first group of its stage that it holds.
+
+    `before` is that group, or for a block that holds none the one that follows it in the network's order, if any;
+    `inside` are the groups that leave with the block.
+    """
+    whole = structure.cost()
+    full, places = structure.full, {name: place for place, name in enumerate(structure.groups)}
+    found = []
+    for name, block in structure.blocks.items():
+        held = [group for group in structure.groups if inside(group, [name])]
+        cost = block.cost_model(full)
+        found.append(
+            {
+                "name": name,
+                "stage": stage_of[held[0]] if held else "",
+                "before": places[held[0]] if held else len(places),
+                "macs": cost.macs / max(whole.macs, 1),
+                "params": cost.params / max(whole.params, 1),
+                "cost": block.cost_model.to_json(),
+                "inside": sorted(structure.inside(name), key=places.__getitem__),
+                "out": name in out,
+            }
+        )
+    return sorted(found, key=lambda block: block["before"])
 
 
 def _described(group: Group, stage: str) -> dict[str, Any]:
@@ -137,7 +168,7 @@ def _cliffs(group: Group, latency: Mapping[str, Any] | None) -> list | None:
 def _metric(curves: Mapping[str, Any]) -> dict[str, Any]:
     """What the curves are of, as the browser writes it."""
     metric = METRICS[curves["metric"]]
-    return {"label": metric.short, "share": metric.share}
+    return {"label": metric.short, "share": metric.share, "higher": metric.higher_is_better}
 
 
 def latency_in_short(latency: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anywidget
@@ -83,10 +83,12 @@ class BoardWidget(anywidget.AnyWidget):
     def go_to(self, remove: Mapping[str, float]) -> None:
         """Moves all lines: the fraction of units to remove by group, as `Problem.plan` takes it; others stay whole.
 
+        Residual blocks that a hand has taken out stay out; `reset` puts them back.
+
         Raises:
             ExplorerError: a group is unknown or has no scores, or a fraction is outside [0, 1).
         """
-        choice = Choice(dict(remove), self._history.now.locked)
+        choice = replace(self._history.now, budget=dict(remove))
         self._plan(choice)
         with self._lock:
             self._moved(self._history.commit(choice))
@@ -112,7 +114,8 @@ class BoardWidget(anywidget.AnyWidget):
 
     def _plan(self, choice: Choice) -> Plan:
         subject = self._subject
-        return plan_from_budget(subject.structure, subject.scores.groups, choice.budget, subject.base)
+        plan = plan_from_budget(subject.structure, subject.scores.groups, choice.budget, subject.base)
+        return plan.without(subject.structure, choice.blocks)
 
     def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """What a view sends: a commit of its board, or one of the ways back."""
@@ -128,9 +131,7 @@ class BoardWidget(anywidget.AnyWidget):
         with self._lock:
             commit = accept(proposed, self._revision, self._document)
             before = self.plan
-            if commit and self._history.commit(
-                Choice(commit.budget(self._subject.structure), frozenset(commit.locked))
-            ):
+            if commit and self._history.commit(commit.choice(self._subject.structure, self._history.now)):
                 self._show(view)
                 if self.plan != before:
                     self._measure()
@@ -144,14 +145,15 @@ class BoardWidget(anywidget.AnyWidget):
 
     def _show(self, view: str = "") -> None:
         """Tells all views what is chosen, and which of them chose it; none where Python did."""
-        now, removed = self._history.now, self.plan.remove
+        now, full = self._history.now, self._subject.structure.groups
         names = [group["name"] for group in self._document["groups"]]
         self.state = {
             "id": self.fixed["id"],
             "revision": self._revision,
             "view": view,
-            "removed": [len(removed.get(name, ())) for name in names],
+            "removed": [full[name].leaving(now.budget.get(name, 0.0)) for name in names],
             "locked": [name in now.locked for name in names],
+            "out": [block["name"] in now.blocks for block in self._document["blocks"]],
             "target": self._document["target"],
             "ways": {
                 "undo": bool(self._history.past),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 VOLATILE = ("removed", "locked")  # of a group: what a drag changes
+OUT = "out"  # of a block: the same
 
 
 def split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -16,9 +17,11 @@ def split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     fixed = {
         **{name: document[name] for name in ("cost", "whole", "links", "range", "metric", "latency")},
         "groups": [_packed(group) for group in document["groups"]],
+        "blocks": [{name: value for name, value in block.items() if name != OUT} for block in document["blocks"]],
     }
     digest = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
     changing: dict[str, Any] = {name: [group[name] for group in document["groups"]] for name in VOLATILE}
+    changing[OUT] = [block[OUT] for block in document["blocks"]]
     changing.update({name: document[name] for name in ("target", "revision")}, id=digest)
     return {**fixed, "id": digest}, changing
 

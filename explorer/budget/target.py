@@ -62,6 +62,10 @@ class Target:
         """What may be kept of a model that costs `whole`."""
         return self._asked() * whole if self.amount is None else self.amount
 
+    def fixed(self, whole: float) -> "Target":
+        """The same as an amount, of a model that costs `whole`: it stays when a part of the model is taken out."""
+        return Target(self.kind, amount=self.goal(whole))
+
     @property
     def value(self) -> float | str:
         """As `parse` reads it behind the equals sign: a fraction, or an amount with its unit."""

@@ -84,7 +84,7 @@ def add_scoring(parser: Parser, *, required: bool) -> None:
 
 
 def add_removing(parser: Parser) -> None:
-    """What is to go: by targets, by ratios or by a plan."""
+    """What is to go: by targets, by ratios, by a plan or as whole blocks."""
     from explorer.budget import ALLOCATORS, NORMALISERS
 
     parser.add_argument(
@@ -98,6 +98,13 @@ def add_removing(parser: Parser) -> None:
         "--ratio", action="append", default=[], metavar="GROUP=0.3", help="fraction of one group to remove"
     )
     parser.add_argument("--plan", metavar="FILE", help="a plan.json: the units and blocks to remove, chosen before")
+    parser.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="BLOCK",
+        help="a residual block to take out besides",
+    )
     parser.add_argument(
         "--allocate",
         metavar="NAME",
@@ -134,12 +141,13 @@ def spec_from(options: Options) -> "Spec":
     given["settings"] = _unique(getattr(options, "set", []), "setting")
     given["ratios"] = _unique([parse_ratio(text) for text in getattr(options, "ratio", [])], "ratio")
     given["locked"] = tuple(getattr(options, "lock", ()))
+    given["skip"] = tuple(getattr(options, "skip", ()))
     if getattr(options, "keep", None):
         targets = map(Target.parse, options.keep)
         given["keep"] = _unique([(target.kind, target.value) for target in targets], "target")
     if getattr(options, "plan", None) is not None:
         plan = Plan.from_json(read_json(Path(options.plan)))
-        given["plan"], given["skip"] = dict(plan.remove), plan.blocks
+        given["plan"], given["skip"] = dict(plan.remove), (*plan.blocks, *given["skip"])
     known = {name: value for name, value in given.items() if value is not None}
     defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}
     beside = {name: getattr(options, keyed.key, None) for name, keyed in KEYED.items()}

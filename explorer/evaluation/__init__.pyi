@@ -1,4 +1,10 @@
+from .attribution import ATTRIBUTIONS as ATTRIBUTIONS
+from .attribution import Attribution as Attribution
+from .attribution import evidence as evidence
+from .attribution import where as where
+from .attribution import why_no_evidence as why_no_evidence
 from .classwise import ClassChange as ClassChange
+from .classwise import favourite as favourite
 from .classwise import who_pays as who_pays
 from .live.evaluator import Answer as Answer
 from .live.evaluator import Live as Live

@@ -19,6 +19,23 @@ class ClassChange:
     flipped: np.ndarray = field(repr=False, compare=False)
     lost: np.ndarray = field(repr=False, compare=False)
 
+    @property
+    def payers(self) -> tuple[int, ...]:
+        """The classes that lose most, to the whole point: several where they tie, none where no class loses."""
+        if self.worst is None:
+            return ()
+        points = np.round(100 * self.change)
+        return tuple(np.flatnonzero(points == points[self.worst]).tolist())
+
+
+def favourite(answers: np.ndarray, share: float = 0.8) -> int | None:
+    """The class that more than this share of the samples is answered with; None where there is none."""
+    if not len(answers):
+        return None
+    counts = np.bincount(answers)
+    first = int(np.argmax(counts))
+    return first if counts[first] > share * len(answers) else None
+
 
 def who_pays(before: np.ndarray, after: np.ndarray, labels: np.ndarray, classes: int) -> ClassChange:
     """Which of the classes, and which samples, pay for a change of the model.

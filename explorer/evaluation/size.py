@@ -1,8 +1,8 @@
 """The size of a cut model's weights file in closed form, to the byte."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -14,7 +14,7 @@ from explorer.evaluation.measurement import METADATA
 from explorer.structure import Structure
 from explorer.structure.products import names_by_identity
 from explorer.structure.surgery import saved_by_cut
-from explorer.structure.types import Member, Width
+from explorer.structure.types import Member, Width, inside
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class SizeModel:
     full: Mapping[str, int]
     widths: tuple[Width, ...]
     tensors: tuple[tuple[str, str, int, tuple[int, ...]], ...]
+
+    def without(self, blocks: Sequence[str]) -> "SizeModel":
+        """That of the model whose residual blocks are taken out, their tensors with them."""
+        return replace(self, tensors=tuple(tensor for tensor in self.tensors if not inside(tensor[0], blocks)))
 
     def __call__(self, kept: Mapping[str, int]) -> int:
         """Groups that are not named stay whole."""

@@ -80,10 +80,9 @@ def _check_request(spec: Spec) -> None:
     known = spec.method in METHODS  # an unknown method is the last thing that is said
     gradual, sparse = known and METHODS[spec.method].gradual, known and METHODS[spec.method].sparse
     idle = known and not METHODS[spec.method].removes
-    asked = {"keep": spec.keep, "ratios": spec.ratios, "plan": spec.plan or spec.skip}
+    skips = () if spec.ratios else spec.skip  # blocks go along with ratios, as with a plan
+    asked = {"keep": spec.keep, "ratios": spec.ratios, "plan": spec.plan or skips}
     given = [name for name, value in asked.items() if value]
-    if spec.skip and spec.plan is None:
-        raise ExplorerError("blocks to skip are part of a plan: give a plan that names them")
     if idle and (given or spec.sparsity is not None):
         raise ExplorerError(f"method {spec.method!r} removes nothing: leave out the {(*given, 'sparsity')[0]}")
     if gradual and (spec.ratios or spec.plan or spec.skip):

@@ -78,7 +78,7 @@ class Spec:
         minimum: of every group that stays under a target: below 1 a fraction, else a number of units.
         locked: groups that stay whole; of methods that set single weights to zero, layers.
         steps: in how many cuts, rounds or exchanges a method that has several gets there, at most.
-        skip: residual blocks that a plan takes out.
+        skip: residual blocks that are taken out with a plan, with ratios, or alone.
         round_to: multiples that widths under a target are of.
         runtime: in which a latency is timed.
         batch: of how many inputs a latency is.

@@ -92,6 +92,19 @@ class Plan:
         remove = {n: (*self.remove.get(n, ()), *other.remove.get(n, ())) for n in names}
         return Plan(self.base, remove, (*self.blocks, *other.blocks))
 
+    def without(self, structure: Structure, blocks: Iterable[str]) -> "Plan":
+        """This plan with these residual blocks taken out as well; units of groups that leave with them are not named.
+
+        Raises:
+            ExplorerError: the structure has no such block.
+        """
+        blocks = (*self.blocks, *blocks)
+        for name in blocks:
+            if name not in structure.blocks:
+                raise ExplorerError(unknown_block(name, structure))
+        left = without(structure, blocks).groups
+        return Plan(self.base, {name: units for name, units in self.remove.items() if name in left}, blocks)
+
     def to_json(self) -> dict[str, Any]:
         plan = {"base": self.base, "remove": {name: list(units) for name, units in self.remove.items()}}
         return plan | {"blocks": list(self.blocks)} if self.blocks else plan

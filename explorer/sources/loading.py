@@ -7,6 +7,8 @@ import torch
 
 from explorer import memory
 from explorer.errors import ExplorerError, unknown
+from explorer.sources.finding.candidate import MODEL
+from explorer.sources.finding.search import search
 from explorer.sources.listing import list_models
 from explorer.sources.loaded import LoadedModel, in_words
 from explorer.sources.reading.texts import Tokenizer
@@ -170,24 +172,31 @@ def task_for(model: LoadedModel, data_ref: str) -> Task:
 
 
 def ref_for(model: LoadedModel, data_ref: str) -> str:
-    """The model's ref, with as many outputs as the data has classes where the network is new and leaves that open.
+    """The model's ref, with as many outputs as the data has classes where the network is new.
 
     Raises:
         ExplorerError: see `load_task`.
     """
-    if not takes_any_classes(model) or _data_source(data_ref).noise:
+    if not can_take_any_classes(model) or _data_source(data_ref).noise:
         return model.ref
     wanted = describe_task(data_ref)
     if wanted.kind != model.kind or len(wanted.classes) == model.classes:
         return model.ref
     option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
-    return f"{model.ref}{'&' if '?' in model.ref else '?'}{option}={len(wanted.classes)}"
+    name, _, query = model.ref.partition("?")
+    others = [item for item in query.split("&") if item and not item.startswith(f"{option}=")]
+    return f"{name}?{'&'.join([*others, f'{option}={len(wanted.classes)}'])}"
+
+
+def can_take_any_classes(model: LoadedModel) -> bool:
+    """Whether the network is new, so that nothing is lost when it is made with another number of outputs."""
+    return not model.trained and bool(MODEL_SOURCES[model.ref.partition(":")[0]].outputs)
 
 
 def takes_any_classes(model: LoadedModel) -> bool:
     """Whether the network is new, and its ref leaves open how many outputs it has."""
     option = MODEL_SOURCES[model.ref.partition(":")[0]].outputs
-    return not model.trained and bool(option) and f"{option}=" not in model.ref
+    return can_take_any_classes(model) and f"{option}=" not in model.ref
 
 
 def _data_source(ref: str) -> DataSource:
@@ -256,8 +265,7 @@ def _check_numbers(model: LoadedModel) -> None:
 
 
 def _unknown_model(ref: str) -> ExplorerError:
-    refs = [entry.ref for entry in list_models() if "@" not in entry.ref]
-    by_name = {known.partition(":")[2]: known for known in reversed(refs)}  # of several, the first one
-    if ref in by_name:
-        return ExplorerError(f"unknown model {ref!r}: did you mean {by_name[ref]}?")
-    return unknown("model", ref, refs)
+    """The error for a text that is no ref: it says the ref that is the likeliest to be meant."""
+    if meant := [candidate.ref for candidate in search(ref, kind=MODEL, most=1)]:
+        return ExplorerError(f"unknown model {ref!r}: did you mean {meant[0]}?")
+    return unknown("model", ref, [entry.ref for entry in list_models() if "@" not in entry.ref])

@@ -56,8 +56,8 @@ class DataSource(Entry):
     Args:
         takes: what stands after the colon, for a person: "PATH"; empty: there is no colon.
         entries: () → the refs and titles of its data that needs no path; None: the name itself where it takes nothing.
-        describe: ref, or `Place` → the `Description` of data that takes a tokenizer to open; None, or giving None: it
-            takes none.
+        describe: ref, or `Place` → the `Description` of its data, told without making inputs of it; None, or giving
+            None: that takes a look at them, for which no tokenizer is needed.
         noise: whether its labels mean nothing, so that it fits any model.
         place: as of a `ModelSource`.
     """

@@ -2,6 +2,11 @@ from .tools.accuracy import Accuracy as Accuracy
 from .tools.accuracy import accuracy as accuracy
 from .tools.accuracy import predict as predict
 from .tools.accuracy import wilson as wilson
+from .tools.answers import Answered as Answered
+from .tools.answers import answered as answered
+from .tools.answers import answered_classes as answered_classes
+from .tools.answers import spread_places as spread_places
+from .tools.answers import why_unanswered as why_unanswered
 from .tools.census import Census as Census
 from .tools.census import census as census
 from .tools.census import class_labels as class_labels

@@ -2,7 +2,9 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from explorer.batches import Samples, evaluating, to_device
@@ -11,8 +13,11 @@ from explorer.errors import ExplorerError
 from explorer.progress import Report
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.quality import Quality
-from explorer.tasks.tools.samples import picture
+from explorer.tasks.tools.reply import Reply
+from explorer.tasks.tools.samples import TINTS, picture
 from explorer.tasks.tools.task_kind import task_kind
+
+SURE = 0.5  # the least score of boxes that are shown as an answer
 
 
 class Teachable(Protocol):
@@ -43,6 +48,27 @@ def detector_loss(module: Teachable, inputs: Tensor, labels: list[dict[str, Tens
     return module.loss(inputs, labels)
 
 
+def objects_replied(module: Detector, inputs: Tensor, labels: list[dict[str, Tensor]]) -> list[Reply]:
+    """The boxes that the network is rather sure of, and how many of them there are."""
+    found = []
+    for boxes, truth in zip(to_device(module.detect(inputs), torch.device("cpu")), labels, strict=True):
+        sure = boxes["scores"] >= SURE
+        kept = {"boxes": boxes["boxes"][sure], "labels": boxes["labels"][sure]}
+        found.append(Reply(kept, None, note=f"finds {len(kept['labels'])}, there are {len(truth['labels'])}"))
+    return found
+
+
+def framed(picture: np.ndarray, objects: dict[str, Tensor]) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), with boxes in the colours of their classes."""
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    for corners, number in zip(objects["boxes"].tolist(), objects["labels"].tolist(), strict=True):
+        x1, y1, x2, y2 = corners
+        frame = (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+        pen.rectangle(frame, outline=TINTS[(number - 1) % len(TINTS)], width=max(1, picture.shape[0] // 64))
+    return np.asarray(image)
+
+
 @task_kind(
     "detection",
     title="Detection",
@@ -60,6 +86,8 @@ def detector_loss(module: Teachable, inputs: Tensor, labels: list[dict[str, Tens
     draw=picture,
     owns=are_boxes,
     whole_loss=detector_loss,
+    reply=objects_replied,
+    mark=framed,
     unrepeatable="code that depends on the data finds its boxes",
     rank=50,
 )

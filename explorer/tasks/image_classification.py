@@ -11,6 +11,7 @@ from explorer.progress import Report
 from explorer.tasks.tools.accuracy import Accuracy, accuracy, balanced
 from explorer.tasks.tools.losses import are_classes, class_loss
 from explorer.tasks.tools.metric import Metric
+from explorer.tasks.tools.reply import classes_replied
 from explorer.tasks.tools.samples import class_name, picture
 from explorer.tasks.tools.task_kind import task_kind
 
@@ -47,6 +48,7 @@ def shifted(
     owns=are_classes,
     loss=class_loss,
     augment=shifted,
+    reply=classes_replied,
     classifies=True,
     rank=10,
 )

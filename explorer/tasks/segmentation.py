@@ -13,7 +13,8 @@ from explorer.progress import Report
 from explorer.tasks.tools.losses import IGNORED, check_labels, misfit, resized
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.quality import Quality
-from explorer.tasks.tools.samples import picture
+from explorer.tasks.tools.reply import Reply
+from explorer.tasks.tools.samples import TINTS, picture
 from explorer.tasks.tools.task_kind import task_kind
 
 RESAMPLES = 500  # of the bootstrap
@@ -41,6 +42,25 @@ def map_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(resized(outputs, labels), labels, ignore_index=IGNORED)
 
 
+@torch.inference_mode()
+def maps_replied(module: nn.Module, inputs: Tensor, labels: Tensor) -> list[Reply]:
+    """The likeliest class of every pixel, and the share of the judged pixels that are right."""
+    maps = resized(module(inputs).float().cpu(), labels).argmax(1)
+    judged = labels != IGNORED
+    right = ((maps == labels) & judged).flatten(1).sum(1) / judged.flatten(1).sum(1).clamp(min=1)
+    return [
+        Reply(answer, None, note=f"{100 * share:.0f}% of pixels right")
+        for answer, share in zip(maps, right.tolist(), strict=True)
+    ]
+
+
+def coloured(picture: np.ndarray, areas: Tensor) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), with the pixels of every class but the first in a colour of its own."""
+    tints = np.array(TINTS, dtype=np.float64)[(areas.numpy() - 1) % len(TINTS)]
+    mixed = 0.45 * picture + 0.55 * tints
+    return np.where((areas.numpy() == 0)[..., None], picture, mixed.round()).astype(np.uint8)
+
+
 @task_kind(
     "segmentation",
     title="Segmentation",
@@ -58,6 +78,8 @@ def map_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     draw=picture,
     owns=are_maps,
     loss=map_loss,
+    reply=maps_replied,
+    mark=coloured,
     rank=40,
 )
 def judge(module: nn.Module, data: Samples, *, device: torch.device, batch_size: int, report: Report) -> Quality:

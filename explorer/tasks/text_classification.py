@@ -10,6 +10,7 @@ from explorer.progress import Report
 from explorer.tasks.tools.accuracy import Accuracy, accuracy, balanced
 from explorer.tasks.tools.losses import are_classes, class_loss
 from explorer.tasks.tools.metric import Metric
+from explorer.tasks.tools.reply import classes_replied
 from explorer.tasks.tools.samples import class_name, text
 from explorer.tasks.tools.task_kind import task_kind
 
@@ -25,6 +26,7 @@ from explorer.tasks.tools.task_kind import task_kind
     draw=text,
     owns=are_classes,
     loss=class_loss,
+    reply=classes_replied,
     classifies=True,
     rank=20,
 )

@@ -16,6 +16,7 @@ from explorer.tasks.tools.accuracy import Z_95, predict
 from explorer.tasks.tools.losses import misfit
 from explorer.tasks.tools.metric import Metric
 from explorer.tasks.tools.quality import Quality
+from explorer.tasks.tools.reply import Reply
 from explorer.tasks.tools.samples import text
 from explorer.tasks.tools.task_kind import task_kind
 
@@ -41,6 +42,16 @@ def squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
     return F.mse_loss(outputs.squeeze(1), labels)
 
 
+@torch.inference_mode()
+def scores_replied(module: nn.Module, inputs: Tensor, labels: Tensor) -> list[Reply]:
+    """The score of each text, and how far it is from the true one."""
+    scores = module(inputs).float()[:, 0].cpu()
+    return [
+        Reply(score, None, note=f"off by {abs(float(score - label)):.2f}")
+        for score, label in zip(scores, labels, strict=True)
+    ]
+
+
 @task_kind(
     "text-regression",
     title="Text regression",
@@ -58,6 +69,7 @@ def squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
     draw=text,
     owns=are_scores,
     loss=squared_error,
+    reply=scores_replied,
     logits=False,
     rank=30,
 )

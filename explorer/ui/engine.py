@@ -1,10 +1,10 @@
 """The engine as the pages call it: cached, one computation at a time, small work here and large work at the desk."""
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -16,17 +16,19 @@ import streamlit as st
 import torch
 
 from explorer.batches import Samples
+from explorer.board.choice import Choice
 from explorer.budget import ALLOCATORS, Allocation, Meter, Reach, Target, allocate, feasible
 from explorer.cache import changed
 from explorer.criteria import CRITERIA, Scores, estimate, score
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
 from explorer.errors import ExplorerError
-from explorer.evaluation import Live, latency, size_bytes
+from explorer.evaluation import ATTRIBUTIONS, Live, evidence, latency, size_bytes
 from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
 from explorer.methods.studies.latency_profile import cached_latency
+from explorer.methods.studies.repair import repair_for
 from explorer.methods.tools.portions import SECOND, portion
 from explorer.plain import plain
 from explorer.progress import Report, silent
@@ -34,8 +36,8 @@ from explorer.pruning import Plan, plan_from_budget
 from explorer.runs.documents import read_scored
 from explorer.sources import LoadedModel, load_model, load_task, task_for
 from explorer.sources.stamps import stamp_of
-from explorer.structure import Structure, analyse
-from explorer.tasks import Accuracy, Quality, Task, evaluate
+from explorer.structure import Structure, analyse, without
+from explorer.tasks import Accuracy, Answered, Quality, Task, answered, evaluate
 from explorer.ui.text import tables
 
 P, T = ParamSpec("P"), TypeVar("T")
@@ -201,33 +203,72 @@ def allocation_is_quick(ref: str, name: str, targets: Sequence[Target], round_to
     return round_to == 1 or len(full) <= FEW_GROUPS
 
 
-def allocated(ref: str, name: str, scores: Scores, targets: Sequence[Target], **settings: Any) -> Allocation:
+def allocated(
+    ref: str,
+    name: str,
+    scores: Scores,
+    targets: Sequence[Target],
+    *,
+    locked: Mapping[str, int] = MappingProxyType({}),
+    blocks: Collection[str] = (),
+    **settings: Any,
+) -> Allocation:
     """See `explorer.budget.allocate`, for targets without latency.
+
+    Args:
+        blocks: residual blocks that are taken out: targets are of the whole model all the same, and groups that leave
+            with a block lose nothing besides.
 
     Raises:
         ExplorerError: see there.
     """
-    found = opened(ref)
+    found, meter = opened(ref), _meter(ref, tuple(sorted(blocks)), stamp_of(ref))
+    left = meter.structure
     shapes = {key: tuple(tensor.shape) for key, tensor in found.model.module.state_dict().items()}
-    return allocate(name, found.structure, scores, targets, meter=_meter(ref, stamp_of(ref)), shapes=shapes, **settings)
+    scored = replace(scores, groups={name: values for name, values in scores.groups.items() if name in left.groups})
+    held = {name: count for name, count in locked.items() if name in left.groups}
+    asked = _asked(ref, targets, blocks)
+    shared = allocate(name, left, scored, asked, meter=meter, shapes=shapes, locked=held, **settings)
+    return replace(shared, reach=_of_whole(ref, shared.reach, targets))
 
 
 def reach(
-    ref: str, targets: Sequence[Target], locked: Mapping[str, int] = MappingProxyType({}), round_to: int = 1
+    ref: str,
+    targets: Sequence[Target],
+    locked: Mapping[str, int] = MappingProxyType({}),
+    round_to: int = 1,
+    blocks: Collection[str] = (),
 ) -> tuple[Reach, ...]:
-    """What of targets without latency is in reach, see `explorer.budget.feasible`.
+    """What of targets without latency is in reach, see `explorer.budget.feasible`; `blocks` as in `allocated`.
 
     Raises:
         ExplorerError: see there.
     """
-    meter = _meter(ref, stamp_of(ref))
-    return feasible(meter.structure, targets, locked=locked, meter=meter, round_to=round_to)
+    meter = _meter(ref, tuple(sorted(blocks)), stamp_of(ref))
+    held = {name: count for name, count in locked.items() if name in meter.structure.groups}
+    asked = _asked(ref, targets, blocks)
+    return _of_whole(ref, feasible(meter.structure, asked, locked=held, meter=meter, round_to=round_to), targets)
+
+
+def _asked(ref: str, targets: Sequence[Target], blocks: Collection[str]) -> tuple[Target, ...]:
+    """The targets as they are, or where blocks are out, as amounts of what the whole model costs."""
+    whole = _meter(ref, (), stamp_of(ref))
+    return tuple(target.fixed(whole(target.kind, {})) for target in targets) if blocks else tuple(targets)
+
+
+def _of_whole(ref: str, found: Sequence[Reach], targets: Sequence[Target]) -> tuple[Reach, ...]:
+    """What is in reach of the targets as they were asked for, against the whole model."""
+    whole = _meter(ref, (), stamp_of(ref))
+    pairs = zip(found, targets, strict=True)
+    return tuple(replace(each, target=target, whole=whole(target.kind, {})) for each, target in pairs)
 
 
 @_kept()
-def _meter(ref: str, stamp: str) -> Meter:
+def _meter(ref: str, blocks: tuple[str, ...], stamp: str) -> Meter:
+    """Of the model without these blocks."""
     found = opened(ref)
-    return Meter(found.structure, size_model(found.model.module, found.structure))
+    size = size_model(found.model.module, found.structure)
+    return Meter(without(found.structure, blocks), size.without(blocks))
 
 
 def scoring_seconds(ref: str, data: str, criterion: str) -> float | None:
@@ -337,6 +378,18 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
     return waited("", ("simulated", *_key(ref, data, plan)), work)
 
 
+def repair_of(ref: str, plan: Plan) -> str:
+    """The name of the recovery without training that a plan allows, see `studies.repair`; it takes a cut to know."""
+
+    def work() -> str:
+        found = opened(ref)
+        with _TURN:
+            return repair_for(found.model.module, found.structure, plan)[0]
+
+    removed = tuple(sorted((name, tuple(units)) for name, units in plan.remove.items()))
+    return waited("", ("repair", ref, removed, tuple(plan.blocks), stamp_of(ref)), work)
+
+
 def slice_of(ref: str, data: str) -> Samples:
     """The validation samples that plans are judged by on the pages."""
     found = opened(ref)
@@ -351,12 +404,13 @@ def _live(ref: str, data: str, stamp: str, data_stamp: str) -> Live:
 
 
 def _key(ref: str, data: str, plan: Plan) -> Hashable:
-    return ref, data, tuple(sorted(plan.remove.items())), stamp_of(ref), stamp_of(data)
+    return ref, data, tuple(sorted(plan.remove.items())), plan.blocks, stamp_of(ref), stamp_of(data)
 
 
-def plan_of(ref: str, scores: Scores, budget: Mapping[str, float]) -> Plan:
-    """The plan that removes each group's lowest-scored units to the budget's fractions."""
-    return plan_from_budget(opened(ref).structure, scores.groups, dict(budget), ref)
+def plan_of(ref: str, scores: Scores, choice: Choice) -> Plan:
+    """The plan that removes each group's lowest-scored units to the choice's fractions, and its residual blocks."""
+    structure = opened(ref).structure
+    return plan_from_budget(structure, scores.groups, choice.budget, ref).without(structure, choice.blocks)
 
 
 @st.cache_data(max_entries=32, max_size="64 MB", show_spinner="Looking at the channels…")
@@ -366,3 +420,40 @@ def maps(ref: str, data: str, group: str, index: int, stamp: str = "") -> np.nda
     image = task(data, found.model).test[index][0]
     with _TURN:
         return feature_maps(found.model.module, found.structure.groups[group], torch.as_tensor(image))
+
+
+def answers(ref: str, data: str, places: Sequence[int]) -> list[Answered]:
+    """What the model answers to some test samples, see `explorer.tasks.answered`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> list[Answered]:
+        found = opened(ref)
+        with _TURN:
+            return answered(found.model.module, task(data, found.model), places, device=choose_device("auto"))
+
+    return waited("", ("answers", ref, data, tuple(places), stamp_of(ref), stamp_of(data)), work)
+
+
+def evidence_is_quick(ref: str, by: str) -> bool:
+    """Whether the evidence of one answer can be had within about a second."""
+    return opened(ref).structure.cost().macs * ATTRIBUTIONS[by].passes <= SECOND
+
+
+def evidence_of(ref: str, data: str, place: int, answer: int, by: str) -> np.ndarray:
+    """What of a test picture an answer rests on, (H, W); see `explorer.evaluation.evidence`.
+
+    Raises:
+        ExplorerError: see there.
+    """
+
+    def work() -> np.ndarray:
+        found = opened(ref)
+        picture = torch.as_tensor(task(data, found.model).test[place][0])
+        with _TURN:
+            return evidence(found.model.module, picture, answer, device=choose_device("auto"), by=by)
+
+    key = "evidence", ref, data, place, answer, by, stamp_of(ref), stamp_of(data)
+    return waited("Looking for the evidence…", key, work)

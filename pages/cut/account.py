@@ -1,7 +1,7 @@
 """What the targets come to: whether they can be had, and what sharing them out has left."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -10,21 +10,29 @@ from explorer.plain import code, plain
 from explorer.structure import Structure
 from explorer.tasks import METRICS
 from explorer.ui import engine
-from explorer.ui.parts import say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.cut import targets
 
+LISTED = 3  # names in a sentence
 
-def in_reach(workspace: Workspace, held: Mapping[str, int]) -> None:
-    """Says of every target whether it can be met at all, before anything is shared out."""
+
+class Reachable(NamedTuple):
+    """What of the targets can be had, in words; `problem` is empty where all of it can."""
+
+    words: str
+    problem: str = ""
+
+
+def reachable(workspace: Workspace, held: Mapping[str, int]) -> Reachable:
+    """Of every target whether it can be met at all, before anything is shared out."""
     try:
         wanted = targets.asked()
         known = [target for target in wanted if target.kind != "latency"]
-        found = engine.reach(workspace.model, known, held, st.session_state["round to"]) if known else ()
+        round_to = st.session_state["round to"]
+        found = engine.reach(workspace.model, known, held, round_to, workspace.blocks) if known else ()
     except ExplorerError as error:
-        say.warning(words.sentence(str(error)), icon=":material/info:")
-        return
+        return Reachable("", words.sentence(str(error)))
     parts = [
         f"{targets.amount(each.target.kind, each.lowest)} ({each.lowest / each.whole:.1%}) to "
         f"{targets.amount(each.target.kind, each.whole)}"
@@ -34,19 +42,20 @@ def in_reach(workspace: Workspace, held: Mapping[str, int]) -> None:
         parts.append("latency is known once it is timed, with which the cut begins")
     text = f"In reach: {', '.join(parts)}."
     impossible = [targets.amount(each.target.kind, each.goal) for each in found if not each.feasible]
-    if impossible:
-        say.warning(f"{' and '.join(impossible)} can't be had. {text}", icon=":material/block:")
-    else:
-        say.caption(text)
+    if not impossible:
+        return Reachable(text)
+    free = set(engine.opened(workspace.model).structure.groups) - set(held)
+    advice = "" if len(free) > len(held) else " Most rows are locked or set by hand: let them move under How."
+    return Reachable(text, f"{' and '.join(impossible)} can't be had. {text}{advice}")
 
 
 def show(workspace: Workspace, structure: Structure) -> None:
     """What sharing out came to, as long as the board still shows it."""
     document = st.session_state.get("account")
-    if document is None or document["budget"] != workspace.budget:
+    if document is None or (document["budget"], document["blocks"]) != (workspace.budget, workspace.blocks):
         return
     st.markdown(f"**{plain(_binding(document))}**")
-    said = f"{plain(_costs(document))}  \n{_next(document, structure)}"
+    said = f"{plain(_costs(document))}{plain(_held(document))}  \n{_next(document, structure)}"
     if document.get("latency"):
         took = document["latency"]
         measured = (
@@ -85,6 +94,15 @@ def _costs(document: Mapping[str, Any]) -> str:
         kind, left = each["kind"], document["costs"][each["kind"]]
         parts.append(f"{targets.amount(kind, left)} (target {targets.amount(kind, each['goal'])})")
     return f"Left: {', '.join(parts)}."
+
+
+def _held(document: Mapping[str, Any]) -> str:
+    """Which rows were left as a hand had set them."""
+    names = document["held"]
+    if not names:
+        return ""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f" Held as set by hand: {', '.join(names[:LISTED])}{more}."
 
 
 def _next(document: Mapping[str, Any], structure: Structure) -> str:

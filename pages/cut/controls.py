@@ -17,9 +17,8 @@ from explorer.ui.parts.detail import unit
 from explorer.ui.parts.scoring import flows_for
 from explorer.ui.state import session
 from explorer.ui.state.forms import kept
-from explorer.ui.state.workspace import Choice
 from explorer.ui.text import words
-from pages.cut import targets
+from pages.cut import measuring, targets
 from pages.cut.sliders import sliders
 from pages.cut.view import View
 
@@ -55,18 +54,21 @@ def _board(view: View, table: pd.DataFrame) -> None:
         workspace.budget,
         workspace.locked,
         session.revision(workspace),
+        blocks=workspace.blocks,
         flows=flows_for(workspace),
         curves=view.curves,
         latency=view.latency,
         target=targets.on_board(),
         shares=dict(zip(table.name, table.macs, strict=True)),
     )
-    board(document, key=f"board {workspace.model}", on_change=partial(_take, view))
+    board(
+        document, key=f"board {workspace.model}", head=False, on_change=partial(_take, view), on_ask=measuring.open_for
+    )
 
 
 def _take(view: View, commit: Commit) -> None:
     """What the board committed; a cell that was clicked is opened."""
-    choice = Choice(commit.budget(view.structure), frozenset(commit.locked))
+    choice = commit.choice(view.structure, view.workspace.draft.now)
     session.own_change(view.workspace, lambda version: view.workspace.take(choice, version))
     st.session_state[INSPECTED] = commit.inspect
 

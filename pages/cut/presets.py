@@ -1,4 +1,4 @@
-"""Above the board: a target to be shared out, the other ways to begin, and the way back."""
+"""Above the board, in one line: a target to be shared out, how that is done, and the way back."""
 
 import streamlit as st
 
@@ -11,24 +11,25 @@ from pages.cut.view import View
 
 
 def show(view: View) -> None:
-    """All of it in a row, below it what of the target is in reach and how sharing it out goes."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    """The line, and below it what of the target can't be had and how sharing it out goes."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         targets.ask()
-        st.button("Cut to target", type="primary", on_click=_cut, args=(view,), icon=":material/adjust:")
+        st.button("Share it out", type="primary", on_click=allotting.share_out, args=(view,))
         with st.popover("How", icon=":material/tune:", help="How the cut is shared out, and further limits"):
             targets.ask_further()
+            in_reach = st.container()
             st.divider()
             _uniform(view)
         st.space("stretch")
         _history(view)
-    account.in_reach(view.workspace, view.held)
+    found = account.reachable(view.workspace, view.held(allotting.by_hand(view.workspace)))
+    with in_reach:
+        say.caption(found.words)
+    if found.problem:
+        say.warning(found.problem, icon=":material/block:")
     allotting.watch(view.workspace)
     for sentence in st.session_state.pop("remark", ()):
         say.warning(words.sentence(sentence), icon=":material/info:")
-
-
-def _cut(view: View) -> None:
-    allotting.share_out(view.workspace, view.scores, view.held)
 
 
 def _uniform(view: View) -> None:
@@ -40,7 +41,7 @@ def _uniform(view: View) -> None:
             30,
             5,
             key=kept("uniform"),
-            width=115,
+            width=130,
             persist_state="session",
             help="This share of every group's units, the lowest scored first",
         )
@@ -56,6 +57,8 @@ def _set_uniform(view: View) -> None:
 
 def _history(view: View) -> None:
     workspace, draft = view.workspace, view.workspace.draft
+    with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
+        sharing.panel(workspace, view.plan)
     st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
     st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
     st.button(
@@ -66,5 +69,3 @@ def _history(view: View) -> None:
         disabled=draft.now == Choice(),
         help="Nothing goes and nothing is locked",
     )
-    with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
-        sharing.panel(workspace, view.plan)

@@ -22,6 +22,7 @@ ROUNDS = (1, 8, 16, 32)
 
 def ask() -> None:
     """The first target: how much of which quantity may remain."""
+    st.markdown("**Keep**", width="content")
     st.number_input(
         "Keep (%)",
         1,
@@ -29,16 +30,19 @@ def ask() -> None:
         50,
         5,
         key=kept("keep"),
-        width=115,
+        width=92,
+        label_visibility="collapsed",
         persist_state="session",
         help="How much of the whole model's cost may remain",
     )
+    st.markdown("% of the", width="content")
     st.selectbox(
         "of the",
         list(QUANTITIES),
         format_func=QUANTITIES.get,
         key=kept("quantity"),
-        width=145,
+        width=126,
+        label_visibility="collapsed",
         persist_state="session",
     )
 
@@ -54,6 +58,12 @@ def ask_further() -> None:
         key=kept("round to"),
         persist_state="session",
         help="Some hardware is fast at these widths only. Groups that lose nothing stay as they are.",
+    )
+    st.checkbox(
+        "Move rows that I set by hand too",
+        key=kept("move by hand"),
+        persist_state="session",
+        help="Else a row that was moved by hand since the last sharing out stays as it is, as locked ones do",
     )
     st.caption("Further limits, all met at once")
     left, right = st.columns(2)

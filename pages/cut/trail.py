@@ -6,11 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
+from explorer.runs.history.facets import unbeaten
 from explorer.tasks import METRICS, Task
 from explorer.ui.charts import quality
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Choice, Point, Workspace
+from pages.cut import targets
 
 KEY = "trail"
 
@@ -19,7 +21,9 @@ def trail(workspace: Workspace, task: Task) -> None:
     """The points of this data and criterion; a click returns to one."""
     points = [point for point in workspace.draft.trail if point.setting == workspace.setting]
     if not points:
-        st.caption("**Points tried** appear here, MACs against accuracy: change a cut and let go.")
+        st.markdown("**Points tried**")
+        say.caption(f"None yet: move a line and let go, and MACs against {METRICS[task.metric].short} appear here.")
+        st.skeleton(height=160)
         return
     choices = list(dict.fromkeys(map(_frozen, (point.choice for point in points))))
     metric = METRICS[task.metric]
@@ -35,17 +39,25 @@ def trail(workspace: Workspace, task: Task) -> None:
         }
         for point in points
     ]
-    drawing = quality.trail(pd.DataFrame(rows), metric)
+    sign = 1 if metric.higher_is_better else -1
+    best = unbeaten([(row["macs"], sign * row["value"]) for row in rows])
+    goal = targets.on_board()
+    drawing = quality.trail(
+        pd.DataFrame(rows),
+        metric,
+        frontier=pd.DataFrame([rows[place] for place in best])[["macs", "value"]],
+        goal=goal.keep if goal and goal.kind == "macs" else None,
+    )
     # Redrawn with a new identity after every return, so that the same point can be clicked again.
     key = f"{KEY} {session.revision(workspace)} {workspace.model}"
     frame.chart(
         _compared(points, task), drawing, "The points tried", key=key, on_select=lambda: _return(workspace, key, points)
     )
-    st.caption(f"{len(choices)} tried; click one to return to it.")
+    say.caption(f"{len(choices)} tried; click one to return to it. The line joins those that no other beats.")
 
 
 def _frozen(choice: Choice) -> Hashable:
-    return tuple(sorted(choice.budget.items())), choice.locked
+    return tuple(sorted(choice.budget.items())), choice.locked, choice.blocks
 
 
 def _return(workspace: Workspace, key: str, points: list[Point]) -> None:

@@ -1,6 +1,6 @@
 """What the Cut page shows: the open model, its scores, and the plan that the board stands at."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,9 +47,15 @@ class View:
     @cached_property
     def now(self) -> Cost:
         """The cost of what the plan leaves."""
-        return self.structure.cost(self.plan.kept(self.structure))
+        return self.plan.cost(self.structure)
 
     @property
-    def held(self) -> dict[str, int]:
-        """The units that locked groups have lost: presets leave them at that."""
-        return {name: len(self.plan.remove.get(name, ())) for name in self.workspace.locked}
+    def now_lost(self) -> dict[str, int]:
+        """The units that every group loses by the budget, also where it leaves with a block."""
+        budget = self.workspace.budget
+        return {name: group.leaving(budget.get(name, 0.0)) for name, group in self.structure.groups.items()}
+
+    def held(self, by_hand: Collection[str]) -> dict[str, int]:
+        """The units that locked groups, and those set by hand, have lost: sharing out leaves them at that."""
+        lost = self.now_lost
+        return {name: lost[name] for name in self.structure.groups if name in self.workspace.locked or name in by_hand}

@@ -75,8 +75,8 @@ def choose_group(scores: Scores) -> str:
     return st.selectbox("Group", names, key=kept("group"), width=380, persist_state="session")
 
 
-def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan, name: str) -> None:
-    """One group: how its scores are spread, and what its lowest and highest units respond to."""
+def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan, name: str, index: int) -> None:
+    """One group: how its scores are spread, and what its lowest and highest units respond to in a test image."""
     group, values = opened.structure.groups[name], scores.groups[name]
     left, right = st.columns(2, gap="medium")
     with left:
@@ -84,17 +84,17 @@ def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan,
         frame.chart(findings.of_group(name, values), picture, "Histogram of the group's scores")
         say.caption(f"{GROUP_KINDS[group.kind].capitalize()}. {group.why}")
     with right:
-        detail.maps(workspace, opened, name, findings.extremes(values, SHOWN))
+        detail.maps(workspace, opened, name, findings.extremes(values, SHOWN), index)
 
 
-def show(workspace: Workspace, opened: Opened) -> None:
-    """The criterion, all scores, and one group of them."""
+def show(workspace: Workspace, opened: Opened, index: int) -> None:
+    """The criterion, all scores, and one group of them, looked into with the test image of that index."""
     st.subheader("What every channel is worth", anchor=False)
     criterion.choose(workspace)
     scores = scores_for(workspace)
     if scores is None:
         return
-    plan = engine.plan_of(workspace.model, scores, workspace.budget)
+    plan = engine.plan_of(workspace.model, scores, workspace.draft.now)
     show_heatmap(workspace, opened, scores, plan)
     show_skipped(scores)
-    show_group(workspace, opened, scores, plan, choose_group(scores))
+    show_group(workspace, opened, scores, plan, choose_group(scores), index)

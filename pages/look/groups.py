@@ -1,27 +1,22 @@
-"""The groups of channels of a network as a picture and a table, and what can't be cut."""
+"""The groups of channels of a network as a table, and what can't be cut."""
 
 import pandas as pd
 import streamlit as st
 
 from explorer.plain import plain
 from explorer.structure import GROUP_KINDS, Structure
-from explorer.ui.charts.network import network
-from explorer.ui.parts import frame
-from explorer.ui.text import findings
 
 ALL_ROWS = 24  # up to which a table is as high as it is long
 
 
 def show(structure: Structure, table: pd.DataFrame) -> None:
     """All groups; `table` as in `explorer.ui.text.tables.groups`."""
-    if not table.empty:
-        frame.chart(findings.of_network(table), network(table), "The network as a row of bars, as tall as channels")
-    st.subheader(f"{len(table)} groups of channels that can be cut", anchor=False)
-    st.caption(
-        "A group is what has to leave together: removing a channel of one layer means removing it wherever it is "
-        f"added, normalised or read. Found in {structure.seconds:.2f} s."
-    )
-    _table(table)
+    with st.expander(f"{len(table)} groups of channels that can be cut", icon=":material/table_rows:"):
+        st.caption(
+            "A group is what has to leave together: removing a channel of one layer means removing it wherever it is "
+            f"added, normalised or read. Found in {structure.seconds:.2f} s."
+        )
+        _table(table)
     if structure.blocked:
         _blocked(structure)
 

@@ -8,9 +8,8 @@ from explorer.sources.normalising import SCHEMES, said
 from explorer.sources.turning import LARGEST_SIDE, with_options
 from explorer.tasks import TASK_KINDS, Task, by_chance, census, headline
 from explorer.ui.engine import Opened
-from explorer.ui.parts import jobs, say, standing
+from explorer.ui.parts import jobs, opening, say, standing
 from explorer.ui.state.workspace import Workspace
-from pages.look import choosing
 
 SHOWN = 3  # better ways
 HALF_WAY = 0.5  # from chance to always being right: below it a trained network may well be misread
@@ -43,7 +42,7 @@ def _normalisation(workspace: Workspace, opened: Opened, task: Task) -> None:
             if st.button("Read them so", type="primary"):
                 size = {} if side == height else {"size": str(side)}
                 ref = with_options(workspace.model, {**({"normalise": scheme} if scheme else {}), **size})
-                choosing.adopt(workspace, ref or workspace.model, workspace.data)
+                opening.adopt(ref or workspace.model, workspace.data)
 
 
 def _doubt(workspace: Workspace, task: Task, measured: dict[str, Any]) -> None:
@@ -94,6 +93,6 @@ def _ways(workspace: Workspace, document: dict[str, Any]) -> None:
             say.caption(f"{title}: {numbers}.", width="content")
             kind = "secondary" if number else "primary"
             if way["ref"] and st.button("Read them so", key=f"way {way['title']}", type=kind):
-                choosing.adopt(workspace, way["ref"], workspace.data)
+                opening.adopt(way["ref"], workspace.data)
             elif not way["ref"]:
                 say.caption("Its ref can't say so: save the weights in a file and open them as file:PATH#…")

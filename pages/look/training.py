@@ -11,13 +11,11 @@ from explorer.runs.queue.job import Job
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
-from explorer.ui.parts import estimate, jobs, learning, say, standing
+from explorer.ui.parts import estimate, jobs, learning, opening, say, standing
 from explorer.ui.state import session
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import tables, words
-
-PROPOSED = "data to train on"  # the ref of data whose classes are not those of the workspace's model
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,6 @@ class Misfit:
     task: Task
     why: str
     new_head: bool = False
-
-
-def propose(data: str | None) -> None:
-    """Lets the drawer offer data that was refused for its classes; None takes that back."""
-    st.session_state[PROPOSED] = data
 
 
 def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
@@ -62,7 +55,7 @@ def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
 
 def _misfit(workspace: Workspace, opened: Opened, task: Task | None) -> Misfit | None:
     """What there is to be learnt; None where the network knows its data, or there is none with labels."""
-    data = st.session_state.get(PROPOSED) or (workspace.data if task is None else None)
+    data = opening.proposed() or (workspace.data if task is None else None)
     if data:
         alone = engine.data_alone(data)
         if alone is None or not alone.measured or alone.kind != opened.model.kind:
@@ -139,4 +132,4 @@ def _ended(workspace: Workspace, job: Job) -> None:
 def _go_on(workspace: Workspace, job: Job) -> None:
     ref = session.permitted(f"run:{job.bundle}", workspace)
     workspace.choose(ref, job.request["spec"]["data"])
-    propose(None)
+    opening.propose(None)

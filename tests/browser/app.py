@@ -114,3 +114,12 @@ def switch(page: Page, title: str) -> None:
     page.get_by_role("link", name=re.compile(rf"^(\d )?{title}$")).first.click()
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     settled(page)
+
+
+def choose(page: Page, text: str, ref: str) -> None:
+    """Chooses a model or data in the dialog, by a search."""
+    page.locator(".st-key-chip button").first.click()
+    page.get_by_role("dialog").get_by_role("textbox", name="Search").fill(text)
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name=ref).first.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)

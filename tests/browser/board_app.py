@@ -16,6 +16,7 @@ from explorer.board.commit import Commit
 from explorer.board.document import board_document
 from explorer.budget import Target
 from explorer.criteria import Scores, score
+from explorer.pruning import Plan
 from explorer.sources import load_model
 from explorer.structure import Structure, analyse
 from explorer.ui.parts.board import board
@@ -50,17 +51,25 @@ def with_board() -> dict[str, int]:
     """How many units of each group leave."""
     cut = float(query.get("cut", "0"))
     if "budget" not in state:
-        state.update(budget=dict.fromkeys(scores.groups, cut), locked=(), revision=0, commits=0, commit=None)
+        state.update(budget=dict.fromkeys(scores.groups, cut), locked=(), blocks=(), revision=0, commits=0, commit=None)
     left, right = st.columns(2)
     left.button("Half", on_click=preset, args=(0.5,))
     right.button("Nothing", on_click=preset, args=(0.0,))
     there = st.toggle("Show the board", True)
     target = Target("macs", 0.5)
     document = board_document(
-        structure, scores, state.budget, state.locked, state.revision, target=target, shares=shares, **extra
+        structure,
+        scores,
+        state.budget,
+        state.locked,
+        state.revision,
+        blocks=state.blocks,
+        target=target,
+        shares=shares,
+        **extra,
     )
     if there:
-        board(document, key="board", on_change=change)
+        board(document, key="board", on_change=change, on_ask=ask)
     return {group["name"]: group["removed"] for group in document["groups"]}
 
 
@@ -73,8 +82,12 @@ def measured(model: str, many: int) -> dict[str, Any]:
 def change(commit: Commit) -> None:
     if commit.revision != state.revision:  # a button came with it, which its board had not seen
         return
-    state.update(budget=commit.budget(structure), locked=commit.locked, commit=commit)
+    state.update(budget=commit.budget(structure), locked=commit.locked, blocks=commit.blocks, commit=commit)
     state.commits += 1
+
+
+def ask(what: str) -> None:
+    state.asked = what
 
 
 def preset(ratio: float) -> None:
@@ -92,13 +105,16 @@ asked = query.get("model", "demo:resnet20-digits"), int(query.get("many", "0"))
 structure, scores, shares = subject(*asked)
 extra = measured(*asked) if "measured" in query else {}
 removed = with_sliders() if "sliders" in query else with_board()
-cost = structure.cost({name: structure.full[name] - count for name, count in removed.items()})
+lost = {name: tuple(range(count)) for name, count in removed.items()}
+cost = Plan("", lost, state.get("blocks", ())).cost(structure)
 commit = state.get("commit")
 told = {
     "commits": state.get("commits", 0),
     "revision": state.get("revision", 0),
     "removed": {name: count for name, count in removed.items() if count},
     "locked": list(state.get("locked", ())),
+    "blocks": list(state.get("blocks", ())),
+    "asked": state.get("asked"),
     "selected": commit.selected if commit else None,
     "inspect": commit.inspect if commit else None,
     "params": cost.params,

@@ -25,6 +25,11 @@ def slider(page: Page, name: str) -> Locator:
     return row(page, name).get_by_role("slider")
 
 
+def switch(page: Page, block: str) -> Locator:
+    """That of a whole block."""
+    return row(page, f"{block}, whole block").get_by_role("switch")
+
+
 def removed(page: Page, name: str) -> int:
     return int(slider(page, name).get_attribute("aria-valuenow"))
 

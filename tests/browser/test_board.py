@@ -12,6 +12,7 @@ from explorer.board.document import board_document
 from explorer.board.wire import split
 from explorer.budget import LatencyModel
 from explorer.criteria import Scores, score
+from explorer.pruning import Plan
 from explorer.sources import load_model
 from explorer.structure import CostModel, analyse
 from explorer.structure.links import links
@@ -20,13 +21,14 @@ from explorer.ui.text.words import count
 from tests import measurements, nets
 
 from .app import running, settled
-from .boards import SCRIPT, at, counter, known, removed, row, show, slider
+from .boards import SCRIPT, at, counter, known, removed, row, show, slider, switch
 
 pytestmark = pytest.mark.browser
 
 STEM, INNER, OTHER = "conv1", "layer1.0.conv1", "layer3.1.conv1"
 DEMOS = ("resnet20-digits", "vgg-digits", "vit-digits")
 TORCHVISION = ("resnet50", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5")
+DEEP = ("resnet20-digits", "vit-digits", "resnet50", "mobilenet_v3_small")  # that have residual blocks
 NETWORKS = {**{name: f"demo:{name}" for name in DEMOS}, **{name: f"torchvision:{name}" for name in TORCHVISION}}
 PIXELS = 64
 
@@ -71,6 +73,14 @@ PRICE = """
 const price = m.compileCost(x.cost, x.names, x.full);
 return x.plans.map((kept) => { const c = price(kept); return [String(c.params), String(c.macs), typeof c.macs]; });
 """
+COSTS = """
+const rows = new m.Rows(x.fixed);
+return x.plans.map(([removed, out]) => {
+  rows.adopt(removed, [], out);
+  const cost = rows.cost();
+  return [Number(cost.params), Number(cost.macs)];
+});
+"""
 
 
 def prices(page, model, full, plans):
@@ -89,6 +99,23 @@ def test_the_browser_counts_as_python_does_to_the_unit(page, analysed, name):
     found = prices(page, structure.cost_model, structure.full, plans)
     assert [(int(params), int(macs)) for params, macs, _ in found] == [(c.params, c.macs) for c in expected]
     assert {kind for *_, kind in found} == {"number"}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_the_browser_counts_as_python_does_with_blocks_out(page, analysed, name):
+    structure, generator = analysed[name], random.Random(name)
+    document = board_document(structure, Scores("none", 0.0, {}, {}), {}, (), 0)
+    blocks = [block["name"] for block in document["blocks"]]
+    assert blocks
+    plans, expected = [], []
+    for part in [0.0, *[0.4] * 10, 1.0]:
+        removed = {group: generator.randrange(units) for group, units in structure.full.items()}
+        out = [block for block in blocks if generator.random() < part]
+        plans.append(([*removed.values()], [block in out for block in blocks]))
+        plan = Plan("", {group: tuple(range(count)) for group, count in removed.items()}, tuple(out))
+        cost = plan.cost(structure)
+        expected.append([cost.params, cost.macs])
+    assert in_browser(page, "rows", COSTS, {"fixed": split(document)[0], "plans": plans}) == expected
 
 
 def test_the_browser_is_exact_beyond_what_its_numbers_hold(page):
@@ -284,15 +311,17 @@ def test_keys_move_the_line_and_commit_once_when_they_rest(shown):
 
 def test_arrows_walk_through_all_rows_also_those_out_of_sight(shown):
     slider(shown, STEM).focus()
-    for _ in range(11):
+    for _ in range(18):  # eleven more groups, seven blocks
         shown.keyboard.press("ArrowDown")
     expect(slider(shown, "layer3.2.conv1")).to_be_focused()
     expect(slider(shown, "layer3.2.conv1")).to_be_in_viewport()
     shown.keyboard.press("ArrowDown")
     expect(slider(shown, "layer3.2.conv1")).to_be_focused()
     shown.keyboard.press("ArrowUp")
+    expect(switch(shown, "layer3.2")).to_be_focused()
+    shown.keyboard.press("ArrowUp")
     expect(slider(shown, "layer3.1.conv1")).to_be_focused()
-    assert shown.locator(".row [role=slider][tabindex='0']").count() == 1
+    assert shown.locator(".row .strip[tabindex='0']").count() == 1
 
 
 def test_a_count_or_a_percentage_can_be_typed(shown):
@@ -311,6 +340,29 @@ def test_a_count_or_a_percentage_can_be_typed(shown):
     field.press("Enter")
     expect(row(shown, INNER).locator(".stays")).to_be_visible()
     assert known(shown)["commits"] == 2
+
+
+def test_a_block_is_taken_out_whole_and_put_back(shown):
+    handle, inside = switch(shown, "layer1.0"), slider(shown, INNER)
+    expect(handle).to_have_attribute("aria-checked", "true")
+    before = counter(shown, "macs")
+    handle.click()
+    told = commits(shown, 1)
+    assert (told["blocks"], told["removed"]) == (["layer1.0"], {})
+    assert counter(shown, "macs") == count(told["macs"]) != before
+    expect(handle).to_have_attribute("aria-checked", "false")
+    expect(inside).to_have_attribute("aria-valuenow", "16")
+    expect(inside).to_have_attribute("aria-disabled", "true")
+    expect(row(shown, INNER)).to_contain_text("Leaves with layer1.0")
+    handle.focus()
+    handle.press("Space")
+    assert commits(shown, 2)["blocks"] == []
+    expect(handle).to_have_attribute("aria-checked", "true")
+    expect(inside).to_have_attribute("aria-valuenow", "0")
+    handle.press("ArrowRight")
+    assert commits(shown, 3)["blocks"] == ["layer1.0"]
+    handle.press("ArrowLeft")
+    assert commits(shown, 4)["blocks"] == []
 
 
 def test_a_locked_row_stays_as_it_is(shown):
@@ -469,6 +521,54 @@ def test_small_charts_are_read_by_pointing_and_by_ear(measured):
     expect(last).to_have_accessible_description(re.compile("^Latency"))  # its sensitivity was not measured
 
 
+def test_cells_are_coloured_by_what_was_measured(measured):
+    choice = measured.get_by_role("group", name="Colour the cells by")
+    expect(choice.get_by_role("button", name="score")).to_have_attribute("aria-pressed", "true")
+    pictures = {picture(measured)}
+    for name, legend in (("loss when cut", re.compile(r"^±0−\d+\.\d%$")), ("latency", re.compile(r"^0 ms−\d"))):
+        choice.get_by_role("button", name=name).click()
+        expect(choice.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
+        expect(measured.locator(".legend")).to_have_text(legend)
+        measured.wait_for_timeout(200)
+        pictures.add(picture(measured))
+    assert len(pictures) == 3
+    assert known(measured)["asked"] is None
+
+
+def picture(page):
+    return page.locator(".board canvas").evaluate("e => e.toDataURL()")
+
+
+def test_colours_that_are_not_measured_ask_for_it(shown):
+    choice = shown.get_by_role("group", name="Colour the cells by")
+    button = choice.get_by_role("button", name="loss when cut")
+    expect(button).to_have_attribute("title", re.compile("Not measured yet"))
+    button.click()
+    said_so_far(shown, '"asked": "loss"')
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize(("groups", "scrolls"), [(30, False), (40, True)])
+def test_the_board_is_as_high_as_its_rows_up_to_thirty(server, page, groups, scrolls):
+    page.set_viewport_size({"width": 1366, "height": 640})
+    show(page, server, many=groups)
+    inner = page.locator(".board .scroll").evaluate("e => [e.scrollHeight, e.clientHeight]")
+    assert (inner[0] > inner[1]) == scrolls
+    assert page.locator(".board").bounding_box()["height"] < 640 or not scrolls
+    last = slider(page, str(groups - 1))
+    slider(page, "0").focus()
+    for _ in range(groups - 1):
+        page.keyboard.press("ArrowDown")
+    expect(last).to_be_focused()
+    expect(last).to_be_in_viewport(ratio=1)
+
+
+def test_no_text_is_small(measured):
+    small = """root => [...root.querySelectorAll("*")].filter((e) => e.textContent && e.getClientRects().length
+        && parseFloat(getComputedStyle(e).fontSize) < 14).map((e) => e.className)"""
+    assert measured.locator(".board").evaluate(small) == []
+
+
 def test_without_measurements_rows_have_no_small_charts(shown):
     assert shown.locator(".counter:visible").count() == 3
     assert shown.locator(".row .time:visible, .row .curve:visible, .columns .time").count() == 0
@@ -511,7 +611,7 @@ def inked(page):
 def test_nothing_sticks_out_at_any_width(server, page, width, extra):
     page.set_viewport_size({"width": width, "height": 900})
     show(page, server, model="demo:vit-digits", cut=0.3, **extra)
-    for one in page.locator(".row .time").all() if extra else ():
+    for one in page.locator(".row .time:visible").all():
         assert one.bounding_box()["width"] > 60
     inner = page.locator(".board .scroll").evaluate("e => [e.scrollWidth, e.clientWidth]")
     assert inner[0] <= inner[1]

@@ -5,26 +5,19 @@ from playwright.sync_api import expect
 
 from tests.sources.folders import Made
 
-from .app import PAGES, PATIENCE, settled, switch, visit
+from .app import PAGES, PATIENCE, choose, settled, switch, visit
 
 pytestmark = pytest.mark.browser
-
-
-def choose(page, label, ref, shown):
-    """Types a ref, and waits for what is then shown: the boxes are drawn anew."""
-    box = page.get_by_role("combobox", name=label)
-    box.click()
-    box.fill(ref)
-    box.press("Enter")
-    expect(page.get_by_text(shown).first).to_be_visible()
-    settled(page)
 
 
 def test_a_resnet_learns_a_folder_and_comes_onto_the_board(app, page, tmp_path):
     Made(tmp_path).classes(".", names="cat dog bird")
     visit(page, app.url, PAGES[""])
-    choose(page, "Model", "torchvision:resnet18?stem=cifar", "untrained: random weights")
-    choose(page, "Data", f"folder:{tmp_path}", "Its weights are random")
+    choose(page, "torchvision:resnet18?stem=cifar", "torchvision:resnet18?stem=cifar")
+    expect(page.get_by_text("Untrained: random weights").first).to_be_visible()
+    choose(page, str(tmp_path), f"folder:{tmp_path}")
+    expect(page.get_by_text("3 classes").first).to_be_visible()
+    settled(page)
     page.get_by_role("spinbutton", name="Epochs").fill("2")
     page.get_by_role("spinbutton", name="Epochs").press("Enter")
     settled(page)

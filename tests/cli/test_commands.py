@@ -44,6 +44,12 @@ def test_help_names_every_choice(option, known, capsys, monkeypatch):
     assert set(re.split(", | or ", said)) == set(known)
 
 
+def test_models_are_searched(capsys):
+    first, *_ = answer(["models", "--search", "resnet50"], capsys)["found"]
+    assert (first["ref"], first["kind"], first["problem"]) == ("torchvision:resnet50", "model", "")
+    assert "there is no '/nowhere'" in text(["models", "--search", "/nowhere"], capsys)
+
+
 def test_models(capsys):
     refs = {entry["ref"]: entry for entry in answer(["models"], capsys)["models"]}
     assert refs["demo:resnet20-digits"]["trained"]

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.runs.queue.desk import Desk
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import compared, jobs
+from explorer.ui.parts import compared, jobs, opening
 from explorer.ui.parts import stages as told
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
@@ -34,6 +34,12 @@ def visited(page: str, space: Workspace) -> AppTest:
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.query_params["w"] = space.token
     return test.run().switch_page(path_to(page)).run()
+
+
+def choose(test: AppTest, model: str, data: str = "") -> AppTest:
+    """The page after the chooser was asked for a model and data."""
+    test.session_state[opening.ASKED] = opening.Asked(model, data)
+    return test.run()
 
 
 def drawn(test: AppTest) -> dict[str, Any]:

@@ -75,11 +75,15 @@ def test_files_that_are_no_plan():
             read_file(content)
 
 
-def test_a_plan_that_takes_out_blocks_says_which():
+def test_a_plan_that_takes_out_blocks_keeps_them():
     structure = engine.opened("demo:resnet20-digits").structure
     plan = Plan("demo:resnet20-digits", {"layer1.0.conv1": (0, 1)}, ("layer2.1",))
     shared = read_file(json.dumps(plan.to_json()).encode())
-    assert shared.blocks == ("layer2.1",)
-    assert shared.fitted(structure).budget == {"layer1.0.conv1": 2 / 16}
+    choice = shared.fitted(structure)
+    assert (choice.budget, choice.blocks) == ({"layer1.0.conv1": 2 / 16}, {"layer2.1"})
+    again = read_link(link_text(Shared("demo:resnet20-digits", choice=choice)))
+    assert again.fitted(structure) == choice
+    with pytest.raises(ExplorerError, match="layer9"):
+        Shared("x", choice=Choice(blocks=frozenset({"layer9"}))).fitted(structure)
     with pytest.raises(ExplorerError, match="layer9"):
         read_file(json.dumps(Plan("x", {}, ("layer9",)).to_json()).encode()).fitted(structure)

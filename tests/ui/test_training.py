@@ -7,9 +7,9 @@ from explorer.methods.spec import Spec
 from explorer.runs.queue.job import Job
 from explorer.sources import load_task
 from explorer.tasks import METRICS, Headline, by_chance
-from explorer.ui.state.workspace import DATA, MODEL, WORKSPACES
+from explorer.ui.state.workspace import MODEL, WORKSPACES
 from tests.sources.folders import Made
-from tests.ui.pages import ROOT, button, desk_of, visited, words_of
+from tests.ui.pages import ROOT, button, choose, desk_of, visited, words_of
 
 UNTRAINED = "torchvision:squeezenet1_1?num_classes=2"
 
@@ -31,8 +31,7 @@ def submitted(desk, monkeypatch):
 def refused(ref: str) -> AppTest:
     """The Look page after data was chosen that the bundled network does not fit."""
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    test.session_state[f"data 0 {DATA}"] = ref
-    return test.run()
+    return choose(test, MODEL, ref)
 
 
 def test_data_of_other_classes_is_offered_for_training(tmp_path, submitted):
@@ -52,7 +51,7 @@ def test_data_of_other_classes_is_offered_for_training(tmp_path, submitted):
 def test_the_offer_goes_with_another_choice(tmp_path):
     Made(tmp_path).classes(".", names="cat dog bird")
     test = refused(f"folder:{tmp_path}")
-    test.selectbox(key=f"data 1 {DATA}").set_value("random").run()
+    choose(test, MODEL, "random")
     assert "new last layer" not in words_of(test)
 
 

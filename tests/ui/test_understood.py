@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.state.workspace import WORKSPACES
+from explorer.ui.state.workspace import MODEL, WORKSPACES
 from tests.sources.folders import Made
-from tests.ui.pages import ROOT, button, desk_of, words_of
+from tests.ui.pages import ROOT, button, choose, desk_of, words_of
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,7 @@ def asked(ref: str) -> AppTest:
     space.choose("torchvision:squeezenet1_1?num_classes=2", "random")
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     test.query_params["w"] = space.token
-    test.session_state["data 0 random"] = ref
-    test.run()
+    choose(test, space.model, ref)
     assert not test.exception
     return test
 
@@ -59,8 +58,7 @@ def test_one_goes_on_without_bad_files(tmp_path):
 def test_data_for_another_network_is_shown_though_it_is_refused(tmp_path):
     Made(tmp_path).classes(".", names="cat dog bird")
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    test.session_state["data 0 digits"] = f"folder:{tmp_path}"
-    test.run()
+    choose(test, MODEL, f"folder:{tmp_path}")
     assert "3 classes but the model gives 10" in test.error[0].value
     assert "36 images of 3 classes" in "".join(expander.label for expander in test.expander)
     assert data_of(test) == "digits"

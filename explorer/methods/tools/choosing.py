@@ -1,4 +1,4 @@
-"""The plan of a run that cuts once: by ratios, or so that targets are met."""
+"""The plan of a run that cuts once: by ratios and residual blocks, or so that targets are met."""
 
 from typing import Any
 
@@ -15,18 +15,19 @@ from explorer.pruning import Plan, plan_from_budget
 def choose(
     subject: steps.Subject, spec: Spec, scores: Scores, report: Report = silent
 ) -> tuple[Plan, list[str], dict[str, Any]]:
-    """The plan that meets the spec's targets, or that its ratios ask for.
+    """The plan that meets the spec's targets, or that its ratios and the blocks to skip ask for.
 
     Returns:
         The plan, what is to be said about it, and the account of `budgeting`, which is empty for ratios.
 
     Raises:
-        ExplorerError: a ratio or lock names no group, or a group that the criterion could not score.
+        ExplorerError: a ratio or lock names no group, or a group that the criterion could not score; an unknown block.
     """
     structure = subject.structure
     steps.known_groups(structure, (*spec.ratios, *spec.locked))
     if not spec.keep:
-        return *_by_ratios(subject, spec, scores), {}
+        plan, warnings = _by_ratios(subject, spec, scores)
+        return plan.without(structure, spec.skip), warnings, {}
 
     def share_out() -> tuple[dict[str, tuple[int, ...]], list[str], dict[str, Any]]:
         account = Budgeting(subject, spec).share_out(scores, report)

@@ -56,7 +56,8 @@ def open_subject(spec: Spec, report: Report) -> Subject:
     structure = analyse(loaded.module, loaded.example())
     if not structure.groups:
         raise ExplorerError(f"{spec.model} has no group of channels that can be cut: choose another model")
-    if not structure.blocks.keys() >= set(spec.skip):  # a plan of SPvR, which takes out more than residual blocks
+    known = structure.blocks.keys() >= set(spec.skip)
+    if spec.plan is not None and not known:  # a plan of SPvR, which takes out more than residual blocks
         structure = _vanishing(spec, loaded, structure)
     report(1.0, f"found {len(structure.groups)} groups")
     return Subject(loaded, task, structure, device)

@@ -57,13 +57,19 @@ def frontier(runs: Sequence[Finished], cost: str) -> list[str]:
         cost: "macs", "params", or "nonzero", the parameters that are there and not zero.
     """
     points = [(_cost(run, cost), run) for run in runs if headline(run.result["pruned"]) is not None]
-    best: list[tuple[float, float]] = []  # of the frontier so far: cost, and the metric so that more is better
-    names = []
-    for spent, run in sorted(points, key=lambda point: (point[0], -_merit(point[1]))):
-        if not best or _merit(run) > best[-1][1] or (spent, _merit(run)) == best[-1]:
-            best.append((spent, _merit(run)))
-            names.append(run.name)
-    return names
+    order = unbeaten([(spent, _merit(run)) for spent, run in points])
+    return [points[place][1].name for place in order]
+
+
+def unbeaten(points: Sequence[tuple[float, float]]) -> list[int]:
+    """The places of the points (cost, merit) that no other beats (Pareto), from cheap to dear; equal ones all."""
+    best: tuple[float, float] | None = None
+    found = []
+    for place in sorted(range(len(points)), key=lambda place: (points[place][0], -points[place][1])):
+        if best is None or points[place][1] > best[1] or points[place] == best:
+            best = points[place]
+            found.append(place)
+    return found
 
 
 def _cost(run: Finished, cost: str) -> float:

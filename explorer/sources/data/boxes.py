@@ -13,7 +13,7 @@ from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts
 from explorer.sources.refs import read_options
 from explorer.sources.registries import data_source
-from explorer.sources.request import Normalisation, Shape
+from explorer.sources.request import Description, Normalisation, Shape
 from explorer.tasks import Task
 
 CLASSES = ("background", *shape_pictures.SHAPES)
@@ -26,10 +26,17 @@ SETTINGS = {
 _SIDE = 2 * shape_pictures.SIZE
 
 
+def describe_boxes(ref: str) -> Description:
+    """What they are, without making them."""
+    read_options(ref, SETTINGS)
+    return Description("detection", CLASSES)
+
+
 @data_source(
     "boxes",
     title=TITLE,
     explanation="Made pictures of four shapes among clutter, with a box around each.",
+    describe=describe_boxes,
     settings=SETTINGS,
     rank=40,
 )

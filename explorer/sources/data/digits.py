@@ -9,11 +9,17 @@ from explorer.sources.reading.in_memory import of_pictures, pixel_task
 from explorer.sources.reading.splits import four_parts
 from explorer.sources.refs import split_query
 from explorer.sources.registries import data_source
-from explorer.sources.request import Normalisation, Shape
-from explorer.tasks import Task
+from explorer.sources.request import Description, Normalisation, Shape
+from explorer.tasks import DEFAULT_KIND, Task
 
 CLASSES = tuple("0123456789")
 TITLE = "Handwritten digits"
+
+
+def describe_digits(ref: str) -> Description:
+    """What they are, without reading them."""
+    split_query(ref, {})
+    return Description(DEFAULT_KIND, CLASSES)
 
 
 @data_source(
@@ -21,6 +27,7 @@ TITLE = "Handwritten digits"
     title=TITLE,
     explanation="1,797 scanned digits, enlarged to 32×32: real, and small enough for any computer.",
     reference="Alpaydin & Kaynak 1998, Optical recognition of handwritten digits",
+    describe=describe_digits,
     rank=10,
 )
 @of_pictures

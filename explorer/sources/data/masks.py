@@ -14,7 +14,7 @@ from explorer.sources.reading.pictures import fit, fit_note
 from explorer.sources.reading.splits import four_parts
 from explorer.sources.refs import read_options
 from explorer.sources.registries import data_source
-from explorer.sources.request import Normalisation, Shape
+from explorer.sources.request import Description, Normalisation, Shape
 from explorer.tasks import Task
 
 CLASSES = ("ground", *shape_pictures.SHAPES)
@@ -27,10 +27,17 @@ SETTINGS = {
 _NATIVE: Shape = (3, shape_pictures.SIZE, shape_pictures.SIZE)
 
 
+def describe_masks(ref: str) -> Description:
+    """What they are, without making them."""
+    read_options(ref, SETTINGS)
+    return Description("segmentation", CLASSES)
+
+
 @data_source(
     "masks",
     title=TITLE,
     explanation="Made pictures of a shape among clutter, with the class of every pixel.",
+    describe=describe_masks,
     settings=SETTINGS,
     rank=30,
 )

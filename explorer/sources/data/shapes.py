@@ -8,8 +8,8 @@ from explorer.sources.reading.in_memory import of_pictures, pixel_task
 from explorer.sources.reading.splits import four_parts
 from explorer.sources.refs import read_options
 from explorer.sources.registries import data_source
-from explorer.sources.request import Normalisation, Shape
-from explorer.tasks import Task
+from explorer.sources.request import Description, Normalisation, Shape
+from explorer.tasks import DEFAULT_KIND, Task
 
 TITLE = "Shapes and textures"
 SETTINGS = {
@@ -20,10 +20,16 @@ SETTINGS = {
 }
 
 
+def describe_shapes(ref: str) -> Description:
+    """What they are, without making them."""
+    return Description(DEFAULT_KIND, shape_pictures.class_names(read_options(ref, SETTINGS)["classes"]))
+
+
 @data_source(
     "shapes",
     title=TITLE,
     explanation="Made pictures of 32×32, of a shape with a texture among clutter, as hard as you like.",
+    describe=describe_shapes,
     settings=SETTINGS,
     rank=20,
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torchvision import datasets
 
 from explorer.errors import unknown
 from explorer.sources.reading.downloads import DATASETS, read_dataset
@@ -9,13 +10,30 @@ from explorer.sources.reading.in_memory import of_pictures, pixel_task
 from explorer.sources.reading.splits import stratified_split
 from explorer.sources.refs import split_query
 from explorer.sources.registries import data_source
-from explorer.sources.request import Normalisation, Shape
-from explorer.tasks import PARTS, Task
+from explorer.sources.request import Description, Normalisation, Shape
+from explorer.tasks import DEFAULT_KIND, PARTS, Task
+
+_DIGITS = tuple("0123456789")
+KNOWN = {
+    "CIFAR10": tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
+    "MNIST": tuple(datasets.MNIST.classes),
+    "FashionMNIST": tuple(datasets.FashionMNIST.classes),
+    "KMNIST": tuple(datasets.KMNIST.classes),
+    "SVHN": _DIGITS,
+    "STL10": tuple("airplane bird car cat deer dog horse monkey ship truck".split()),
+}
+"""The classes of those data sets that tell them before they are downloaded."""
 
 
 def entries() -> list[tuple[str, str]]:
     """All of them."""
     return [(f"torchvision:{name}", f"{name} (download)") for name in DATASETS]
+
+
+def describe_torchvision(ref: str) -> Description | None:
+    """What a data set is labelled with, where that is known without a download."""
+    name, _ = split_query(ref.partition(":")[2], {})
+    return Description(DEFAULT_KIND, KNOWN[name]) if name in KNOWN else None
 
 
 @data_source(
@@ -25,6 +43,7 @@ def entries() -> list[tuple[str, str]]:
     reference="https://pytorch.org/vision/stable/datasets.html",
     takes="NAME",
     entries=entries,
+    describe=describe_torchvision,
     rank=100,
 )
 @of_pictures

@@ -8,11 +8,12 @@ from explorer.errors import ExplorerError
 from explorer.sources.reading.class_trees import ClassTree, class_tree
 from explorer.sources.reading.coco_files import ANNOTATIONS, find_coco_files
 from explorer.sources.reading.label_columns import Listing, listing_of
-from explorer.sources.reading.label_files import SUFFIXES, read_label_file
+from explorer.sources.reading.label_files import read_label_file
 from explorer.sources.reading.part_names import part_of, words_of
 from explorer.sources.reading.picture_names import PictureNames
 from explorer.sources.reading.picture_trees import Branch, tree_of
 from explorer.sources.refs import FOLDER_OPTIONS, Place, split_query
+from explorer.sources.suffixes import TABLES
 
 _MOST_TABLES = 40  # that are looked into; folders with more files of text have one for each picture
 _DUMMIES = {"submission", "submissions"}  # of competitions: labels that mean nothing
@@ -54,7 +55,7 @@ class Folder:
         Raises:
             ExplorerError, OSError: see `tree_of`.
         """
-        return tree_of(self.path.parent if self.path.suffix.lower() in SUFFIXES and self.path.is_file() else self.path)
+        return tree_of(self.path.parent if self.path.suffix.lower() in TABLES and self.path.is_file() else self.path)
 
     def tree_at(self, path: Path) -> Branch:
         """What can be seen of one of its folders."""
@@ -112,7 +113,7 @@ class Folder:
             return [(self.path, self.tree)]
         found: list[tuple[Path, Branch]] = []
         for branch in self.tree.walk():
-            tables = [path for path in branch.others if path.suffix.lower() in SUFFIXES]
+            tables = [path for path in branch.others if path.suffix.lower() in TABLES]
             if len(tables) > _MOST_TABLES:
                 continue
             for path in tables:

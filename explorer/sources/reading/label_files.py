@@ -14,8 +14,8 @@ from explorer.reading import DamagedError, parse_json, read_text
 from explorer.sources.reading.part_names import part_of
 from explorer.sources.reading.picture_files import EXTENSIONS
 from explorer.sources.reading.picture_names import PictureNames
+from explorer.sources.suffixes import TABLES
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".json", ".jsonl", ".ndjson")
 FILE, LABEL, SPLIT = "file", "label", "split"  # heads of the columns of files that name none
 _GROWTH = 16  # bytes in memory of a byte of a file
 _LARGEST = 200 * 2**20
@@ -46,7 +46,7 @@ class Table:
 
 def may_list(path: Path) -> bool:
     """Whether a file by itself looks like a list of pictures, without a look at any of them."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in TABLES or not path.is_file():
         return False
     with path.open("rb") as file:
         return _NAMES.search(file.read(_HEAD).decode(errors="replace")) is not None

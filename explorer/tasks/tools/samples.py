@@ -7,6 +7,9 @@ from torch import Tensor
 from explorer.errors import ExplorerError
 from explorer.tasks.tools.task import Task
 
+TINTS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
+"""Colours of areas and boxes, by class, told apart by all eyes (Okabe and Ito 2008, Color Universal Design)."""
+
 
 def class_name(label: Tensor, classes: tuple[str, ...]) -> str:
     """The name of the one class that a label is."""

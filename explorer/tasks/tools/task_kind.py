@@ -30,6 +30,9 @@ class TaskKind(Entry):
         whole_loss: (module, inputs, labels) → the mean training loss, where outputs alone have none.
         augment: (inputs, generator, whole, start) → inputs of a training step, where they are changed a little: those
             from `start` on of a batch of `whole`, drawn as they would be in it.
+        reply: (module, inputs, labels) → a `Reply` for each sample, labels as `batches` gives them; None: what outputs
+            mean is not known.
+        mark: (picture, answer) → the picture with an answer drawn on it that is areas or boxes; None: it is words.
         classifies: whether outputs are (batch, classes) and the answer to a sample is one class.
         logits: whether outputs are logits over axis 1, which are compared as probabilities; else by their squares.
         unrepeatable: why the network's calls can't be replayed for another plan; empty: they can.
@@ -44,6 +47,8 @@ class TaskKind(Entry):
     loss: Callable[..., Any] | None = field(default=None, repr=False)
     whole_loss: Callable[..., Any] | None = field(default=None, repr=False)
     augment: Callable[..., Any] | None = field(default=None, repr=False)
+    reply: Callable[..., Any] | None = field(default=None, repr=False)
+    mark: Callable[..., Any] | None = field(default=None, repr=False)
     classifies: bool = False
     logits: bool = True
     unrepeatable: str = ""

@@ -27,6 +27,8 @@ SEQUENTIAL = (
 )
 CAME_BACK = "#ff3b5c"  # a weight that was zero
 BEFORE, AFTER, ACCENT, MUTED = "#87929a", "#d18b3c", "#1d8aa3", "#9aa6ad"
+LOST = "#c2603a"  # what a cut takes from the metric; legible on light and dark
+RECOVERED = ("#86b89a", "#4d9a6f", "#2f7d54")  # what comes back without training, by repair, and by training
 # The colours of runs, by the names of `explorer.runs.labels`: 3:1 at least on the backgrounds of both themes.
 RUNS = {
     "ocean": "#2f7fc1",

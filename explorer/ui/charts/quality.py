@@ -1,14 +1,17 @@
 """The task's metric: of models beside each other, of the points tried, and class by class."""
 
+import json
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
 from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 from explorer.tasks import Metric
 from explorer.ui.charts.axes import finish
-from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, RUNS
+from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, LOST, MUTED, RECOVERED
 
-STAGES = dict(zip(RECOVERY_STAGES.values(), (BEFORE, ACCENT, RUNS["violet"], AFTER), strict=True))
+STAGES = dict(zip(RECOVERY_STAGES.values(), (LOST, *RECOVERED), strict=True))
 
 
 def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) -> alt.LayerChart:
@@ -41,18 +44,27 @@ def qualities(frame: pd.DataFrame, metric: Metric, height: int | None = None) ->
     return finish(alt.layer(bars, points), height or 46 * len(frame) + 10)
 
 
-def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: int = 230) -> alt.LayerChart:
-    """The points tried, MACs against the task's metric, joined in the order of trying; a click chooses one.
+def trail(
+    frame: pd.DataFrame,
+    metric: Metric,
+    *,
+    frontier: pd.DataFrame,
+    goal: float | None = None,
+    pick: str = "pick",
+    height: int = 200,
+) -> alt.LayerChart:
+    """The points tried, MACs against the task's metric, and those that no other beats joined; a click chooses one.
 
     Args:
         frame: columns number (from 1), macs (share of the whole), value, low, high, stage (of recovery), now (whether
             it is the present one).
+        frontier: columns macs and value, from cheap to dear.
+        goal: the share of the MACs that is asked for, if it is of them.
     """
     form = ".1%" if metric.share else ".3f"
-    axis = alt.Axis(format=".0%" if metric.share else ".2f")
-    x = alt.X(
-        "macs:Q", title="MACs kept", axis=alt.Axis(format=".0%", grid=False), scale=alt.Scale(zero=False, padding=14)
-    )
+    axis = alt.Axis(format=".0%" if metric.share else ".2~f", tickCount=4)
+    places = alt.Axis(format=".0%", grid=False, tickCount=4)
+    x = alt.X("macs:Q", title="MACs kept", axis=places, scale=alt.Scale(zero=False, padding=14))
     y = alt.Y("value:Q", title=metric.label, axis=axis, scale=alt.Scale(zero=False, padding=12))
     tooltip = [
         alt.Tooltip("number:Q", title="Point"),
@@ -62,15 +74,15 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         alt.Tooltip("low:Q", title="95% interval from", format=form),
         alt.Tooltip("high:Q", title="to", format=form),
     ]
-    stages = [stage for stage in RECOVERY_STAGES.values() if stage in set(frame.stage)]
+    stages = [stage for stage in STAGES if stage in set(frame.stage)]
     colour = alt.Color(
         "stage:N",
         scale=alt.Scale(domain=stages, range=[STAGES[stage] for stage in stages]),
         title=None,
-        legend=alt.Legend(orient="top"),
+        legend=alt.Legend(orient="top", labelFontSize=14),
     )
     base = alt.Chart(frame).encode(x=x, color=colour)
-    line = base.mark_line(strokeWidth=1, opacity=0.35).encode(y=y, order="number:O")
+    best = alt.Chart(frontier).mark_line(interpolate="step-after", color=MUTED, strokeWidth=1.5).encode(x=x, y=y)
     spans = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
     selection = alt.selection_point(name=pick, fields=["number"], on="click", clear=False)
     points = (
@@ -82,20 +94,47 @@ def trail(frame: pd.DataFrame, metric: Metric, *, pick: str = "pick", height: in
         )
         .add_params(selection)
     )
-    return finish(alt.layer(line, spans, points), height)
+    layers = [best, spans, points]
+    if goal is not None:
+        told = [alt.Tooltip("macs:Q", title="Goal: MACs kept", format=".0%")]
+        rule = alt.Chart(pd.DataFrame({"macs": [goal]})).mark_rule(strokeDash=[3, 3], strokeWidth=1.5, color=MUTED)
+        layers.insert(0, rule.encode(x=x, tooltip=told))
+    return finish(alt.layer(*layers), height)
 
 
 def classes(frame: pd.DataFrame, *, limit: int = 12) -> alt.LayerChart:
-    """What every class loses or gains of its right answers, the greatest changes first; columns class, change."""
-    shown = frame.reindex(frame.change.abs().sort_values(ascending=False).index)[:limit].sort_values("change")
+    """What every class loses or gains of its right answers, in points: the greatest losses first.
+
+    Args:
+        frame: columns class and change.
+    """
+    shown = frame.sort_values("change", kind="stable")[:limit]
+    greatest = max(1.0, float(shown.change.abs().max()))
+    ends = [greatest if shown.change.max() > 0 else 0.0, -greatest if shown.change.min() < 0 else 0.0]
+    order = list(shown["class"])
+    named = alt.Axis(ticks=False, domain=False, labelLimit=110, labelFontSize=14)
+    said = {name: f"{change:+.0f} pt".replace("-", "−") for name, change in zip(order, shown.change, strict=True)}
+    numbers = alt.Axis(orient="right", ticks=False, domain=False, labelFontSize=14, labelExpr=_looked_up(said))
+    x = alt.X("change:Q", title=None, axis=None, scale=alt.Scale(domain=ends, nice=False))
+    tooltip = [alt.Tooltip("class:N", title="Class"), alt.Tooltip("change:Q", title="Points", format="+.1f")]
     bars = (
         alt.Chart(shown)
-        .mark_bar(height={"band": 0.7})
+        .mark_bar(height={"band": 0.5}, cornerRadius=2)
         .encode(
-            y=alt.Y("class:N", sort=list(shown["class"]), title=None, axis=alt.Axis(ticks=False, domain=False)),
-            x=alt.X("change:Q", title="Change of right answers, points", axis=alt.Axis(format="+.0f", grid=True)),
-            color=alt.condition("datum.change < 0", alt.value(AFTER), alt.value(ACCENT)),
-            tooltip=[alt.Tooltip("class:N", title="Class"), alt.Tooltip("change:Q", title="Points", format="+.1f")],
+            y=alt.Y("class:N", sort=order, title=None, axis=named),
+            x=x,
+            color=alt.condition("datum.change < 0", alt.value(LOST), alt.value(ACCENT)),
+            tooltip=tooltip,
         )
     )
-    return finish(alt.layer(bars), 22 * max(len(shown), 4))
+    labels = (
+        alt.Chart(shown)
+        .mark_bar(opacity=0)
+        .encode(y=alt.Y("class:N", sort=order, title=None, axis=numbers), x=x, tooltip=tooltip)
+    )
+    return finish(alt.layer(bars, labels).resolve_scale(y="independent"), 26 * max(len(shown), 1))
+
+
+def _looked_up(texts: Mapping[str, str]) -> str:
+    """A Vega expression that gives an axis label's text by the label."""
+    return f"({json.dumps(dict(texts))})[datum.label]"

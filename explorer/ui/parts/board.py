@@ -15,6 +15,8 @@ from explorer.board.commit import Commit, accept
 from explorer.board.wire import split
 from explorer.errors import ExplorerError
 
+ASKED = ("loss", "latency")  # what cells can be coloured by once it is measured
+
 
 class BoardUnavailableError(ExplorerError):
     """The component can't be shown here; the page falls back to native controls."""
@@ -24,14 +26,19 @@ def board(
     document: Mapping[str, Any],
     *,
     key: str,
-    height: int = 640,
+    head: bool = True,
+    height: int | None = None,
     on_change: Callable[[Commit], None] | None = None,
+    on_ask: Callable[[str], None] | None = None,
 ) -> Commit | None:
     """Shows the board; gives what a person did in this run, if anything.
 
     Args:
         document: from `board_document`.
-        height: of the whole board in pixels; a network with few groups takes less.
+        head: whether its counters stand above it.
+        height: of the whole board in pixels; by default that of its rows up to thirty, else of the window.
+        on_ask: called with "loss" or "latency" before the script runs again, where a person wants to see what is not
+            measured yet.
         on_change: called with the commit before the script runs again, so that all of the page follows it.
 
     Raises:
@@ -44,11 +51,17 @@ def board(
         if commit and on_change:
             on_change(commit)
 
+    def asked() -> None:
+        what = st.session_state[key].ask
+        if on_ask and what in ASKED:
+            on_ask(what)
+
     # Two elements: what is heavy stays the same from run to run, so that Streamlit sends a reference to it, and
     # what a drag changes is small.
     fixed, changing = split(document)
     with st.container(gap=None):
-        result = picture(key=key, data={**fixed, "key": key, "height": height, "head": False}, on_commit_change=changed)
+        data = {**fixed, "key": key, "height": height, "head": head}
+        result = picture(key=key, data=data, on_commit_change=changed, on_ask_change=asked)
         feed(key=f"{key} feed", data={**changing, "key": key})
     return accept(result.commit, document["revision"], document)
 

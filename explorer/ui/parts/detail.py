@@ -14,7 +14,6 @@ from explorer.ui import engine
 from explorer.ui.charts import colours
 from explorer.ui.engine import Opened
 from explorer.ui.parts import frame, say
-from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -28,15 +27,16 @@ MEMBERS = {
 }
 
 
-def maps(workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequence[int], Sequence[int]]) -> None:
-    """What the worst and the best channels of a group see in one real image."""
+def maps(
+    workspace: Workspace, found: Opened, name: str, extremes: tuple[Sequence[int], Sequence[int]], index: int = 0
+) -> None:
+    """What the worst and the best channels of a group see in one test image."""
     task = frame.task_or_word(workspace, found)
     if task is None:
         return
     if len(found.model.input_shape) != 3:
         st.caption(NO_PICTURE)
         return
-    index = st.slider("Test image", 0, min(len(task.test), 50) - 1, key=kept("image"), persist_state="session")
     seen = engine.maps(workspace.model, workspace.data, name, index)
     if seen is None:
         st.caption("This group has no feature maps to look at: its channels are not laid out over an image.")

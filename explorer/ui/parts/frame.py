@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
@@ -12,7 +13,7 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import say, standing
+from explorer.ui.parts import chooser, say, standing
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
@@ -33,17 +34,17 @@ def step(title: str, purpose: str, workspace: Workspace) -> Stages:
 
 
 def _chip(workspace: Workspace) -> None:
-    """The model and data that are open, with what must not be overlooked of them; a click leads to the choice."""
+    """The model and data that are open, with what must not be overlooked of them; a click opens the choice."""
     found = engine.known(lambda: standing.guessing(workspace))
     if found is not None:
         say.badge(found.word, icon=":material/warning:", color="orange", help=plain(found.why))
-    st.button(
+    if st.button(
         plain(f"{workspace.model} · {workspace.data}"),
         icon=":material/schema:",
         key="chip",
         help="The model and data of this workspace: choose others",
-        on_click=lambda: st.switch_page(PAGES["look"].path),
-    )
+    ):
+        chooser.choose(workspace)
 
 
 def fact(
@@ -94,6 +95,12 @@ def task_or_word(workspace: Workspace, opened: Opened) -> Task | None:
     except ExplorerError as error:
         say.warning(f"No accuracy: {error}", icon=":material/image_not_supported:")
         return None
+
+
+def beside(name: str) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The place for a page's main part, and a column beside it; below it where both don't fit."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="top", key=f"{name} beside"):
+        return st.container(width="stretch"), st.container(width=350)
 
 
 def onward(page: str, sentence: str) -> None:

@@ -52,13 +52,6 @@ def adopt(workspace: Workspace, shared: Shared) -> None:
     if shared.criterion is not None:
         workspace.judge_by(shared.criterion, shared.options)
     workspace.go_to(choice)
-    if shared.blocks:
-        say.toast(
-            f"The plan also takes out {', '.join(shared.blocks)}. The board shows widths only: to cut the whole plan, "
-            "use --plan on the command line.",
-            icon=":material/info:",
-            duration="long",
-        )
 
 
 def open_link() -> None:

@@ -214,7 +214,7 @@ def plan_of(workspace: Workspace) -> Plan | None:
     if workspace.draft.now.empty:
         return Plan(workspace.model)
     scores = scoring.known(workspace)
-    return None if scores is None else engine.plan_of(workspace.model, scores, workspace.budget)
+    return None if scores is None else engine.plan_of(workspace.model, scores, workspace.draft.now)
 
 
 def goal(workspace: Workspace) -> Target | None:

@@ -24,8 +24,7 @@ LARGEST = 2**20  # bytes of JSON
 class Shared:
     """All that a state is made of.
 
-    `remove` holds the units of a plan whose criterion is not known, as a run's plan.json does, and `blocks` the
-    residual blocks that it takes out, for which a board has no lines.
+    `remove` holds the units of a plan whose criterion is not known, as a run's plan.json does.
     """
 
     model: str
@@ -34,7 +33,6 @@ class Shared:
     options: dict[str, str] = field(default_factory=dict)
     choice: Choice = field(default_factory=Choice)
     remove: dict[str, tuple[int, ...]] | None = None
-    blocks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, workspace: Workspace) -> "Shared":
@@ -42,7 +40,8 @@ class Shared:
         return cls(workspace.model, workspace.data, workspace.criterion, dict(workspace.options), now)
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        blocks = {"blocks": sorted(self.choice.blocks)} if self.choice.blocks else {}
+        return blocks | {
             "base": self.model,
             "data": self.data,
             "criterion": self.criterion,
@@ -55,10 +54,12 @@ class Shared:
         """The choice, if it is one for this structure; that of a bare plan has its fractions.
 
         Raises:
-            ExplorerError: it names groups or units that the structure does not have.
+            ExplorerError: it names groups, units or blocks that the structure does not have.
         """
+        blocks = self.choice.blocks
+        plan = Plan(self.model, self.remove or {}, tuple(blocks)).check(structure)
         if self.remove is not None:
-            return Choice(Plan(self.model, self.remove, self.blocks).check(structure).budget(structure))
+            return Choice(plan.budget(structure), blocks=blocks)
         for name in (*self.choice.budget, *self.choice.locked):
             if name not in structure.groups:
                 raise unknown(f"group of {self.model}", name, structure.groups)
@@ -113,8 +114,8 @@ def _read(content: bytes, complaint: str) -> Shared:
     if not isinstance(document, Mapping) or not isinstance(document.get("base"), str):
         raise ExplorerError(complaint)
     data, criterion = document.get("data"), document.get("criterion")
-    options, budget, locked = (
-        document.get(key, empty) for key, empty in (("options", {}), ("budget", {}), ("locked", []))
+    options, budget, locked, blocks = (
+        document.get(key, empty) for key, empty in (("options", {}), ("budget", {}), ("locked", []), ("blocks", []))
     )
     whole = (
         (data is None or isinstance(data, str))
@@ -122,6 +123,7 @@ def _read(content: bytes, complaint: str) -> Shared:
         and is_table(is_text)(options)
         and is_table(_fraction)(budget)
         and is_list(is_text)(locked)
+        and is_list(is_text)(blocks)
     )
     if not whole:
         raise ExplorerError(complaint)
@@ -129,11 +131,11 @@ def _read(content: bytes, complaint: str) -> Shared:
         if criterion not in CRITERIA:
             raise unknown("criterion", criterion, CRITERIA)
         CRITERIA[criterion].read(options)
-    choice = Choice(budget, frozenset(locked))
+    choice = Choice(budget, frozenset(locked), frozenset(blocks))
     if "budget" in document:
         return Shared(document["base"], data, criterion, options, choice)
     plan = Plan.from_json(dict(document))
-    return Shared(plan.base, data, criterion, options, choice, dict(plan.remove), plan.blocks)
+    return Shared(plan.base, data, criterion, options, choice, dict(plan.remove))
 
 
 def _fraction(value: object) -> bool:

@@ -13,18 +13,14 @@ from explorer.errors import ExplorerError
 from explorer.files import replacing_file
 from explorer.memory import in_words
 from explorer.runs.queue.limits import UPLOADS, Limits, require_room, share, size_of
+from explorer.sources.suffixes import WEIGHTS
 from explorer.sources.weights.foreign import foreign
 from explorer.ui.state.workspace import TOKEN
 
-SUFFIXES = (
-    *(".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".pickle", ".tar", ".th", ".tch", ".torch"),
-    *(".model", ".weights", ".params", ".state_dict", ".sft", ".chkpt", ".checkpoint"),
-)
-"""What training programs call their checkpoints; the content says what they are."""
 LARGEST = 200 * 2**20
 KEPT = 5  # of one workspace
 _OURS = re.compile(  # also those that never became whole
-    rf"\.?[0-9a-f]{{16}}(?:{'|'.join(map(re.escape, SUFFIXES))})(?:\.[0-9a-f]{{8}})?"
+    rf"\.?[0-9a-f]{{16}}(?:{'|'.join(map(re.escape, WEIGHTS))})(?:\.[0-9a-f]{{8}})?"
 )
 _LOCK = ".lock"
 
@@ -68,7 +64,7 @@ class Uploads:
                 it, or it can't be written.
         """
         suffix = Path(name).suffix.lower()
-        if suffix not in SUFFIXES:
+        if suffix not in WEIGHTS:
             raise ExplorerError(_not_taken(suffix))
         if not 0 < len(content) <= LARGEST:
             raise ExplorerError(

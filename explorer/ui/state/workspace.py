@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,11 @@ class Workspace:
         return not (chosen or self.options or self.jobs or any(draft.version for draft in self._drafts.values()))
 
     @property
+    def recent(self) -> list[str]:
+        """The models that were open, the latest first."""
+        return list(reversed(self._drafts))
+
+    @property
     def draft(self) -> Draft:
         return self._drafts[self.model]
 
@@ -99,6 +104,11 @@ class Workspace:
     def locked(self) -> frozenset[str]:
         """The groups that presets leave as they are."""
         return self.draft.now.locked
+
+    @property
+    def blocks(self) -> frozenset[str]:
+        """The residual blocks that are taken out."""
+        return self.draft.now.blocks
 
     @property
     def setting(self) -> tuple[str, ...]:
@@ -127,7 +137,15 @@ class Workspace:
     def adjust(self, name: str, fraction: float) -> None:
         """One control's own change of one group."""
         with self._lock:
-            self.draft.commit(Choice({**self.budget, name: fraction}, self.locked))
+            now = self.draft.now
+            self.draft.commit(now.moved({**now.budget, name: fraction}, now.locked, now.blocks))
+
+    def take_out(self, block: str, *, out: bool) -> None:
+        """One control's own change of one residual block."""
+        with self._lock:
+            now = self.draft.now
+            blocks = now.blocks | {block} if out else now.blocks - {block}
+            self.draft.commit(now.moved(now.budget, now.locked, blocks))
 
     def take(self, choice: Choice, version: tuple[str, int]) -> None:
         """The board's change of the state of that version; one made to an older state is dropped."""
@@ -135,9 +153,9 @@ class Workspace:
             if version == self.version:
                 self.draft.commit(choice)
 
-    def replace(self, budget: Mapping[str, float]) -> None:
-        """Another budget as a whole: one ratio for all, a target."""
-        self.go_to(Choice(dict(budget), self.locked))
+    def replace(self, budget: Mapping[str, float], held: Collection[str] = ()) -> None:
+        """Another budget as a whole: one ratio for all, a target shared out over the rows that are not `held`."""
+        self.go_to(self.draft.now.allotted(dict(budget), held))
 
     def go_to(self, choice: Choice) -> None:
         """Another state as a whole: a reset, a point of the trail, a file."""
@@ -149,7 +167,7 @@ class Workspace:
         with self._lock:
             others = [old for old in self.draft.trail if old.place != point.place]
             points = [*others[-TRAIL + 1 :], point]
-            self.draft.trail = newest(points, lambda point: len(point.choice.budget))
+            self.draft.trail = newest(points, lambda point: point.choice.size)
 
     def undo(self) -> None:
         self._step(back=True)

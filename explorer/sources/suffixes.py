@@ -1,0 +1,9 @@
+"""How the names of files end that refs may name."""
+
+TABLES = (".csv", ".tsv", ".txt", ".lst", ".json", ".jsonl", ".ndjson")
+"""Of tables of labels and of texts."""
+WEIGHTS = (
+    *(".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".pickle", ".tar", ".th", ".tch", ".torch"),
+    *(".model", ".weights", ".params", ".state_dict", ".sft", ".chkpt", ".checkpoint"),
+)
+"""What training programs call their checkpoints; the content says what they are."""

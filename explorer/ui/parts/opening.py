@@ -1,0 +1,183 @@
+"""Going to another model or data: asked for anywhere, opened on a page of its own, refused with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.errors import ExplorerError
+from explorer.plain import plain
+from explorer.sources import LoadedModel, OtherClassesError, ref_for
+from explorer.sources.reading.checking import BadPicturesError
+from explorer.ui import engine
+from explorer.ui.engine import Opened
+from explorer.ui.navigation import PAGES
+from explorer.ui.parts import say, understood
+from explorer.ui.state import session
+from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
+
+ASKED, REFUSAL = "asked to open", "refusal"  # keys of the session
+PROPOSED = "data to train on"  # the ref of data whose classes are not those of the workspace's model
+LISTED = 1000  # files that can't be read
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be opened.
+
+    Args:
+        model: a model ref.
+        data: a data ref; empty: what fits the model.
+    """
+
+    model: str
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A choice that could not be opened.
+
+    Args:
+        sentence: why.
+        data: the ref of the data, if that was chosen; it may well be read, only not by this model.
+        bad: files of the data that can't be read.
+        without: the ref that leaves them out; empty where there is none.
+    """
+
+    sentence: str
+    data: str = ""
+    bad: tuple[str, ...] = ()
+    without: str = ""
+
+
+def ask(model: str, data: str = "") -> None:
+    """Notes what is to be opened: what a button does; the next run of the page opens it."""
+    st.session_state[ASKED] = Asked(model, data)
+
+
+def adopt(model: str, data: str = "") -> None:
+    """`ask`, and the page anew."""
+    ask(model, data)
+    st.rerun()
+
+
+def asked() -> Asked | None:
+    """What is to be opened; None: nothing."""
+    return st.session_state.get(ASKED)
+
+
+def propose(data: str | None) -> None:
+    """Lets training be offered on data that was refused for its classes; None takes that back."""
+    st.session_state[PROPOSED] = data
+
+
+def proposed() -> str | None:
+    """Data that was refused for its classes."""
+    return st.session_state.get(PROPOSED)
+
+
+def carry_out(workspace: Workspace) -> None:
+    """Opens what was asked for, on a clean page that says so, and goes on to the page; nothing where nothing was.
+
+    Called before a page is drawn, in the place of the one element that holds all of it, so that this is gone at once;
+    what is told meanwhile stands in the next place. Where it can't be opened, all stays as it is, and the reason is
+    kept for `show_refusal`.
+    """
+    if (wanted := asked()) is None:
+        return
+    st.empty()
+    with st.container():
+        st.title(f"Opening {plain(words.middle(wanted.data or wanted.model, 60))}", anchor=False)
+        with st.status("This takes seconds, with a download minutes", expanded=True):
+            st.session_state[REFUSAL] = _opened(workspace, wanted)
+    del st.session_state[ASKED]
+    st.rerun()
+
+
+def _opened(workspace: Workspace, wanted: Asked) -> Refusal | None:
+    """Goes to what was asked for; else the reason.
+
+    A new network takes as many outputs as the data has classes.
+    """
+    chosen = ""
+    try:
+        st.text("Reading the model and what its channels are tied to")
+        opened = engine.opened(session.permitted(wanted.model, workspace))
+        data = _data(workspace, opened.model, wanted.data)
+        chosen = data if wanted.data else ""
+        st.text(f"Reading the data {data}")
+        opened = engine.opened(ref_for(opened.model, data))
+        engine.task(data, opened.model)
+    except ExplorerError as error:
+        return _refusal(workspace, chosen, error)
+    workspace.choose(opened.model.ref, data)
+    propose(None)
+    return None
+
+
+def _data(workspace: Workspace, model: LoadedModel, wanted: str) -> str:
+    """The data to go to: that which was asked for, what the model was trained on, else what is open, if it fits."""
+    if wanted or model.data:
+        return session.permitted(wanted or model.data or "", workspace)
+    try:
+        engine.task(workspace.data, engine.opened(ref_for(model, workspace.data)).model)
+    except ExplorerError:
+        return "random"
+    return workspace.data
+
+
+def _refusal(workspace: Workspace, data: str, error: ExplorerError) -> Refusal:
+    """Why it can't be opened; data of other classes is kept in mind, as the network could be trained on it."""
+    trainable = data and isinstance(error, OtherClassesError)
+    propose(data if trainable else None)
+    sentence = f"{words.sentence(str(error))} {workspace.model} on {workspace.data} stays open."
+    bad, without = (error.bad, error.without) if isinstance(error, BadPicturesError) else ((), "")
+    return Refusal(sentence, data, tuple(bad), without)
+
+
+def show_refusal(workspace: Workspace) -> None:
+    """Why the last choice was refused, what can be done, and what the data is, where it can be read at all."""
+    refusal: Refusal | None = st.session_state.get(REFUSAL)
+    if refusal is None:
+        return
+    say.error(refusal.sentence, icon=":material/error:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if refusal.without:
+            _button("Go on without them", ":material/skip_next:", Asked(workspace.model, refusal.without))
+        if proposed():
+            st.page_link(PAGES["look"].path, label="Train the network on it", icon=":material/model_training:")
+        st.button("Close", key="close refusal", on_click=st.session_state.pop, args=(REFUSAL, None), type="tertiary")
+    if refusal.bad:
+        _files(refusal.bad)
+    elif refusal.data and (task := engine.data_alone(refusal.data)) is not None:
+        say.caption(f"This is what {refusal.data} is understood to be:")
+        understood.show(task, unfolded=True)
+
+
+def _button(label: str, icon: str, wanted: Asked) -> None:
+    st.button(plain(label), icon=icon, on_click=ask, args=(wanted.model, wanted.data))
+
+
+def _files(bad: Sequence[str]) -> None:
+    with st.expander(f"All {len(bad)} files that can't be read", icon=":material/broken_image:"):
+        st.dataframe({"File": list(bad[:LISTED])}, hide_index=True, alt="Files that can't be read, and why")
+
+
+def weights(opened: Opened) -> None:
+    """The choice between several sets of weights in the model's file, such as averages beside the plain ones."""
+    names = {ref: prefix or "those at the top" for prefix, ref in opened.model.choices}
+    if not names:
+        return
+    refs = list(names)
+    chosen = st.selectbox(
+        "Weights in the file",
+        refs,
+        index=refs.index(opened.model.ref),
+        format_func=names.__getitem__,
+        key=f"weights {opened.model.ref}",
+        help="The file holds several sets of weights for this network, each under a name of its own.",
+    )
+    if chosen != opened.model.ref:
+        adopt(chosen, session.current().data)
