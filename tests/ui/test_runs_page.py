@@ -107,11 +107,13 @@ def test_a_run_is_taken_along_branched_and_cut_further(desk, tmp_path):
     assert "it has no latency ratio" in words_of(test)
     button(test, "Take it along").click().run()
     assert not test.exception
-    assert test.session_state["take"] == "one"
+    assert "take" not in test.session_state  # the page has taken it
+    assert test.title[0].value == "Take"
     assert (space.model, space.data) == (MODEL, "random")
     test = looking_at(space, "one")
     button(test, "Branch").click().run()
-    assert test.session_state["branch"] == "one"
+    assert test.title[0].value == "Recover"
+    assert "Settings of one" in words_of(test)
     assert space.budget == {"conv1": 6 / 16}
     button(looking_at(space, "one"), "Cut further").click().run()
     assert space.model == f"run:{job.directory}/bundle"
