@@ -4,10 +4,10 @@
                              [--models demo:resnet20-digits,demo:vgg-shapes,demo:vit-digits]
 
 Every row is a wait with its median and worst in seconds and the bound that the project sets itself; a ratio is the
-bound over the median, so above one is within it. *Shell* is the heading, *usable* the first samples with their answers, both
-from the first request of a server that has just started. *Heading* and *settled* are of a switch to another page whose
-content is known. *As cut* and *repaired* are from the release of a dragged line to the number in the strip; the first
-release waits for the worker's start and is not counted. Run it on a quiet machine: the browser shares it.
+bound over the median, so above one is within it. *Shell* is the heading, *usable* the first samples with their answers,
+both from the first request of a server that has just started. *Heading* and *settled* are of a switch to another page
+whose content is known. *As cut* and *repaired* are from the release of a dragged line to the number in the strip; the
+first release waits for the worker's start and is not counted. Run it on a quiet machine: the browser shares it.
 """
 
 import shutil
