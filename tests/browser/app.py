@@ -130,7 +130,7 @@ def switch(page: Page, title: str) -> None:
 
 def choose(page: Page, text: str, ref: str) -> None:
     """Chooses a model or data in the dialog, by a search."""
-    page.locator(".st-key-chip button").first.click()
+    page.locator(".st-key-chip button").locator("visible=true").first.click()
     page.get_by_role("dialog").get_by_role("textbox", name="Search").fill(text)
     page.keyboard.press("Enter")
     page.get_by_role("dialog").get_by_role("button", name=ref).first.click()
