@@ -83,6 +83,8 @@ def _asked(spec: Spec) -> tuple[dict[str, Any], int]:
     "network teaches, each step also tries to do without some more; then what is left is fine-tuned.",
     defaults={"criterion": "l1", "recover": "distill", "steps": 15},
     sparse=True,
+    reference="Distilled Gradual Pruning with Pruned Fine-tuning (DG2PF)",
+    needs={"data with labels", "training data"},
     settings=SETTINGS,
     check=_asked,
 )

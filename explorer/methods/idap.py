@@ -39,6 +39,8 @@ SETTINGS = {
     "whole residual blocks, the one that changes its input least first, as long as validation accuracy allows.",
     defaults={"criterion": "divergence", "recover": "distill"},
     gradual=True,
+    reference="IDAP++ (arXiv:2511.20141)",
+    needs={"data with labels", "training data"},
     settings=SETTINGS,
     rank=60,
 )

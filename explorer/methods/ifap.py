@@ -25,6 +25,8 @@ SETTINGS = {
     "until the target is met or the validation accuracy falls too far. A step that falls too far is taken back.",
     defaults={"criterion": "flow", "recover": "distill"},
     gradual=True,
+    reference="Iterative Flow-Aware Pruning (IFAP)",
+    needs={"data with labels", "training data"},
     settings=SETTINGS,
     rank=60,
 )

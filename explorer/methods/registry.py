@@ -16,6 +16,8 @@ def anything(spec: Spec) -> None:
 class Method(Entry):
     """A published or classic way from a model to a smaller one; `function(spec, report, memo)` gives an `Outcome`.
 
+    `needs` says for a person which data must be there, besides what the recovery needs.
+
     Args:
         defaults: the fields of a spec that belong to the method where nothing else is asked.
         gradual: it chooses the units itself, step by step, up to a target or to the largest drop that is allowed.

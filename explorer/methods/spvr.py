@@ -46,6 +46,8 @@ def _target(spec: Spec) -> Target:
     "may vanish. What is left is an architecture, trained again from its beginning.",
     defaults={"criterion": "masking", "recover": "scratch", "minimum": 0.0},
     targeted=True,
+    reference="Structured Pruning via Ranking (SPvR)",
+    needs={"training data"},
     check=_target,
 )
 def spvr(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome:

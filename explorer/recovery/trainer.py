@@ -121,6 +121,8 @@ class Trainer:
                 self.best, self.kept, self.best_epoch = latest, self._snapshot(), epoch
             if memory is not None:
                 memory.keep(self._reached(epoch))
+            judged = {self.task.metric: latest.value, "loss": loss, "validation_loss": latest.loss}
+            self._tell(epoch / self.epochs, epoch, epoch, **judged)
         self.module.load_state_dict(self.kept)
         self.report(1.0, f"kept epoch {self.best_epoch}", **{self.task.metric: self.best.value})
 
@@ -182,9 +184,13 @@ class Trainer:
             total += loss
             done = (step + 1) / (self.epochs * self.steps_per_epoch)
             metrics = {"loss": loss, self.task.metric: self.latest.value}
-            self.report(done, f"epoch {epoch} of {self.epochs}", **metrics)
+            self._tell(done, epoch, (step + 1) / self.steps_per_epoch, **metrics)
         self._average_statistics()
         return total / self.steps_per_epoch
+
+    def _tell(self, done: float, epoch: int, at: float, **metrics: float) -> None:
+        """A report in an epoch, of which `at` have been gone through; one with a validation loss ends it."""
+        self.report(done, f"epoch {epoch} of {self.epochs}", epoch=at, epochs=self.epochs, **metrics)
 
     def _step(self, inputs: Tensor, labels: Any, whole: int) -> float:
         """Learns from a share of a batch of `whole`; the loss of the whole."""

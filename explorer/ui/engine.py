@@ -28,6 +28,7 @@ from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
 from explorer.methods.studies.latency_profile import cached_latency
+from explorer.methods.studies.repair import repair_for
 from explorer.methods.tools.portions import SECOND, portion
 from explorer.plain import plain
 from explorer.progress import Report, silent
@@ -375,6 +376,18 @@ def simulate(ref: str, data: str, plan: Plan, report: Report = silent) -> Simula
         return Simulated(answer.quality, answer.by, tuple(inexact), answer.answers)
 
     return waited("", ("simulated", *_key(ref, data, plan)), work)
+
+
+def repair_of(ref: str, plan: Plan) -> str:
+    """The name of the recovery without training that a plan allows, see `studies.repair`; it takes a cut to know."""
+
+    def work() -> str:
+        found = opened(ref)
+        with _TURN:
+            return repair_for(found.model.module, found.structure, plan)[0]
+
+    removed = tuple(sorted((name, tuple(units)) for name, units in plan.remove.items()))
+    return waited("", ("repair", ref, removed, tuple(plan.blocks), stamp_of(ref)), work)
 
 
 def slice_of(ref: str, data: str) -> Samples:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explorer.plain import plain
 from explorer.runs.history.comparison import compare
 from explorer.runs.history.facets import Facet, facet_of
-from explorer.ui.parts import say
 from explorer.ui.parts.compared import Shown
 from pages.runs import numbers, plans, tradeoff
 
@@ -20,8 +20,7 @@ def show(facet: Facet, entries: Sequence[Shown], shown: Sequence[Shown], chosen:
         shown: all runs, of which those of the facet stand in the picture.
         chosen: the runs that a person has chosen.
     """
-    st.subheader("Cost and what it buys", anchor=False)
-    say.caption(f"{facet.network} on {facet.data}")
+    st.subheader(plain(f"{facet.network} on {facet.data}"), anchor=False)
     around = [entry for entry in shown if facet_of(entry.run) == facet_of(entries[0].run)]
     tradeoff.show(entries, around)
     if any(entry in chosen for entry in entries):

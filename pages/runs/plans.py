@@ -28,11 +28,25 @@ def show(chosen: Sequence[Shown], comparison: Comparison, place: str) -> None:
     if not cut:
         return
     colours = compared.colours_of(cut)
+    partners = _partners(cut)
+    if not partners:
+        _widths(cut, comparison, colours)
+        return
     left, right = st.columns(2, gap="medium")
     with left:
         _widths(cut, comparison, colours)
     with right:
-        _units(cut, colours, place)
+        _units(cut, partners, colours, place)
+
+
+def _partners(cut: Sequence[Shown]) -> dict[str, list[str]]:
+    """The runs that have another one of the same model, with the names of those; baselines come last."""
+    plain_first = sorted(cut, key=lambda entry: entry.baseline_of is not None)
+    found = {
+        entry.name: [other.name for other in plain_first if other is not entry and _of_one_model(entry, other)]
+        for entry in plain_first
+    }
+    return {name: others for name, others in found.items() if others}
 
 
 def _widths(cut: Sequence[Shown], comparison: Comparison, colours: Mapping[str, str]) -> None:
@@ -43,19 +57,10 @@ def _widths(cut: Sequence[Shown], comparison: Comparison, colours: Mapping[str, 
     frame.chart(findings.of_spread(table), widths(table, colours), "Channels left of every group, by run")
 
 
-def _units(cut: Sequence[Shown], colours: Mapping[str, str], place: str) -> None:
-    """Which units two plans for one model remove; runs that are no baseline are offered first."""
+def _units(cut: Sequence[Shown], partners: Mapping[str, Sequence[str]], colours: Mapping[str, str], place: str) -> None:
+    """Which units two plans for one model remove."""
     st.subheader("Channels", anchor=False)
-    plain_first = sorted(cut, key=lambda entry: entry.baseline_of is not None)
-    partners = {
-        entry.name: [other.name for other in plain_first if other is not entry and _of_one_model(entry, other)]
-        for entry in plain_first
-    }
-    names = [name for name, others in partners.items() if others]
-    if not names:
-        st.caption("Choose another run of the same model above to see which channels both remove.")
-        return
-    first = st.selectbox("One plan", names, key=f"first plan {place}")
+    first = st.selectbox("One plan", list(partners), key=f"first plan {place}")
     second = st.selectbox("Another plan", partners[first], key=f"second plan {place}")
     units = difference(compared.named(cut, first).run, compared.named(cut, second).run)
     if not units.groups:

@@ -27,7 +27,7 @@ STATES = {"queued": "waiting", "done": "finished"}
 DOT = "⬤"
 COLUMNS = {
     "Colour": st.column_config.TextColumn("", width=36, help="The run's colour in every picture"),
-    "MACs kept": st.column_config.NumberColumn(format="percent", help="Of the network before anything was cut"),
+    "MACs kept": st.column_config.NumberColumn(format="%.1f%%", help="Of the network before anything was cut"),
     "Test metric": st.column_config.TextColumn(help="With its 95% interval"),
     "Against its base": st.column_config.TextColumn(
         help="McNemar's test on the same test samples: worse or better where chance could hardly do it"
@@ -86,7 +86,11 @@ def _filtered(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if len(rows) < 2:
         return list(rows)
     asked = st.text_input(
-        "Filter", key=kept("filter of runs"), placeholder="Filter by name, model, data, method, notes"
+        "Filter",
+        key=kept("filter of runs"),
+        placeholder="Filter by name, model, data, method, notes",
+        icon=":material/search:",
+        label_visibility="collapsed",
     )
     wanted = (asked or "").lower().split()
     return [id for id, row in rows.items() if all(word in row["text"].lower() for word in wanted)]
@@ -137,7 +141,7 @@ def _redraw() -> None:
 def _finished(entry: Shown, *, everyone: bool) -> dict[str, Any]:
     found, paired, ratio = headline(entry.run.result["pruned"]), entry.run.paired, entry.run.ratio
     row = _common(entry.record, entry.name) | {
-        "MACs kept": entry.origin["macs"] * entry.record.kept["macs"],
+        "MACs kept": 100 * entry.origin["macs"] * entry.record.kept["macs"],
         "Test metric": found and f"{found.metric.short} {found.text()}",
         "Against its base": paired and f"{paired.verdict}: {paired.lost} lost, {paired.gained} gained",
         "Time of its base": ratio and ratio["ratio"],

@@ -76,7 +76,12 @@ def test_it_learns_and_says_how():
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert sum("loss" in metrics and "top1" in metrics for _, metrics in seen) == 7 * len(history.epochs)
+    batches = [
+        metrics for _, metrics in seen if {"loss", "top1"} <= metrics.keys() and "validation_loss" not in metrics
+    ]
+    assert len(batches) == 7 * len(history.epochs)
+    ends = [(m["epoch"], m["epochs"], m["top1"]) for _, m in seen if "validation_loss" in m]
+    assert ends == [(epoch.epoch, 8, epoch.score) for epoch in history.epochs]
 
 
 def test_the_same_seed_gives_the_same_weights_and_disturbs_nobody():

@@ -15,6 +15,7 @@ from explorer.methods.tools.stages import Record
 from explorer.runs.checkpoint import Checkpoint
 from explorer.runs.history.comparison import compare, origins
 from explorer.runs.history.finished import read_finished
+from explorer.runs.history.learning import learning, training_left
 from explorer.runs.history.lineage import read_runs, tree
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.desk import Desk
@@ -51,6 +52,8 @@ def look(root):
     json.dumps(compare(list(finished.values())).to_json())
     for job in Desk(root).jobs():
         seconds_left(job, trajectory(job)[1])
+        training_left(job)
+        learning(job)
     return records, damaged
 
 

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from explorer.runs.history.learning import learning, training_left
 from explorer.runs.history.trajectory import seconds_left, trajectory
 from explorer.runs.queue.job import Job
 from explorer.tasks import METRICS
@@ -50,6 +51,40 @@ def test_the_time_left_follows_the_pace_of_the_steps(job):
     assert seconds_left(job, steps, now=1008.0) == pytest.approx(2.0)
     assert seconds_left(job, steps, now=2000.0) == 0.0
     assert seconds_left(job, steps[:1]) is None
+
+
+def in_epoch(at, value, time, **more):
+    return {"time": time, "fraction": 0.5, "message": "", "epoch": at, "epochs": 4, "loss": 1.0, "top1": value, **more}
+
+
+def test_a_training_is_told_by_epochs_each_with_the_value_after_it(job):
+    job.points = []
+    job.history = [
+        {"time": 990.0, "fraction": 0.1, "message": "another measure", "samples": 3},
+        in_epoch(0.5, 0.3, 1000.0),
+        in_epoch(1.0, 0.3, 1001.0),
+        in_epoch(1, 0.6, 1002.0, validation_loss=0.9),
+        in_epoch(1.5, 0.6, 1003.0),
+    ]
+    metric, told = learning(job)
+    assert metric == METRIC
+    assert [(entry.epoch, entry.value, entry.at) for entry in told] == [(0, 0.3, 0.0), (1, 0.6, 0.25)]
+    # An epoch takes 3 s and 2.5 of them are left; one second has passed since.
+    assert training_left(job, now=1004.0) == pytest.approx(6.5)
+    job.history = job.history[:2]
+    assert training_left(job, now=1004.0) is None
+
+
+def test_epochs_lie_inside_of_the_steps_of_a_run_that_cuts_in_steps(job):
+    second = job.points[1]["time"]
+    job.history = [in_epoch(2, 0.97, second - 1, validation_loss=1.0), in_epoch(4, 0.95, second + 1, validation_loss=1)]
+    assert [(entry.step, entry.epoch, entry.at) for entry in learning(job)[1]] == [(1, 2, 0.5), (2, 4, 2.0)]
+
+
+def test_the_report_of_a_run_tells_its_training_where_its_reports_on_the_way_are_of_an_older_version(job):
+    job.history, job.points = [in_epoch(1, 0.5, 1.0) | {"epoch": None}], []
+    job.result = {"recovery": {"metric": "top1", "start": 0.4, "epochs": [{"epoch": 1, "score": 0.5}]}}
+    assert [(entry.epoch, entry.value) for entry in learning(job)[1]] == [(0, 0.4), (1, 0.5)]
 
 
 def data(spec, column):

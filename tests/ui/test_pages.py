@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
+from explorer.recovery import RECOVERIES
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.lanes import Place
@@ -21,8 +22,9 @@ from explorer.ui.parts import jobs
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
-from pages.recover.settings import FREE
+from pages.recover.settings import BY_ITSELF, FREE, WHO
 from tests.hugging import BERT, SEGFORMER, save, text_folder
+from tests.markdown import as_read
 from tests.ui.pages import ROOT, button, choose, desk_of, stages, visited, words_of
 from tests.ui.test_commandline import parsed
 
@@ -248,11 +250,17 @@ def test_data_that_does_not_fit_the_model_changes_nothing():
 
 def test_an_untrained_network_gets_the_outputs_of_the_data():
     """Also of other data later on: its weights are random, so nothing is lost."""
-    test = choose(opened(), "torchvision:squeezenet1_1")
-    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=10", "digits")
+    test = choose(opened(), "torchvision:squeezenet1_1?stem=cifar")
+    assert (workspace(test).model, workspace(test).data) == (
+        "torchvision:squeezenet1_1?stem=cifar&num_classes=10",
+        "digits",
+    )
     choose(test, workspace(test).model, "shapes")
     assert not test.error
-    assert (workspace(test).model, workspace(test).data) == ("torchvision:squeezenet1_1?num_classes=8", "shapes")
+    assert (workspace(test).model, workspace(test).data) == (
+        "torchvision:squeezenet1_1?stem=cifar&num_classes=8",
+        "shapes",
+    )
 
 
 def test_a_network_that_the_open_data_does_not_fit_gets_data_for_timing():
@@ -361,12 +369,64 @@ def desk(monkeypatch, tmp_path):
         yield fresh
 
 
+def cards(test: AppTest) -> dict[str, dict]:
+    """The cards of the page, by what they are the values of."""
+    shown = [json.loads(entry.proto.json) for entry in test.get("bidi_component")]
+    return {card["value"]: card for choice in shown if "cards" in choice for card in choice["cards"]}
+
+
+def by(test: AppTest, method: str) -> AppTest:
+    """The Recover page with a method that chooses by itself."""
+    test.segmented_control(key=WHO).set_value(BY_ITSELF)
+    test.session_state["method"] = method
+    return test.run()
+
+
+def with_a_plan(**settings) -> Workspace:
+    space = WORKSPACES.create()
+    space.choose(MODEL, settings.get("data", "digits"))
+    space.adjust("conv1", 0.5)
+    return space
+
+
+def test_three_choices_come_first_and_all_others_under_more(desk):
+    test = visited("recover", with_a_plan())
+    assert not test.exception
+    assert list(cards(test)) == ["none", "reconstruct", "finetune", "more"]
+    assert "The plan keeps" in words_of(test)
+    assert not [entry for entry in test.radio if "Distillation" in entry.options]
+    test.session_state["way"] = "more"
+    test.run()
+    others = [entry.title for name, entry in RECOVERIES.items() if name not in cards(test)]
+    assert [entry.options for entry in test.radio] == [others]
+    test.radio(key="other way").set_value("distill").run()
+    spec = parsed(test.code[0].value)
+    assert (spec.recover, spec.epochs, spec.ratios) == ("distill", 8, {"conv1": 0.5})
+
+
+def test_what_needs_labels_is_not_offered_without_them(desk):
+    test = visited("recover", with_a_plan(data="random"))
+    assert list(cards(test)) == ["none", "more"]
+    assert parsed(test.code[0].value).recover == "none"
+    assert "no labels that mean anything" in words_of(test)
+
+
+def test_the_form_is_there_again_in_another_tab(desk):
+    space = with_a_plan()
+    test = visited("recover", space)
+    test.session_state["way"] = "finetune"
+    test.run().number_input(key="epochs of one-shot").set_value(3).run()
+    again = visited("recover", space)
+    spec = parsed(again.code[0].value)
+    assert (spec.recover, spec.epochs) == ("finetune", 3)
+
+
 def test_each_method_asks_for_what_it_knows():
     test = opened("recover")
-    for name, entry in METHODS.items():
-        if entry.sparse or not entry.removes:
-            continue  # the page is about channels
-        test.radio(key="method").set_value(name).run()
+    assert set(cards(by(test, "ifap"))) == {name for name, entry in METHODS.items() if entry.chooses}
+    for name in cards(test):
+        entry = METHODS[name]
+        by(test, name)
         assert not test.exception
         keys = {widget.key for widget in (*test.number_input, *test.selectbox) if widget.key}
         assert (f"steps of {name}" in keys) == entry.gradual
@@ -375,7 +435,7 @@ def test_each_method_asks_for_what_it_knows():
 
 def test_the_command_of_the_page_is_the_run_of_the_page():
     test = opened("recover")
-    test.radio(key="method").set_value("ifap").run()
+    by(test, "ifap")
     test.number_input(key="keep of ifap").set_value(35).run()
     test.selectbox(key="quantity of ifap").set_value("params").run()
     test.number_input(key="drop of ifap").set_value(1.5).run()
@@ -393,7 +453,7 @@ def test_what_few_need_to_say_reaches_the_run(desk, monkeypatch):
     asked = []
     monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
     test = visited("recover", WORKSPACES.create())
-    test.radio(key="method").set_value("ifap").run()
+    by(test, "ifap")
     test.number_input(key="growth of ifap").set_value(2.0).run()
     test.selectbox(key="teacher of ifap").set_value("previous").run()
     test.selectbox(key="normaliser of ifap").set_value("max").run()
@@ -411,7 +471,7 @@ def test_spvr_asks_for_the_options_of_its_criterion(desk, monkeypatch):
     monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
     space = WORKSPACES.create()
     test = visited("recover", space)
-    test.radio(key="method").set_value("spvr").run()
+    by(test, "spvr")
     test.selectbox(key="size of masking of spvr").set_value("8").run()
     test.selectbox(key="coupling of masking of spvr").set_value("stages").run()
     button(test, "Prune").click().run()
@@ -424,7 +484,7 @@ def test_options_that_the_board_has_come_along(desk):
     space = WORKSPACES.create()
     space.judge_by("flow", {"scale": "chw"})
     test = visited("recover", space)
-    test.radio(key="method").set_value("ifap").run()
+    by(test, "ifap")
     assert parsed(test.code[0].value).options == space.options
 
 
@@ -437,6 +497,99 @@ def test_a_finished_run_shows_its_way_step_by_step(desk, tmp_path):
     assert "After step 2: 10 of 16 channels" in words_of(test)
     test.select_slider[0].set_value(0).run()
     assert "The base model: 16 of 16 channels" in words_of(test)
+    assert "50.0% of the MACs left. Accuracy 95.0% on 270 test images, was 99.0%: 4.0 points lost." in said_well(test)
+    button(test, "Take it").click().run()
+    assert test.title[0].value == "Take"
+
+
+def said_well(test: AppTest) -> str:
+    return "".join(as_read(entry.value) for entry in test.success)
+
+
+def test_a_run_at_chance_never_looks_like_success(desk, tmp_path):
+    space = WORKSPACES.create()
+    job = run_folder(tmp_path, space.token, "one", method="one-shot", ratios={"conv1": 0.5})
+    job.result["pruned"] |= {"top1": 0.1, "top1_low": 0.07, "top1_high": 0.14}
+    job.save()
+    space.remember("prune", job.id)
+    for page in ("recover", "take"):
+        test = visited(page, space)
+        assert not test.exception
+        assert not test.success
+        assert "It guesses: 10.0% (7.0–14.0%) on test data is no better than always" in words_of(test)
+
+
+def test_the_settings_of_another_run_are_taken_over_once(desk, tmp_path):
+    space = with_a_plan()
+    run_folder(
+        tmp_path, space.token, "one", keep={"params": 0.3}, recover="finetune", epochs=4, seed=7, steps=5,
+        max_drop=0.03, teacher="previous", alpha=2.0, normalise="max",
+    )  # fmt: skip
+    test = visited("recover", space)
+    test.session_state["branch"] = "one"
+    test.run()
+    assert not test.exception
+    assert "Settings of IFAP." in words_of(test)
+    spec = parsed(test.code[0].value)
+    assert (spec.method, spec.recover, spec.epochs, spec.seed, spec.steps) == ("ifap", "finetune", 4, 7, 5)
+    assert (spec.keep, spec.normalise) == ({"params": 0.3}, "max")
+    assert spec.settings == {"max_drop": "0.03", "growth": "2.0"}
+    test.number_input(key="steps of ifap").set_value(3).run()
+    assert parsed(test.code[0].value).steps == 3
+
+
+def test_the_settings_of_a_run_that_cut_by_the_board_leave_the_board_as_it_is(desk, tmp_path):
+    space = with_a_plan()
+    run_folder(tmp_path, space.token, "one", method="one-shot", recover="distill", epochs=2, ratios={"conv1": 0.25})
+    test = visited("recover", space)
+    test.session_state["branch"] = "one"
+    test.run()
+    spec = parsed(test.code[0].value)
+    assert (spec.method, spec.recover, spec.epochs, spec.ratios) == ("one-shot", "distill", 2, {"conv1": 0.5})
+
+
+def test_a_run_that_is_gone_leaves_no_settings(desk):
+    test = visited("recover", with_a_plan())
+    test.session_state["branch"] = "nowhere"
+    test.run()
+    assert not test.exception
+    assert "can't be taken over: it is not there any more" in words_of(test)
+
+
+def test_an_older_run_is_taken_while_another_one_goes(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr(Desk, "_advance", lambda desk, lane: None)
+    space = WORKSPACES.create()
+    for number, id in enumerate(("old", "newer")):
+        job = run_folder(tmp_path, space.token, id)
+        job.created = 1e9 + 1e6 * number
+        job.save()
+    run_folder(tmp_path, space.token, "elsewhere", model="demo:vgg-digits")
+    run_folder(tmp_path, "somebody-else", "theirs")
+    run_folder(tmp_path, space.token, "going", state="queued", created=2e9)
+    space.remember("prune", "going")
+    test = visited("take", space)
+    assert not test.exception
+    offered = test.selectbox[0]
+    assert [line.count("50.0% of the MACs") for line in offered.options] == [1, 1]
+    assert offered.value == "newer"
+    test.session_state["take"] = "old"
+    test.run()
+    assert test.selectbox[0].value == "old"
+    assert f"run:{tmp_path / 'old' / 'bundle'}" in test.code[-1].value
+    test.segmented_control(key="runs of which model").set_value("Other models").run()
+    assert test.selectbox[0].value == "elsewhere"
+
+
+def test_another_run_can_be_asked_for_while_one_goes(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr(Desk, "_advance", lambda desk, lane: None)
+    space = with_a_plan()
+    run_folder(tmp_path, space.token, "going", state="queued")
+    space.remember("prune", "going")
+    test = visited("recover", space)
+    button(test, "Prune").click().run()
+    assert not test.exception
+    assert len(desk.jobs(space.token)) == 2
+    assert [entry.label for entry in test.button].count("Cancel") == 2
 
 
 def test_a_cancelled_run_that_kept_steps_can_go_on(desk, tmp_path, monkeypatch):
@@ -456,7 +609,7 @@ def test_the_queue_of_the_server_is_visible(desk, monkeypatch):
     places = [Place("cpu", 0, "theirs", 0.5, False, ""), Place("cpu", 1, "theirs", 0.0, False, "")]
     monkeypatch.setattr(desk, "queue", lambda owner: places)
     test = visited("recover", space)
-    test.radio(key="method").set_value("ifap").run()
+    by(test, "ifap")
     assert "1 running, 1 waiting" in words_of(test)
 
 

@@ -62,7 +62,6 @@ def test_a_run_that_is_one_too_many_is_refused_with_one_line(store, tmp_path, mo
     for module in (jobs, session):
         monkeypatch.setattr(module, "DESK", desk)
     test = visited("recover", space)
-    test.radio(key="method").set_value("one-shot").run()
     space.adjust("conv1", 0.5)
     button(test.run(), "Prune").click().run()
     desk.close()

@@ -67,7 +67,7 @@ def test_a_row_says_what_a_run_reaches_and_whether_that_is_real(desk, tmp_path):
     table = rows(test).set_index("Run")
     assert list(table.index) == ["stopped", "four", "one"]
     assert list(table["State"]) == ["failed", "finished", "finished"]
-    assert table.loc["one", "MACs kept"] == 0.5
+    assert table.loc["one", "MACs kept"] == 50.0
     assert table.loc["one", "Test metric"] == "top-1 95.0% (92.0–97.0%)"
     assert table.loc["one", "Against its base"] == "worse: 17 lost, 1 gained"
     assert table.loc["one", "Time of its base"] == 0.6

@@ -45,7 +45,7 @@ def repair(
     if not task.measured:
         raise ExplorerError(f"accuracy on {task.ref!r} means nothing: choose real data")
     plan.check(structure)
-    name, reasons = _choose(module, structure, plan)
+    name, reasons = repair_for(module, structure, plan)
     found = recovery_stage(
         name,
         module,
@@ -59,8 +59,8 @@ def repair(
     return replace(found, warnings=tuple(dict.fromkeys([*reasons, *found.warnings])))
 
 
-def _choose(module: nn.Module, structure: Structure, plan: Plan) -> tuple[str, tuple[str, ...]]:
-    """The repair that a plan allows, and why it is no better one."""
+def repair_for(module: nn.Module, structure: Structure, plan: Plan) -> tuple[str, tuple[str, ...]]:
+    """The name of the recovery without training that a plan allows, and why it is no better one."""
     if plan.empty:
         return "none", (NOTHING_LEFT,)
     origin = Origin(module, structure, plan)

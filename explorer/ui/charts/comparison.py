@@ -104,7 +104,11 @@ def ghost(height: int = 220) -> alt.LayerChart:
 
 def _run_colour(names: Sequence[str], colours: Mapping[str, str], *, legend: bool = True) -> alt.Color:
     """One colour a run, the same in every picture."""
-    shown = alt.Legend(orient="top", title=None, columns=1, labelLimit=300, symbolType="square") if legend else None
+    shown = (
+        alt.Legend(orient="top", title=None, columns=1, labelLimit=300, symbolType="square", symbolOpacity=1)
+        if legend
+        else None
+    )
     scale = alt.Scale(domain=list(names), range=[colours.get(name, MUTED) for name in names])
     return alt.Color("run:N", sort=list(names), scale=scale, legend=shown)
 

@@ -35,8 +35,8 @@ def ask(settings: Mapping[str, Setting], key: Key, usual: Mapping[str, Any], *, 
 
 
 def chosen(settings: Mapping[str, Setting], key: Key) -> dict[str, str]:
-    """The texts of those settings that are not at their defaults."""
-    values = {name: st.session_state[key(name)] for name in settings}
+    """The texts of those settings that are not at their defaults; none of those not asked yet."""
+    values = {name: st.session_state.get(key(name)) for name in settings}
     return {name: str(value) for name, value in values.items() if value not in (None, settings[name].default)}
 
 

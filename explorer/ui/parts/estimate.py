@@ -1,12 +1,16 @@
 """How long a run's training will take, from a forward pass timed here."""
 
+from collections.abc import Mapping
+
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
+from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 
 FORWARD_AND_BACK = 3  # a training step computes about three forward passes
+BESIDES = 12.0  # seconds of every run: loading, timing, writing the files and opening them in a clean process
 
 
 def fitting_seconds(ref: str, task: Task, epochs: int, *, head_alone: bool) -> float | None:
@@ -43,3 +47,40 @@ def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float
     teacher = 1 if spec.recover == "distill" else 0
     epochs = (spec.epochs or EPOCHS) * (spec.steps if gradual else 1)
     return epochs * len(task.train) * one * (FORWARD_AND_BACK * kept + teacher)
+
+
+def repair_seconds(
+    ref: str, task: Task, structure: Structure, budget: Mapping[str, float], kept: float
+) -> float | None:
+    """Seconds of a repair by least squares, about; None where a forward pass is too slow to be timed.
+
+    Both networks run up to every layer that reads what was cut, which is half of the way on average.
+
+    Args:
+        ref: of the whole network.
+        task: whose calibration samples go through both.
+        structure: of the whole network.
+        budget: the fraction of each group's units that leaves.
+        kept: the share of the MACs that is left.
+    """
+    one = engine.forward_seconds(ref)
+    if one is None:
+        return None
+    cut = [structure.groups[name] for name, fraction in budget.items() if fraction > 0 and name in structure.groups]
+    readers = {member.tensor for group in cut for member in group.of_role("consumer")}
+    samples = min(engine.SAMPLES, len(task.calibration))
+    return one * samples * len(readers) * (1 + kept) / 2
+
+
+def besides_seconds(ref: str, task: Task, kept: float) -> float | None:
+    """Seconds of a one-shot run without its recovery, about; None where a forward pass is too slow to be timed.
+
+    The network is measured on the test data as it was, as cut, and at the end.
+
+    Args:
+        ref: of the whole network.
+        task: whose test samples are judged.
+        kept: the share of the MACs that is left.
+    """
+    one = engine.forward_seconds(ref)
+    return None if one is None else BESIDES + one * len(task.test) * (1 + 2 * kept)

@@ -7,7 +7,9 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
+from explorer.runs.history.learning import training_left
 from explorer.runs.history.trajectory import seconds_left, trajectory
+from explorer.runs.labels import label_of
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.ui.parts import say
@@ -35,6 +37,24 @@ def result(workspace: Workspace, kind: str) -> dict[str, Any] | None:
     """What the workspace's latest job of a kind has found; None as long as it has not ended well."""
     job = find(workspace, kind)
     return job.result if job and job.state == "done" else None
+
+
+def of_runs(workspace: Workspace) -> list[Job]:
+    """The workspace's runs, whose results are networks, newest first; those that have ended in brief."""
+    return [job for job in DESK.jobs(workspace.token) if job.kind == PRUNE]
+
+
+def whole(job: Job) -> Job | None:
+    """All of a job that is known in brief; None where it has been deleted, or can't be read any more."""
+    try:
+        return DESK.job(job.id)
+    except ExplorerError:
+        return None
+
+
+def name_of(job: Job) -> str:
+    """What a run is called: the name that was given to it, or by a person."""
+    return label_of(job.bundle, job.id).name
 
 
 def evaluation(workspace: Workspace) -> str:
@@ -116,7 +136,7 @@ def _running(job: Job) -> None:
                 args=(job,),
                 disabled=job.stopping,
             )
-            say.caption(f"{job.title} on {job.device}. It goes on when you leave or reload this page.")
+            say.caption(f"{name_of(job)}: {job.title} on {job.device}. It goes on when you leave or reload this page.")
     for sentence in job.warnings:
         say.caption(words.sentence(sentence))
 
@@ -129,9 +149,18 @@ def _line(job: Job) -> str:
         return f"Waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead of yours on {job.device}"
     if job.stopping:
         return "Stopping within one batch"
-    left = seconds_left(job, trajectory(job)[1])
     said = job.message[:1].upper() + job.message[1:]
-    return said if left is None else f"{said} · about {words.duration(left)} left"
+    left = _left(job)
+    return f"{said} · {left}" if left else said
+
+
+def _left(job: Job) -> str:
+    """How long a run takes yet, by its own pace: the one estimate while it goes; empty before it has a pace."""
+    if job.points:
+        left = seconds_left(job, trajectory(job)[1])
+        return "" if left is None else f"about {words.duration(left)} left"
+    left = training_left(job)
+    return "" if left is None else f"about {words.duration(left)} of training left, at most"
 
 
 def queue(workspace: Workspace) -> None:

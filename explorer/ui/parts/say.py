@@ -19,6 +19,10 @@ def warning(sentence: object, icon: str | None = None) -> None:
     st.warning(plain(sentence), icon=icon)
 
 
+def success(sentence: object, icon: str | None = None) -> None:
+    st.success(plain(sentence), icon=icon)
+
+
 def info(sentence: object, icon: str | None = None) -> None:
     st.info(plain(sentence), icon=icon)
 

@@ -1,13 +1,17 @@
 """Whether the network of a workspace knows anything of its data: one at chance must never look like success."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.methods import removes
+from explorer.runs.history.doubts import FEW
 from explorer.tasks import Task, by_chance, headline
 from explorer.ui import engine
 from explorer.ui.parts import jobs
 from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,39 @@ def too_few(found: Any) -> Guessing | None:
         f"{found.samples:,} samples: too few to judge",
         f"With {found.samples:,} samples the true value may lie anywhere from {found.low:.0%} to {found.high:.0%}.",
     )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the result of a run is to be read.
+
+    Args:
+        samples: what it was measured on, in words: "test images".
+        guess: why it says nothing of the cut, in a sentence; None where it may be trusted.
+    """
+
+    samples: str
+    guess: str | None
+
+
+def ended(result: Mapping[str, Any]) -> Ended:
+    """How a finished run's result is to be read: at chance, or from an untrained base, it is no success."""
+    spec, found = result["spec"], headline(result["pruned"])
+    if found is not None and found.samples < FEW:
+        samples = "test sample" if found.samples == 1 else "test samples"
+        return Ended(samples, f"So few samples can't tell a good network from a bad one: it takes {FEW} at least.")
+    try:
+        opened = engine.opened(spec["model"])
+        task = engine.task(spec["data"], opened.model)
+    except ExplorerError:  # it is gone: nothing more can be said than the report does
+        return Ended("test samples", None)
+    samples = f"test {words.samples(task)}"
+    clause = by_chance(found, task) if found else None
+    if clause is not None:
+        return Ended(samples, f"It guesses: {clause}.")
+    if not opened.model.trained and removes(spec["method"]):
+        return Ended(samples, "The network was untrained before the cut, so this says nothing of what a cut costs.")
+    return Ended(samples, None)
 
 
 def measured(workspace: Workspace, task: Task) -> dict[str, Any] | None:
