@@ -35,7 +35,7 @@ def main_job(page: Page, url: str) -> str:
     """Cuts the bundled model to half of its MACs, at once and in steps; gives the workspace's parameter of the URL."""
     visit(page, url, PAGES[""])
     switch(page, "Cut")
-    page.get_by_role("button", name="Cut to target").click()
+    page.get_by_role("button", name="Share it out").click()
     expect(page.locator(".strip .counter[data-kind=macs]")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
     switch(page, "Recover")

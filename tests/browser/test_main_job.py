@@ -30,7 +30,7 @@ def on_board(page, kind):
 
 
 def cut_to_target(page):
-    page.get_by_role("button", name="Cut to target").click()
+    page.get_by_role("button", name="Share it out").click()
     expect(on_board(page, "macs")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
 
@@ -129,7 +129,7 @@ def test_the_main_job_needs_no_mouse(app, page):
     expect(row(page, "layer1.0.conv1").get_by_role("button", pressed=True)).to_be_visible()
     settled(page)
     locked = removed(page, "layer1.0.conv1")
-    page.get_by_role("button", name="Cut to target").focus()
+    page.get_by_role("button", name="Share it out").focus()
     page.keyboard.press("Enter")
     expect(macs).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     assert removed(page, "layer1.0.conv1") == locked > 0

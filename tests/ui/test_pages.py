@@ -114,7 +114,7 @@ def with_sliders() -> AppTest:
 
 def test_a_target_becomes_the_workspaces_budget():
     test = with_sliders()
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     assert not test.exception
     structure = engine.opened(MODEL).structure
     kept = {name: round(units * (1 - workspace(test).budget.get(name, 0))) for name, units in structure.full.items()}
@@ -170,7 +170,7 @@ def test_presets_leave_locked_groups_as_they_are():
     space = workspace(test)
     space.take(Choice({"conv1": 0.25, "layer2": 0.0}, frozenset({"conv1", "layer1.0.conv1"})), space.version)
     test.run()
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     assert space.budget["conv1"] == 0.25
     assert "layer1.0.conv1" not in space.budget
     assert any("locked, left as cut before" in entry.value for entry in test.warning)
@@ -184,7 +184,7 @@ def test_presets_leave_locked_groups_as_they_are():
 
 def test_every_change_is_a_point_of_the_trail_with_its_stages():
     test = opened("cut")
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     for _ in range(600):  # the repair comes from a worker
         if stages(test)["repaired"]:
             break
