@@ -20,6 +20,7 @@ from explorer.runs.queue.job import BUNDLE
 
 UNDER_WAY = ("queued", "running")  # states of a run that is not to be disturbed
 _NAMED = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{12}")  # as the app calls the folders of its runs
+_TORN = re.compile(r"\.[\w.-]+\.[0-9a-f]{8}")  # a file that was being written when its process was killed
 
 
 def remove_run(root: Path, name: str) -> None:
@@ -72,7 +73,7 @@ def remove(run: RunRecord, others: Sequence[RunRecord]) -> Path:
 def _foreign(bundle: Path) -> str | None:
     """Something in a bundle that is not of it; None where there is nothing."""
     parts = {owned.MARK, LABEL, LOCK, *(entry.file.rstrip("/") for entry in FORMATS.declared().values())}
-    return next((name for name in sorted(os.listdir(bundle)) if name not in parts), None)
+    return next((name for name in sorted(os.listdir(bundle)) if name not in parts and not _TORN.fullmatch(name)), None)
 
 
 def _is_run(folder: Path) -> bool:

@@ -62,4 +62,3 @@ if not own and task is not None and task.measured:
     understood.show(task, unfolded=False)
 frame.onward("cut", "Next: choose how many go")
 stages.measure(task)
-stages.measure(task)

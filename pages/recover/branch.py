@@ -61,7 +61,7 @@ def _asked(workspace: Workspace, id: str) -> tuple[str, Spec]:
     for job in jobs.of_runs(workspace):
         if job.id == id:
             return jobs.name_of(job), Spec.from_json(job.request["spec"])
-    for entry in compared.finished(workspace)[0]:
+    for entry in compared.finished(workspace, everyone=True)[0]:
         if entry.record.id == id:
             return entry.name, entry.spec
     raise ExplorerError("it is not there any more")

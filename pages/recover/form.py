@@ -63,7 +63,7 @@ def _as_on_the_board(workspace: Workspace, task: Task | None, structure: Structu
 
 def _share_of_budget(workspace: Workspace, structure: Structure) -> float | None:
     """Says what the board's budget keeps; None, with the way to the board, where there is none or no scores."""
-    if not workspace.budget:
+    if workspace.draft.now.empty:
         st.info(
             "Nothing is chosen to be removed yet. Set a budget first, for example half of the MACs, or let a method "
             "find the channels itself.",
@@ -74,8 +74,7 @@ def _share_of_budget(workspace: Workspace, structure: Structure) -> float | None
     scores = scores_for(workspace)
     if scores is None:
         return None
-    kept_units = engine.plan_of(workspace.model, scores, workspace.budget).kept(structure)
-    whole, now = structure.cost(), structure.cost(kept_units)
+    whole, now = structure.cost(), engine.plan_of(workspace.model, scores, workspace.draft.now).cost(structure)
     st.markdown(
         f"The plan keeps **{now.macs / whole.macs:.1%}** of the MACs ({words.count(now.macs)}) and "
         f"**{now.params / whole.params:.1%}** of the parameters ({words.count(now.params)}), "

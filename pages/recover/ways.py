@@ -58,7 +58,7 @@ def _repair(
     if name != LEAST_SQUARES:
         text = "Estimates the batch-norm statistics again: least squares can't help this cut."
         return cards.Card(REPAIR, "Repair without training", text, (_time("No training", rest, 0.0),))
-    repair = task and estimate.repair_seconds(workspace.model, task, structure, workspace.budget, share)
+    repair = task and estimate.repair_seconds(workspace.model, task, share)
     text = "What is left stands in for what was lost, by least squares on calibration data."
     notes = _time("No training", rest, repair), "Layers that it can't solve are named."
     return cards.Card(REPAIR, "Repair without training", text, notes)

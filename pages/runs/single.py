@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explorer.board.choice import Choice
 from explorer.errors import ExplorerError
 from explorer.plain import plain
 from explorer.runs.history.doubts import doubts
@@ -20,7 +21,7 @@ from explorer.ui.text import words
 from pages.runs import table
 
 STEP, END, REFUSED = "looked at step", "the end", "run stays as it is"
-TAKE, BRANCH = "take", "branch"  # what the pages of these steps begin with: the id of a run
+TAKE, BRANCH = "take", "branch"  # what the pages of these steps begin with: the id of a job, of a run
 
 
 def show(workspace: Workspace, id: str, shown: Sequence[Shown], others: Sequence[RunRecord]) -> None:
@@ -65,8 +66,16 @@ def _told(entry: Shown) -> None:
 
 def _ways_on(workspace: Workspace, entry: Shown) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if st.button("Take it along", type="primary", icon=":material/download:"):
-            _go(workspace, entry, TAKE, "take")
+        job = compared.job_id(entry.record) if entry.own else None
+        taken = st.button(
+            "Take it along",
+            type="primary",
+            icon=":material/download:",
+            disabled=job is None,
+            help=None if job else plain(f"Not made in this workspace: its files lie in {entry.record.folder}."),
+        )
+        if taken:
+            _go(workspace, entry, TAKE, job, "take")
         opened = st.button(
             "Open on the board",
             icon=":material/tune:",
@@ -78,27 +87,28 @@ def _ways_on(workspace: Workspace, entry: Shown) -> None:
         if st.button("Branch", icon=":material/fork_right:", help="Another run, with the settings of this one"):
             if entry.cut_channels and not _adopt(workspace, entry):
                 return
-            _go(workspace, entry, BRANCH, "recover")
+            _go(workspace, entry, BRANCH, entry.record.id, "recover")
         ref = _choose_point(entry)
         if st.button("Cut further", icon=":material/content_cut:", help="Begins with the network as it is there"):
             _begin_with(workspace, ref, entry.spec.data)
 
 
-def _go(workspace: Workspace, entry: Shown, key: str, page: str) -> None:
-    """To a step of the work, about the run's model, which begins with the run."""
+def _go(workspace: Workspace, entry: Shown, key: str, id: str, page: str) -> None:
+    """To a step of the work, about the run's model, which begins with the run of that id."""
     try:
         workspace.choose(session.permitted(entry.spec.model, workspace), session.permitted(entry.spec.data, workspace))
     except ExplorerError as error:
         say.error(error, icon=":material/error:")
         return
-    st.session_state[key] = entry.record.id
+    st.session_state[key] = id
     st.switch_page(path_to(page))
 
 
 def _adopt(workspace: Workspace, entry: Shown) -> bool:
     """Whether the run's plan stands on the board now; else why not is on the page."""
     spec, plan = entry.spec, entry.run.plan
-    shared = Shared(spec.model, spec.data, spec.criterion, spec.options, remove=dict(plan.remove), blocks=plan.blocks)
+    choice = Choice(blocks=frozenset(plan.blocks))
+    shared = Shared(spec.model, spec.data, spec.criterion, spec.options, choice, dict(plan.remove))
     try:
         sharing.adopt(workspace, shared)
     except ExplorerError as error:

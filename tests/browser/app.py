@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from explorer.ui.navigation import PAGES as NAVIGATION
 
@@ -104,6 +104,18 @@ def visit(page: Page, url: str, title: str) -> None:
     page.goto(url)
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     settled(page)
+
+
+def by_method(page: Page, title: str) -> None:
+    """Lets a method choose what leaves, on the Recover page."""
+    page.get_by_text("Let a method choose", exact=True).click()
+    page.get_by_role("radio", name=title, exact=True).check()
+    settled(page)
+
+
+def result(page: Page) -> Locator:
+    """What the Recover page offers only with a run that has ended well."""
+    return page.get_by_role("button", name="Take it")
 
 
 def switch(page: Page, title: str) -> None:

@@ -131,6 +131,13 @@ def test_deleting_takes_the_run_and_nothing_else(root, capsys):
     assert os.listdir(root) == []
 
 
+def test_an_interrupted_run_is_deleted_with_its_steps(root, capsys):
+    damage.interrupted(root / "stopped.partial")
+    assert "no folder yet" in refused(capsys, "runs", "rename", "stopped", "mine")
+    assert answered(capsys, "runs", "delete", "stopped")["deleted"] == [str(root / "stopped.partial")]
+    assert os.listdir(root) == []
+
+
 def test_a_run_that_others_need_or_are_at_stays(root, capsys):
     folder, job = ours(root, "small"), damage.job(root)
     running = Job("running", "", "VGG", job.request, "cpu", str(root / "running"), state="running")

@@ -13,6 +13,7 @@ from explorer.runs.labels import COLOURS, label_of
 from explorer.ui.charts.colours import RUNS
 from explorer.ui.parts import compared
 from explorer.ui.state.workspace import MODEL, WORKSPACES
+from tests.markdown import as_read
 from tests.ui.pages import button, desk_of, visited, words_of
 from tests.ui.test_pages import run_folder
 
@@ -106,11 +107,13 @@ def test_a_run_is_taken_along_branched_and_cut_further(desk, tmp_path):
     assert "it has no latency ratio" in words_of(test)
     button(test, "Take it along").click().run()
     assert not test.exception
-    assert test.session_state["take"] == "one"
+    assert "take" not in test.session_state  # the page has taken it
+    assert test.title[0].value == "Take"
     assert (space.model, space.data) == (MODEL, "random")
     test = looking_at(space, "one")
     button(test, "Branch").click().run()
-    assert test.session_state["branch"] == "one"
+    assert test.title[0].value == "Recover"
+    assert "Settings of one" in words_of(test)
     assert space.budget == {"conv1": 6 / 16}
     button(looking_at(space, "one"), "Cut further").click().run()
     assert space.model == f"run:{job.directory}/bundle"
@@ -224,9 +227,9 @@ def test_networks_and_data_stand_on_axes_of_their_own(desk, tmp_path):
     run_folder(tmp_path, space.token, "third", created=3.0)
     test = looking_at(space, "one", "other")
     assert not test.exception
-    said = words_of(test)
-    assert f"{MODEL} on digits" in said
-    assert "demo:vgg-digits on digits" in said
+    titles = [as_read(entry.value) for entry in test.subheader]
+    assert f"{MODEL} on digits" in titles
+    assert "demo:vgg-digits on digits" in titles
     shown, _ = compared.finished(space)
     for facet, entries in compared.by_facet(shown):
         finals, _ = compared.frames(entries)

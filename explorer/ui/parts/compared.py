@@ -19,7 +19,7 @@ from explorer.runs.history.finished import Finished, read_finished
 from explorer.runs.history.lineage import Branch, DamagedRun, RunRecord, read_runs, tree
 from explorer.runs.history.networks import networks
 from explorer.runs.history.overlap import Difference
-from explorer.runs.labels import relabel
+from explorer.runs.labels import home_of, relabel
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.runs.removing import remove, remove_run
@@ -182,6 +182,12 @@ def relabel_one(workspace: Workspace, record: RunRecord, name: str, colour: str,
 def under_way(workspace: Workspace) -> list[Job]:
     """The runs of this workspace that wait or go on, the oldest first."""
     return [job for job in DESK.jobs(workspace.token) if job.kind == PRUNE and not job.final][::-1]
+
+
+def job_id(record: RunRecord) -> str | None:
+    """The id of the job that made a run, which reports of earlier versions do not tell; None without a job."""
+    home = home_of(record.folder)
+    return None if home == record.folder else home.name.rpartition("-")[2]
 
 
 def job_of(record: RunRecord) -> Job | None:

@@ -1,11 +1,8 @@
 """How long a run's training will take, from a forward pass timed here."""
 
-from collections.abc import Mapping
-
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
-from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 
@@ -49,27 +46,18 @@ def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float
     return epochs * len(task.train) * one * (FORWARD_AND_BACK * kept + teacher)
 
 
-def repair_seconds(
-    ref: str, task: Task, structure: Structure, budget: Mapping[str, float], kept: float
-) -> float | None:
+def repair_seconds(ref: str, task: Task, kept: float) -> float | None:
     """Seconds of a repair by least squares, about; None where a forward pass is too slow to be timed.
 
-    Both networks run up to every layer that reads what was cut, which is half of the way on average.
+    Layers that follow each other are solved in one pass of both networks, and their sums take about as long again.
 
     Args:
         ref: of the whole network.
         task: whose calibration samples go through both.
-        structure: of the whole network.
-        budget: the fraction of each group's units that leaves.
         kept: the share of the MACs that is left.
     """
     one = engine.forward_seconds(ref)
-    if one is None:
-        return None
-    cut = [structure.groups[name] for name, fraction in budget.items() if fraction > 0 and name in structure.groups]
-    readers = {member.tensor for group in cut for member in group.of_role("consumer")}
-    samples = min(engine.SAMPLES, len(task.calibration))
-    return one * samples * len(readers) * (1 + kept) / 2
+    return None if one is None else 2 * one * min(engine.SAMPLES, len(task.calibration)) * (1 + kept)
 
 
 def besides_seconds(ref: str, task: Task, kept: float) -> float | None:

@@ -78,6 +78,15 @@ class Stages:
             self._tell(Stage(CUT, "as cut", note=visible(str(error)), tone="lost"))
             return None
 
+    def open(self) -> None:
+        """`measure` for a page that needs neither network nor data itself; says nothing where they can't be opened."""
+        try:
+            opened = engine.opened(self.workspace.model)
+            task = engine.task(self.workspace.data, opened.model)
+        except ExplorerError:  # the steps that need them say why
+            return
+        self.measure(task)
+
     def _measured(self, task: Task, plan: Plan) -> Answers:
         model, data, metric = self.workspace.model, self.workspace.data, METRICS[task.metric]
         whole = engine.simulate(model, data, Plan(model), self._progress(WHOLE, "whole", metric))
