@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from explorer.cli.console import table
+from explorer.evaluation.contention import disturbed
 from explorer.tasks import headline, metric_of
 
 _FURTHER = {
@@ -27,7 +28,7 @@ def measurement_table(measurements: Mapping[str, Mapping[str, Any]]) -> str:
         ["params", *(m["params"] for m in measurements.values())],
         ["MACs", *(m["macs"] for m in measurements.values())],
         ["bytes", *(m["size_bytes"] for m in measurements.values())],
-        ["latency, one input", *(f"{m['latency_ms']:.2f} ms" for m in measurements.values())],
+        ["latency, one input", *(_latency(m) for m in measurements.values())],
     ]
     return table(["", *measurements], rows)
 
@@ -36,6 +37,11 @@ def quality(measurement: Mapping[str, Any]) -> str:
     """The main metric, and of how many samples."""
     found = headline(measurement)
     return "–" if found is None else f"{found.text()} of {found.samples}"
+
+
+def _latency(measurement: Mapping[str, Any]) -> str:
+    busy = " (too long: others kept the processors busy)" if disturbed(measurement.get("latency", ())) else ""
+    return f"{measurement['latency_ms']:.2f} ms{busy}"
 
 
 def _value(value: float | None) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from explorer.batches import evaluating, sample_inputs
 from explorer.device import BatchSize, describe_device
+from explorer.evaluation.contention import waited
 from explorer.progress import Report, silent
 
 FEWEST, MOST = 5, 200  # repeats of one batch size
@@ -19,7 +20,9 @@ FEWEST, MOST = 5, 200  # repeats of one batch size
 class Latency:
     """Milliseconds of one forward pass with `batch` inputs: median and 95th percentile over `repeats`.
 
-    `threads` counts the CPU threads of the process, `device` says where it ran.
+    `threads` counts the CPU threads of the process, `device` says where it ran. `waited` is the share of the time for
+    which a thread waited for a processor that others had, and by which the times are too long about; None where the
+    system does not tell.
     """
 
     batch: int
@@ -28,6 +31,7 @@ class Latency:
     repeats: int
     threads: int
     device: str
+    waited: float | None = None
 
 
 def latency(
@@ -53,6 +57,7 @@ def latency(
     with evaluating(module, device):
         for batch in batches:
             size = BatchSize(batch)
+            start, before = perf_counter(), waited()
             times = size.retry(lambda n: _times(module, sample_inputs(inputs, n).to(device), warmup, seconds, report))
             results.append(
                 Latency(
@@ -62,6 +67,7 @@ def latency(
                     repeats=len(times),
                     threads=torch.get_num_threads(),
                     device=describe_device(device),
+                    waited=None if before is None else ((waited() or 0.0) - before) / (perf_counter() - start),
                 )
             )
     return results

@@ -344,15 +344,16 @@ class Moments:
 
     def add(self, inputs: Tensor, whole: Tensor, stays: Tensor, reads: Tensor) -> None:
         """(blocks, places, channels left) and (blocks, places, channels); every place is read so often, (places,)."""
-        inputs, lacking = to_float64(inputs), to_float64(whole)
-        lacking = lacking.index_add(2, stays, inputs, alpha=-1)
+        inputs, whole = to_float64(inputs), to_float64(whole)
         self.places += inputs.shape[1]
         weighted = inputs * to_float64(reads)[:, None]
+        total, gram = weighted.sum(1), weighted.mT @ inputs
         self.count = self.count + to_float64(reads).sum()
-        self.inputs = self.inputs + weighted.sum(1)
-        self.lacking = self.lacking + to_float64(reads) @ lacking
-        self.gram = self.gram + weighted.mT @ inputs
-        self.cross = self.cross + weighted.mT @ lacking
+        self.inputs = self.inputs + total
+        self.gram = self.gram + gram
+        # what is lacking of the channels that stay is the difference, whose sums are the differences of the sums
+        self.lacking = self.lacking + (to_float64(reads) @ whole).index_add(1, stays, total, alpha=-1)
+        self.cross = self.cross + (weighted.mT @ whole).index_add(2, stays, gram, alpha=-1)
 
 
 def maps(layer: nn.Module, inputs: Tensor, positions: int) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 import time
 
-PATIENCE = 120  # seconds; a busy machine is slow, not wrong
+PATIENCE = 300  # seconds; a busy machine is slow, not wrong
 
 
 def wait(desk, id, until=lambda job: job.final, patience=PATIENCE):

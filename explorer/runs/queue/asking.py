@@ -1,5 +1,6 @@
 """Questions: quick work that leaves nothing on disk, kept in memory, and answered once for all who ask the same."""
 
+import copy
 import threading
 import uuid
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.runs.queue.links import Event
+from explorer.runs.queue.question_kinds import files_behind
 
 WAITING = 300  # questions that may wait, of all people together
 ANSWERS = 500  # that are kept
@@ -62,6 +64,11 @@ class Asked:
         """The same for two questions that have the same answer."""
         return self._question.digest
 
+    def still(self, request: Mapping[str, Any]) -> bool:
+        """Whether a request is this question, to the letter and with the same files behind it: cheap to ask again."""
+        question = self._question
+        return not self._replaced and question.request == request and question.files == _files(request)
+
     def wait(self, seconds: float) -> bool:
         """Whether it has come to its end, after so many seconds at most."""
         return self._over.wait(seconds)
@@ -72,7 +79,7 @@ class Question:
     """A piece of work that is asked for by one person or more. Only the desk changes it, under its lock.
 
     Args:
-        request: ``{"kind": …, "spec": {…}}``, see `explorer.runs.queue.question_kinds`.
+        request: ``{"kind": …, "spec": {…}}``, see `explorer.runs.queue.question_kinds`; it is copied.
         digest: of the request and of the files that stand behind its refs.
         device: on which it is answered.
     """
@@ -89,6 +96,10 @@ class Question:
     stopping: bool = False
     deaths: int = 0
     askers: list[Asked] = field(default_factory=list)
+    files: tuple[str, str] = ("", "")
+
+    def __post_init__(self) -> None:
+        self.request, self.files = copy.deepcopy(dict(self.request)), _files(self.request)
 
     @property
     def owner(self) -> str:
@@ -111,6 +122,10 @@ class Question:
         self.state = state
         for asked in self.askers:
             asked._over.set()
+
+
+def _files(request: Mapping[str, Any]) -> tuple[str, str]:
+    return files_behind(request["spec"]["model"], request["spec"]["data"])
 
 
 class Questions:

@@ -117,6 +117,10 @@ class Desk:
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many questions waiting, a server that is closing.
         """
+        with self._lock:
+            before = self._questions.latest(owner, key)
+        if before is not None and before.still(request):
+            return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
         question = Question(request, kind.digest(spec), device_here(spec.device))
@@ -227,7 +231,8 @@ class Desk:
     def workers(self) -> dict[str, int]:
         """Process id of every lane's worker that is alive, by the lane's name: ``cpu``, ``cpu short``."""
         with self._lock:
-            return {name: lane.link.pid for name, lane in self._lanes.items() if lane.link}
+            pids = {name: lane.link.pid for name, lane in self._lanes.items() if lane.link}
+            return {name: pid for name, pid in pids.items() if pid is not None}
 
     def close(self) -> None:
         """Ends all workers; what runs or waits goes on with the next desk of the folder. Called at interpreter exit."""

@@ -18,7 +18,8 @@ class Link(Protocol):
     """
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int | None:
+        """Of the process that works; None while there is none."""
 
     def send(self, message: dict[str, Any]) -> None:
         """Passes a message on; where the place is gone it is dropped, and `on_exit` is called or has been."""

@@ -57,11 +57,13 @@ class RayLink:
         self._thread = threading.Thread()
 
     @property
-    def pid(self) -> int:
-        """Process id of the running job's actor on its node."""
+    def pid(self) -> int | None:
+        """Process id of the running job's actor on its node; None between two jobs."""
         import ray
 
-        return ray.get(self._actor.pid.remote())
+        with self._lock:
+            actor = self._actor
+        return None if actor is None else ray.get(actor.pid.remote())
 
     def send(self, message: dict[str, Any]) -> None:
         """Starts the job of ``{"run": folder, "job": id}``, or passes ``{"cancel": id}`` on."""
@@ -103,6 +105,9 @@ class RayLink:
             if not _exiting.is_set():  # at the end of the server Ray stops before the desk closes
                 self._on_exit(self, f"the worker on the Ray cluster ended unexpectedly ({_words(error)})")
         finally:
+            with self._lock:
+                if self._actor is actor:  # the next job may have its own by now
+                    self._actor = None
             if actor is not None and not _exiting.is_set():
                 ray.kill(actor)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from explorer.evaluation.contention import disturbed
 from explorer.structure import Structure
 from explorer.tasks import headline, metric_of
 from explorer.ui.text import words
@@ -49,7 +50,7 @@ def comparison(result: Mapping[str, Any]) -> pd.DataFrame:
                 quality(found),
                 _number(found, base, "params", words.count),
                 _number(found, base, "macs", words.count),
-                _number(found, base, "latency_ms", lambda value: f"{value:.2f} ms"),
+                _number(found, base, "latency_ms", lambda value, found=found: _latency(value, found)),
                 _number(found, base, "size_bytes", words.size),
             ]
     index = [
@@ -60,6 +61,10 @@ def comparison(result: Mapping[str, Any]) -> pd.DataFrame:
         "Size on disk",
     ]
     return pd.DataFrame(columns, index=index)
+
+
+def _latency(value: float, found: Mapping[str, Any]) -> str:
+    return f"{value:.2f} ms{', too long: busy machine' if disturbed(found.get('latency', ())) else ''}"
 
 
 def quality(found: Mapping[str, Any]) -> str:
