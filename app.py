@@ -42,5 +42,4 @@ opening.carry_out(session.current())
 body = st.container()  # one element, so that all of a page can go at once
 st.empty()  # where it was told that it is opened
 with body:
-    opening.show_refusal(session.current())
     page.run()

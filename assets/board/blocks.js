@@ -6,12 +6,11 @@ const ROW = {
   ...{ scores: null, order: null, flow: null, curve: null, times: null, cliffs: [], members: [] },
 };
 
-/** @param block {name, stage, before, macs, cost, inside}, see `board_document`; @param groups all of them */
-function asRow(block, groups) {
-  const beside = groups[Math.min(block.before, groups.length - 1)];
+/** @param block {name, stage, before, macs, cost, inside}, see `board_document` */
+function asRow(block) {
   const ties = block.inside.length ? `, and ${listed(block.inside)} leave with it` : "";
   const why = `A residual block: taken out, it passes its input on unchanged${ties}.`;
-  return { ...ROW, ...block, stage: block.stage || beside.stage, noun: ["block", "blocks"], why };
+  return { ...ROW, ...block, noun: ["block", "blocks"], why };
 }
 
 function listed(names) {
@@ -20,7 +19,7 @@ function listed(names) {
 
 /** Groups in network order, every block in front of the group that it stands before. */
 export function woven(groups, blocks) {
-  const rows = blocks.map((block) => asRow(block, groups));
+  const rows = blocks.map(asRow);
   const before = (at) => rows.filter((row) => row.before === at);
   return [...groups.flatMap((group, at) => [...before(at), group]), ...before(groups.length)];
 }

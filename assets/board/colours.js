@@ -96,8 +96,9 @@ export function palette(element) {
   const [background, text] = [variable("background-color"), variable("text-color")];
   const kinds = list("chart-categorical-colors");
   const scheme = luminance(background) < 0.5 ? "dark" : "light";
-  const pale = mix(background, text, 0.09);
-  const stops = { score: list("chart-sequential-colors"), loss: [pale, LOST[scheme]], latency: [pale, QUICK[scheme]] };
+  const ramped = (colour) => [mix(background, colour, 0.14), colour]; // no grey in it: that is what leaves
+  const [loss, latency] = [LOST, QUICK].map((colours) => ramped(colours[scheme]));
+  const stops = { score: list("chart-sequential-colors"), loss, latency };
   return {
     background,
     text,

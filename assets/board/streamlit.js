@@ -5,10 +5,21 @@ import { Board } from "./board.js";
 // Boards by key with what `feed.js` has brought for them.
 const HOMES = (window.pruningBoards ??= new Map());
 
-/** How much of the window's upper edge is covered by what stays there while the page scrolls. */
-function pinned() {
-  const parts = [document.querySelector("[data-testid=stHeader]"), window.pruningStrip?.strip?.element];
-  return Math.max(0, ...parts.filter(Boolean).map((part) => part.getBoundingClientRect().bottom));
+/** Keeps the headings of a board below what stays at the window's upper edge; gives what ends that. */
+function pin(root) {
+  const header = document.querySelector("[data-testid=stHeader]");
+  const parts = [header, window.pruningStrip?.strip?.element].filter(Boolean);
+  const sized = new ResizeObserver(() => {
+    const covered = Math.max(0, ...parts.map((part) => part.getBoundingClientRect().bottom));
+    root.style.setProperty("--pinned", `${covered}px`);
+  });
+  for (const part of parts) sized.observe(part);
+  return () => sized.disconnect();
+}
+
+/** What is measured is asked for in the page's drawer. */
+function showDrawer() {
+  document.querySelector(".st-key-measuring")?.scrollIntoView({ block: "center", behavior: "smooth" });
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -16,11 +27,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const home = HOMES.get(data.key);
   if (home.parent !== parentElement) {
     home.board?.close();
+    home.unpin?.();
     Object.assign(home, { parent: parentElement, board: new Board(parentElement, (what) => home.ask(what)) });
+    home.unpin = pin(home.board.root);
     home.board.onCost = (cost) => window.pruningStrip?.live?.(cost);
   }
-  home.ask = (what) => setTriggerValue("ask", what);
-  home.board.root.style.setProperty("--pinned", `${pinned()}px`);
+  home.ask = (what) => {
+    setTriggerValue("ask", what);
+    showDrawer();
+  };
   home.meet = () => {
     if (home.state?.id === data.id) home.board.update(data, home.state, (commit) => setTriggerValue("commit", commit));
   };
@@ -28,6 +43,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => {
     if (home.parent !== parentElement) return;
     home.board.close();
+    home.unpin();
     HOMES.delete(data.key);
   };
 }

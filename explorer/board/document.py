@@ -87,7 +87,7 @@ def board_document(
         )
     return {
         "groups": groups,
-        "blocks": _blocks(structure, stage_of, blocks),
+        "blocks": _blocks(structure, blocks),
         "cost": structure.cost_model.to_json(),
         "whole": {"params": whole.params, "macs": whole.macs},
         "links": [[link.source, link.target, link.layer] for link in links(structure)],
@@ -99,14 +99,26 @@ def board_document(
     }
 
 
-def _blocks(structure: Structure, stage_of: Mapping[str, str], out: Collection[str]) -> list[dict[str, Any]]:
+def block_stages(structure: Structure) -> dict[str, str]:
+    """The stage of every residual block: that of the first group in it, else of the network's last."""
+    stage_of = {name: heading for heading, names in stages(list(structure.groups)) for name in names}
+    last = next(reversed(stage_of.values()), "")
+    found = {}
+    for block in structure.blocks:
+        held = (group for group in structure.groups if inside(group, [block]))
+        found[block] = stage_of.get(next(held, ""), last)
+    return found
+
+
+def _blocks(structure: Structure, out: Collection[str]) -> list[dict[str, Any]]:
     """The residual blocks, each before the first group of its stage that it holds.
 
-    `before` is that group, or for a block that holds none the one that follows it in the network's order, if any;
-    `inside` are the groups that leave with the block.
+    `before` is the number of that group; one that holds none stands behind them all. `inside` are the groups that leave
+    with the block.
     """
     whole = structure.cost()
     full, places = structure.full, {name: place for place, name in enumerate(structure.groups)}
+    headings = block_stages(structure)
     found = []
     for name, block in structure.blocks.items():
         held = [group for group in structure.groups if inside(group, [name])]
@@ -114,7 +126,7 @@ def _blocks(structure: Structure, stage_of: Mapping[str, str], out: Collection[s
         found.append(
             {
                 "name": name,
-                "stage": stage_of[held[0]] if held else "",
+                "stage": headings[name],
                 "before": places[held[0]] if held else len(places),
                 "macs": cost.macs / max(whole.macs, 1),
                 "params": cost.params / max(whole.params, 1),

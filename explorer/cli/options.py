@@ -103,7 +103,7 @@ def add_removing(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="BLOCK",
-        help="a residual block to take out besides",
+        help="a residual block to take out, also with ratios or a plan",
     )
     parser.add_argument(
         "--allocate",

@@ -5,6 +5,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from explorer.board.document import block_stages
 from explorer.criteria import Scores
 from explorer.plain import code, plain
 from explorer.pruning import Plan
@@ -20,6 +21,7 @@ def sliders(workspace: Workspace, structure: Structure, scores: Scores, plan: Pl
     """One control per group, gathered by the stages of the network; `table` as in `tables.groups`."""
     shares = dict(zip(table.name, table.macs, strict=True))
     is_open = len(structure.groups) <= OPEN_STAGES
+    blocks = _blocks_by_stage(structure)
     for stage, names in words.stages(list(structure.groups)):
         removed = sum(len(plan.remove.get(name, ())) * structure.groups[name].unit for name in names)
         whole = sum(structure.groups[name].size for name in names)
@@ -29,9 +31,36 @@ def sliders(workspace: Workspace, structure: Structure, scores: Scores, plan: Pl
             st.expander(label, expanded=is_open, key=f"stage {workspace.model} {stage}"),
             st.grid(4, min_column_width=210),
         ):
+            for block in blocks.get(stage, ()):
+                _switch(workspace, structure, block)
             for name in names:
                 short = words.middle(name.removeprefix(f"{stage}."), 34)
                 _slider(workspace, structure, scores, plan, name, short, _share(structure, name, shares))
+
+
+def _blocks_by_stage(structure: Structure) -> dict[str, list[str]]:
+    """Residual blocks under the stages in which the board shows them."""
+    found: dict[str, list[str]] = {}
+    for block, stage in block_stages(structure).items():
+        found.setdefault(stage, []).append(block)
+    return found
+
+
+def _switch(workspace: Workspace, structure: Structure, block: str) -> None:
+    """Whether a whole residual block stays."""
+    key = f"stays {session.revision(workspace)} {workspace.model} {block}"
+    st.session_state[key] = block not in workspace.blocks
+    share = structure.blocks[block].cost_model(structure.full).macs / max(structure.cost().macs, 1)
+    st.checkbox(
+        f"{code(block)} stays  \nwhole block · {share:.0%} of MACs",
+        key=key,
+        on_change=partial(_take_out, workspace, block, key),
+        help="A residual block: taken out, it passes its input on unchanged, and the groups inside leave with it.",
+    )
+
+
+def _take_out(workspace: Workspace, block: str, key: str) -> None:
+    session.own_change(workspace, lambda _version: workspace.take_out(block, out=not st.session_state[key]))
 
 
 def _share(structure: Structure, name: str, shares: dict[str, float]) -> str:

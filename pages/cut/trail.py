@@ -53,7 +53,8 @@ def trail(workspace: Workspace, task: Task) -> None:
     frame.chart(
         _compared(points, task), drawing, "The points tried", key=key, on_select=lambda: _return(workspace, key, points)
     )
-    say.caption(f"{len(choices)} tried; click one to return to it. The line joins those that no other beats.")
+    said = f"{len(choices)} tried; click one to return to it. The line joins those that no other beats"
+    say.caption(f"{said}, the dashes are the goal." if goal and goal.kind == "macs" else f"{said}.")
 
 
 def _frozen(choice: Choice) -> Hashable:

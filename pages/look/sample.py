@@ -38,7 +38,7 @@ def show(workspace: Workspace, opened: Opened, task: Task | None) -> Answered | 
     with left:
         answers.show(task, found)
     with right:
-        chosen = _choose(found)
+        chosen = _choose(workspace, found)
         _evidence(workspace, task, chosen)
     return chosen
 
@@ -49,7 +49,7 @@ def _places(opened: Opened, task: Task) -> list[int]:
     return spread_places(task, int(np.clip(SECOND // macs, 1, MOST)))
 
 
-def _choose(found: Sequence[Answered]) -> Answered:
+def _choose(workspace: Workspace, found: Sequence[Answered]) -> Answered:
     """Asks which sample is looked at: at first one that is answered wrong, if there is one."""
     wrong = next((number for number, each in enumerate(found) if each.right is False), 0)
     number = st.selectbox(
@@ -57,7 +57,7 @@ def _choose(found: Sequence[Answered]) -> Answered:
         range(len(found)),
         index=wrong,
         format_func=lambda number: f"Sample {number + 1}: {answers.told(found[number])}",
-        key=kept(f"sample of {len(found)}"),
+        key=kept(f"sample {workspace.model} {workspace.data}"),
         persist_state="session",
     )
     return found[min(int(number), len(found) - 1)]

@@ -8,6 +8,7 @@ import pytest
 from explorer.board.choice import Choice, History
 from explorer.board.commit import accept
 from explorer.board.document import board_document
+from explorer.board.widget import BoardWidget, Subject
 from explorer.board.wire import split
 from explorer.criteria import Scores
 from explorer.pruning import cut, plan_from_budget
@@ -114,3 +115,18 @@ def test_blocks_count_in_a_history(structure):
 def test_scores_of_groups_inside_are_not_needed(structure):
     document = board_document(structure, Scores("none", 0.0, {}, {}), {}, (), 0, blocks=tuple(structure.blocks))
     assert all(block["out"] for block in document["blocks"])
+
+
+def test_the_widget_of_a_notebook_takes_blocks_out_and_puts_them_back(model, structure, scores):
+    board = BoardWidget(Subject("", structure, scores, "nothing is measured"), budget={})
+    block, group = "layer1.0", "layer1.0.conv1"
+    sent = {"revision": 0, "removed": {group: 8}, "locked": [], "blocks": [block], "selected": None, "inspect": None}
+    content = {"kind": "commit", "view": "left", "commit": sent}
+    board.comm.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+    assert (dict(board.plan.remove), board.plan.blocks) == ({}, (block,))
+    assert board.cost == count(cut(model.module, structure, board.plan).module, model.example())
+    names = [each["name"] for each in board.fixed["blocks"]]
+    assert [name for name, out in zip(names, board.state["out"], strict=True) if out] == [block]
+    assert sum(board.state["removed"]) == 8  # which comes back with the block
+    board.undo()
+    assert board.plan.empty

@@ -83,7 +83,7 @@ def test_curves_begin_at_the_whole_network_and_name_their_metric(structure, scor
     for group in measured:
         points = [[point["ratio"], point["top1"]] for point in curves["groups"][group["name"]]]
         assert group["curve"] == [[0.0, 0.98], *points]
-    assert document["metric"] == {"label": "top-1", "share": True}
+    assert document["metric"] == {"label": "top-1", "share": True, "higher": True}
 
 
 def test_a_staircase_is_what_the_group_changes_alone_by_units_kept(structure, scores):

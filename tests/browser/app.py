@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from explorer.ui.navigation import PAGES as NAVIGATION
 
@@ -106,6 +106,18 @@ def visit(page: Page, url: str, title: str) -> None:
     settled(page)
 
 
+def by_method(page: Page, title: str) -> None:
+    """Lets a method choose what leaves, on the Recover page."""
+    page.get_by_text("Let a method choose", exact=True).click()
+    page.get_by_role("radio", name=title, exact=True).check()
+    settled(page)
+
+
+def result(page: Page) -> Locator:
+    """What the Recover page offers only with a run that has ended well."""
+    return page.get_by_role("button", name="Take it")
+
+
 def switch(page: Page, title: str) -> None:
     """Goes to another page by the navigation at the top."""
     link = page.get_by_role("banner").get_by_role("link", name=re.compile(rf"^(\d )?{title}$"))
@@ -118,7 +130,7 @@ def switch(page: Page, title: str) -> None:
 
 def choose(page: Page, text: str, ref: str) -> None:
     """Chooses a model or data in the dialog, by a search."""
-    page.locator(".st-key-chip button").first.click()
+    page.locator(".st-key-chip button").locator("visible=true").first.click()
     page.get_by_role("dialog").get_by_role("textbox", name="Search").fill(text)
     page.keyboard.press("Enter")
     page.get_by_role("dialog").get_by_role("button", name=ref).first.click()

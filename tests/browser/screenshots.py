@@ -18,7 +18,7 @@ from explorer.sources import load_model
 from explorer.structure import analyse
 from explorer.ui.state.share import PARAMETER, Shared, link_text
 from explorer.ui.state.workspace import Choice
-from tests.browser.app import PAGES, PATIENCE, launch, running, settled, switch, visit
+from tests.browser.app import PAGES, PATIENCE, by_method, launch, result, running, settled, switch, visit
 
 SIZES = {"wide": (1400, 900), "narrow": (420, 900)}
 TALLEST = 5000
@@ -35,20 +35,20 @@ def main_job(page: Page, url: str) -> str:
     """Cuts the bundled model to half of its MACs, at once and in steps; gives the workspace's parameter of the URL."""
     visit(page, url, PAGES[""])
     switch(page, "Cut")
-    page.get_by_role("button", name="Cut to target").click()
+    page.get_by_role("button", name="Share it out").click()
     expect(page.locator(".strip .counter[data-kind=macs]")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
     switch(page, "Recover")
     page.get_by_role("button", name="Prune", exact=True).click()
-    expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=5 * PATIENCE)
-    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
-    settled(page)
+    expect(result(page)).to_be_visible(timeout=5 * PATIENCE)
+    by_method(page, "IFAP")
     epochs = page.get_by_role("spinbutton", name="Epochs per step")
     epochs.fill("1")
     epochs.press("Enter")
     settled(page)
     page.get_by_role("button", name="Prune", exact=True).click()
-    expect(page.get_by_role("heading", name="The way there")).to_be_visible(timeout=20 * PATIENCE)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=20 * PATIENCE)
     return page.url.partition("?")[2]
 
 

@@ -14,7 +14,7 @@ from explorer.runs.queue.job import BUNDLE, Job
 from tests.runs.outcome import finished, left_by
 from tests.runs.waiting import wait
 
-from .app import PATIENCE, running, visit
+from .app import PATIENCE, result, running, visit
 from .test_main_job import start_in_steps
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -62,7 +62,7 @@ def test_a_run_of_the_page_outlives_the_killed_app(browser, tmp_path):
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         page = context.new_page()
         go_on(page, app.url, link)
-        expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=5 * PATIENCE)
+        expect(result(page)).to_be_visible(timeout=5 * PATIENCE)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         context.close()
     killed = Job.load(folder)
@@ -81,7 +81,7 @@ def go_on(page, url, link):
     """Opens the run by its link; where the app has given it up for too many crashes, a person lets it go on."""
     visit(page, url + link, "Recover")
     shown = page.get_by_role("button", name=re.compile("^(Cancel|Resume)$"))
-    expect(shown.or_(page.get_by_role("heading", name="Before and after")).first).to_be_visible()
+    expect(shown.or_(result(page)).first).to_be_visible()
     resume = page.get_by_role("button", name="Resume")
     if resume.is_visible():
         resume.click()

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from playwright.sync_api import expect
 
-from .app import PAGES, PATIENCE, choose, settled, switch, visit
+from .app import PAGES, PATIENCE, by_method, choose, result, settled, switch, visit
 from .boards import at, removed, row, slider
 
 pytestmark = pytest.mark.browser
@@ -30,14 +30,14 @@ def on_board(page, kind):
 
 
 def cut_to_target(page):
-    page.get_by_role("button", name="Cut to target").click()
+    page.get_by_role("button", name="Share it out").click()
     expect(on_board(page, "macs")).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     settled(page)
 
 
 def start_run(page, recovery):
     switch(page, "Recover")
-    page.get_by_role("radiogroup").get_by_text(recovery, exact=True).click()
+    page.get_by_role("radio", name=recovery, exact=True).check()
     settled(page)
     page.get_by_role("button", name="Prune", exact=True).click()
 
@@ -56,11 +56,15 @@ def test_from_the_first_page_to_an_onnx_file_that_runs(app, page, tmp_path):
     expect(stage(page, "cut")).to_contain_text("%")
     expect(stage(page, "repaired")).to_contain_text("%")
 
-    start_run(page, "Batch-norm recalibration")
-    expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=3 * PATIENCE)
+    start_run(page, "Repair without training")
+    expect(result(page)).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_text(re.compile(r"of the MACs left. Accuracy \d+"))).to_be_visible()
+    page.get_by_text("Before and after").click()
     expect(page.get_by_role("table")).to_contain_text("As cut")
 
-    switch(page, "Take")
+    result(page).click()
+    expect(page.get_by_role("heading", name="Take", level=1)).to_be_visible()
+    settled(page)
     expect(page.get_by_text("Checked before you download")).to_be_visible()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="model.onnx").click()
@@ -125,7 +129,7 @@ def test_the_main_job_needs_no_mouse(app, page):
     expect(row(page, "layer1.0.conv1").get_by_role("button", pressed=True)).to_be_visible()
     settled(page)
     locked = removed(page, "layer1.0.conv1")
-    page.get_by_role("button", name="Cut to target").focus()
+    page.get_by_role("button", name="Share it out").focus()
     page.keyboard.press("Enter")
     expect(macs).to_contain_text(re.compile(r"−(49|50)\.\d%"))
     assert removed(page, "layer1.0.conv1") == locked > 0
@@ -182,7 +186,7 @@ def wait_until_recovering(page):
 def test_a_killed_worker_is_replaced_and_the_run_goes_on_until_cancelled(app, page):
     visit(page, f"{app.url}/cut", "Cut")
     cut_to_target(page)
-    start_run(page, "Fine-tuning")
+    start_run(page, "Fine-tune")
     wait_until_recovering(page)
     app.kill_worker()
     expect(page.get_by_text("the run went on")).to_be_visible()
@@ -202,8 +206,7 @@ def fill(page, label, value):
 def start_in_steps(page, url, fields, recovery):
     """Starts a run of IFAP on the Recover page, with these numbers and this recovery."""
     visit(page, f"{url}/recover", "Recover")
-    page.get_by_role("radiogroup").get_by_text("IFAP", exact=True).click()
-    settled(page)
+    by_method(page, "IFAP")
     for label, value in fields.items():
         fill(page, label, value)
     page.get_by_role("combobox", name="After each step").click()
@@ -227,7 +230,8 @@ def test_a_run_in_steps_is_found_again_after_its_tab_was_closed_and_compared(app
     visit(page, address, "Recover")
     expect(page.get_by_text(re.compile(r"of the MACs left, validation top-1"))).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_role("slider", name="Step")).to_be_visible(timeout=3 * PATIENCE)
-    expect(page.get_by_role("heading", name="Before and after")).to_be_visible(timeout=3 * PATIENCE)
+    expect(result(page)).to_be_visible(timeout=3 * PATIENCE)
+    page.get_by_text("Before and after").click()
     expect(page.get_by_text("After step 3")).to_be_visible()
     switch(page, "Runs")
     expect(page.get_by_text(re.compile(r"The smallest keeps \d+% of the MACs"))).to_be_visible()

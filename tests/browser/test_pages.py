@@ -37,7 +37,7 @@ def test_a_link_to_a_page_may_be_the_first_request(browser, tmp_path):
 
 def test_one_workspace_in_two_tabs(app, page, browser):
     visit(page, f"{app.url}/cut", "Cut")
-    page.get_by_role("button", name="Cut to target").click()
+    page.get_by_role("button", name="Share it out").click()
     macs = page.locator(".strip .counter[data-kind=macs]")
     expect(macs).to_contain_text("−")
     settled(page)

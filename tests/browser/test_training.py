@@ -30,4 +30,4 @@ def test_a_resnet_learns_a_folder_and_comes_onto_the_board(app, page, tmp_path):
     expect(page.get_by_text("trained from torchvision:resnet18").first).to_be_visible()
     switch(page, "Cut")
     page.get_by_role("button", name="Score the channels").click()
-    expect(page.locator(".board .counter[data-kind=macs]")).to_contain_text("M", timeout=3 * PATIENCE)
+    expect(page.locator(".strip .counter[data-kind=macs]")).to_contain_text("M", timeout=3 * PATIENCE)

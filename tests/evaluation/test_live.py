@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from explorer.errors import Cancelled, ExplorerError
-from explorer.evaluation import Live, who_pays
+from explorer.evaluation import Live, favourite, who_pays
 from explorer.evaluation.live import evaluator
 from explorer.evaluation.live.recording import record
 from explorer.evaluation.live.resident import Resident, first_change
@@ -493,4 +493,21 @@ def test_who_pays():
     assert found.worst == 1
     assert found.flipped.tolist() == [1, 3, 4]
     assert found.lost.tolist() == [3]
+    assert found.payers == (1,)
     assert who_pays(before, before, labels, 4).worst is None
+    assert who_pays(before, before, labels, 4).payers == ()
+
+
+def test_ties_among_those_who_pay_are_told_to_the_whole_point():
+    labels = np.repeat([0, 1, 2], 300)
+    after = labels.copy()
+    after[:100], after[300:401] = 2, 2  # a third of class 0, and a third and one sample of class 1
+    assert who_pays(labels, after, labels, 3).payers == (1,)
+    after[400] = 1
+    assert who_pays(labels, after, labels, 3).payers == (0, 1)
+
+
+@pytest.mark.parametrize(("threes", "expected"), [(81, 3), (80, None), (0, None)])
+def test_a_favourite_is_answered_to_more_than_four_fifths(threes, expected):
+    answers = np.array([3] * threes + list(range(4, 104 - threes)))
+    assert favourite(answers) == expected

@@ -27,3 +27,11 @@ def test_every_cut_has_the_predicted_bytes(ref):
             for name, units in structure.full.items()
         }
         assert predict(kept) == size_bytes(cut(loaded.module, structure, Plan("", remove)).module)
+
+
+def test_blocks_that_are_taken_out_take_their_bytes_along():
+    loaded = load_model("demo:resnet20-digits")
+    structure = analyse(loaded.module, loaded.example())
+    predict, out = size_model(loaded.module, structure), ("layer1.0", "layer2.1")
+    plan = Plan("", {"conv1": (0, 1)}, out)
+    assert predict.without(out)(plan.kept(structure)) == size_bytes(cut(loaded.module, structure, plan).module)

@@ -61,6 +61,18 @@ def test_ratio_by_hand():
     assert any("layer1.1.conv1 stays whole" in text for text in outcome.warnings)
 
 
+def test_blocks_leave_besides_ratios_and_alone():
+    outcome = one_shot(replace(BY_HAND, ratios={"conv1": 0.25, "layer1.0.conv1": 0.5}, skip=("layer1.0",)))
+    assert outcome.plan.blocks == ("layer1.0",)
+    assert {name: len(units) for name, units in outcome.plan.remove.items()} == {"conv1": 4}  # the other went along
+    cost = outcome.plan.cost(outcome.structure)
+    assert (outcome.pruned["params"], outcome.pruned["macs"]) == (cost.params, cost.macs)
+    alone = one_shot(replace(BY_HAND, ratios={}, skip=("layer2.1",)))
+    assert (dict(alone.plan.remove), alone.plan.blocks) == ({}, ("layer2.1",))
+    with pytest.raises(ExplorerError, match="layer9"):
+        one_shot(replace(BY_HAND, skip=("layer9",)))
+
+
 def test_explicit_plan_needs_no_scores():
     outcome = one_shot(replace(SPEC, keep=None, plan={"layer1.0.conv1": (3, 5)}))
     assert dict(outcome.plan.remove) == {"layer1.0.conv1": (3, 5)}

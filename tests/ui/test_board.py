@@ -14,6 +14,7 @@ from explorer.methods.tools.timed_plans import together
 from explorer.ui import engine
 from explorer.ui.parts import board as component
 from explorer.ui.state.workspace import MODEL, WORKSPACES
+from explorer.ui.text import words
 from tests.ui.pages import button, drawn, visited, words_of
 
 PAGE = Path(__file__).resolve().parents[1] / "browser" / "board_app.py"
@@ -60,4 +61,51 @@ def test_the_page_draws_what_was_timed_here_before_and_offers_what_was_not(monke
     assert drawn(page)["latency"] is None  # another runtime has other times
     assert button(page, "Time every group")
     assert "Latency is not timed yet" in words_of(page)
+    assert not page.exception
+
+
+# Residual blocks, and rows set by hand -----------------------------------------------------------------------
+
+BLOCK, ROW = "layer1.0", "layer2.0.conv1"
+
+
+def test_native_controls_take_blocks_out_and_the_numbers_follow():
+    workspace = WORKSPACES.create()
+    page = visited("cut", workspace)
+    page.toggle(key="native").set_value(True).run()
+    switch = next(box for box in page.checkbox if BLOCK in box.label)
+    switch.uncheck().run()
+    assert workspace.blocks == {BLOCK}
+    structure = engine.opened(MODEL).structure
+    assert f"**{words.count(structure.cost(without=(BLOCK,)).macs)} MACs**" in words_of(page)
+    button(page, "Undo").click().run()
+    assert workspace.blocks == frozenset()
+    assert not page.exception
+
+
+def test_sharing_out_leaves_rows_as_a_hand_has_set_them_unless_told_otherwise():
+    workspace = WORKSPACES.create()
+    page = visited("cut", workspace)
+    workspace.adjust(ROW, 0.25)
+    page.run()
+    button(page, "Share it out").click().run()
+    assert workspace.budget[ROW] == 0.25
+    assert len(workspace.budget) > 1
+    assert f"Held as set by hand: {ROW}." in words_of(page)
+    page.checkbox(key="move by hand").check().run()
+    button(page, "Share it out").click().run()
+    assert workspace.budget[ROW] != 0.25
+    assert "Held as set by hand" not in words_of(page)
+
+
+def test_a_target_is_of_the_whole_network_also_without_a_block():
+    workspace = WORKSPACES.create()
+    page = visited("cut", workspace)
+    workspace.take_out(BLOCK, out=True)
+    page.run()
+    button(page, "Share it out").click().run()
+    structure, scores = engine.opened(MODEL).structure, engine.quick_scores(MODEL, workspace.data, "flow", {})
+    plan = engine.plan_of(MODEL, scores, workspace.draft.now)
+    assert plan.blocks == (BLOCK,)
+    assert plan.cost(structure).macs / structure.cost().macs == pytest.approx(0.5, rel=0.02)
     assert not page.exception

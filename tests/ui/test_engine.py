@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from explorer.board.choice import Choice
 from explorer.budget import Target, allocate
 from explorer.criteria.tools.features import feature_maps
 from explorer.device import choose_device
@@ -24,7 +25,8 @@ MODEL = "demo:resnet20-digits"
 def plan():
     structure = engine.opened(MODEL).structure
     scores = engine.quick_scores(MODEL, "digits", "l1", {})
-    return engine.plan_of(MODEL, scores, allocate("uniform", structure, scores, Target("macs", 0.8)).budget)
+    choice = Choice(allocate("uniform", structure, scores, Target("macs", 0.8)).budget)
+    return engine.plan_of(MODEL, scores, choice)
 
 
 def test_the_simulated_accuracy_is_the_cuts(plan):

@@ -26,7 +26,7 @@ def texts_of(block) -> Iterator[str]:
     for child in block.children.values():
         if hasattr(child, "children"):
             yield from texts_of(child)
-        if child.type == "arrow_table":
+        if child.type == "table":
             yield from (str(cell) for cell in (*child.value.index, *child.value.columns, *child.value.to_numpy().flat))
         for name in ("body", "label", "help", "caption", "captions", "text", "delta"):
             found = getattr(child.proto, name, None)

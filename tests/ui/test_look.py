@@ -51,7 +51,7 @@ def test_samples_are_answered_and_one_of_them_is_looked_into():
 def test_a_wrong_answer_says_so_in_words_and_is_looked_at_first():
     test = opened("demo:vit-shapes", "shapes")
     assert "of these 10 test images right" in words_of(test)
-    marked = [entry.value for entry in test.markdown if "wrong" in entry.value]
+    marked = [entry.value for entry in test.caption if "wrong" in entry.value]
     assert marked
     assert marked[0].startswith(":red[")
     assert " → " in marked[0]

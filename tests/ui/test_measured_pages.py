@@ -102,7 +102,7 @@ def test_what_needs_no_measurement_is_shared_out_at_once_with_rounded_widths(des
     test.selectbox(key="round to").set_value(8)
     test.number_input(key="limit params").set_value(45.0).run()
     assert re.search(r"In reach: .* MACs \(.* parameters \(.*%\) to 272 k parameters\.", words_of(test))
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     assert not test.exception
     assert not desk.asked
     structure = engine.opened(MODEL).structure
@@ -140,7 +140,7 @@ def test_what_has_to_be_measured_is_a_job_whose_result_goes_to_the_board_once(de
     space = WORKSPACES.create()
     test = visited("cut", space)
     test.selectbox(key="allocator").set_value("halp").run()
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     (request,) = desk.asked
     assert Spec.from_json(request["spec"]).targets() == (Target("macs", 0.5),)
     structure = engine.opened(MODEL).structure

@@ -114,7 +114,7 @@ def with_sliders() -> AppTest:
 
 def test_a_target_becomes_the_workspaces_budget():
     test = with_sliders()
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     assert not test.exception
     structure = engine.opened(MODEL).structure
     kept = {name: round(units * (1 - workspace(test).budget.get(name, 0))) for name, units in structure.full.items()}
@@ -170,7 +170,7 @@ def test_presets_leave_locked_groups_as_they_are():
     space = workspace(test)
     space.take(Choice({"conv1": 0.25, "layer2": 0.0}, frozenset({"conv1", "layer1.0.conv1"})), space.version)
     test.run()
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     assert space.budget["conv1"] == 0.25
     assert "layer1.0.conv1" not in space.budget
     assert any("locked, left as cut before" in entry.value for entry in test.warning)
@@ -184,7 +184,7 @@ def test_presets_leave_locked_groups_as_they_are():
 
 def test_every_change_is_a_point_of_the_trail_with_its_stages():
     test = opened("cut")
-    button(test, "Cut to target").click().run()
+    button(test, "Share it out").click().run()
     for _ in range(600):  # the repair comes from a worker
         if stages(test)["repaired"]:
             break
@@ -392,12 +392,14 @@ def with_a_plan(**settings) -> Workspace:
 def test_three_choices_come_first_and_all_others_under_more(desk):
     test = visited("recover", with_a_plan())
     assert not test.exception
-    assert list(cards(test)) == ["none", "reconstruct", "finetune", "more"]
+    assert parsed(test.code[0].value).recover == "reconstruct"
+    assert list(cards(test)) == ["none", "repair", "finetune", "more"]
     assert "The plan keeps" in words_of(test)
     assert not [entry for entry in test.radio if "Distillation" in entry.options]
     test.session_state["way"] = "more"
     test.run()
-    others = [entry.title for name, entry in RECOVERIES.items() if name not in cards(test)]
+    first = ("none", "reconstruct", "finetune")
+    others = [entry.title for name, entry in RECOVERIES.items() if name not in first]
     assert [entry.options for entry in test.radio] == [others]
     test.radio(key="other way").set_value("distill").run()
     spec = parsed(test.code[0].value)
@@ -529,7 +531,7 @@ def test_the_settings_of_another_run_are_taken_over_once(desk, tmp_path):
     test.session_state["branch"] = "one"
     test.run()
     assert not test.exception
-    assert "Settings of IFAP." in words_of(test)
+    assert "Settings of one." in words_of(test)
     spec = parsed(test.code[0].value)
     assert (spec.method, spec.recover, spec.epochs, spec.seed, spec.steps) == ("ifap", "finetune", 4, 7, 5)
     assert (spec.keep, spec.normalise) == ({"params": 0.3}, "max")

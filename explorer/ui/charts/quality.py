@@ -11,6 +11,7 @@ from explorer.tasks import Metric
 from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, LOST, MUTED, RECOVERED
 
+ROOM = 0.06  # of the whole network's MACs, beside the points tried
 STAGES = dict(zip(RECOVERY_STAGES.values(), (LOST, *RECOVERED), strict=True))
 
 
@@ -62,9 +63,11 @@ def trail(
         goal: the share of the MACs that is asked for, if it is of them.
     """
     form = ".1%" if metric.share else ".3f"
-    axis = alt.Axis(format=".0%" if metric.share else ".2~f", tickCount=4)
-    places = alt.Axis(format=".0%", grid=False, tickCount=4)
-    x = alt.X("macs:Q", title="MACs kept", axis=places, scale=alt.Scale(zero=False, padding=14))
+    axis = alt.Axis(format=".0%" if metric.share else ".2~f", tickCount=4, tickMinStep=0.01)
+    places = alt.Axis(format=".0%", grid=False, tickCount=4, tickMinStep=0.01)
+    shares = [*frame.macs, *([] if goal is None else [goal])]
+    ends = [max(0.0, min(shares) - ROOM), max(shares) + ROOM]
+    x = alt.X("macs:Q", title="MACs kept", axis=places, scale=alt.Scale(domain=ends, nice=False))
     y = alt.Y("value:Q", title=metric.label, axis=axis, scale=alt.Scale(zero=False, padding=12))
     tooltip = [
         alt.Tooltip("number:Q", title="Point"),

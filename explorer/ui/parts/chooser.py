@@ -78,7 +78,7 @@ def _data(workspace: Workspace) -> None:
 def _own(workspace: Workspace) -> None:
     """Pictures and texts in a folder, and weights from the browser."""
     st.markdown("**A folder of pictures or texts, or a table**")
-    st.caption("Type its path on this server above: what it is understood to be is shown before it is used.")
+    st.caption("Type its path on this server above. Look then shows what it is understood to be.")
     st.markdown("**Weights of yours**")
     _upload(workspace)
 

@@ -13,17 +13,18 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import chooser, say, standing
+from explorer.ui.parts import chooser, opening, say, standing
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
 
 def heading(title: str, purpose: str, workspace: Workspace) -> None:
-    """The page's name, what it is for, and the model and data that it is about."""
+    """The page's name, what it is for, the model and data that it is about, and why others could not be opened."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(plain(title), anchor=False, width="content")
         say.caption(purpose, width="stretch")
         _chip(workspace)
+    opening.show_refusal(workspace)
 
 
 def step(title: str, purpose: str, workspace: Workspace) -> Stages:
