@@ -56,6 +56,12 @@ def plain(text: object) -> str:
     return _NUMBERED.sub(r"\1\\\2", marked)
 
 
+def named(text: object) -> str:
+    """A name in the midst of a sentence, so that it stands out."""
+    line = " ".join(visible(text).split())
+    return f"**{plain(line)}**" if line and line[0].isalnum() and line[-1].isalnum() else plain(line)
+
+
 def code(text: object) -> str:
     """The same as a piece of code, where Markdown can say so: a text with marks of its own stays `plain`."""
     line = " ".join(visible(text).split())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.structure import Structure
 from explorer.tasks import METRICS
 from explorer.ui import engine
@@ -113,6 +113,6 @@ def _next(document: Mapping[str, Any], structure: Structure) -> str:
     saved = ", ".join(targets.amount(kind, value) for kind, value in step["saves"].items())
     drop = "" if step["drop"] is None else f", and alone would cost {100 * step['drop']:.1f} points"
     return (
-        f"The cheapest next step: {step['units']:d} more {words.noun(group, step['units'])} of {code(step['group'])} "
+        f"The cheapest next step: {step['units']:d} more {words.noun(group, step['units'])} of {named(step['group'])} "
         f"would save {plain(saved)}{drop}."
     )

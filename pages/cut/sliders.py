@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.board.document import block_stages
 from explorer.criteria import Scores
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.pruning import Plan
 from explorer.structure import Structure
 from explorer.ui.state import session
@@ -52,7 +52,7 @@ def _switch(workspace: Workspace, structure: Structure, block: str) -> None:
     st.session_state[key] = block not in workspace.blocks
     share = structure.blocks[block].cost_model(structure.full).macs / max(structure.cost().macs, 1)
     st.checkbox(
-        f"{code(block)} stays  \nwhole block · {share:.0%} of MACs",
+        f"{named(block)} stays  \nwhole block · {share:.0%} of MACs",
         key=key,
         on_change=partial(_take_out, workspace, block, key),
         help="A residual block: taken out, it passes its input on unchanged, and the groups inside leave with it.",
@@ -72,7 +72,7 @@ def _slider(
     workspace: Workspace, structure: Structure, scores: Scores, plan: Plan, name: str, short: str, share: str
 ) -> None:
     """How many units of one group go; its state is always what the workspace holds."""
-    title = f"{code(short)}  \n{plain(share)}"
+    title = f"{named(short)}  \n{plain(share)}"
     group = structure.groups[name]
     if name in scores.skipped or group.units <= group.least:
         needed = "it has a single unit" if group.units == 1 else f"every token is sent to all its {group.units} experts"

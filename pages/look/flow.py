@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA, Scores
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.pruning import Plan
 from explorer.structure import GROUP_KINDS
 from explorer.ui import engine
@@ -23,15 +23,14 @@ ALL, EACH = "One for all groups", "One per group"
 
 def show_heatmap(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan) -> None:
     """All groups at once; a click on a row looks into its group."""
-    scale = st.segmented_control(
+    scale = st.radio(
         "Colour scale",
         [ALL, EACH],
-        default=ALL,
-        required=True,
         key=kept("scale"),
         persist_state="session",
         help="One for all: the same score has the same colour everywhere. Per group: the order within each group "
         "shows.",
+        horizontal=True,
     )
     groups = opened.structure.groups
     facts = pd.DataFrame(
@@ -64,7 +63,7 @@ def show_skipped(scores: Scores) -> None:
         return
     with st.expander(f"{len(scores.skipped)} groups without a score: they stay whole", icon=":material/info:"):
         for name, reason in scores.skipped.items():
-            st.markdown(f"- {code(name)}: {plain(reason)}")
+            st.markdown(f"- {named(name)}: {plain(reason)}")
 
 
 def choose_group(scores: Scores) -> str:

@@ -68,14 +68,13 @@ def _evidence(workspace: Workspace, task: Task, chosen: Answered) -> None:
     if reason := why_no_evidence(task):
         say.caption(words.sentence(f"no evidence is shown: {reason}"))
         return
-    by = st.segmented_control(
+    by = st.radio(
         "Evidence by",
         list(ATTRIBUTIONS),
-        default=next(iter(ATTRIBUTIONS)),
-        required=True,
         format_func=lambda key: ATTRIBUTIONS[key].title,
         key=kept("evidence"),
         persist_state="session",
+        horizontal=True,
     )
     quick = engine.evidence_is_quick(workspace.model, by)
     if not quick and not st.button("Look for the evidence", icon=":material/search:"):

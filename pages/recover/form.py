@@ -24,14 +24,13 @@ def show(workspace: Workspace, task: Task | None, structure: Structure) -> None:
     if jobs.of_runs(workspace):
         st.subheader("Another run", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        who = st.segmented_control(
+        who = st.radio(
             "Who chooses what leaves",
             [BOARD, BY_ITSELF],
-            default=BOARD,
-            required=True,
             key=kept(WHO, (BOARD, BY_ITSELF)),
             label_visibility="collapsed",
             persist_state="session",
+            horizontal=True,
         )
         start = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right")
     jobs.refusal(jobs.PRUNE)

@@ -45,9 +45,7 @@ def whose(workspace: Workspace) -> bool:
     count = compared.others(workspace)
     if not count:
         return False
-    picked = st.segmented_control(
-        "Whose runs", [MINE, EVERYONE], default=MINE, key=kept(WHOSE), required=True, label_visibility="collapsed"
-    )
+    picked = st.radio("Whose runs", [MINE, EVERYONE], key=kept(WHOSE), label_visibility="collapsed", horizontal=True)
     if picked == MINE:
         say.caption(f"{count} {'run' if count == 1 else 'runs'} of others on this server not shown.")
     return picked == EVERYONE

@@ -52,9 +52,7 @@ def show(drawn: Sequence[Shown], around: Sequence[Shown]) -> None:
 def _choose_cost(*, any_cut: bool, any_zeros: bool, place: str) -> str:
     """Asks for the cost of the picture: zeros are told where there are some, MACs where channels were cut."""
     kinds = [kind for kind in COSTS if (any_zeros if kind == "nonzero" else any_cut)]
-    return st.segmented_control(
-        "Cost", kinds, default=kinds[0], format_func=COSTS.get, key=f"cost {kinds} {place}", required=True
-    )
+    return st.radio("Cost", kinds, format_func=COSTS.get, key=f"cost {kinds} {place}", horizontal=True)
 
 
 def _explain_zeros(kind: str, sparse: int) -> None:

@@ -101,9 +101,7 @@ def _draw(lines: list[Line]) -> None:
 def _some(label: str, names: list[str], usual: list[str], title: Callable, place: str) -> list[str]:
     """Those of the names that a person keeps."""
     key = f"board {label} {place}"
-    return st.pills(
-        plain(label), names, selection_mode="multi", default=usual, format_func=lambda name: plain(title(name)), key=key
-    )
+    return st.multiselect(plain(label), names, default=usual, format_func=title, key=key)
 
 
 def _unique(lines: list[Line], key: str) -> list[str]:

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.bench.literature import CAVEATS, SOURCES, literature
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.ui.parts import frame
 from explorer.ui.state.forms import kept
 from pages.scoreboard import scores
@@ -37,7 +37,7 @@ def show() -> None:
         frame.chart(said, drawing, f"Published change of {metric} by how much was pruned")
     with st.expander("Sources and what is known to be wrong in them", icon=":material/info:"):
         for name, what in SOURCES.items():
-            st.markdown(f"- {code(name)}: {plain(what)}, {int((_published().source == name).sum())} rows")
+            st.markdown(f"- {named(name)}: {plain(what)}, {int((_published().source == name).sum())} rows")
         st.markdown("\n".join(f"- {caveat}" for caveat in CAVEATS))
 
 

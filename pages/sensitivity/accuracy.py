@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.criteria import CRITERIA
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.tasks import METRICS, Task
 from explorer.ui.charts import multiples
 from explorer.ui.parts import frame, measured, say
@@ -28,7 +28,7 @@ def show(workspace: Workspace, task: Task | None) -> None:
         return
     _draw(curves, words.samples(task) if task else "samples")
     for name, reason in curves["skipped"].items():
-        st.caption(f"{code(name)} is not measured: {plain(reason)}.")
+        st.caption(f"{named(name)} is not measured: {plain(reason)}.")
     frame.onward("cut", "Next: share out a target by these curves")
 
 

@@ -14,14 +14,13 @@ frame.heading("Sensitivity", "What each group alone does to accuracy and to time
 opened = frame.model_or_stop(workspace)
 task = frame.task_or_word(workspace, opened)
 frame.stop_without_groups(opened.structure)
-view = st.segmented_control(
+view = st.radio(
     "What to look at",
     [ACCURACY, TIME],
-    default=ACCURACY,
-    required=True,
     key=kept("sensitivity view"),
     persist_state="session",
     label_visibility="collapsed",
+    horizontal=True,
 )
 if view == ACCURACY:
     accuracy.show(workspace, task)

@@ -68,15 +68,14 @@ def _of_the_model(workspace: Workspace, lines: Sequence[Line], asked: str | None
     key = kept("runs of which model", there)
     if asked is not None:
         st.session_state[key] = OURS if asked in {line.id for line in groups[OURS]} else OTHERS
-    chosen = st.segmented_control(
+    chosen = st.radio(
         "Runs of",
         there,
         format_func=plain,
-        default=OURS,
-        required=True,
         key=key,
         label_visibility="collapsed",
         persist_state="session",
+        horizontal=True,
     )
     return groups[chosen]
 

@@ -32,14 +32,14 @@ def _checks(run: Job) -> None:
 
 
 def _how_to_load(run: Job) -> None:
-    """Code for every file that can be loaded, a tab each."""
+    """Code for the files that can be loaded, one at a time."""
     st.subheader("How to load it", anchor=False)
     examples = bundles.examples(run.result, bundles.files(run.bundle))
     if not examples:
         st.caption("None of the files that can be loaded is there any more.")
         return
-    for tab, code in zip(st.tabs([plain(title) for title in examples]), examples.values(), strict=True):
-        tab.code(code, language="python")
+    chosen = st.radio("File", list(examples), format_func=plain, horizontal=True, label_visibility="collapsed")
+    st.code(examples[chosen], language="python")
 
 
 def _commands(run: Job) -> None:

@@ -36,7 +36,7 @@ def show_histogram(facts: Mapping[str, Any], edges: Edges, after: Snapshot | Non
     """
     view = CHOSEN
     if after is not None:
-        view = st.segmented_control("Weights", [CHOSEN, TRAINED], default=CHOSEN, key="moment", required=True)
+        view = st.radio("Weights", [CHOSEN, TRAINED], key="moment", horizontal=True)
     if after is not None and view == TRAINED:
         bins, said = zeros.bins(facts, after), _after_training(after, edges)
     else:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 import torch
 
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.runs.history.single_weights import Snapshot
 from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import CAME_BACK, MUTED, indexed_png, palette, rgb
@@ -93,7 +93,7 @@ def show(found: Snapshot, layer: str, last: int | None = None) -> None:
         st.markdown("**Magnitudes and mask**")
         st.image(shown.weights_picture(), width=width, alt=f"Magnitudes of the weights of {layer}, zeros grey")
         st.caption(
-            f"{rows:,} rows × {columns:,} columns of {code(layer)} ({plain(shape)}){lies}. "
+            f"{rows:,} rows × {columns:,} columns of {named(layer)} ({plain(shape)}){lies}. "
             f"{plain(_each(shown))}: the brighter the larger, grey is zero.{back}"
         )
     if right is None:
@@ -113,7 +113,7 @@ def _chosen(whole: Matrix) -> Matrix:
     if gathered is whole:
         return whole
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = st.segmented_control("Picture", [WHOLE, PART], default=WHOLE, key="part of matrix", required=True)
+        view = st.radio("Picture", [WHOLE, PART], key="part of matrix", horizontal=True)
         if view == WHOLE:
             return gathered
         places = [

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.runs.history.single_weights import Snapshot, SparseRun, drawn, margins, snapshot
 from explorer.tasks import METRICS
 from explorer.ui.charts.zeros import sparsity_map
@@ -21,7 +21,7 @@ from pages.weights import layer, matrix, savings
 def show(workspace: Workspace, run: SparseRun) -> None:
     """The steps of a run, one of them more closely, and what the zeros of a finished one save."""
     if (model := run.spec["model"]) != workspace.model:
-        st.caption(f"This is a run of {code(model)}, not of the open model.")
+        st.caption(f"This is a run of {named(model)}, not of the open model.")
     step = _scrubber(run)
     _facts(run, step)
     left, right = st.columns(2, gap="medium")

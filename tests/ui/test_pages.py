@@ -377,7 +377,7 @@ def cards(test: AppTest) -> dict[str, dict]:
 
 def by(test: AppTest, method: str) -> AppTest:
     """The Recover page with a method that chooses by itself."""
-    test.segmented_control(key=WHO).set_value(BY_ITSELF)
+    test.radio(key=WHO).set_value(BY_ITSELF)
     test.session_state["method"] = method
     return test.run()
 
@@ -578,7 +578,7 @@ def test_an_older_run_is_taken_while_another_one_goes(desk, tmp_path, monkeypatc
     test.run()
     assert test.selectbox[0].value == "old"
     assert f"run:{tmp_path / 'old' / 'bundle'}" in test.code[-1].value
-    test.segmented_control(key="runs of which model").set_value("Other models").run()
+    test.radio(key="runs of which model").set_value("Other models").run()
     assert test.selectbox[0].value == "elsewhere"
 
 

@@ -179,7 +179,7 @@ def test_nobody_sees_the_runs_of_another_unless_they_look(desk, tmp_path):
         assert list(rows(test)["Run"]) == [name]
         assert "1 run of others on this server not shown" in words_of(test)
     test = visited("runs", mine)
-    test.button_group(key="whose runs").set_value("Everyone's").run()
+    test.radio(key="whose runs").set_value("Everyone's").run()
     assert dict(zip(rows(test)["Run"], rows(test)["Whose"], strict=True)) == {"other": "another's", "one": "mine"}
     test.multiselect(key="chosen runs").set_value(["other"]).run()
     assert not test.exception

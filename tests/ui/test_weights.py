@@ -88,7 +88,7 @@ def test_a_finished_run_step_by_step(run):
     assert latency(test) == ("1.25 ms", "1.25 ms before")
     assert "The two medians agree. Sparse kernels were not timed" in words_of(test)
     assert "--step 1 --json" in test.code[0].value
-    next(entry for entry in test.button_group if entry.label == "Weights").set_value("After its training").run()
+    next(entry for entry in test.radio if entry.label == "Weights").set_value("After its training").run()
     assert f"{report['steps'][0]['layers'][0]['kept']:,} weights are left after training" in words_of(test)
 
 
@@ -229,7 +229,7 @@ def test_zeros_beside_a_run_that_cut_channels(run, tmp_path):
     assert sorted(test.dataframe[1].value["Zeros"]) == ["80.0% of weights", "none set"]
     assert "The smallest keeps 50% of the MACs" in words_of(test)
     assert "1 of these runs set single weights to zero and cut nothing" in words_of(test)
-    next(entry for entry in test.button_group if entry.label == "Cost").set_value("nonzero").run()
+    next(entry for entry in test.radio if entry.label == "Cost").set_value("nonzero").run()
     assert not test.exception
     assert "The sparsest has 80.0% of its weights at zero and all of its MACs" in words_of(test)
 

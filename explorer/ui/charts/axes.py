@@ -10,6 +10,9 @@ from explorer.ui.text.words import shared_prefix
 
 COSTS = {"macs": "MACs", "params": "Parameters", "nonzero": "Non-zero parameters"}
 DASHES = [4, 3]
+TEXT = "currentColor"  # of the page, in either theme: charts are drawn as SVG
+SIZE = 14
+LEGIBLE = {"Color": TEXT, "FontSize": SIZE, "FontWeight": "normal"}
 
 
 def short_names(names: Sequence[str]) -> str:
@@ -60,4 +63,6 @@ def cost_x(kind: str, shares: Iterable[float], title: str | None = None) -> alt.
 def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     """As wide as its place, its plot `height` pixels high. Titles are the page's: there they wrap."""
     sizing = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return chart.properties(width="container", height=height, autosize=sizing)
+    sized = chart.properties(width="container", height=height, autosize=sizing)
+    legible = {f"{part}{what}": value for part in ("label", "title") for what, value in LEGIBLE.items()}
+    return sized.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)

@@ -69,7 +69,7 @@ def told(each: Answered) -> str:
 
 def _verdict(each: Answered) -> None:
     if each.right is False:
-        st.caption(f":red[{plain(told(each))}]")
+        st.markdown(f":small[:red[{plain(told(each))}]]")
     else:
         say.caption(told(each))
     if each.before:

@@ -35,13 +35,11 @@ def choose(workspace: Workspace) -> None:
     if typed:
         _found(workspace, typed)
         return
-    models, data, own = st.tabs(["Models", "Data that fits", "Your own"], key="kinds of choices")
-    with models:
-        _models(workspace)
-    with data:
-        _data(workspace)
-    with own:
-        _own(workspace)
+    kinds = {"Models": _models, "Data that fits": _data, "Your own": _own}
+    kind = st.radio(
+        "What to choose", list(kinds), key="kinds of choices", horizontal=True, label_visibility="collapsed"
+    )
+    kinds[kind](workspace)
 
 
 def _found(workspace: Workspace, typed: str) -> None:

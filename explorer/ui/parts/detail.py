@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.criteria import Scores
-from explorer.plain import code, plain
+from explorer.plain import named, plain
 from explorer.structure import Group
 from explorer.tasks import Task
 from explorer.ui import engine
@@ -112,4 +112,4 @@ def _weights(found: Opened, group: Group, number: int) -> None:
             st.image(tile, width=48, caption=f"{index:d}", alt=f"Weights to input channel {index}")
     shown = "" if len(weights) == len(strongest) else f", the {len(strongest)} input channels that weigh most"
     height, width = weights.shape[1:]
-    st.caption(f"Its filter of {height:d}×{width:d} in {code(member.tensor)}, by input channel{shown}.")
+    st.caption(f"Its filter of {height:d}×{width:d} in {named(member.tensor)}, by input channel{shown}.")
