@@ -11,7 +11,7 @@ from pages.cut.aside import aside, waiting
 from pages.cut.view import View
 
 workspace = session.current()
-stages = frame.step("Cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
+stages = frame.step("cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
 opened = frame.model_or_stop(workspace)
 frame.stop_without_groups(opened.structure)
 scores = scores_for(workspace)

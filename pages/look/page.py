@@ -40,7 +40,7 @@ def open_model(workspace: Workspace) -> Opened:
 
 workspace = session.current()
 purpose = "What the network answers, what it is made of, and what its channels are worth."
-stages = frame.step("Look", purpose, workspace)
+stages = frame.step("look", purpose, workspace)
 opened = open_model(workspace)
 introduce(opened)
 opening.weights(opened)

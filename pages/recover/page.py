@@ -5,7 +5,7 @@ from explorer.ui.state import session
 from pages.recover import branch, form, going, outcome
 
 workspace = session.current()
-stages = frame.step("Recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
+stages = frame.step("recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
 opened = frame.model_or_stop(workspace)
 task = frame.task_or_word(workspace, opened)
 branch.take_over(workspace, task)

@@ -64,10 +64,9 @@ def _choose(table: pd.DataFrame) -> tuple[pd.DataFrame, str, str, str]:
     kind = three.selectbox("Pruned", list(table.x_kind.unique()), format_func=KINDS.get, key=f"published kind {pair}")
     table = table[table.x_kind == kind]
     kinds = list(table.fine_tuned.unique())
-    tuned = four.pills(
+    tuned = four.multiselect(
         "Training after the cut",
         kinds,
-        selection_mode="multi",
         default=kinds,
         format_func=TUNED.get,
         key=f"published tuned {pair} {metric} {kind}",

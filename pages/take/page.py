@@ -5,7 +5,7 @@ from explorer.ui.state import session
 from pages.take import choosing, empty, files, proof
 
 workspace = session.current()
-stages = frame.step("Take", "The smaller network as files that others can use.", workspace)
+stages = frame.step("take", "The smaller network as files that others can use.", workspace)
 run = choosing.choose(workspace)
 if run is None:
     empty.show(workspace)

@@ -1,7 +1,8 @@
-"""Pictures of every page, light and dark, wide and narrow: ``python -m tests.browser.screenshots FOLDER``.
+"""Pictures of every page at every size of a screen, light and dark: ``python -m tests.browser.screenshots FOLDER``.
 
-Goes through the main job once, so that every page has something to show. With ``--boards`` it takes the board instead,
-of several networks that keep half of their MACs.
+Goes through the main job once, so that every page has something to show. With ``--whole`` pictures are as high as the
+page, with ``--docs`` only those of the documentation are made. With ``--boards`` it takes the board instead, of several
+networks that keep half of their MACs.
 """
 
 import argparse
@@ -16,11 +17,18 @@ from explorer.budget import Target, allocate
 from explorer.criteria import score
 from explorer.sources import load_model
 from explorer.structure import analyse
+from explorer.ui.navigation import PAGES as NAVIGATION
 from explorer.ui.state.share import PARAMETER, Shared, link_text
 from explorer.ui.state.workspace import Choice
 from tests.browser.app import PAGES, PATIENCE, by_method, launch, result, running, settled, switch, visit
 
-SIZES = {"wide": (1400, 900), "narrow": (420, 900)}
+SIZES = {"laptop": (1366, 640), "wide": (1440, 900), "large": (1920, 1080), "phone": (400, 860)}
+SCHEMES = ("light", "dark")
+EVERY = [(name, size, scheme) for size in SIZES for scheme in SCHEMES for name in NAVIGATION]
+DOCS = [
+    *[(name, "wide", "light") for name in ("look", "cut", "recover", "take", "runs")],
+    *[("cut", "laptop", "dark"), ("cut", "phone", "light"), ("look", "wide", "dark")],
+]
 TALLEST = 5000
 BOARDS = {
     "resnet20": "demo:resnet20-digits",
@@ -52,19 +60,21 @@ def main_job(page: Page, url: str) -> str:
     return page.url.partition("?")[2]
 
 
-def shoot(browser: Browser, url: str, workspace: str, folder: Path) -> None:
-    for size, (width, height) in SIZES.items():
-        for scheme in ("light", "dark"):
-            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-            page = context.new_page()
-            for path, title in PAGES.items():
-                page.set_viewport_size({"width": width, "height": height})
-                visit(page, f"{url}/{path}?{workspace}", title)
-                tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-                page.set_viewport_size({"width": width, "height": min(tall + 20, TALLEST)})
-                page.wait_for_timeout(1500)
-                page.screenshot(path=folder / f"{path or 'model'}-{size}-{scheme}.png")
-            context.close()
+def shoot(
+    browser: Browser, url: str, workspace: str, folder: Path, wanted: list[tuple[str, str, str]], *, whole: bool
+) -> None:
+    """The pictures that are wanted, as (page, size, scheme); `whole` ones are as high as the page."""
+    for name, size, scheme in wanted:
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        visit(page, f"{url}/{NAVIGATION[name].address}?{workspace}", NAVIGATION[name].title)
+        if whole:
+            tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+            page.set_viewport_size({"width": width, "height": min(tall + 20, TALLEST)})
+        page.wait_for_timeout(2500)
+        page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
+        context.close()
 
 
 def half(ref: str) -> str:
@@ -94,7 +104,8 @@ def shoot_boards(browser: Browser, url: str, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--boards", action="store_true")
+    for name in ("boards", "docs", "whole"):
+        parser.add_argument(f"--{name}", action="store_true")
     options = parser.parse_args()
     folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +116,8 @@ def main() -> None:
             visit(page, app.url, PAGES[""])  # a link that is a server's first request meets a dialog of Streamlit's
             shoot_boards(browser, app.url, folder)
         else:
-            shoot(browser, app.url, main_job(page, app.url), folder)
+            wanted = DOCS if options.docs else EVERY
+            shoot(browser, app.url, main_job(page, app.url), folder, wanted, whole=options.whole)
         browser.close()
 
 

@@ -12,25 +12,36 @@ from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
-from explorer.ui.navigation import PAGES
+from explorer.ui.navigation import PAGES, Page, after
 from explorer.ui.parts import chooser, opening, say, standing
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
 
-def heading(title: str, purpose: str, workspace: Workspace) -> None:
-    """The page's name, what it is for, the model and data that it is about, and why others could not be opened."""
+def heading(title: str, purpose: str, workspace: Workspace, following: Page | None = None) -> None:
+    """The page's name, what it is for, the model and data that it is about, and why others could not be opened.
+
+    Args:
+        following: the step that comes next, which a link leads to.
+    """
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(plain(title), anchor=False, width="content")
         say.caption(purpose, width="stretch")
         _chip(workspace)
+        if following is not None:
+            arrow = {"icon": ":material/arrow_forward:", "icon_position": "right"}
+            st.page_link(following.path, label=f"Next: {following.title}", **arrow)
     opening.show_refusal(workspace)
 
 
-def step(title: str, purpose: str, workspace: Workspace) -> Stages:
-    """The heading of a step below the strip, which tells what is known and is given the rest by `Stages.measure`."""
+def step(name: str, purpose: str, workspace: Workspace) -> Stages:
+    """The heading of a step below the strip, which tells what is known and is given the rest by `Stages.measure`.
+
+    Args:
+        name: of the step in the table of pages.
+    """
     stages = Stages(workspace)
-    heading(title, purpose, workspace)
+    heading(PAGES[name].title, purpose, workspace, after(name))
     return stages
 
 
