@@ -103,7 +103,7 @@ def _start(workspace: Workspace, task: Task | None, *, ready: bool) -> None:
     if ready:
         with st.popover("As a command", icon=":material/terminal:"):
             st.caption("The same on the command line.")
-            st.code(command(settings.spec_of(workspace, task)), language="bash", wrap_lines=True)
+            st.code(command(settings.spec_of(workspace, task)), language=None, wrap_lines=True)
     waits = any(not job.final for job in jobs.of_runs(workspace))
     st.button(
         "Prune",

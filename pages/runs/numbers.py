@@ -100,7 +100,7 @@ def downloads(chosen: Sequence[Shown], document: Mapping[str, Any]) -> None:
         )
         with st.popover("The same on the command line", icon=":material/terminal:"):
             folders = shlex.join(str(entry.record.folder) for entry in chosen)
-            st.code(f"python -m explorer runs compare {folders} --json", language="bash", wrap_lines=True)
+            st.code(f"python -m explorer runs compare {folders} --json", language=None, wrap_lines=True)
 
 
 def _cell(value: Any) -> Any:

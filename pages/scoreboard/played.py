@@ -32,7 +32,7 @@ def show(file: Path) -> None:
         st.info(
             "No scoreboard is kept in this copy of the project. Make it with this command:", icon=":material/timer:"
         )
-        st.code(COMMAND, language="bash", wrap_lines=True)
+        st.code(COMMAND, language=None, wrap_lines=True)
         return
     try:
         lines, damaged = _lines(str(file), file.stat().st_mtime)

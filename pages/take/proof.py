@@ -39,7 +39,7 @@ def _how_to_load(run: Job) -> None:
         st.caption("None of the files that can be loaded is there any more.")
         return
     chosen = st.radio("File", list(examples), format_func=plain, horizontal=True, label_visibility="collapsed")
-    st.code(examples[chosen], language="python")
+    st.code(examples[chosen], language=None)
 
 
 def _commands(run: Job) -> None:
@@ -51,4 +51,4 @@ def _commands(run: Job) -> None:
         lines.insert(0, command(Spec.from_json(run.request["spec"])))
     except ExplorerError:
         st.caption("The run itself was asked for by another version, in words that this one does not know.")
-    st.code("\n".join(lines), language="bash", wrap_lines=True)
+    st.code("\n".join(lines), language=None, wrap_lines=True)

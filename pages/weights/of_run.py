@@ -40,7 +40,7 @@ def show(workspace: Workspace, run: SparseRun) -> None:
     with st.popover("The same on the command line", icon=":material/terminal:"):
         asked = ["--run", str(run.folder), "--layer", name, "--step", str(step)]
         line = shlex.join(["python", "-m", "explorer", "weights", *asked, "--json"])
-        st.code(line, language="bash", wrap_lines=True)
+        st.code(line, language=None, wrap_lines=True)
 
 
 def _scrubber(run: SparseRun) -> int:

@@ -105,7 +105,7 @@ def _start(workspace: Workspace, method: Method, spec: Spec, task: Task) -> None
             disabled=bool(trouble),
         )
         with st.popover("The same on the command line", icon=":material/terminal:"):
-            st.code(command(spec), language="bash", wrap_lines=True)
+            st.code(command(spec), language=None, wrap_lines=True)
         if seconds is not None:
             spent = words.duration(PHASES.get(method.name, 1) * seconds)
             st.caption(f"About {spent} of training at most, from a forward pass timed here.", width="content")
