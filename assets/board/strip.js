@@ -6,7 +6,7 @@ import { percent } from "./words.js";
 export class Strip {
   /** @param send called with the name of a stage whose button was pressed */
   constructor(parent, send) {
-    this.send = send;
+    Object.assign(this, { send, hand: null, told: null });
     this.counters = new Counters();
     this.about = make("div.about");
     this.word = make("span.word");
@@ -34,16 +34,29 @@ export class Strip {
     this.about.textContent = said.about;
     this.word.textContent = said.word;
     this.word.title = said.why;
-    this.stages.replaceChildren(...said.stages.map((stage) => this.stage(stage)));
-    this.stages.classList.remove("stale");
-    this.told = said.cost && JSON.stringify([said.cost.now.macs, said.cost.now.params].map(String));
+    said.stages.forEach((stage, at) => this.place(stage, at));
+    while (this.stages.children.length > said.stages.length) this.stages.lastChild.remove();
+    const told = said.cost && written(said.cost.now);
+    if (told !== this.told) this.hand = null; // another plan, or the one that the hand has let go of
+    this.told = told;
+    this.stages.classList.toggle("stale", this.hand !== null);
     this.counters.element.hidden = !said.cost;
     if (said.cost) {
       this.counters.begin(said.cost.whole, said.cost.latency, said.cost.target);
-      this.counters.show(said.cost.now);
+      this.counters.show(this.hand ?? said.cost.now);
     }
-    const spoken = said.stages.filter(({ value }) => value).map(({ label, value }) => `${label} ${value}`).join(", ");
+    const values = said.stages.filter(({ value }) => value).map(({ label, value }) => `${label} ${value}`).join(", ");
+    const spoken = [said.word, said.why, values].filter(Boolean).join(". ");
     if (!said.stages.some(({ fraction }) => fraction !== null)) this.spoken.textContent = spoken;
+  }
+
+  /** A stage anew where it has changed: a button that is looked at again and again keeps its focus and its press. */
+  place(stage, at) {
+    const [old, key] = [this.stages.children[at], JSON.stringify(stage)];
+    if (old?.key === key) return;
+    const fresh = Object.assign(this.stage(stage), { key });
+    if (old) old.replaceWith(fresh);
+    else this.stages.append(fresh);
   }
 
   stage({ name, label, more, value, note, about, tone, fraction, action }) {
@@ -58,19 +71,25 @@ export class Strip {
       part.append(button);
     }
     if (note) part.append(make("div.note", {}, note));
+    if (about) part.append(make("span.spoken", {}, about));
     return part;
   }
 
   /** The cost under a hand that moves; what was measured of another plan is no longer about this one. */
   live(cost) {
-    if (this.told === undefined || this.told === null) return;
+    if (!this.told) return;
     this.counters.show(cost);
-    const stale = JSON.stringify([cost.macs, cost.params].map(String)) !== this.told;
-    this.stages.classList.toggle("stale", stale);
+    this.hand = written(cost) === this.told ? null : cost;
+    this.stages.classList.toggle("stale", this.hand !== null);
   }
 
   close() {
     this.sized.disconnect();
     this.room.remove();
   }
+}
+
+/** A cost to compare with another one; large ones are BigInt. */
+function written({ macs, params }) {
+  return `${macs} ${params}`;
 }

@@ -12,10 +12,12 @@ export default function ({ data, parentElement, setStateValue }) {
     const label = made("label", "card");
     const radio = label.appendChild(made("input", ""));
     Object.assign(radio, { type: "radio", name, value: card.value, checked: card.value === data.chosen });
-    radio.setAttribute("aria-label", card.title);
     radio.addEventListener("change", () => setStateValue("chosen", card.value));
     label.append(made("span", "title", card.title));
     const said = label.appendChild(made("span", "said"));
+    said.id = `said ${data.key} ${card.value}`.replaceAll(" ", "-");
+    radio.setAttribute("aria-label", card.title);
+    radio.setAttribute("aria-describedby", said.id);
     said.append(made("span", "", card.text), ...card.notes.map((note) => made("span", "note", note)));
     return label;
   }

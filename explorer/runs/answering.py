@@ -7,6 +7,7 @@ from explorer.batches import Samples
 from explorer.errors import ExplorerError
 from explorer.memory import Kept, limit
 from explorer.methods.spec import Spec
+from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.repair import repair
 from explorer.methods.tools import steps
 from explorer.methods.tools.portions import calibration_portion, in_memory, portion
@@ -56,19 +57,50 @@ def repaired(spec: Spec, report: Report) -> dict[str, Any]:
     Raises:
         ExplorerError: the spec has no plan, or see `repair`.
     """
-    if spec.keep or spec.ratios or spec.sparsity is not None:
-        raise ExplorerError("a repair is asked for a plan: say which channels go, no target and no ratios")
-    found = opened(spec, part(report, 0.0, 0.3))
+    plan, found = _plan(spec), opened(spec, part(report, 0.0, 0.3))
     subject = found.subject
     stage = repair(
         subject.module,
         subject.structure,
         subject.task,
-        Plan(spec.model, spec.plan or {}, spec.skip),
+        plan,
         data=found.judged,
         calibration=found.calibration,
         device=subject.device,
         report=part(report, 0.3, 1.0),
     )
+    return _told(stage, subject)
+
+
+def judged(spec: Spec, report: Report) -> dict[str, Any]:
+    """What the spec's plan costs as cut, in the words of `repaired`.
+
+    Raises:
+        ExplorerError: the spec has no plan, or see `explorer.methods.studies.ladder.recovery_stage`.
+    """
+    plan, found = _plan(spec), opened(spec, part(report, 0.0, 0.3))
+    subject = found.subject
+    stage = recovery_stage(
+        "none",
+        subject.module,
+        subject.structure,
+        subject.task,
+        plan.check(subject.structure),
+        data=found.judged,
+        device=subject.device,
+        report=part(report, 0.3, 1.0),
+    )
+    return _told(stage, subject)
+
+
+def _plan(spec: Spec) -> Plan:
+    """The plan that a question is about; an empty one is the whole network."""
+    if spec.keep or spec.ratios or spec.sparsity is not None:
+        raise ExplorerError("a question is asked for a plan: say which channels go, no target and no ratios")
+    return Plan(spec.model, spec.plan or {}, spec.skip)
+
+
+def _told(stage: RecoveryStage, subject: steps.Subject) -> dict[str, Any]:
+    """A stage as a question's answer."""
     answers = stage.quality.predictions.tolist() if isinstance(stage.quality, Accuracy) else None
     return {**stage.to_json(), "metric": subject.task.metric, "answers": answers}

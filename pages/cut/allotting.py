@@ -29,7 +29,7 @@ def share_out(view: View) -> None:
     name, hand = state["allocator"], by_hand(view.workspace)
     held = view.held(hand)
     if not engine.allocation_is_quick(workspace.model, name, wanted, state["round to"]):
-        _by_job(view, wanted, held, hand)
+        _by_job(view, wanted, held)
         return
     try:
         shared = engine.allocated(
@@ -56,7 +56,7 @@ def shown(workspace: Workspace) -> dict[str, object]:
     return {"budget": workspace.budget, "blocks": workspace.blocks}
 
 
-def _by_job(view: View, wanted: Sequence[Target], held: dict[str, int], hand: frozenset[str]) -> None:
+def _by_job(view: View, wanted: Sequence[Target], held: dict[str, int]) -> None:
     workspace, title = view.workspace, ALLOCATORS[st.session_state["allocator"]].title
     if workspace.blocks:
         st.session_state["remark"] = (
@@ -64,7 +64,6 @@ def _by_job(view: View, wanted: Sequence[Target], held: dict[str, int], hand: fr
             "first, or share out by another rule under How",
         )
         return
-    st.session_state["held by hand"] = sorted(hand)
     request = {"kind": "budget", "spec": _spec(workspace, wanted).to_json(), "held": held}
     jobs.start(workspace, KIND, request, f"{title}: {workspace.model}")
 
@@ -97,7 +96,7 @@ def take_result(workspace: Workspace) -> None:
     here = (workspace.model, workspace.data, workspace.criterion, workspace.options)
     if (spec.model, spec.data, spec.criterion, spec.options) != here:
         return
-    hand = st.session_state.pop("held by hand", [])
+    hand = sorted(set(job.request["held"]) - workspace.locked)
     workspace.replace({group["name"]: 1 - group["kept"] / group["size"] for group in job.result["groups"]}, held=hand)
     st.session_state["remark"] = tuple(job.result["warnings"])
     st.session_state["account"] = {**job.result, **shown(workspace), "held": hand}

@@ -28,7 +28,7 @@ INSPECTED = "inspect"  # the (group, unit) that was clicked on the board, until 
 def show(view: View) -> None:
     """The board or sliders, and the switch between them."""
     table = engine.table(view.workspace.model)
-    native = st.session_state.get("native", False)
+    native = st.session_state.get(kept("native"), False)
     if not native:
         try:
             _board(view, table)

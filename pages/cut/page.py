@@ -12,7 +12,7 @@ from pages.cut.view import View
 
 workspace = session.current()
 stages = frame.step("cut", "Drag the line of any row: what lies left of it leaves. Nothing is cut yet.", workspace)
-opened = frame.model_or_stop(workspace)
+opened = frame.model_or_stop(workspace, stages)
 frame.stop_without_groups(opened.structure)
 scores = scores_for(workspace)
 if scores is None:

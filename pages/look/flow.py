@@ -69,9 +69,9 @@ def show_skipped(scores: Scores) -> None:
 def choose_group(scores: Scores) -> str:
     """Asks for a group, at first the one in the middle of the network."""
     names = list(scores.groups)
-    if st.session_state.get("group") not in names:
-        st.session_state["group"] = names[len(names) // 2]
-    return st.selectbox("Group", names, key=kept("group"), width=380, persist_state="session")
+    key = kept("group", names)
+    st.session_state.setdefault(key, names[len(names) // 2])
+    return st.selectbox("Group", names, key=key, width=380, persist_state="session")
 
 
 def show_group(workspace: Workspace, opened: Opened, scores: Scores, plan: Plan, name: str, index: int) -> None:

@@ -6,6 +6,7 @@ from explorer.plain import plain
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.parts import frame, opening, say, understood
+from explorer.ui.parts.stages import Stages
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -26,14 +27,14 @@ def introduce(opened: Opened) -> None:
             say.caption(words.sentence(opened.model.note), width="stretch")
 
 
-def open_model(workspace: Workspace) -> Opened:
+def open_model(workspace: Workspace, stages: Stages) -> Opened:
     """The model; while it is read, there are shapes of what will come."""
     shell = st.empty()
     if engine.known(lambda: engine.opened(workspace.model)) is None:
         with shell.container():
             for height in SHELL:
                 st.skeleton(height)
-    opened = frame.model_or_stop(workspace)
+    opened = frame.model_or_stop(workspace, stages)
     shell.empty()
     return opened
 
@@ -41,7 +42,7 @@ def open_model(workspace: Workspace) -> Opened:
 workspace = session.current()
 purpose = "What the network answers, what it is made of, and what its channels are worth."
 stages = frame.step("look", purpose, workspace)
-opened = open_model(workspace)
+opened = open_model(workspace, stages)
 introduce(opened)
 opening.weights(opened)
 task = frame.task_or_word(workspace, opened)

@@ -76,12 +76,15 @@ def _evidence(workspace: Workspace, task: Task, chosen: Answered) -> None:
         persist_state="session",
         horizontal=True,
     )
-    quick = engine.evidence_is_quick(workspace.model, by)
-    if not quick and not st.button("Look for the evidence", icon=":material/search:"):
+    model, data, answer = workspace.model, workspace.data, chosen.choice or 0
+    at = model, data, chosen.place, answer, by
+    there = engine.known(lambda: engine.evidence_of(*at)) is not None
+    offered = not (there or engine.evidence_is_quick(model, by))
+    if offered and not st.button("Look for the evidence", icon=":material/search:"):
         say.caption(f"A large network: this takes {ATTRIBUTIONS[by].passes} passes, and the page waits for them.")
         return
     try:
-        parts = engine.evidence_of(workspace.model, workspace.data, chosen.place, chosen.choice or 0, by)
+        parts = engine.evidence_of(*at)
     except ExplorerError as error:
         say.caption(words.sentence(f"no evidence is shown: {error}"))
         return

@@ -33,7 +33,7 @@ def show(workspace: Workspace) -> None:
 def _latest(workspace: Workspace) -> Job | None:
     """The run that was asked for last, if it has ended; else the newest that has."""
     last = jobs.find(workspace, jobs.PRUNE)
-    if last is None or last.final:
+    if last is not None and last.final:
         return last
     ended = [job for job in jobs.of_runs(workspace) if job.final and job.key == jobs.PRUNE]
     return jobs.whole(ended[0]) if ended else None

@@ -6,7 +6,7 @@ from pages.recover import branch, form, going, outcome
 
 workspace = session.current()
 stages = frame.step("recover", "Removes channels for good, gives accuracy back, and measures both.", workspace)
-opened = frame.model_or_stop(workspace)
+opened = frame.model_or_stop(workspace, stages)
 task = frame.task_or_word(workspace, opened)
 branch.take_over(workspace, task)
 going.show(workspace)

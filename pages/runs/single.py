@@ -12,9 +12,8 @@ from explorer.runs.history.lineage import RunRecord
 from explorer.runs.labels import COLOURS, LONGEST_NAME, LONGEST_NOTES
 from explorer.tasks import headline
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import compared, jobs, say, sharing
+from explorer.ui.parts import compared, jobs, opening, say
 from explorer.ui.parts.compared import Shown
-from explorer.ui.state import session
 from explorer.ui.state.share import Shared
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
@@ -82,11 +81,12 @@ def _ways_on(workspace: Workspace, entry: Shown) -> None:
             disabled=not entry.cut_channels,
             help=None if entry.cut_channels else "It cut no channels, which is all that the board shows.",
         )
-        if opened and _adopt(workspace, entry):
+        if opened:
+            _adopt(entry)
             st.switch_page(path_to("cut"))
         if st.button("Branch", icon=":material/fork_right:", help="Another run, with the settings of this one"):
-            if entry.cut_channels and not _adopt(workspace, entry):
-                return
+            if entry.cut_channels:
+                _adopt(entry)
             _go(workspace, entry, BRANCH, entry.record.id, "recover")
         ref = _choose_point(entry)
         if st.button("Cut further", icon=":material/content_cut:", help="Begins with the network as it is there"):
@@ -95,36 +95,23 @@ def _ways_on(workspace: Workspace, entry: Shown) -> None:
 
 def _go(workspace: Workspace, entry: Shown, key: str, id: str, page: str) -> None:
     """To a step of the work, about the run's model, which begins with the run of that id."""
-    try:
-        workspace.choose(session.permitted(entry.spec.model, workspace), session.permitted(entry.spec.data, workspace))
-    except ExplorerError as error:
-        say.error(error, icon=":material/error:")
-        return
+    if opening.asked() is None:
+        opening.ask(entry.spec.model, entry.spec.data)
     st.session_state[key] = id
     st.switch_page(path_to(page))
 
 
-def _adopt(workspace: Workspace, entry: Shown) -> bool:
-    """Whether the run's plan stands on the board now; else why not is on the page."""
+def _adopt(entry: Shown) -> None:
+    """Asks for the run's plan on the board: the next page opens it, or says why it can't."""
     spec, plan = entry.spec, entry.run.plan
     choice = Choice(blocks=frozenset(plan.blocks))
-    shared = Shared(spec.model, spec.data, spec.criterion, spec.options, choice, dict(plan.remove))
-    try:
-        sharing.adopt(workspace, shared)
-    except ExplorerError as error:
-        say.error(f"This run can't be opened on the board: {error}", icon=":material/error:")
-        return False
-    return True
+    opening.ask_shared(Shared(spec.model, spec.data, spec.criterion, spec.options, choice, dict(plan.remove)))
 
 
 def _begin_with(workspace: Workspace, ref: str, data: str) -> None:
     """Goes on from a run's network, on the data that its report names, if a browser may name both."""
-    try:
-        workspace.choose(session.permitted(ref, workspace), session.permitted(data, workspace))
-    except ExplorerError as error:
-        say.error(error, icon=":material/error:")
-    else:
-        st.switch_page(path_to("cut"))
+    opening.ask(ref, data)
+    st.switch_page(path_to("cut"))
 
 
 def _choose_point(entry: Shown) -> str:

@@ -65,7 +65,7 @@ def _of_the_model(workspace: Workspace, lines: Sequence[Line], asked: str | None
         if only == OTHERS:
             say.caption(f"No run of {workspace.model} has finished yet; these are of other models.")
         return groups[only]
-    key = kept("runs of which model", there)
+    key = kept(f"runs of which model, {workspace.model}", there)
     if asked is not None:
         st.session_state[key] = OURS if asked in {line.id for line in groups[OURS]} else OTHERS
     chosen = st.radio(

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.plain import plain
 from explorer.runs.queue.job import Job
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import say
+from explorer.ui.parts import opening, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.take import bundles
@@ -28,7 +28,7 @@ def show(workspace: Workspace, run: Job) -> None:
             icon=":material/folder_zip:",
         )
         if st.button("Open the pruned network here", icon=":material/schema:", help="To look at it, or to cut further"):
-            workspace.choose(f"run:{run.bundle}", run.request["spec"]["data"])
+            opening.ask(f"run:{run.bundle}", run.request["spec"]["data"])
             st.switch_page(path_to("look"))
     with st.grid(3, min_column_width=260):
         for entry in [entry for entry in bundles.offered() if entry.file in there]:

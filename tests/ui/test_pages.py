@@ -578,7 +578,7 @@ def test_an_older_run_is_taken_while_another_one_goes(desk, tmp_path, monkeypatc
     test.run()
     assert test.selectbox[0].value == "old"
     assert f"run:{tmp_path / 'old' / 'bundle'}" in test.code[-1].value
-    test.radio(key="runs of which model").set_value("Other models").run()
+    next(entry for entry in test.radio if entry.label == "Runs of").set_value("Other models").run()
     assert test.selectbox[0].value == "elsewhere"
 
 

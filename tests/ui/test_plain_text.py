@@ -19,7 +19,7 @@ SPECIAL = {
 }
 READ_AS_WRITTEN = {"text", "code", "json", "cache_data", "cache_resource", "set_page_config", "Page"}
 OURS = {
-    *("plain", "code", "len", "round", "int", "float", "sum", "max", "min", "abs"),
+    *("plain", "named", "len", "round", "int", "float", "sum", "max", "min", "abs"),
     *("count", "three", "size", "duration", "percent", "change", "noun", "samples", "text", "interval"),
 }
 """Functions whose words are our own: `plain` itself, numbers, and numbers in words (`words.count`, `metric.text`)."""

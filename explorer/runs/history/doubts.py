@@ -17,14 +17,14 @@ def doubts(run: Finished) -> list[str]:
     said = []
     if run.result.get("trained") is False:
         said.append("untrained: it guesses")
-    elif _at_chance(found, run.result):
+    elif at_chance(found, run.result):
         said.append("no better than chance")
     if found.samples < FEW:
         said.append(f"{found.samples} {run.samples}: too few to judge")
     return said
 
 
-def _at_chance(found: Headline, result: Mapping[str, Any]) -> bool:
+def at_chance(found: Headline, result: Mapping[str, Any]) -> bool:
     """Whether always giving the same answer, as far as the report tells what that gets, is within the interval."""
     chance = result.get("chance")
     return chance is not None and found.low is not None and found.low <= chance

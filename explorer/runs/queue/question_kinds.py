@@ -62,3 +62,15 @@ def repair_question(spec: Spec, report: Report) -> dict[str, Any]:
     from explorer.runs.answering import repaired
 
     return repaired(spec, report)
+
+
+@QUESTIONS.register(
+    "judge",
+    title="Judge the plan",
+    explanation="What the spec's plan reaches right after the cut, on the samples that plans are judged by.",
+)
+def judge_question(spec: Spec, report: Report) -> dict[str, Any]:
+    """A recovery stage's JSON with ``metric`` and ``answers``, see `explorer.runs.answering.judged`."""
+    from explorer.runs.answering import judged
+
+    return judged(spec, report)

@@ -42,8 +42,8 @@ def show(task: Task, found: Sequence[Answered], *, width: int = 96, title: str =
 
 def picture(task: Task, each: Answered, width: int) -> None:
     """A sample that is a picture."""
-    noun = words.samples(task).rstrip("s")
-    st.image(enlarged(each.shown), width=width, alt=f"A test {noun} of {each.label}, answered {each.answer}")
+    about = f"One of the {words.samples(task)}, of {each.label}, answered {each.answer}"
+    st.image(enlarged(each.shown), width=width, alt=about)
 
 
 def summary(task: Task, found: Sequence[Answered]) -> str:

@@ -83,11 +83,13 @@ def chart(finding: str, drawing: alt.LayerChart, what: str, **options: Any) -> N
         st.altair_chart(drawing, alt=f"{what}. {finding}.", **options)
 
 
-def model_or_stop(workspace: Workspace) -> Opened:
+def model_or_stop(workspace: Workspace, stages: Stages | None = None) -> Opened:
     """The workspace's model; where it can't be opened any more, says why, offers the bundled one, and stops."""
     try:
         return engine.opened(workspace.model)
     except ExplorerError as error:
+        if stages is not None:
+            stages.cannot(error)
         say.error(f"{workspace.model} can't be opened: {error}", icon=":material/error:")
         st.button("Go back to the bundled model", on_click=workspace.choose, args=(MODEL, DATA))
         st.stop()

@@ -36,12 +36,18 @@ def staircases_of(workspace: Workspace) -> dict[str, Any] | None:
 
 def runtime_and_batch() -> tuple[str, int]:
     """What times are of, on all pages of the session."""
-    return st.session_state.get("runtime", next(iter(RUNTIMES))), st.session_state.get("batch", 1)
+    state = st.session_state
+    return state.get(kept("runtime", RUNTIMES), next(iter(RUNTIMES))), state.get(kept("batch"), 1)
 
 
 def _choose_runtime() -> None:
     st.selectbox(
-        "Latency in", list(RUNTIMES), format_func=RUNTIMES.get, key=kept("runtime"), width=160, persist_state="session"
+        "Latency in",
+        list(RUNTIMES),
+        format_func=RUNTIMES.get,
+        key=kept("runtime", RUNTIMES),
+        width=160,
+        persist_state="session",
     )
     st.number_input("Batch", 1, 1024, 1, key=kept("batch"), width=120, persist_state="session", help="Inputs at a time")
 

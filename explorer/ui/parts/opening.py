@@ -14,6 +14,7 @@ from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES
 from explorer.ui.parts import say, understood
 from explorer.ui.state import session
+from explorer.ui.state.share import Shared
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -29,10 +30,12 @@ class Asked:
     Args:
         model: a model ref.
         data: a data ref; empty: what fits the model.
+        shared: the state that comes with them: criterion and cut; None: none.
     """
 
     model: str
     data: str = ""
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Refusal:
 def ask(model: str, data: str = "") -> None:
     """Notes what is to be opened: what a button does; the next run of the page opens it."""
     st.session_state[ASKED] = Asked(model, data)
+
+
+def ask_shared(shared: Shared) -> None:
+    """Notes a state that is to be opened as a whole: a link's, a file's, a run's."""
+    st.session_state[ASKED] = Asked(shared.model, shared.data or "", shared)
 
 
 def adopt(model: str, data: str = "") -> None:
@@ -91,7 +99,11 @@ def carry_out(workspace: Workspace) -> None:
     with st.container():
         st.title(f"Opening {plain(words.middle(wanted.data or wanted.model, 60))}", anchor=False)
         with st.status("This takes seconds, with a download minutes", expanded=True):
-            st.session_state[REFUSAL] = _opened(workspace, wanted)
+            try:
+                st.session_state[REFUSAL] = _opened(workspace, wanted)
+            except Exception:  # unforeseen: what is tried once more is not this
+                del st.session_state[ASKED]
+                raise
     del st.session_state[ASKED]
     st.rerun()
 
@@ -101,6 +113,8 @@ def _opened(workspace: Workspace, wanted: Asked) -> Refusal | None:
 
     A new network takes as many outputs as the data has classes.
     """
+    if wanted.shared is not None:
+        return _taken_over(workspace, wanted.shared)
     chosen = ""
     try:
         st.text("Reading the model and what its channels are tied to")
@@ -114,6 +128,28 @@ def _opened(workspace: Workspace, wanted: Asked) -> Refusal | None:
         return _refusal(workspace, chosen, error)
     workspace.choose(opened.model.ref, data)
     propose(None)
+    return None
+
+
+def _taken_over(workspace: Workspace, shared: Shared) -> Refusal | None:
+    """Goes to a shared state, once all of it has been found to work; otherwise everything stays, for the reason given.
+
+    Its refs may not be opened here, or its groups be another model's.
+    """
+    try:
+        st.text("Reading the model and what its channels are tied to")
+        model = session.permitted(shared.model, workspace)
+        found = engine.opened(model)
+        data = session.permitted(shared.data or found.model.data or "random", workspace)
+        st.text(f"Reading the data {data}")
+        engine.task(data, found.model)
+        choice = shared.fitted(found.structure)
+    except ExplorerError as error:
+        return Refusal(f"The shared state can't be opened: {error}")
+    workspace.choose(model, data)
+    if shared.criterion is not None:
+        workspace.judge_by(shared.criterion, shared.options)
+    workspace.go_to(choice)
     return None
 
 

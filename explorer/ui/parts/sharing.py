@@ -1,11 +1,10 @@
-"""A state taken away and brought back: the panel, and links that are opened."""
+"""A state taken away and brought back: the panel, and links."""
 
 import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.pruning import Plan
-from explorer.ui import engine
-from explorer.ui.parts import say
+from explorer.ui.parts import opening, say
 from explorer.ui.state import session
 from explorer.ui.state.share import PARAMETER, Shared, link_text, plan_file, read_file, read_link
 from explorer.ui.state.workspace import Workspace
@@ -25,7 +24,7 @@ def panel(workspace: Workspace, plan: Plan) -> None:
     )
     if file is not None:
         try:
-            adopt(workspace, read_file(file.getvalue()))
+            opening.ask_shared(read_file(file.getvalue()))
         except ExplorerError as error:
             say.error(words.sentence(str(error)))
         else:
@@ -37,30 +36,13 @@ def address() -> str:
     return (st.context.url or "").partition("?")[0]
 
 
-def adopt(workspace: Workspace, shared: Shared) -> None:
-    """Goes to a shared state, once all of it has been found to work; otherwise everything stays.
-
-    Raises:
-        ExplorerError: its refs can't be opened here, or its groups are another model's.
-    """
-    model = session.permitted(shared.model, workspace)
-    found = engine.opened(model)
-    data = session.permitted(shared.data or found.model.data or "random", workspace)
-    engine.task(data, found.model)
-    choice = shared.fitted(found.structure)
-    workspace.choose(model, data)
-    if shared.criterion is not None:
-        workspace.judge_by(shared.criterion, shared.options)
-    workspace.go_to(choice)
-
-
 def open_link() -> None:
-    """Goes to the state that the URL carries, if it carries one; called by the entry script."""
+    """Asks for the state that the URL carries, if it carries one; called by the entry script."""
     text = st.query_params.get(PARAMETER)
     if text is None:
         return
     del st.query_params[PARAMETER]  # first, so that whatever is wrong with it is said once: a reload goes on without
     try:
-        adopt(session.current(), read_link(text))
+        opening.ask_shared(read_link(text))
     except ExplorerError as error:
         say.error(f"The shared state can't be opened: {error}", icon=":material/link_off:")

@@ -1,13 +1,15 @@
 """What the network reaches whole, as cut, repaired and trained: measured as a page goes, told by the strip."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
+from explorer.board.choice import Choice
 from explorer.board.document import latency_in_short
 from explorer.budget import Target
 from explorer.budget.latency_table import LatencyModel, LatencyTable
@@ -19,27 +21,19 @@ from explorer.pruning import Plan
 from explorer.runs.queue.asking import Asked
 from explorer.runs.queue.desk import DESK
 from explorer.structure import Structure
-from explorer.tasks import METRICS, Metric, Task, headline
+from explorer.tasks import METRICS, Headline, Metric, Task, headline
 from explorer.ui import engine
 from explorer.ui.parts import jobs, measured, scoring, standing
-from explorer.ui.parts.strip import Said, Stage, Strip
+from explorer.ui.parts.strip import Said, Strip
 from explorer.ui.state.workspace import Point, Workspace
+from explorer.ui.text import stages as told
 from explorer.ui.text import words
+from explorer.ui.text.stage import Stage
+from explorer.ui.text.stages import CUT, EPOCHS, FIRST, REPAIRED, TRAINED, WHOLE
 
-EPOCHS = 3
-NO_TRAINING, SOME_EPOCHS = ("repaired", ", no training"), ("trained", f" {EPOCHS} epochs")
-WHOLE, CUT, REPAIRED, TRAINED = "whole", "cut", "repaired", "trained"
-BY = {
-    "mask": "Simulated by a mask: the whole network with weights at zero, which gives the cut network's answers.",
-    "cut": "Measured on a cut copy.",
-}
-REPAIRS = {
-    "reconstruct": "Least squares: what reads the cut widths is solved again for the answers that it gave before.",
-    "bn": "Batch-norm statistics estimated again on the cut network: least squares can't help here.",
-    "none": "There is nothing that can be repaired without training.",
-}
-OFTEN = 0.25  # seconds between two looks at a repair
+OFTEN, SELDOM = 0.25, 1.0  # seconds between two looks at questions, and at a training
 BYTES = 4  # of a weight in float32
+QUESTIONS = {WHOLE: "judge", CUT: "judge", REPAIRED: "repair"}  # what a stage is asked by, where a worker answers
 
 
 @dataclass(frozen=True)
@@ -50,153 +44,225 @@ class Answers:
     now: engine.Simulated
 
 
+@dataclass(frozen=True)
+class At:
+    """What the numbers of a page are about. Another tab of the workspace may have gone on meanwhile."""
+
+    model: str
+    data: str
+    setting: tuple[str, ...]
+    choice: Choice
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "At":
+        return cls(workspace.model, workspace.data, workspace.setting, workspace.draft.now)
+
+
 class Stages:
     """The strip of a step and what it tells of the workspace's plan: at once what is known, the rest by `measure`."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self.at = At.of(workspace)
+        self._asked: dict[str, Asked] = {}  # the latest questions, by stage
         self.strip = Strip(self._act)
         self.said = self._known()
         self.strip.show(self.said)
 
     def measure(self, task: Task | None) -> Answers | None:
-        """Measures what is not known yet, showing it as it comes; None where there is nothing to measure.
+        """Measures what is not known yet, showing it as it comes; None where there are no answers to show.
 
-        For the end of a page: everything else stands there while it goes on.
+        For the end of a page: everything else stands there while it goes on. What a large network reaches is asked of
+        a worker.
         """
+        self.at = At.of(self.workspace)
         self.said = self._known()
         self.strip.show(self.said)
         plan = plan_of(self.workspace)
         if task is None or not task.measured or plan is None:
             return None
-        if not engine.is_quick(self.workspace.model) and not self.workspace.form.get(_asked(self.workspace, plan)):
-            self._tell(Stage(CUT, "as cut", action="Measure", about="A large network: measured on request."))
+        metric = METRICS[task.metric]
+        if not engine.is_quick(self.at.model):
+            self._ask_all(plan, metric)
             return None
         try:
-            return self._measured(task, plan)
+            return self._measured(plan, metric)
         except ExplorerError as error:
-            self._tell(Stage(CUT, "as cut", note=visible(str(error)), tone="lost"))
+            self._failed(WHOLE if plan.empty else CUT, str(error))
             return None
 
     def open(self) -> None:
-        """`measure` for a page that needs neither network nor data itself; says nothing where they can't be opened."""
+        """`measure` for a page that needs neither network nor data itself."""
         try:
-            opened = engine.opened(self.workspace.model)
-            task = engine.task(self.workspace.data, opened.model)
-        except ExplorerError:  # the steps that need them say why
+            opened = engine.opened(self.at.model)
+            task = engine.task(self.at.data, opened.model)
+        except ExplorerError as error:
+            self.cannot(error)
             return
         self.measure(task)
 
-    def _measured(self, task: Task, plan: Plan) -> Answers:
-        model, data, metric = self.workspace.model, self.workspace.data, METRICS[task.metric]
-        whole = engine.simulate(model, data, Plan(model), self._progress(WHOLE, "whole", metric))
-        self._tell(_whole(whole, metric))
-        self._standing(whole)
+    def cannot(self, error: ExplorerError) -> None:
+        """Says that the network can't be opened."""
+        self.strip.show(Said("The network can't be opened", why=visible(str(error))))
+
+    def _measured(self, plan: Plan, metric: Metric) -> Answers:
+        """A network that is small enough is judged here and now."""
+        model, data = self.at.model, self.at.data
+        whole = engine.simulate(model, data, Plan(model), self._progress(WHOLE, metric))
+        self._tell(told.whole(whole.quality, metric))
+        self._standing(whole.quality, metric)
         if plan.empty:
-            self._ask(plan)  # so that the worker has the network open when the first cut comes
+            with contextlib.suppress(ExplorerError):  # it only lets the worker open the network before the first cut
+                self._ask(REPAIRED, plan)
             return Answers(whole, whole)
-        now = engine.simulate(model, data, plan, self._progress(CUT, "as cut", metric))
-        self._tell(_as_cut(now, whole, metric))
+        now = engine.simulate(model, data, plan, self._progress(CUT, metric))
+        self._tell(told.as_cut(now.quality, whole.quality, metric, now.by))
         self._remember(plan, "none", now.quality)
-        repairing, training = self._repaired(plan, now, metric), self._trained(plan, metric)
-        if repairing or training:
-            self._follow(plan, now, metric, repairing=repairing, training=training)
+        self._follow(
+            (OFTEN, lambda: self._repaired(plan, now.quality, metric)),
+            (SELDOM, lambda: self._trained(plan, now.quality, metric)),
+        )
         return Answers(whole, now)
 
-    def _follow(self, plan: Plan, now: engine.Simulated, metric: Metric, *, repairing: bool, training: bool) -> None:
-        """Tells of what is under way until one of it has come to its end: then the page has more to show."""
+    def _ask_all(self, plan: Plan, metric: Metric) -> None:
+        """Of a large network all stages come from a worker."""
 
-        def look() -> None:
-            ended = repairing and not self._repaired(plan, now, metric)
-            ended |= training and not self._trained(plan, metric)
-            if ended:
+        def look() -> bool:
+            whole = self._answered(WHOLE, Plan(self.at.model), metric)
+            if whole is not None:
+                self._tell(told.whole(whole, metric))
+                self._standing(whole, metric)
+            if plan.empty or whole is None:
+                return whole is None and not self._over(WHOLE)
+            now = self._answered(CUT, plan, metric)
+            if now is None:
+                return not self._over(CUT)
+            self._tell(told.as_cut(now, whole, metric, self._asked[CUT].result["by"]))
+            self._remember(plan, "none", now)
+            repairing, training = self._repaired(plan, now, metric), self._trained(plan, now, metric)
+            return repairing or training
+
+        self._follow((SELDOM, look))
+
+    def _over(self, name: str) -> bool:
+        """Whether a question has come to an end without an answer."""
+        return name not in self._asked or self._asked[name].final
+
+    def _answered(self, name: str, plan: Plan, metric: Metric) -> Headline | None:
+        """What the worker has found for a stage; else tells how that stands."""
+        try:
+            asked = self._asked[name] = self._ask(name, plan)
+        except ExplorerError as error:
+            self._failed(name, str(error))
+            return None
+        if asked.state == "done":
+            return headline({**asked.result, "metric": metric.name})
+        if asked.state == "failed":
+            self._failed(name, asked.error or "")
+        else:
+            self._tell(replace(FIRST[name], fraction=asked.fraction, about=words.sentence(asked.message)))
+        return None
+
+    def _follow(self, *looks: tuple[float, Callable[[], bool]]) -> None:
+        """Looks at what is under way until one of it has come to its end: then the page has more to show.
+
+        `looks`: seconds between two, and what tells and gives whether it is still under way.
+        """
+        going = [(seconds, look) for seconds, look in looks if look()]
+        if not going:
+            return
+
+        def again() -> None:
+            if At.of(self.workspace) != self.at or not all(look() for _, look in going):
                 st.rerun(scope="app")
 
-        st.fragment(look, run_every=OFTEN if repairing else 1.0)()
+        st.fragment(again, run_every=min(seconds for seconds, _ in going))()
 
-    def _repaired(self, plan: Plan, now: engine.Simulated, metric: Metric) -> bool:
+    def _repaired(self, plan: Plan, now: Any, metric: Metric) -> bool:
         """Asks for the repair and tells how that stands; whether it is still under way."""
-        asked = self._ask(plan)
-        stage = Stage(REPAIRED, *NO_TRAINING)
-        if asked.state == "done":
-            found = headline({**asked.result, "metric": metric.name})
-            self._remember(plan, asked.result["recovery"], found)
-            self._tell(_recovered(stage, found, now.quality, metric, _repair(asked.result)))
-        elif asked.state == "failed":
-            self._tell(replace(stage, note="failed", about=asked.error or ""))
-        else:
-            self._tell(replace(stage, fraction=asked.fraction, about=words.sentence(asked.message)))
-        return not asked.final
+        found = self._answered(REPAIRED, plan, metric)
+        if found is not None:
+            result = self._asked[REPAIRED].result
+            self._remember(plan, result["recovery"], found)
+            self._tell(told.repaired(result, found, now, metric))
+        return found is None and not self._over(REPAIRED)
 
-    def _ask(self, plan: Plan) -> Asked:
-        """Asks for the repair of a plan; the newest one takes the place of those before."""
-        spec = {"model": self.workspace.model, "data": self.workspace.data, **_spec(plan)}
-        return DESK.ask({"kind": "repair", "spec": spec}, self.workspace.token, REPAIRED)
+    def _ask(self, name: str, plan: Plan, *, again: bool = False) -> Asked:
+        """Asks for a stage of a plan; the newest one takes the place of those before."""
+        spec = {"model": self.at.model, "data": self.at.data, **_spec(plan)}
+        request = {"kind": QUESTIONS[name], "spec": spec}
+        return DESK.ask(request, self.workspace.token, name, again=again)
 
-    def _trained(self, plan: Plan, metric: Metric) -> bool:
+    def _trained(self, plan: Plan, now: Any, metric: Metric) -> bool:
         """The last stage is work of minutes; its result is found again with its plan. Whether it is under way."""
-        stage = Stage(TRAINED, *SOME_EPOCHS)
-        job = jobs.find(self.workspace, _training(self.workspace, plan)[0])
+        stage = FIRST[TRAINED]
+        kind = _training(self.at, plan)[0]
+        job = jobs.find(self.workspace, kind)
         if job is not None and job.state == "done":
             found = headline({**job.result["rungs"][-1], "metric": metric.name})
             self._remember(plan, "finetune", found)
-            about = (
-                f"On {found.samples} validation samples, which also chose the best epoch, so it is a little too good. "
-                "Recover trains for longer and measures on test data."
-            )
-            self._tell(_recovered(stage, found, None, metric, about))
+            self._tell(told.trained(found, now, metric))
         elif job is not None and not job.final:
             self._tell(replace(stage, fraction=job.fraction))
         else:
-            self._tell(replace(stage, action="Train", about="Fine-tunes the cut network in the background."))
+            refused = st.session_state.pop(f"refused-{kind}", "")
+            ended = job.state if job is not None else ""
+            about = visible(refused or (job.error if job is not None else "") or "Fine-tunes the cut network.")
+            self._tell(replace(stage, action="Train", note="refused" if refused else ended, about=about))
         return job is not None and not job.final
 
-    def _standing(self, whole: engine.Simulated) -> None:
-        found = standing.guessing(self.workspace) or standing.too_few(whole.quality)
+    def _standing(self, whole: Any, metric: Metric) -> None:
+        found = standing.guessing(self.workspace) or standing.too_few(whole, metric)
         if found is not None:
             self.said = replace(self.said, word=found.word, why=found.why)
             self.strip.show(self.said)
 
-    def _act(self, stage: str) -> None:
+    def _act(self, name: str) -> None:
         """A button of the strip was pressed."""
         plan = plan_of(self.workspace)
         if plan is None:
             return
-        if stage == TRAINED:
-            kind, request = _training(self.workspace, plan)
-            jobs.start(self.workspace, kind, request, f"Fine-tune a plan for {self.workspace.model}")
-        else:
-            self.workspace.note(_asked(self.workspace, plan), True)
+        self.at = At.of(self.workspace)
+        if name == TRAINED:
+            kind, request = _training(self.at, plan)
+            jobs.start(self.workspace, kind, request, f"Fine-tune a plan for {self.at.model}")
+        elif name in QUESTIONS:
+            with contextlib.suppress(ExplorerError):  # the page asks again and says why it may not
+                self._ask(name, Plan(self.at.model) if name == WHOLE else plan, again=True)
+
+    def _failed(self, name: str, why: str) -> None:
+        self._tell(replace(FIRST[name], note="failed", about=visible(why), action="Try again", tone="lost"))
 
     def _tell(self, stage: Stage) -> None:
         """One stage anew."""
-        self.said = replace(
-            self.said, stages=tuple(stage if old.name == stage.name else old for old in self.said.stages)
-        )
-        self.strip.show(self.said)
+        stages = tuple(stage if old.name == stage.name else old for old in self.said.stages)
+        if stages != self.said.stages:
+            self.said = replace(self.said, stages=stages)
+            self.strip.show(self.said)
 
-    def _progress(self, name: str, label: str, metric: Metric) -> Report:
+    def _progress(self, name: str, metric: Metric) -> Report:
         def report(fraction: float, message: str, **metrics: float) -> None:
             so_far = f"{metric.text(metrics[metric.name])} so far" if metric.name in metrics else ""
-            self._tell(Stage(name, label, note=so_far, fraction=min(fraction, 1.0)))
+            self._tell(replace(FIRST[name], note=so_far, fraction=min(fraction, 1.0)))
 
         return report
 
     def _remember(self, plan: Plan, recovery: str, found: Any) -> None:
-        """A point of the trail."""
-        structure = engine.opened(self.workspace.model).structure
+        """A point of the trail, as long as the workspace still stands at what was measured."""
+        if At.of(self.workspace) != self.at:
+            return
+        structure = engine.opened(self.at.model).structure
         whole, now = structure.cost(), plan.cost(structure)
         costs = now.macs / max(whole.macs, 1), now.params / max(whole.params, 1)
-        workspace = self.workspace
-        point = Point(workspace.draft.now, workspace.setting, recovery, *costs, found.value, found.low, found.high)
-        workspace.tried(point)
+        point = Point(self.at.choice, self.at.setting, recovery, *costs, found.value, found.low, found.high)
+        self.workspace.tried(point)
 
     def _known(self) -> Said:
         """What can be said without any work."""
-        opened = engine.known(lambda: engine.opened(self.workspace.model))
+        opened = engine.known(lambda: engine.opened(self.at.model))
         if opened is None:
-            return Said("Reading the network", stages=(Stage(WHOLE, "whole", fraction=0.0),))
-        task = engine.known(lambda: engine.task(self.workspace.data, opened.model))
+            return Said("Reading the network", stages=(replace(FIRST[WHOLE], fraction=0.0),))
+        task = engine.known(lambda: engine.task(self.at.data, opened.model))
         plan = plan_of(self.workspace)
         cost = None if plan is None else _cost(self.workspace, opened.structure, plan)
         if task is None or plan is None or not task.measured:
@@ -207,15 +273,17 @@ class Stages:
         about = f"{metric.label} on {count:,} validation {words.samples(task)}"
         return Said(about, stages=self._stages(plan, metric), cost=cost)
 
-    def _stages(self, plan: Plan, metric: Metric) -> tuple[Stage, ...]:
-        model, data = self.workspace.model, self.workspace.data
+    def _stages(self, plan: Plan, metric: Metric) -> Sequence[Stage]:
+        model, data = self.at.model, self.at.data
         whole = engine.known(lambda: engine.simulate(model, data, Plan(model)))
-        first = Stage(WHOLE, "whole") if whole is None else _whole(whole, metric)
+        first = FIRST[WHOLE] if whole is None else told.whole(whole.quality, metric)
         if plan.empty:
             return (first,)
         now = engine.known(lambda: engine.simulate(model, data, plan))
-        second = Stage(CUT, "as cut") if now is None or whole is None else _as_cut(now, whole, metric)
-        return first, second, Stage(REPAIRED, *NO_TRAINING), Stage(TRAINED, *SOME_EPOCHS)
+        second = FIRST[CUT]
+        if now is not None and whole is not None:
+            second = told.as_cut(now.quality, whole.quality, metric, now.by)
+        return first, second, FIRST[REPAIRED], FIRST[TRAINED]
 
 
 def plan_of(workspace: Workspace) -> Plan | None:
@@ -248,50 +316,9 @@ def _cost(workspace: Workspace, structure: Structure, plan: Plan) -> dict[str, A
     }
 
 
-def _whole(found: engine.Simulated, metric: Metric) -> Stage:
-    return _reached(Stage(WHOLE, "whole"), found.quality, metric, metric.definition)
-
-
-def _as_cut(now: engine.Simulated, whole: engine.Simulated, metric: Metric) -> Stage:
-    change = metric.difference(now.quality.value - whole.quality.value)
-    lost = now.quality.value < (whole.quality.value if whole.quality.low is None else whole.quality.low)
-    about = f"{change} against the whole network. {BY[now.by]}"
-    if lost:
-        about += " A low number right after a cut is normal: recovery gives most of it back."
-    return _reached(Stage(CUT, "as cut", tone="lost" if lost else ""), now.quality, metric, about)
-
-
-def _recovered(stage: Stage, found: Any, before: Any | None, metric: Metric, about: str) -> Stage:
-    better = before is None or found.value > before.value
-    return _reached(replace(stage, tone="recovered" if better else ""), found, metric, about)
-
-
-def _reached(stage: Stage, found: Any, metric: Metric, about: str) -> Stage:
-    """The stage with what was measured."""
-    return replace(stage, value=metric.text(found.value), note=_interval(found, metric), about=about)
-
-
-def _repair(result: Mapping[str, Any]) -> str:
-    """How the repair was made."""
-    said = [
-        f"{REPAIRS[result['recovery']]} It took {result['seconds']:.1f} s.",
-        *map(words.sentence, result["warnings"]),
-    ]
-    return " ".join(said)
-
-
-def _interval(found: Any, metric: Metric) -> str:
-    return "" if found.low is None or found.high is None else metric.interval(found.low, found.high)
-
-
-def _asked(workspace: Workspace, plan: Plan) -> str:
-    """The key of a person's wish to have a plan of a large network measured."""
-    return f"measure {_digest([workspace.model, workspace.data, _spec(plan)])}"
-
-
-def _training(workspace: Workspace, plan: Plan) -> tuple[str, dict[str, Any]]:
+def _training(at: At, plan: Plan) -> tuple[str, dict[str, Any]]:
     """The key of the job that fine-tunes a plan, and what it is asked."""
-    spec = {"model": workspace.model, "data": workspace.data, **_spec(plan)}
+    spec = {"model": at.model, "data": at.data, **_spec(plan)}
     request = {"kind": "ladder", "spec": {**spec, "recover": "finetune", "epochs": EPOCHS}}
     return f"tune {_digest(request)}", request
 
