@@ -30,7 +30,7 @@ def heading(title: str, purpose: str, workspace: Workspace, following: Page | No
         _chip(workspace)
         if following is not None:
             arrow = {"icon": ":material/arrow_forward:", "icon_position": "right"}
-            st.page_link(following.path, label=f"Next: {following.title}", **arrow)
+            st.page_link(following.path, label=plain(f"Next: {following.title}"), **arrow)
     opening.show_refusal(workspace)
 
 
