@@ -163,6 +163,23 @@ def test_bad_questions_and_too_many_are_refused(tmp_path, hands, monkeypatch):
     assert desk.ask(question(4), "1", "board").state == "waiting"  # in the place of her own
 
 
+def test_who_is_refused_keeps_what_she_has_asked_and_may_ask_again(tmp_path, hands, monkeypatch):
+    desk = Desk(tmp_path)
+    first = desk.ask(question(0), "ada", "board")
+    monkeypatch.setattr(asking, "WAITING", 1)
+    bob = desk.ask(question(1), "bob", "board")
+    for _ in range(2):
+        with pytest.raises(ExplorerError, match="1 questions are waiting"):
+            desk.ask(question(2), "ada", "board")
+    assert (first.state, len(hands[0].sent)) == ("running", 1)
+    desk.ask(question(1), "cat", "board")
+    with pytest.raises(ExplorerError, match="1 questions are waiting"):
+        desk.ask(question(2), "bob", "board")  # what he would leave waits on for another one
+    assert bob.state == "waiting"
+    hands[0].tell("done", result={})
+    assert (first.state, bob.state, desk.ask(question(2), "ada", "board").state) == ("done", "running", "waiting")
+
+
 def test_at_the_end_of_the_server_nobody_waits_in_vain(tmp_path, hands):
     desk = Desk(tmp_path)
     running, waiting = desk.ask(question(1), "ada", "board"), desk.ask(question(2), "bob", "board")

@@ -127,9 +127,11 @@ class Desk:
         with self._lock:
             if self._closed:
                 raise ExplorerError("the server is closing: ask again when it has started anew")
-            if (before := self._questions.latest(owner, key)) is not None:
-                if before.digest == question.digest and before.state != "replaced":
-                    return before
+            before = self._questions.latest(owner, key)
+            if before is not None and before.digest == question.digest and before.state != "replaced":
+                return before
+            self._questions.admit(question, before)
+            if before is not None:
                 self._drop(before)
             asked, new = self._questions.ask(question, owner, key)
             if new:
@@ -353,6 +355,7 @@ class Desk:
             self._stop(lane, question)
         else:
             lane.questions.remove(question)
+            self._questions.end(question, "dropped")
 
     def _lane(self, work: Job | Question) -> Lane:
         lane = Lane(work.device, isinstance(work, Question) or is_short(work.request))
