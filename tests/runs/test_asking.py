@@ -134,6 +134,19 @@ def test_an_error_is_told_and_is_no_answer_for_others(tmp_path, hands):
     assert desk.ask(question(1), "bob", "board").state == "running"
 
 
+def test_a_question_that_failed_is_asked_anew_where_that_is_wanted(tmp_path, hands):
+    desk = Desk(tmp_path)
+    failed = desk.ask(question(1), "ada", "board")
+    hands[0].tell("failed", error="the disk is away")
+    assert desk.ask(question(1), "ada", "board") is failed
+    anew = desk.ask(question(1), "ada", "board", again=True)
+    assert (failed.state, anew.state, anew.error, asked_of(hands[0])) == ("failed", "running", None, [[1], [1]])
+    assert desk.ask(question(1), "ada", "board", again=True) is anew
+    hands[0].tell("done", result={"top1": 0.9})
+    assert desk.ask(question(1), "ada", "board", again=True) is anew
+    assert anew.result == {"top1": 0.9}
+
+
 def test_a_changed_file_is_another_question(tmp_path, hands):
     file = tmp_path / "net.safetensors"
     file.write_bytes(b"1")

@@ -102,7 +102,7 @@ class Desk:
             self._enqueue(job)
             return job.id
 
-    def ask(self, request: Mapping[str, Any], owner: str, key: str) -> Asked:
+    def ask(self, request: Mapping[str, Any], owner: str, key: str, *, again: bool = False) -> Asked:
         """Asks a question, which is answered in the short lane of this machine, and gives how it stands.
 
         A newer question of the same owner and key takes the place of the older one: that is dropped where it waits, and
@@ -113,13 +113,14 @@ class Desk:
             request: ``{"kind": …, "spec": {…}}``, see `explorer.runs.queue.question_kinds`.
             owner: who asks.
             key: which of the owner's questions it is.
+            again: whether a question that has failed is asked anew; else it stays failed.
 
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many questions waiting, a server that is closing.
         """
         with self._lock:
             before = self._questions.latest(owner, key)
-        if before is not None and before.still(request):
+        if before is not None and before.still(request) and not (again and before.state == "failed"):
             return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
@@ -128,7 +129,7 @@ class Desk:
             if self._closed:
                 raise ExplorerError("the server is closing: ask again when it has started anew")
             before = self._questions.latest(owner, key)
-            if before is not None and before.digest == question.digest and before.state != "replaced":
+            if before is not None and before.digest == question.digest and not (again and before.state == "failed"):
                 return before
             self._questions.admit(question, before)
             if before is not None:
