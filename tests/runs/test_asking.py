@@ -7,18 +7,19 @@ import threading
 import pytest
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
 from explorer.methods.tools.portions import calibration_portion, portion
 from explorer.pruning import Plan
+from explorer.runs.answering import opened
 from explorer.runs.queue import asking
 from explorer.runs.queue import desk as desks
 from explorer.runs.queue.desk import Desk
 from explorer.sources import load_pair
 from explorer.structure import analyse
 from tests.runs.hands import Hand
-from tests.runs.waiting import PATIENCE
+from tests.runs.waiting import PATIENCE, wait
 
 MODEL, GROUP = "demo:resnet20-digits", "layer1.0.conv1"
 
@@ -75,6 +76,31 @@ def test_the_newest_question_wins_whether_the_older_waits_or_runs(tmp_path, hand
     )
     hands[0].tell("done", result={})
     assert (third.state, other.state) == ("done", "running")
+
+
+def test_a_worker_that_may_be_opening_a_model_is_not_ended_as_soon_as_one_whose_job_is_cancelled(tmp_path, hands):
+    desk = Desk(tmp_path, grace=0.1)
+    desk.ask(question(1), "ada", "board")
+    second = desk.ask(question(2), "ada", "board")
+    training = Spec(MODEL, "digits", keep={"macs": 0.5}, recover="finetune", epochs=9, device="cpu")
+    id = desk.submit(training, "ada")
+    desk.cancel(id)
+    assert wait(desk, id).state == "cancelled"  # its worker was ended, after that of the question would have been
+    assert (second.state, len(hands)) == ("waiting", 2)
+    hands[0].tell("cancelled")
+    assert (second.state, asked_of(hands[0])) == ("running", [[1], [2]])
+
+
+def test_a_question_is_stopped_while_it_reads_its_data(tmp_path):
+    def stop(fraction, message):
+        told.append(message)
+        if "judged" in message:
+            raise Cancelled
+
+    told = []
+    with pytest.raises(Cancelled):
+        opened(Spec.from_json(question(1, input_shape=(1, 8, 8))["spec"]), stop)
+    assert told[-2:] == ["reading digits", "reading digits, what is judged by"]
 
 
 def test_what_another_one_asks_too_is_not_stopped(tmp_path, hands):

@@ -24,6 +24,7 @@ from explorer.runs.queue.links import Event, Link
 from explorer.runs.queue.question_kinds import QUESTIONS
 
 GRACE = 5.0
+PATIENCE = 60.0  # seconds; a question that nobody asks for any more may be opening what the next one needs as well
 _NAMED = 100  # an owner's latest runs, from which the name of a new one differs
 LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
 _UNREADABLE = (OSError, ExplorerError)  # what reading a saved job raises
@@ -47,7 +48,7 @@ class Desk:
 
     Args:
         root: folder of the runs; by default ``$EXPLORER_RUNS``, else ``runs``.
-        grace: seconds a cancelled job has to stop by itself before its worker is killed.
+        grace: seconds a cancelled job has to stop by itself before its worker is killed; a question has `PATIENCE`.
         limits: how many jobs may wait, and what they may take of the disk; by default those of the environment.
     """
 
@@ -403,9 +404,14 @@ class Desk:
             self._end(work, "failed", error=error)
 
     def _stop(self, lane: Lane, work: Job | Question) -> None:
-        """Asks the lane's worker to leave what it is at, and ends the worker where it does not within the grace."""
+        """Asks the lane's worker to leave what it is at, and ends the worker where it does not within the grace.
+
+        A question is given longer: it says nothing while libraries are imported and a model is read, and that work
+        would be lost with the worker. A job may not linger, since a person waits for its end.
+        """
         lane.link.send({"cancel": work.id})
-        timer = threading.Timer(self._grace, self._force, (lane, lane.link, work))
+        grace = max(self._grace, PATIENCE) if isinstance(work, Question) else self._grace
+        timer = threading.Timer(grace, self._force, (lane, lane.link, work))
         timer.daemon = True
         timer.start()
 
