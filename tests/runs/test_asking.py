@@ -194,7 +194,7 @@ def test_bad_questions_and_too_many_are_refused(tmp_path, hands, monkeypatch):
     ):
         with pytest.raises(ExplorerError, match=words):
             desk.ask(request, "ada", "board")
-    monkeypatch.setattr(asking, "WAITING", 2)
+    monkeypatch.setattr(asking, "ROOM", 2)
     for number in range(3):
         desk.ask(question(number), str(number), "board")
     with pytest.raises(ExplorerError, match="2 questions are waiting"):
@@ -205,7 +205,7 @@ def test_bad_questions_and_too_many_are_refused(tmp_path, hands, monkeypatch):
 def test_who_is_refused_keeps_what_she_has_asked_and_may_ask_again(tmp_path, hands, monkeypatch):
     desk = Desk(tmp_path)
     first = desk.ask(question(0), "ada", "board")
-    monkeypatch.setattr(asking, "WAITING", 1)
+    monkeypatch.setattr(asking, "ROOM", 1)
     bob = desk.ask(question(1), "bob", "board")
     for _ in range(2):
         with pytest.raises(ExplorerError, match="1 questions are waiting"):

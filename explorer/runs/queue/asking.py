@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explorer.errors import ExplorerError
-from explorer.runs.queue.links import Event
+from explorer.runs.queue.links import LIVES, Event
 from explorer.runs.queue.question_kinds import files_behind
 
-WAITING = 300  # questions that may wait, of all people together
+ROOM = 300  # questions that may wait, of all people together
 ANSWERS = 500  # that are kept
 REMEMBERED = 2000  # of what people have asked, so that asking again is looking again
-LIVES = 2  # deaths of its worker with which a question has failed
 
 
 class Asked:
@@ -153,7 +152,7 @@ class Questions:
             return
         freed = leaving and leaving._question
         waiting = [other for other in self._open.values() if other.state == "waiting"]
-        if len(waiting) - any(other is freed and len(other.askers) == 1 for other in waiting) >= WAITING:
+        if len(waiting) - any(other is freed and len(other.askers) == 1 for other in waiting) >= ROOM:
             raise ExplorerError(f"{len(waiting)} questions are waiting on this server already: try again in a moment")
 
     def ask(self, question: Question, owner: str, key: str) -> tuple[Asked, bool]:

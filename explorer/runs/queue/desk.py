@@ -20,13 +20,12 @@ from explorer.runs.queue.job import FILE, Job
 from explorer.runs.queue.kinds import JOBS, is_short
 from explorer.runs.queue.lanes import Lane, Place, connect, device_for, device_here, on_cluster
 from explorer.runs.queue.limits import WAITING, Limits, require_room, share
-from explorer.runs.queue.links import Event, Link
+from explorer.runs.queue.links import LIVES, Event, Link
 from explorer.runs.queue.question_kinds import QUESTIONS
 
 GRACE = 5.0
 PATIENCE = 60.0  # seconds; a question that nobody asks for any more may be opening what the next one needs as well
 _NAMED = 100  # an owner's latest runs, from which the name of a new one differs
-LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
 _UNREADABLE = (OSError, ExplorerError)  # what reading a saved job raises
 
 
@@ -199,7 +198,9 @@ class Desk:
     def position(self, id: str) -> int:
         """How many jobs must end before this one starts; 0 when it is running or has ended.
 
-        It may be more later: jobs go first that come from people who were served less recently.
+        It may be more later: jobs go first that come from people who were served less recently. A short job may
+        also wait for one question before each of these jobs and one before itself; of questions only one that runs is
+        counted.
         """
         with self._lock:
             job = self._find(id)
