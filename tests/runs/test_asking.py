@@ -1,5 +1,6 @@
 """Questions: the newest wins, equal ones are answered once, people take turns, nothing is left on disk."""
 
+import io
 import os
 import signal
 import threading
@@ -16,6 +17,8 @@ from explorer.runs.answering import opened
 from explorer.runs.queue import asking
 from explorer.runs.queue import desk as desks
 from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.question_kinds import QUESTIONS
+from explorer.runs.queue.worker import Worker
 from explorer.sources import load_pair
 from explorer.structure import analyse
 from tests.runs.hands import Hand
@@ -226,6 +229,16 @@ def test_at_the_end_of_the_server_nobody_waits_in_vain(tmp_path, hands):
     assert [(asked.state, asked.wait(0)) for asked in (running, waiting)] == [("failed", True)] * 2
     with pytest.raises(ExplorerError, match="closing"):
         desk.ask(question(3), "ada", "board")
+
+
+def test_a_worker_gives_back_what_an_answer_took_of_the_gpu(monkeypatch):
+    emptied, events = [], io.StringIO()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(events.getvalue()))
+    monkeypatch.setattr(type(QUESTIONS["repair"]), "__call__", lambda *given: {})
+    Worker((), events).answer(question(1), "1")
+    assert len(emptied) == 1
+    assert '"done"' in emptied[0]
 
 
 @pytest.fixture(scope="module")
