@@ -1,6 +1,7 @@
 """The desk takes jobs, queues them in two lanes per device, and lets one worker process per lane do them."""
 
 import atexit
+import contextlib
 import re
 import threading
 import time
@@ -93,10 +94,14 @@ class Desk:
         spec = kind.check(request, here=not on_cluster())
         device = device_for(spec.device)
         require_room(self.root, self.limits)
+        others = self._labels(owner) if kind.name == "prune" else None
         with self._lock:
             self._recall()
             self._admit(owner, address)
             job = self._create(request, owner, title or kind.title, device, key)
+            if others is not None:
+                with contextlib.suppress(OSError):  # the name and the colour that follow from its id stay
+                    new_label(job.bundle, job.id, others)
             self._jobs[job.id] = job
             self._addresses[job.id] = address
             self._enqueue(job)
@@ -282,19 +287,20 @@ class Desk:
             owned.make_folder(directory, owned.RUN)
             self._claims.take(job)
             job.save()
-            if job.kind == "prune":
-                new_label(job.bundle, id, self._labels(owner))
         except OSError as error:
+            self._claims.give_back(job)
             raise ExplorerError(
                 f"can't write the run's folder {directory}: {error.strerror}; set EXPLORER_RUNS to a writable folder"
             ) from None
         return job
 
     def _labels(self, owner: str) -> list[Label]:
-        """Those of an owner's runs, the latest first."""
-        own = [job for job in self._jobs.values() if job.owner == owner and job.kind == "prune"]
-        latest = sorted(own, key=lambda job: -job.created)[:_NAMED]
-        return [label_of(job.bundle, job.id) for job in latest]
+        """Those of an owner's runs, the latest first; their files are read while the desk serves others."""
+        with self._lock:
+            self._recall()
+            own = [job for job in self._jobs.values() if job.owner == owner and job.kind == "prune"]
+            latest = [(job.bundle, job.id) for job in sorted(own, key=lambda job: -job.created)[:_NAMED]]
+        return [label_of(bundle, id) for bundle, id in latest]
 
     def _find(self, id: str) -> Job:
         self._recall()
