@@ -67,10 +67,15 @@ def latency(
                     repeats=len(times),
                     threads=torch.get_num_threads(),
                     device=describe_device(device),
-                    waited=None if before is None else ((waited() or 0.0) - before) / (perf_counter() - start),
+                    waited=None if before is None else _share_waited(before, start),
                 )
             )
     return results
+
+
+def _share_waited(before: float, start: float) -> float:
+    """The share of the time since `start`, which is 0 where threads have ended and took what they had waited along."""
+    return max(0.0, (waited() or 0.0) - before) / (perf_counter() - start)
 
 
 @torch.inference_mode()

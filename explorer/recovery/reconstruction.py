@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.utils._pytree import tree_leaves
 
 from explorer.batches import Samples, evaluating, fetch
 from explorer.criteria.tools.numbers import to_float64
@@ -26,7 +27,7 @@ from explorer.sources.networks.attention import SelfAttention
 from explorer.structure.products import shared_names
 
 RIDGE = 1e-3  # of the mean variance of the inputs
-TOGETHER = 2**29  # bytes that layers mended in one pass may read in the whole network
+TOGETHER = 2**29  # bytes that layers mended in one pass may read in the whole network; also of its largest activation
 UNREAD = "queries and keys meet each other, and no weights read them"
 UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind that this can't solve"
 
@@ -91,7 +92,8 @@ def reconstruct(
     with evaluating(base, device), evaluating(module, device), restoring(module):
         example = fetch(data, torch.arange(1))[0].to(device)
         readings = _in_order(module, _readings(module, origin), example)
-        mending = _Mending(base, module, data, origin, readings, BatchSize(batch_size), ridge, report)
+        largest = _largest_activation(base, example)
+        mending = _Mending(base, module, data, origin, readings, largest, BatchSize(batch_size), ridge, report)
         mending.all()
     unsure = mending.unsure
     few = (f"fewer examples than unknowns in {', '.join(unsure)}: give more calibration images",) if unsure else ()
@@ -207,14 +209,29 @@ def _in_order(module: nn.Module, readings: list[Reading], sample: Tensor) -> lis
     return [replace(readings[number], calls=count, size=sizes[number]) for number, count in Counter(calls).items()]
 
 
+@torch.no_grad()
+def _largest_activation(module: nn.Module, sample: Tensor) -> int:
+    """Bytes of the largest tensor that a forward pass of one sample takes or that a module in it gives."""
+    sizes = [sample.nbytes]
+
+    def measure(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        sizes.extend(leaf.nbytes for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+
+    with watching(module, {name: measure for name, _ in module.named_modules()}):
+        module(sample)
+    return max(sizes)
+
+
 class _Mending:
     """The layers of a cut network, given their new weights one after the other.
 
     Layers that follow each other are mended in one pass, as long as memory holds what all of them read: of every image
-    at once, a layer's weights being written when its inputs have come, and before it computes. What is left goes layer
-    by layer and batch by batch, with a pass of its own for each of them.
+    at once, a layer's weights being written when its inputs have come, and before it computes. That pass is made only
+    where all images are one batch anyway, or where memory holds the largest activation of all of them. What is left
+    goes layer by layer and batch by batch, with a pass of its own for each of them.
 
     Args:
+        largest: bytes of the largest activation of one sample.
         unsure: the layers that had fewer examples than unknowns.
     """
 
@@ -225,12 +242,14 @@ class _Mending:
         data: Samples,
         origin: Origin,
         readings: list[Reading],
+        largest: int,
         size: BatchSize,
         ridge: float,
         report: Report,
     ) -> None:
         self._base, self._module, self._data, self._origin = base, module, data, origin
-        self._readings, self._size, self._ridge, self._report = readings, size, ridge, report
+        self._readings, self._largest = readings, largest
+        self._size, self._ridge, self._report = size, ridge, report
         self._norms = norms_behind(origin.left, base)
         self._device = next(tensor.device for tensor in module.state_dict().values())
         self._done = 0
@@ -239,48 +258,50 @@ class _Mending:
     def all(self) -> None:
         room = TOGETHER
         while self._done < len(self._readings):
-            stretch = self._stretch(room)
+            segment = self._segment(room)
             try:
-                if stretch:
-                    self._at_once(stretch)
+                if segment:
+                    self._at_once(segment)
                 else:
                     self._by_itself(self._readings[self._done])
             except (RuntimeError, MemoryError) as error:
-                if not stretch or not is_out_of_memory(error):
+                if not segment or not is_out_of_memory(error):
                     raise
                 room = 0  # a pass of all images is too much for the device
 
-    def _stretch(self, room: int) -> list[Reading]:
+    def _segment(self, room: int) -> list[Reading]:
         """The next layers that can be mended in one pass, if any."""
-        stretch: list[Reading] = []
+        segment: list[Reading] = []
+        if len(self._data) > self._size.size and self._largest * len(self._data) > room:
+            return segment
         for reading in self._readings[self._done :]:
             room -= reading.size * len(self._data)
             if room < 0 or reading.calls > 1:
                 break
-            stretch.append(reading)
-        return stretch
+            segment.append(reading)
+        return segment
 
     @torch.no_grad()
-    def _at_once(self, stretch: list[Reading]) -> None:
+    def _at_once(self, segment: list[Reading]) -> None:
         inputs = fetch(self._data, torch.arange(len(self._data)))[0].to(self._device)
         whole: dict[str, Tensor] = {}
 
         def keep(reading: Reading, read: Tensor) -> None:
             whole[reading.layer] = read.clone()  # what follows may write into it
             self._tell(f"looked at what {reading.layer} reads")
-            if reading is stretch[-1]:
+            if reading is segment[-1]:
                 raise _Reached
 
         def mend(reading: Reading, read: Tensor) -> None:
             moments = Moments()
             self._add(moments, reading, read, whole.pop(reading.layer))
             self._write(reading, moments)
-            if reading is stretch[-1]:
+            if reading is segment[-1]:
                 raise _Reached
 
         for network, take in ((self._base, keep), (self._module, mend)):
             hooks = {
-                reading.layer: lambda _, read, reading=reading, take=take: take(reading, read[0]) for reading in stretch
+                reading.layer: lambda _, read, reading=reading, take=take: take(reading, read[0]) for reading in segment
             }
             with suppress(_Reached), watching(network, before=hooks):
                 network(inputs)

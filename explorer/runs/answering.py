@@ -40,6 +40,7 @@ def opened(spec: Spec, report: Report) -> Open:
         macs = subject.structure.cost().macs
         report(0.7, f"reading {spec.data}")
         calibration = in_memory(calibration_portion(subject.task.calibration, macs))
+        report(0.85, f"reading {spec.data}, what is judged by")
         return Open(subject, calibration, in_memory(portion(subject.task.validation, macs)))
 
     key = spec.model, spec.data, spec.input_shape, spec.device, stamp_of(spec.model), stamp_of(spec.data)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from explorer.cli.measurements import measurement_table
-from explorer.evaluation import latency
+from explorer.evaluation import latency, timing
 from explorer.evaluation.contention import disturbed, waited
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only Linux counts it")
@@ -37,6 +37,13 @@ def test_waiting_grows_where_more_want_the_processors_than_there_are():
 def test_a_latency_has_its_share_of_waiting():
     (found,) = latency(nn.Linear(3, 2), (3,), device=torch.device("cpu"), batches=(1,), seconds=0.05)
     assert found.waited >= 0
+
+
+def test_threads_that_end_meanwhile_make_no_share_of_waiting_negative(monkeypatch):
+    counted = iter((5.0, 2.0))  # those that have ended are not counted any longer
+    monkeypatch.setattr(timing, "waited", lambda: next(counted))
+    (found,) = latency(nn.Linear(3, 2), (3,), device=torch.device("cpu"), batches=(1,), seconds=0.01)
+    assert found.waited == 0
 
 
 def test_what_was_disturbed_is_shown_as_too_long():

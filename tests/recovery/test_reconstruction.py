@@ -195,6 +195,19 @@ def test_layers_mended_in_one_pass_get_what_each_gets_in_passes_of_its_own(kind,
         torch.testing.assert_close(tensor, apart.state_dict()[name])
 
 
+@pytest.mark.parametrize(("batch_size", "room", "most"), [(8, 2**16, 8), (24, 2**16, 24), (8, 2**20, 24)])
+def test_one_pass_takes_all_images_only_where_its_activations_fit(batch_size, room, most, monkeypatch):
+    """What the layer reads is small in any case, and what comes before it large: 64 maps of 6 x 6 for every image."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 64, 3, padding=1), nn.AvgPool2d(6), nn.Flatten(), nn.Linear(64, 5))
+    origin = origin_of(net, n0=(1, 4))
+    module, seen = smaller(origin), []
+    module[0].register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    monkeypatch.setattr(reconstruction, "TOGETHER", room)
+    reconstruct(module, data(), origin, device=CPU, batch_size=batch_size)
+    assert max(seen) == most
+
+
 def test_what_cannot_be_solved_stays_as_cut_by_name():
     torch.manual_seed(0)
     net = nn.Sequential(

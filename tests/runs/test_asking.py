@@ -1,5 +1,6 @@
 """Questions: the newest wins, equal ones are answered once, people take turns, nothing is left on disk."""
 
+import io
 import os
 import signal
 import threading
@@ -7,18 +8,21 @@ import threading
 import pytest
 import torch
 
-from explorer.errors import ExplorerError
+from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
 from explorer.methods.tools.portions import calibration_portion, portion
 from explorer.pruning import Plan
+from explorer.runs.answering import opened
 from explorer.runs.queue import asking
 from explorer.runs.queue import desk as desks
 from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.question_kinds import QUESTIONS
+from explorer.runs.queue.worker import Worker
 from explorer.sources import load_pair
 from explorer.structure import analyse
 from tests.runs.hands import Hand
-from tests.runs.waiting import PATIENCE
+from tests.runs.waiting import PATIENCE, wait
 
 MODEL, GROUP = "demo:resnet20-digits", "layer1.0.conv1"
 
@@ -75,6 +79,31 @@ def test_the_newest_question_wins_whether_the_older_waits_or_runs(tmp_path, hand
     )
     hands[0].tell("done", result={})
     assert (third.state, other.state) == ("done", "running")
+
+
+def test_a_worker_that_may_be_opening_a_model_is_not_ended_as_soon_as_one_whose_job_is_cancelled(tmp_path, hands):
+    desk = Desk(tmp_path, grace=0.1)
+    desk.ask(question(1), "ada", "board")
+    second = desk.ask(question(2), "ada", "board")
+    training = Spec(MODEL, "digits", keep={"macs": 0.5}, recover="finetune", epochs=9, device="cpu")
+    id = desk.submit(training, "ada")
+    desk.cancel(id)
+    assert wait(desk, id).state == "cancelled"  # its worker was ended, after that of the question would have been
+    assert (second.state, len(hands)) == ("waiting", 2)
+    hands[0].tell("cancelled")
+    assert (second.state, asked_of(hands[0])) == ("running", [[1], [2]])
+
+
+def test_a_question_is_stopped_while_it_reads_its_data(tmp_path):
+    def stop(fraction, message):
+        told.append(message)
+        if "judged" in message:
+            raise Cancelled
+
+    told = []
+    with pytest.raises(Cancelled):
+        opened(Spec.from_json(question(1, input_shape=(1, 8, 8))["spec"]), stop)
+    assert told[-2:] == ["reading digits", "reading digits, what is judged by"]
 
 
 def test_what_another_one_asks_too_is_not_stopped(tmp_path, hands):
@@ -134,6 +163,19 @@ def test_an_error_is_told_and_is_no_answer_for_others(tmp_path, hands):
     assert desk.ask(question(1), "bob", "board").state == "running"
 
 
+def test_a_question_that_failed_is_asked_anew_where_that_is_wanted(tmp_path, hands):
+    desk = Desk(tmp_path)
+    failed = desk.ask(question(1), "ada", "board")
+    hands[0].tell("failed", error="the disk is away")
+    assert desk.ask(question(1), "ada", "board") is failed
+    anew = desk.ask(question(1), "ada", "board", again=True)
+    assert (failed.state, anew.state, anew.error, asked_of(hands[0])) == ("failed", "running", None, [[1], [1]])
+    assert desk.ask(question(1), "ada", "board", again=True) is anew
+    hands[0].tell("done", result={"top1": 0.9})
+    assert desk.ask(question(1), "ada", "board", again=True) is anew
+    assert anew.result == {"top1": 0.9}
+
+
 def test_a_changed_file_is_another_question(tmp_path, hands):
     file = tmp_path / "net.safetensors"
     file.write_bytes(b"1")
@@ -155,12 +197,29 @@ def test_bad_questions_and_too_many_are_refused(tmp_path, hands, monkeypatch):
     ):
         with pytest.raises(ExplorerError, match=words):
             desk.ask(request, "ada", "board")
-    monkeypatch.setattr(asking, "WAITING", 2)
+    monkeypatch.setattr(asking, "ROOM", 2)
     for number in range(3):
         desk.ask(question(number), str(number), "board")
     with pytest.raises(ExplorerError, match="2 questions are waiting"):
         desk.ask(question(3), "3", "board")
     assert desk.ask(question(4), "1", "board").state == "waiting"  # in the place of her own
+
+
+def test_who_is_refused_keeps_what_she_has_asked_and_may_ask_again(tmp_path, hands, monkeypatch):
+    desk = Desk(tmp_path)
+    first = desk.ask(question(0), "ada", "board")
+    monkeypatch.setattr(asking, "ROOM", 1)
+    bob = desk.ask(question(1), "bob", "board")
+    for _ in range(2):
+        with pytest.raises(ExplorerError, match="1 questions are waiting"):
+            desk.ask(question(2), "ada", "board")
+    assert (first.state, len(hands[0].sent)) == ("running", 1)
+    desk.ask(question(1), "cat", "board")
+    with pytest.raises(ExplorerError, match="1 questions are waiting"):
+        desk.ask(question(2), "bob", "board")  # what he would leave waits on for another one
+    assert bob.state == "waiting"
+    hands[0].tell("done", result={})
+    assert (first.state, bob.state, desk.ask(question(2), "ada", "board").state) == ("done", "running", "waiting")
 
 
 def test_at_the_end_of_the_server_nobody_waits_in_vain(tmp_path, hands):
@@ -170,6 +229,16 @@ def test_at_the_end_of_the_server_nobody_waits_in_vain(tmp_path, hands):
     assert [(asked.state, asked.wait(0)) for asked in (running, waiting)] == [("failed", True)] * 2
     with pytest.raises(ExplorerError, match="closing"):
         desk.ask(question(3), "ada", "board")
+
+
+def test_a_worker_gives_back_what_an_answer_took_of_the_gpu(monkeypatch):
+    emptied, events = [], io.StringIO()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(events.getvalue()))
+    monkeypatch.setattr(type(QUESTIONS["repair"]), "__call__", lambda *given: {})
+    Worker((), events).answer(question(1), "1")
+    assert len(emptied) == 1
+    assert '"done"' in emptied[0]
 
 
 @pytest.fixture(scope="module")

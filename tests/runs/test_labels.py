@@ -1,15 +1,21 @@
 """Names and colours of runs: given once, told apart, and kept."""
 
+import threading
+
 import pytest
 
 from explorer import owned
+from explorer.errors import ExplorerError
 from explorer.methods.spec import Spec
 from explorer.runs.execute import execute
 from explorer.runs.given_names import given_name
 from explorer.runs.history.finished import read_finished
 from explorer.runs.history.lineage import read_runs
 from explorer.runs.labels import COLOURS, beside, label_of, new_label, relabel
+from explorer.runs.queue import desk as desks
+from explorer.runs.queue.claims import Claims
 from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.job import Job
 from tests.runs import damage
 
 SPEC = Spec("demo:vgg-digits", "digits", keep={"macs": 0.5}, criterion="l2", recover="none", samples=16)
@@ -40,6 +46,54 @@ def test_the_runs_of_an_owner_get_names_and_colours_of_their_own(tmp_path, monke
             *((label.name, label.colour, "mine") for label in own),
             (other.name, other.colour, "other"),
         }
+    finally:
+        desk.close()
+
+
+def test_a_run_whose_name_cannot_be_written_is_queued_all_the_same(tmp_path, monkeypatch):
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Desk, "_advance", lambda desk, lane: None)
+    monkeypatch.setattr(desks, "new_label", full)
+    desk = Desk(tmp_path)
+    try:
+        id = desk.submit(SPEC, owner="mine")
+        assert [job.id for job in desk.jobs("mine")] == [id]
+    finally:
+        desk.close()
+
+
+def test_a_run_that_cannot_be_written_is_nobodys(tmp_path, monkeypatch):
+    def full(job):
+        raise OSError(28, "No space left on device")
+
+    desk = Desk(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "save", full)
+        with pytest.raises(ExplorerError, match="No space left"):
+            desk.submit(SPEC, owner="mine")
+    [folder] = tmp_path.iterdir()
+    assert desk.jobs() == []
+    assert Claims().take(Job("1", "mine", "", {"kind": "prune"}, "cpu", str(folder)))
+
+
+def test_the_names_of_other_runs_are_read_while_the_desk_serves_others(tmp_path, monkeypatch):
+    def read(folder, id):
+        look = threading.Thread(target=desk.jobs, daemon=True)
+        look.start()
+        look.join(10)
+        served.append(not look.is_alive())
+        return label_of(folder, id)
+
+    served = []
+    monkeypatch.setattr(Desk, "_advance", lambda desk, lane: None)
+    monkeypatch.setattr(desks, "label_of", read)
+    desk = Desk(tmp_path)
+    try:
+        for _ in range(2):
+            desk.submit(SPEC, owner="mine")
+        assert served == [True]
     finally:
         desk.close()
 

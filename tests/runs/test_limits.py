@@ -1,7 +1,11 @@
 """What all people together may take: waiting jobs, room on the disk, what is kept of runs that have ended."""
 
 import json
+import os
+import queue
 import shutil
+import signal
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from explorer.runs.queue.job import Job
 from explorer.runs.queue.limits import Limits, size_of
 from explorer.runs.queue.process_link import ProcessLink
 from tests.runs.damage import measured
+from tests.runs.waiting import PATIENCE
 
 QUICK = {"kind": "score", "spec": Spec("demo:resnet20-digits", "digits", device="cpu").to_json()}
 
@@ -158,16 +163,43 @@ def test_warnings_of_a_job_are_kept_once_and_not_without_end():
     assert len(job.warnings) == 100
 
 
-def test_the_log_of_a_worker_keeps_its_end(tmp_path):
+@pytest.mark.parametrize("kind", ["run", "ask"])
+def test_the_log_of_a_worker_keeps_its_end(kind, tmp_path):
     log = tmp_path / "worker-cpu.log"
     log.write_bytes(b"old" * 2**21 + b"the end")
     link = ProcessLink("cpu", log, lambda link, event: None, lambda link, reason: None)
-    link.send({"run": str(tmp_path), "job": "1"})
+    link.send({kind: str(tmp_path), "job": "1"})
     link.kill()
     link.close(5)
     text = log.read_bytes()
     assert len(text) < 2**21
     assert b"the end" in text
+
+
+def test_a_message_waits_for_a_busy_worker_and_who_sends_it_does_not(tmp_path):
+    told = queue.SimpleQueue()
+    link = ProcessLink("cpu", tmp_path / "log", lambda link, event: told.put(event), lambda link, reason: None)
+    os.kill(link.pid, signal.SIGSTOP)
+    message = {"ask": {"kind": "repair", "more": "x" * 2**20}, "job": "1"}  # more than a pipe holds
+    sender = threading.Thread(target=link.send, args=(message,), daemon=True)
+    sender.start()
+    sender.join(PATIENCE / 10)
+    assert not sender.is_alive()
+    os.kill(link.pid, signal.SIGCONT)
+    event = told.get(timeout=PATIENCE)
+    assert (event["event"], event["job"]) == ("failed", "1")
+    link.close(PATIENCE)
+    assert link.process.returncode == 0
+
+
+def test_a_worker_that_reads_nothing_can_be_closed(tmp_path):
+    reasons = []
+    link = ProcessLink("cpu", tmp_path / "log", lambda link, event: None, lambda link, reason: reasons.append(reason))
+    os.kill(link.pid, signal.SIGSTOP)
+    link.send({"ask": {"kind": "repair", "more": "x" * 2**20}, "job": "1"})
+    link.close(0.0)
+    assert reasons[0].startswith("the worker process was killed")
+    link.send({"cancel": "1"})
 
 
 def test_what_a_worker_did_not_foresee_is_one_line_with_the_trace_in_a_file(tmp_path, monkeypatch):

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explorer.errors import ExplorerError
-from explorer.runs.queue.links import Event
+from explorer.runs.queue.links import LIVES, Event
 from explorer.runs.queue.question_kinds import files_behind
 
-WAITING = 300  # questions that may wait, of all people together
+ROOM = 300  # questions that may wait, of all people together
 ANSWERS = 500  # that are kept
 REMEMBERED = 2000  # of what people have asked, so that asking again is looking again
-LIVES = 2  # deaths of its worker with which a question has failed
 
 
 class Asked:
@@ -140,20 +139,29 @@ class Questions:
         """What an owner has asked last under a key."""
         return self._asked.get((owner, key))
 
-    def ask(self, question: Question, owner: str, key: str) -> tuple[Asked, bool]:
-        """The question as the owner's latest of that key, and whether it is new work, which has to be queued.
+    def admit(self, question: Question, leaving: Asked | None = None) -> None:
+        """Refuses a question that would be one too many; nothing is changed.
+
+        Args:
+            leaving: what it takes the place of.
 
         Raises:
             ExplorerError: too many wait already.
         """
+        if question.digest in self._open or question.digest in self._answers:
+            return
+        freed = leaving and leaving._question
+        waiting = [other for other in self._open.values() if other.state == "waiting"]
+        if len(waiting) - any(other is freed and len(other.askers) == 1 for other in waiting) >= ROOM:
+            raise ExplorerError(f"{len(waiting)} questions are waiting on this server already: try again in a moment")
+
+    def ask(self, question: Question, owner: str, key: str) -> tuple[Asked, bool]:
+        """The question as the owner's latest of that key, and whether it is new work, which has to be queued."""
         known = self._open.get(question.digest)
         if known is None and question.digest in self._answers:
             self._answers.move_to_end(question.digest)
             question.end("done", result=self._answers[question.digest])
         elif known is None:
-            waiting = sum(other.state == "waiting" for other in self._open.values())
-            if waiting >= WAITING:
-                raise ExplorerError(f"{waiting} questions are waiting on this server already: try again in a moment")
             self._open[question.digest] = question
         asked = Asked(known or question, owner, key)
         if asked._question.final:
@@ -166,9 +174,9 @@ class Questions:
         return asked, known is None and not question.final
 
     def replace(self, asked: Asked) -> Question | None:
-        """Takes a person's question back; gives its work where now nobody asks for that any more."""
+        """Takes a person's question back, once; gives its work where now nobody asks for that any more."""
         question = asked._question
-        if question.final:
+        if asked.final:
             return None
         asked._replaced = True
         asked._over.set()

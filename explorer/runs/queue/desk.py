@@ -1,6 +1,7 @@
 """The desk takes jobs, queues them in two lanes per device, and lets one worker process per lane do them."""
 
 import atexit
+import contextlib
 import re
 import threading
 import time
@@ -20,12 +21,12 @@ from explorer.runs.queue.job import FILE, Job
 from explorer.runs.queue.kinds import JOBS, is_short
 from explorer.runs.queue.lanes import Lane, Place, connect, device_for, device_here, on_cluster
 from explorer.runs.queue.limits import WAITING, Limits, require_room, share
-from explorer.runs.queue.links import Event, Link
+from explorer.runs.queue.links import LIVES, Event, Link
 from explorer.runs.queue.question_kinds import QUESTIONS
 
 GRACE = 5.0
+PATIENCE = 60.0  # seconds; a question that nobody asks for any more may be opening what the next one needs as well
 _NAMED = 100  # an owner's latest runs, from which the name of a new one differs
-LIVES = 2  # ends without a word at the same step, after which a job is not taken up again by itself
 _UNREADABLE = (OSError, ExplorerError)  # what reading a saved job raises
 
 
@@ -47,7 +48,7 @@ class Desk:
 
     Args:
         root: folder of the runs; by default ``$EXPLORER_RUNS``, else ``runs``.
-        grace: seconds a cancelled job has to stop by itself before its worker is killed.
+        grace: seconds a cancelled job has to stop by itself before its worker is killed; a question has `PATIENCE`.
         limits: how many jobs may wait, and what they may take of the disk; by default those of the environment.
     """
 
@@ -93,16 +94,20 @@ class Desk:
         spec = kind.check(request, here=not on_cluster())
         device = device_for(spec.device)
         require_room(self.root, self.limits)
+        others = self._labels(owner) if kind.name == "prune" else None
         with self._lock:
             self._recall()
             self._admit(owner, address)
             job = self._create(request, owner, title or kind.title, device, key)
+            if others is not None:
+                with contextlib.suppress(OSError):  # the name and the colour that follow from its id stay
+                    new_label(job.bundle, job.id, others)
             self._jobs[job.id] = job
             self._addresses[job.id] = address
             self._enqueue(job)
             return job.id
 
-    def ask(self, request: Mapping[str, Any], owner: str, key: str) -> Asked:
+    def ask(self, request: Mapping[str, Any], owner: str, key: str, *, again: bool = False) -> Asked:
         """Asks a question, which is answered in the short lane of this machine, and gives how it stands.
 
         A newer question of the same owner and key takes the place of the older one: that is dropped where it waits, and
@@ -113,13 +118,14 @@ class Desk:
             request: ``{"kind": …, "spec": {…}}``, see `explorer.runs.queue.question_kinds`.
             owner: who asks.
             key: which of the owner's questions it is.
+            again: whether a question that has failed is asked anew; else it stays failed.
 
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many questions waiting, a server that is closing.
         """
         with self._lock:
             before = self._questions.latest(owner, key)
-        if before is not None and before.still(request):
+        if before is not None and before.still(request) and not (again and before.state == "failed"):
             return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
@@ -127,9 +133,11 @@ class Desk:
         with self._lock:
             if self._closed:
                 raise ExplorerError("the server is closing: ask again when it has started anew")
-            if (before := self._questions.latest(owner, key)) is not None:
-                if before.digest == question.digest and before.state != "replaced":
-                    return before
+            before = self._questions.latest(owner, key)
+            if before is not None and before.digest == question.digest and not (again and before.state == "failed"):
+                return before
+            self._questions.admit(question, before)
+            if before is not None:
                 self._drop(before)
             asked, new = self._questions.ask(question, owner, key)
             if new:
@@ -195,7 +203,9 @@ class Desk:
     def position(self, id: str) -> int:
         """How many jobs must end before this one starts; 0 when it is running or has ended.
 
-        It may be more later: jobs go first that come from people who were served less recently.
+        It may be more later: jobs go first that come from people who were served less recently. A short job may
+        also wait for one question before each of these jobs and one before itself; of questions only one that runs is
+        counted.
         """
         with self._lock:
             job = self._find(id)
@@ -277,19 +287,20 @@ class Desk:
             owned.make_folder(directory, owned.RUN)
             self._claims.take(job)
             job.save()
-            if job.kind == "prune":
-                new_label(job.bundle, id, self._labels(owner))
         except OSError as error:
+            self._claims.give_back(job)
             raise ExplorerError(
                 f"can't write the run's folder {directory}: {error.strerror}; set EXPLORER_RUNS to a writable folder"
             ) from None
         return job
 
     def _labels(self, owner: str) -> list[Label]:
-        """Those of an owner's runs, the latest first."""
-        own = [job for job in self._jobs.values() if job.owner == owner and job.kind == "prune"]
-        latest = sorted(own, key=lambda job: -job.created)[:_NAMED]
-        return [label_of(job.bundle, job.id) for job in latest]
+        """Those of an owner's runs, the latest first; their files are read while the desk serves others."""
+        with self._lock:
+            self._recall()
+            own = [job for job in self._jobs.values() if job.owner == owner and job.kind == "prune"]
+            latest = [(job.bundle, job.id) for job in sorted(own, key=lambda job: -job.created)[:_NAMED]]
+        return [label_of(bundle, id) for bundle, id in latest]
 
     def _find(self, id: str) -> Job:
         self._recall()
@@ -353,6 +364,7 @@ class Desk:
             self._stop(lane, question)
         else:
             lane.questions.remove(question)
+            self._questions.end(question, "dropped")
 
     def _lane(self, work: Job | Question) -> Lane:
         lane = Lane(work.device, isinstance(work, Question) or is_short(work.request))
@@ -399,9 +411,14 @@ class Desk:
             self._end(work, "failed", error=error)
 
     def _stop(self, lane: Lane, work: Job | Question) -> None:
-        """Asks the lane's worker to leave what it is at, and ends the worker where it does not within the grace."""
+        """Asks the lane's worker to leave what it is at, and ends the worker where it does not within the grace.
+
+        A question is given longer: it says nothing while libraries are imported and a model is read, and that work
+        would be lost with the worker. A job may not linger, since a person waits for its end.
+        """
         lane.link.send({"cancel": work.id})
-        timer = threading.Timer(self._grace, self._force, (lane, lane.link, work))
+        grace = max(self._grace, PATIENCE) if isinstance(work, Question) else self._grace
+        timer = threading.Timer(grace, self._force, (lane, lane.link, work))
         timer.daemon = True
         timer.start()
 

@@ -62,7 +62,11 @@ class Lane:
         return self.queue.take() if self.queue else None
 
     def ahead_of(self, job: Job) -> int:
-        """How many must end before this job starts, if no job comes whose owner was served less recently."""
+        """How many must end before this job starts, if no job comes whose owner was served less recently.
+
+        In a short lane questions and jobs take turns: up to one more question for each of these jobs, and one for this
+        job itself, go first as well. They are not counted, being quick and often replaced; one that runs is.
+        """
         waiting = next((place for place, other in enumerate(self.queue) if other is job), None)
         return 0 if waiting is None else waiting + (self.current is not None)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+LIVES = 2  # ends without a word at the same place, with which a piece of work has failed
 YIELDING = "--yielding"  # the argument of a worker process that lets others go first
 Event = dict[str, Any]
 OnEvent = Callable[["Link", Event], None]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -16,7 +17,9 @@ _LONGEST = 4 * 2**20  # bytes of a log; of a longer one the last quarter of that
 
 
 class ProcessLink:
-    """A worker process on this machine. One thread reads its events; what else it prints goes to `log`.
+    """A worker process on this machine. One thread reads its events, another one writes the messages to it.
+
+    What else it prints goes to `log`.
 
     A `yielding` one lets all other processes go first that want the processors.
     """
@@ -32,33 +35,48 @@ class ProcessLink:
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C at the server's terminal is the server's to handle
             )
-        self._thread = threading.Thread(target=self._listen, name=f"worker-{lane}", daemon=True)
-        self._thread.start()
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._listen, name=f"worker-{lane}", daemon=True),
+            threading.Thread(target=self._write, name=f"to-worker-{lane}", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends one line; to a worker that has died it is dropped, its end is reported by the reader."""
-        if "run" in message:  # between two jobs the worker is silent
+        """Sends one line, and does not wait until the worker reads it: a long one is more than a pipe holds.
+
+        To a worker that has died it is dropped; its end is reported by the reader.
+        """
+        if "cancel" not in message:  # before new work the worker is silent
             _shorten(self._log)
-        with contextlib.suppress(OSError, ValueError):
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
+        self._lines.put(json.dumps(message).encode() + b"\n")
 
     def kill(self) -> None:
         self.process.kill()
 
     def close(self, grace: float) -> None:
         """Asks the worker to leave by closing its input, kills it after `grace` seconds, and hears its end."""
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
+        self._lines.put(None)
         try:
             self.process.wait(grace)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
+
+    def _write(self) -> None:
+        """Passes the lines on until there are no more, then closes the worker's input; a dead one reads none."""
+        while (line := self._lines.get()) is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.process.stdin.write(line)
+                self.process.stdin.flush()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
 
     def _listen(self) -> None:
         for line in self.process.stdout:
@@ -66,6 +84,7 @@ class ProcessLink:
                 self._hear(json.loads(line))
         code = self.process.wait()
         self.process.stdout.close()
+        self._lines.put(None)
         self._on_exit(self, _death(code))
 
     def _hear(self, event: Event) -> None:

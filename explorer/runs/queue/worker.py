@@ -84,6 +84,7 @@ class Worker:
     def answer(self, request: dict[str, Any], id: str) -> None:
         """Answers a question, and keeps in memory what the next one may need as well."""
         self._do(id, lambda report: QUESTIONS[request["kind"]](request, report), f"question {id}")
+        _free_device()
 
     def _do(self, id: str, work: Callable[[Report], dict[str, Any]], what: str) -> None:
         self._job = id
@@ -156,9 +157,14 @@ def _defect(error: Exception, what: str) -> str:
 def _free_memory() -> None:
     import gc
 
+    gc.collect()
+    _free_device()
+
+
+def _free_device() -> None:
+    """Gives back what the allocator keeps of a GPU for later, which others may need now; tensors in use stay."""
     import torch
 
-    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
