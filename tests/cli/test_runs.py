@@ -131,6 +131,19 @@ def test_deleting_takes_the_run_and_nothing_else(root, capsys):
     assert os.listdir(root) == []
 
 
+def test_the_beginning_of_a_folder_is_not_that_of_an_id(root, capsys, monkeypatch):
+    """Reports of early versions have no id: then it is the folder."""
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("EXPLORER_RUNS", "runs")
+    other, meant = ours(root / "runs", "exp10"), ours(root, "exp1")
+    change(other, id=None)
+    assert "unknown run" in refused(capsys, "runs", "delete", "runs/exp1")
+    change(meant, id=None)
+    meant.rename(root / "runs" / "exp1")
+    assert answered(capsys, "runs", "delete", "runs/exp1")["deleted"] == ["runs/exp1"]
+    assert os.listdir(root / "runs") == ["exp10"]
+
+
 def test_an_interrupted_run_is_deleted_with_its_steps(root, capsys):
     damage.interrupted(root / "stopped.partial")
     assert "no folder yet" in refused(capsys, "runs", "rename", "stopped", "mine")
