@@ -80,8 +80,8 @@ def _check_request(spec: Spec) -> None:
     known = spec.method in METHODS  # an unknown method is the last thing that is said
     gradual, sparse = known and METHODS[spec.method].gradual, known and METHODS[spec.method].sparse
     idle = known and not METHODS[spec.method].removes
-    skips = () if spec.ratios else spec.skip  # blocks go along with ratios, as with a plan
-    asked = {"keep": spec.keep, "ratios": spec.ratios, "plan": spec.plan or skips}
+    skips = () if spec.plan or spec.ratios else spec.skip  # blocks go along with these
+    asked = {"keep": spec.keep, "ratios": spec.ratios, "plan": spec.plan, "skip": skips}
     given = [name for name, value in asked.items() if value]
     if idle and (given or spec.sparsity is not None):
         raise ExplorerError(f"method {spec.method!r} removes nothing: leave out the {(*given, 'sparsity')[0]}")

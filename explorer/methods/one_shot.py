@@ -62,7 +62,7 @@ def one_shot(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Out
 def _choose(
     subject: steps.Subject, spec: Spec, stages: Stages
 ) -> tuple[Plan, Scores | None, list[str], dict[str, Any]]:
-    if spec.plan is not None:
+    if spec.explicit:
         return steps.explicit_plan(subject, spec), None, [], {}
     record = stages(
         "scores", 0.05, 0.25, "scoring the channels", lambda report: steps.score_subject(subject, spec, report)
@@ -77,7 +77,7 @@ def _refuse_nothing(structure: Structure, spec: Spec, plan: Plan, scores: Scores
     """Raises with the reason when the plan removes no unit."""
     if not plan.empty:
         return
-    if spec.plan is not None:
+    if spec.explicit:
         reason = "the plan names no units"
     elif scores is not None and set(structure.groups) <= {*spec.locked, *scores.skipped}:
         reason = "every group is locked, or can't be scored by this criterion"

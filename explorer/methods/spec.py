@@ -55,8 +55,8 @@ KEYED: Mapping[str, Keyed] = MappingProxyType(
 class Spec:
     """One run, complete: the same spec with the same versions gives the same cut weights.
 
-    What is removed is said in exactly one of four ways: `keep`, `ratios`, `plan`, or `sparsity`. A method that cuts in
-    steps needs none of them, and goes as far as accuracy allows.
+    What is removed is said in one of five ways: `keep`, `ratios`, `plan`, `skip`, or `sparsity`; only `skip` also goes
+    along with `ratios` or a `plan`. A method that cuts in steps needs none of them, and goes as far as accuracy allows.
 
     Args:
         model: ref of the model.
@@ -174,6 +174,11 @@ class Spec:
         except ExplorerError:
             return list(mine)
         return [key for key in mine if mine[key] != other[key]]
+
+    @property
+    def explicit(self) -> bool:
+        """Whether it says itself which units and blocks go, so that a method that cuts once need not score any."""
+        return not self.keep and not self.ratios
 
     def targets(self) -> "tuple[Target, ...]":
         """The targets that `keep` asks for; none where it asks for nothing.

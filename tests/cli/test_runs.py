@@ -131,6 +131,54 @@ def test_deleting_takes_the_run_and_nothing_else(root, capsys):
     assert os.listdir(root) == []
 
 
+@pytest.mark.parametrize("place", ["", "bundle", "bundle.partial"])
+def test_what_is_not_of_a_run_of_the_app_keeps_it_and_all_others(root, capsys, place):
+    small, job = ours(root, "small"), damage.job(root)
+    owned.mark(root / damage.JOB, owned.RUN)
+    for written in (".job.json.0123abcd", "desk.lock", "scores.json", ".bundle.0123abcd.earlier"):
+        (root / damage.JOB / written).write_text("")
+    steps = root / damage.JOB / "bundle.partial"
+    damage.interrupted(steps)
+    theirs = root / damage.JOB / place / "thesis.tex"
+    theirs.write_text("…")
+    said = refused(capsys, "runs", "delete", "small", job.id)
+    assert f"{theirs.parent} also holds 'thesis.tex'" in said
+    assert theirs.read_text() == "…"
+    assert small.is_dir()
+    theirs.unlink()
+    assert answered(capsys, "runs", "delete", "small", job.id)["deleted"] == [str(small), job.directory]
+    assert os.listdir(root) == []
+
+
+def test_what_is_gone_already_is_told_where_a_run_resists(root, capsys, monkeypatch):
+    small, large = ours(root, "small"), ours(root, "large")
+    removed = owned.remove_folder
+
+    def resisting(folder):
+        if folder == large:
+            raise PermissionError(13, "Permission denied")
+        removed(folder)
+
+    monkeypatch.setattr(owned, "remove_folder", resisting)
+    said = refused(capsys, "runs", "delete", "small", "large")
+    assert f"can't delete {large}" in said
+    assert f"deleted already: {small}" in said
+    assert os.listdir(root) == ["large"]
+
+
+def test_the_beginning_of_a_folder_is_not_that_of_an_id(root, capsys, monkeypatch):
+    """Reports of early versions have no id: then it is the folder."""
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("EXPLORER_RUNS", "runs")
+    other, meant = ours(root / "runs", "exp10"), ours(root, "exp1")
+    change(other, id=None)
+    assert "unknown run" in refused(capsys, "runs", "delete", "runs/exp1")
+    change(meant, id=None)
+    meant.rename(root / "runs" / "exp1")
+    assert answered(capsys, "runs", "delete", "runs/exp1")["deleted"] == ["runs/exp1"]
+    assert os.listdir(root / "runs") == ["exp10"]
+
+
 def test_an_interrupted_run_is_deleted_with_its_steps(root, capsys):
     damage.interrupted(root / "stopped.partial")
     assert "no folder yet" in refused(capsys, "runs", "rename", "stopped", "mine")

@@ -69,8 +69,11 @@ def test_blocks_leave_besides_ratios_and_alone():
     assert (outcome.pruned["params"], outcome.pruned["macs"]) == (cost.params, cost.macs)
     alone = one_shot(replace(BY_HAND, ratios={}, skip=("layer2.1",)))
     assert (dict(alone.plan.remove), alone.plan.blocks) == ({}, ("layer2.1",))
+    assert alone.scores == {}  # none were needed
     with pytest.raises(ExplorerError, match="layer9"):
         one_shot(replace(BY_HAND, skip=("layer9",)))
+    with pytest.raises(ExplorerError, match="layer9"):
+        one_shot(replace(BY_HAND, ratios={}, skip=("layer9",)))
 
 
 def test_explicit_plan_needs_no_scores():

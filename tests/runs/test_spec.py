@@ -185,7 +185,8 @@ SPARSE = {"method": "sparse", "criterion": "l1", "recover": "finetune", "keep": 
         ({"criterion": "tailor"}, "taylor"),
         ({"blocks": -1}, "blocks is -1: it must be at least 0"),
         ({"method": "idap", "block_order": "width"}, "unknown order of blocks 'width'"),
-        ({"skip": ("layer1.1",)}, "part of a plan"),
+        ({"skip": ("layer1.1",)}, "keep and skip both say what goes"),
+        ({"skip": ("layer1.1",), "plan": {"conv1": (0,)}}, "keep and plan both say what goes"),
         ({"method": "idap", "keep": None, "skip": ("layer1.1",), "plan": {}}, "no ratios or plan"),
         ({"method": "oneshot"}, "one-shot"),
         ({"recover": "fine-tune"}, "finetune"),
@@ -238,6 +239,8 @@ def test_check_names_the_fault(change, words):
 def test_check_accepts_what_works():
     check(SPEC)
     check(replace(SPEC, keep=None, ratios={"conv1": 0.5}))
+    for beside in ({}, {"ratios": {"conv1": 0.5}}, {"plan": {"conv1": (0,)}}):
+        check(replace(SPEC, keep=None, skip=("layer1.1",), **beside))
     check(replace(SPEC, keep=None), removes=False)
     check(replace(SPEC, **SPARSE))
     check(replace(SPEC, keep=None, method="ifap"))

@@ -131,7 +131,16 @@ def test_test_and_validation_never_share_a_line():
     at = {"macs": 0.5, "params": 0.5}
     finals = [{"run": "A", "what": "pruned", "value": 0.9, "low": 0.88, "high": 0.92, **at}]
     ways = [{"run": "A", "step": 1, "macs": 0.8, "params": 0.8, "value": 0.95}]
-    drawing = comparison.tradeoff(pd.DataFrame(finals), pd.DataFrame(ways), METRIC, {"A": "#123456"}, kind="macs")
+    nothing = pd.DataFrame(columns=["run", "what", "value", "low", "high", "macs", "params"])
+    drawing = comparison.tradeoff(
+        pd.DataFrame(finals),
+        pd.DataFrame(ways),
+        METRIC,
+        {"A": "#123456"},
+        kind="macs",
+        others=nothing,
+        frontier=nothing,
+    )
     spec = drawing.to_dict()
     for layer in spec["layer"]:
         validation = "step" in spec["datasets"][layer["data"]["name"]][0]

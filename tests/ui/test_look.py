@@ -28,9 +28,10 @@ def opened(model: str = MODEL, data: str = "digits", page: str = "look") -> AppT
     return test
 
 
-def dialog(test: AppTest, typed: str = "") -> dict[str, bool]:
+def dialog(test: AppTest, typed: str = "", kind: str = "Models") -> dict[str, bool]:
     """What the chooser offers, by ref, and whether it can be chosen."""
     test.session_state[chooser.SEARCH] = typed
+    test.session_state[chooser.KINDS] = kind
     test.button(key="chip").click().run()
     assert not test.exception
     return {entry.key.rpartition(" ")[2]: not entry.disabled for entry in test.button if "choose" in (entry.key or "")}
@@ -51,9 +52,9 @@ def test_samples_are_answered_and_one_of_them_is_looked_into():
 def test_a_wrong_answer_says_so_in_words_and_is_looked_at_first():
     test = opened("demo:vit-shapes", "shapes")
     assert "of these 10 test images right" in words_of(test)
-    marked = [entry.value for entry in test.caption if "wrong" in entry.value]
+    marked = [entry.value for entry in test.markdown if entry.value.endswith("]]") and "wrong" in entry.value]
     assert marked
-    assert marked[0].startswith(":red[")
+    assert marked[0].startswith(":small[:red[")
     assert " → " in marked[0]
     (sample,) = [entry for entry in test.selectbox if entry.label == "Look at"]
     assert "wrong" in sample.options[sample.value]
@@ -98,10 +99,12 @@ def test_answers_that_are_near_or_far_are_not_called_wrong():
 @pytest.mark.parametrize("page", ["look", "cut", "runs"])
 def test_the_chooser_opens_over_any_page_and_takes_one_to_what_is_chosen(page):
     test = opened(page=page)
+    data = dialog(test, kind="Data that fits")
+    assert {"digits", "shapes"} <= data.keys()
+    assert "masks" not in data
     offered = dialog(test)
-    assert {"demo:vgg-digits", "demo:vit-shapes", "digits", "shapes"} <= offered.keys()
+    assert {"demo:vgg-digits", "demo:vit-shapes"} <= offered.keys()
     assert not offered[MODEL]
-    assert "masks" not in offered
     title = test.title[0].value
     next(entry for entry in test.button if "choose" in (entry.key or "") and "demo:vit-shapes" in entry.key).click()
     test.run()

@@ -18,6 +18,7 @@ from explorer.runs.queue.lanes import Place
 from explorer.ui import engine
 from explorer.ui.navigation import PAGES as NAVIGATION
 from explorer.ui.navigation import path_to
+from explorer.ui.parts.chooser import KINDS
 from explorer.ui.parts import jobs
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared, link_text
@@ -43,7 +44,9 @@ def opened(page: str = "look") -> AppTest:
 
 def chooser(page: str = "look") -> AppTest:
     """The page with the choice of a model over it."""
-    return opened(page).button(key="chip").click().run()
+    test = opened(page)
+    test.session_state[KINDS] = "Your own"
+    return test.button(key="chip").click().run()
 
 
 def box(test: AppTest, label: str):

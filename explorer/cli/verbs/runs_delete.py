@@ -26,5 +26,5 @@ def delete_runs(options: Options, report: Report) -> Answer:
 
     found, root = records(options)
     chosen = {run.folder: run for run in (find_run(text, found, root) for text in options.runs)}  # all are there
-    gone = [str(remove(run, found)) for run in chosen.values()]
+    gone = [str(folder) for folder in remove(list(chosen.values()), found)]
     return Answer({"deleted": gone}, "\n".join(f"deleted {folder}" for folder in gone))

@@ -131,7 +131,7 @@ def ladder(
     if not task.measured:
         raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
     warnings: list[str] = []
-    if spec.plan is not None:
+    if spec.explicit:
         plan = steps.explicit_plan(subject, spec)
     else:
         scores = steps.scores_of(steps.score_subject(subject, spec, part(report, 0.05, 0.2)))

@@ -95,8 +95,8 @@ def scores_of(record: Record) -> Scores:
 
 
 def explicit_plan(subject: Subject, spec: Spec) -> Plan:
-    """The plan that the spec holds: units and blocks."""
-    return Plan(spec.model, spec.plan, spec.skip).check(subject.structure)
+    """The plan that the spec holds: units and blocks, either of which may be none."""
+    return Plan(spec.model, spec.plan or {}, spec.skip).check(subject.structure)
 
 
 def measured(subject: Subject, module: nn.Module) -> Callable[[Report], Record]:

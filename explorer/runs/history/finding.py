@@ -23,7 +23,7 @@ def find_run(text: str, records: Sequence[RunRecord], root: Path) -> RunRecord:
         lambda run: run.id == asked,
         lambda run: run.name == asked,
         lambda run: asked in (home_of(run.folder).name, _below(run, root)),
-        lambda run: len(asked) >= _SHORTEST and run.id.startswith(asked),
+        lambda run: len(asked) >= _SHORTEST and _begins(run, asked),
     )
     for way in ways:
         found = [run for run in records if way(run)]
@@ -32,6 +32,11 @@ def find_run(text: str, records: Sequence[RunRecord], root: Path) -> RunRecord:
         if found:
             raise ExplorerError(f"{text!r} means {len(found)} runs: {_told(found)}; name one by its id")
     return _in_folder(asked) or _refuse(text, records, root)
+
+
+def _begins(run: RunRecord, text: str) -> bool:
+    """Whether a run's id begins so; that of a report without one is its folder, which is named whole or not."""
+    return run.id != os.fspath(run.folder) and run.id.startswith(text)
 
 
 def _below(run: RunRecord, root: Path) -> str:

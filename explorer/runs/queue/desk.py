@@ -112,7 +112,8 @@ class Desk:
 
         A newer question of the same owner and key takes the place of the older one: that is dropped where it waits, and
         stopped at its next report where it runs. Asking the same again is looking again. Equal questions, whoever asks,
-        are answered once, and answers are kept as long as no file behind the request's refs changes.
+        are answered once, and answers are kept as long as no file behind the request's refs is seen to change, see
+        `explorer.sources.stamps.stamp_of`; deep in a folder that is seen about a second later.
 
         Args:
             request: ``{"kind": …, "spec": {…}}``, see `explorer.runs.queue.question_kinds`.

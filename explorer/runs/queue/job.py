@@ -18,6 +18,7 @@ from explorer.strict_json import dumps
 FILE = "job.json"
 EVENTS = "events.jsonl"
 BUNDLE = "bundle"
+SCORES, AGREEMENT = "scores.json", "agreement.json"  # what jobs that make no bundle leave
 FINAL = ("done", "failed", "cancelled")
 _HISTORY_LIMIT = 2000
 _WARNINGS = 100

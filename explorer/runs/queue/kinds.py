@@ -14,7 +14,7 @@ from explorer.methods.spec import Spec
 from explorer.progress import Report
 from explorer.recovery import RECOVERIES
 from explorer.registry import Entry, Registry
-from explorer.runs.queue.job import BUNDLE
+from explorer.runs.queue.job import AGREEMENT, BUNDLE, SCORES
 from explorer.sealed import sealed
 
 
@@ -107,9 +107,9 @@ def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     from explorer.runs.verbs import score_model
 
     document = score_model(spec, report).to_json()
-    write_json(folder / "scores.json", sealed(document))
+    write_json(folder / SCORES, sealed(document))
     summary = {key: document[key] for key in ("criterion", "seconds", "skipped")}
-    return {**summary, "file": str(folder / "scores.json")}
+    return {**summary, "file": str(folder / SCORES)}
 
 
 @JOBS.register("evaluate", title="Evaluate", explanation="Measures the model on test data.", short=always)
@@ -192,6 +192,6 @@ def agreement_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: 
     from explorer.methods.studies.agreement import agreement
 
     document = agreement(spec, request["criteria"], report, oracle=request.get("oracle", False)).to_json()
-    write_json(folder / "agreement.json", sealed(document))
+    write_json(folder / AGREEMENT, sealed(document))
     summary = {key: document[key] for key in ("criteria", "seconds", "overall")}
-    return {**summary, "file": str(folder / "agreement.json")}
+    return {**summary, "file": str(folder / AGREEMENT)}

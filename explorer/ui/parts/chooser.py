@@ -36,9 +36,8 @@ def choose(workspace: Workspace) -> None:
         _found(workspace, typed)
         return
     kinds = {"Models": _models, "Data that fits": _data, "Your own": _own}
-    kind = st.radio(
-        "What to choose", list(kinds), key="kinds of choices", horizontal=True, label_visibility="collapsed"
-    )
+    names = ["Models", "Data that fits", "Your own"]
+    kind = st.radio("What to choose", names, key=KINDS, horizontal=True, label_visibility="collapsed")
     kinds[kind](workspace)
 
 

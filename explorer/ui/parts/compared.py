@@ -163,7 +163,8 @@ def remove_one(workspace: Workspace, record: RunRecord) -> None:
     if not owns(workspace)(record):
         raise ExplorerError(f"{record.name} is somebody else's: only its owner deletes it")
     found = _found(workspace)
-    DESK.forget(remove(record, [*(other for other, _ in found.finished), *found.unfinished]))
+    for folder in remove([record], [*(other for other, _ in found.finished), *found.unfinished]):
+        DESK.forget(folder)
     forget()
 
 
