@@ -18,8 +18,8 @@ from explorer.runs.queue.lanes import Place
 from explorer.ui import engine
 from explorer.ui.navigation import PAGES as NAVIGATION
 from explorer.ui.navigation import path_to
-from explorer.ui.parts.chooser import KINDS
 from explorer.ui.parts import jobs
+from explorer.ui.parts.chooser import KINDS
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace

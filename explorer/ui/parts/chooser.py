@@ -17,7 +17,8 @@ from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 
 FOUND = 8  # candidates that are shown
-SEARCH, UPLOAD, REFUSED = "search for a model or data", "upload", "refused upload"  # keys of the session
+# Keys of the session.
+SEARCH, KINDS, UPLOAD, REFUSED = "search for a model or data", "kinds of choices", "upload", "refused upload"
 
 
 @st.dialog("Choose a model and its data", width="large", icon=":material/schema:")
