@@ -44,6 +44,21 @@ def test_progress_never_runs_backwards_and_history_is_bounded(tmp_path):
     assert [point["step"] for point in job.points] == list(range(10))
 
 
+def test_a_long_history_keeps_how_each_epoch_ended_and_stays_bounded(tmp_path):
+    job = make(tmp_path)
+    for epoch in range(1, 301):
+        for batch in range(30):
+            job.progress(0.5, "training", {"epoch": epoch - 1 + batch / 30, "loss": 1.0})
+            assert job.history[-1]["epoch"] == epoch - 1 + batch / 30
+        job.progress(0.5, "judged", {"epoch": epoch, "validation_loss": 0.5})
+    assert [entry["epoch"] for entry in job.history if "validation_loss" in entry] == list(range(1, 301))
+    assert len(job.history) <= 2000
+    for epoch in range(301, 5000):
+        job.progress(0.5, "judged", {"epoch": epoch, "validation_loss": 0.5})
+    assert len(job.history) <= 2000
+    assert job.history[-1]["epoch"] == 4999
+
+
 def test_a_point_told_again_keeps_its_place_and_time(tmp_path):
     job = make(tmp_path)
     for step in (0, 1):

@@ -176,12 +176,22 @@ def test_the_log_of_a_worker_keeps_its_end(kind, tmp_path):
     assert b"the end" in text
 
 
-def test_a_message_waits_for_a_busy_worker_and_who_sends_it_does_not(tmp_path):
+LONG = {"ask": {"kind": "repair", "more": "x" * 2**20}, "job": "1"}  # more than a pipe holds
+
+
+@pytest.fixture
+def deaf(tmp_path):
+    """A link to a worker that is stopped, and what is told of it: events, at last why it ended."""
     told = queue.SimpleQueue()
-    link = ProcessLink("cpu", tmp_path / "log", lambda link, event: told.put(event), lambda link, reason: None)
+    link = ProcessLink("cpu", tmp_path / "log", lambda link, event: told.put(event), lambda link, why: told.put(why))
     os.kill(link.pid, signal.SIGSTOP)
-    message = {"ask": {"kind": "repair", "more": "x" * 2**20}, "job": "1"}  # more than a pipe holds
-    sender = threading.Thread(target=link.send, args=(message,), daemon=True)
+    yield link, told
+    link.kill()
+
+
+def test_a_message_waits_for_a_busy_worker_and_who_sends_it_does_not(deaf):
+    link, told = deaf
+    sender = threading.Thread(target=link.send, args=(LONG,), daemon=True)
     sender.start()
     sender.join(PATIENCE / 10)
     assert not sender.is_alive()
@@ -192,13 +202,11 @@ def test_a_message_waits_for_a_busy_worker_and_who_sends_it_does_not(tmp_path):
     assert link.process.returncode == 0
 
 
-def test_a_worker_that_reads_nothing_can_be_closed(tmp_path):
-    reasons = []
-    link = ProcessLink("cpu", tmp_path / "log", lambda link, event: None, lambda link, reason: reasons.append(reason))
-    os.kill(link.pid, signal.SIGSTOP)
-    link.send({"ask": {"kind": "repair", "more": "x" * 2**20}, "job": "1"})
+def test_a_worker_that_reads_nothing_can_be_closed(deaf):
+    link, told = deaf
+    link.send(LONG)
     link.close(0.0)
-    assert reasons[0].startswith("the worker process was killed")
+    assert told.get(timeout=PATIENCE).startswith("the worker process was killed")
     link.send({"cancel": "1"})
 
 

@@ -87,6 +87,23 @@ def test_the_report_of_a_run_tells_its_training_where_its_reports_on_the_way_are
     assert [(entry.epoch, entry.value) for entry in learning(job)[1]] == [(0, 0.4), (1, 0.5)]
 
 
+def test_a_finished_run_of_one_step_is_told_by_its_report_and_a_gradual_one_by_what_was_heard(job):
+    job.history = [in_epoch(3, 0.6, 9000.0, validation_loss=0.9)]  # what a long history has kept
+    epochs = [{"epoch": number, "score": number / 10} for number in (1, 2, 3)]
+    job.result = {"recovery": {"metric": "top1", "start": 0.05, "epochs": epochs}}
+    job.state = "done"
+    assert [entry.epoch for entry in learning(job)[1]] == [3]
+    job.points = []
+    metric, told = learning(job)
+    assert metric == METRIC
+    assert [(entry.epoch, entry.value, entry.epochs) for entry in told] == [
+        (0, 0.05, 3),
+        (1, 0.1, 3),
+        (2, 0.2, 3),
+        (3, 0.3, 3),
+    ]
+
+
 def data(spec, column):
     """The rows of those data sets of a chart that have a column."""
     return [rows for rows in spec["datasets"].values() if column in rows[0]]

@@ -5,10 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.runs.queue.job import Job
+from explorer.runs.queue.job import JUDGED, Job
 from explorer.tasks import METRICS, Metric
-
-JUDGED = "validation_loss"  # what only the report at the end of an epoch has
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class Learned:
     Args:
         step: of a run that cuts in steps, from 1; 1 of all others.
         epoch: its number; 0: before the first.
-        epochs: as many as the training may take.
+        epochs: as many as the training may take; of one that has ended, as many as it took.
         value: of the metric.
     """
 
@@ -34,7 +32,14 @@ class Learned:
 
 
 def learning(job: Job) -> tuple[Metric | None, list[Learned]]:
-    """The metric that a training is judged by, and its values so far, each step of the run from its epoch 0."""
+    """The metric that a training is judged by, and its values so far, each step of the run from its epoch 0.
+
+    A finished run of one step tells them in its report, whole; what was heard on the way is thinned where it is long.
+    """
+    if job.state == "done" and not job.points:
+        metric, told = _reported(job)
+        if metric is not None:
+            return metric, told
     reports = _of_training(job)
     metric = next((METRICS[key] for entry in reports for key in entry if key in METRICS), None)
     if metric is None:
@@ -71,7 +76,7 @@ def _of_training(job: Job) -> list[dict[str, Any]]:
 
 
 def _reported(job: Job) -> tuple[Metric | None, list[Learned]]:
-    """What the report of a finished run says of its training, whose reports on the way were those of older versions."""
+    """What the report of a finished run says of its training."""
     recovery = (job.result or {}).get("recovery") or {}
     told = [entry for entry in recovery.get("epochs") or () if entry.get("score") is not None]
     metric = METRICS.get(recovery.get("metric", ""))

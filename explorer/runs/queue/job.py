@@ -20,6 +20,7 @@ EVENTS = "events.jsonl"
 BUNDLE = "bundle"
 SCORES, AGREEMENT = "scores.json", "agreement.json"  # what jobs that make no bundle leave
 FINAL = ("done", "failed", "cancelled")
+JUDGED = "validation_loss"  # what only the report at the end of an epoch has
 _HISTORY_LIMIT = 2000
 _WARNINGS = 100
 
@@ -89,7 +90,7 @@ class Job:
         return replace(self, points=[], history=[], result=None)
 
     def progress(self, fraction: float, message: str, metrics: Mapping[str, float], *, at: float | None = None) -> None:
-        """Takes one report, made at the time `at`; a long history loses every second entry, never its last.
+        """Takes one report, made at the time `at`; a long history loses every second entry, see `_thinned`.
 
         A point of a step that is known already, as a resumed run tells them again, keeps its place and its time.
         """
@@ -102,7 +103,7 @@ class Job:
             return
         self.history.append(entry)
         if len(self.history) > _HISTORY_LIMIT:
-            self.history = self.history[1::2]
+            self.history = _thinned(self.history)
 
     def _point(self, entry: dict[str, Any]) -> None:
         for index, known in enumerate(self.points):
@@ -177,6 +178,16 @@ class Job:
             raise TypeError("a job is a JSON object")
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in document.items() if key in known})
+
+
+def _thinned(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every second entry, the last among them, and each that tells how an epoch ended, which no other one does.
+
+    Where epochs are so many that the history would hardly become shorter, they lose every second one as well.
+    """
+    last = len(history) - 1
+    kept = [entry for place, entry in enumerate(history) if (last - place) % 2 == 0 or JUDGED in entry]
+    return kept if len(kept) <= _HISTORY_LIMIT * 3 // 4 else history[last % 2 :: 2]
 
 
 def _kept(folder: Path) -> Iterator[dict[str, Any]]:
