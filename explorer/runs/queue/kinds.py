@@ -145,7 +145,7 @@ def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Rep
     from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 
     if spec.recover not in RECOVERY_STAGES:
-        raise unknown("rung", spec.recover, RECOVERY_STAGES)
+        raise unknown("recovery stage", spec.recover, RECOVERY_STAGES)
     return ladder(spec, (spec.recover,), report).to_json()
 
 
