@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line; that of a verb has the verb's options from when it is first used.
+    """Complains in one line; that of a verb has its options from when it is first used, and takes them in any order.
 
     Args:
         verb: that it is of.
@@ -73,6 +73,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *, verb: Verb | None = None, usual: str = "", **settings: Any) -> None:
         super().__init__(formatter_class=_Help, **settings)
         self._verb, self._usual = verb, usual
+        self._any_order = verb is not None
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
         if self._usual and args is not None and not {*args[:1]} & {"-h", "--help", *self._commands()}:
@@ -83,7 +84,13 @@ class _Parser(argparse.ArgumentParser):
             self.set_defaults(verb=self._verb)
             self._verb.arguments(self)
             self._verb = None
-        return super().parse_known_args(args, namespace)
+        if not self._any_order:
+            return super().parse_known_args(args, namespace)
+        self._any_order = False  # as argparse comes back here for the options, and then for the rest
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._any_order = True
 
     def _commands(self) -> set[str]:
         """The second words of a group."""

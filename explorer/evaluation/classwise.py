@@ -20,7 +20,7 @@ class ClassChange:
     lost: np.ndarray = field(repr=False, compare=False)
 
     @property
-    def payers(self) -> tuple[int, ...]:
+    def losing(self) -> tuple[int, ...]:
         """The classes that lose most, to the whole point: several where they tie, none where no class loses."""
         if self.worst is None:
             return ()

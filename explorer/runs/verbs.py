@@ -73,7 +73,7 @@ def sensitivity_of(
 def ladder_of(spec: Spec, last: str, report: Report = silent) -> RecoveryComparison:
     """See `explorer.methods.studies.ladder`, up to the recovery `last`."""
     if last not in RECOVERY_STAGES:
-        raise unknown("rung", last, RECOVERY_STAGES)
+        raise unknown("recovery stage", last, RECOVERY_STAGES)
     recoveries = list(RECOVERY_STAGES)
     return ladder(spec, recoveries[: recoveries.index(last) + 1], report)
 

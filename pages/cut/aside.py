@@ -16,7 +16,7 @@ from pages.cut.trail import trail
 
 SHOWN = 8
 PICTURE = 72  # pixels
-PAYERS = 6
+CLASSES = 6  # in the picture
 
 
 def aside(workspace: Workspace, task: Task, whole: engine.Simulated, now: engine.Simulated) -> None:
@@ -25,7 +25,7 @@ def aside(workspace: Workspace, task: Task, whole: engine.Simulated, now: engine
         say.caption("Who pays is shown for tasks that answer with a class.")
     else:
         _answers(workspace, task, whole.answers, now.answers, whole.quality.labels)
-        _payers(task, whole.answers, now.answers, whole.quality.labels)
+        _class_loss(task, whole.answers, now.answers, whole.quality.labels)
     trail(workspace, task)
 
 
@@ -50,14 +50,14 @@ def _answers(workspace: Workspace, task: Task, before: np.ndarray, after: np.nda
     answers.show(task, found, width=PICTURE, title=title)
 
 
-def _payers(task: Task, before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> None:
+def _class_loss(task: Task, before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> None:
     """What single classes lose of their right answers; the finding is the title."""
     found = who_pays(before, after, labels, len(task.classes))
-    title = findings.of_payers(found, task.classes, favourite(after), favourite(before))
+    title = findings.of_class_loss(found, task.classes, favourite(after), favourite(before))
     points = 100 * found.change
     table = pd.DataFrame({"class": task.classes, "change": points})[~np.isnan(points)]
     if len(found.flipped):
-        frame.chart(title, quality.classes(table, limit=PAYERS), "Change of right answers by class, as cut")
+        frame.chart(title, quality.classes(table, limit=CLASSES), "Change of right answers by class, as cut")
     else:
         st.markdown("**Who pays**")
     flipped, lost, samples = len(found.flipped), len(found.lost), words.samples(task)

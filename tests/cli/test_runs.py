@@ -94,6 +94,27 @@ def test_a_run_is_renamed_coloured_and_noted_in_its_own_folder(root, capsys):
     assert answered(capsys, "runs", "show", "the small one")["id"] == "id-of-small"
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["small mine --in DIR", "small --in DIR mine", "--in DIR small mine", "small --in DIR --notes old mine --json"],
+)
+def test_what_a_line_names_may_stand_in_any_order(root, capsys, monkeypatch, line):
+    monkeypatch.setenv("EXPLORER_RUNS", str(root / "nowhere"))
+    ours(root, "small")
+    assert main(["runs", "rename", *line.replace("DIR", str(root)).split()]) == 0
+    capsys.readouterr()
+    assert [run["name"] for run in answered(capsys, "runs", str(root))["runs"]] == ["mine"]
+    assert answered(capsys, "runs", "delete", "mine", "--in", str(root))["deleted"] == [str(root / "small")]
+
+
+def test_a_name_that_looks_like_an_option_stands_after_two_dashes(root, capsys):
+    ours(root, "small")
+    assert main(["runs", "rename", "small", "--notes", "a", "--", "-mine"]) == 0
+    assert "small is called -mine" in capsys.readouterr().out
+    assert "unrecognized arguments: --nots" in refused(capsys, "runs", "rename", "small", "--nots", "mine")
+    assert "required: RUN" in refused(capsys, "runs", "rename", "--notes", "a")
+
+
 def test_a_label_is_of_one_run_and_a_damaged_one_is_not_used(root, capsys):
     folder = ours(root, "small")
     answered(capsys, "runs", "rename", "small", "mine")

@@ -493,18 +493,18 @@ def test_who_pays():
     assert found.worst == 1
     assert found.flipped.tolist() == [1, 3, 4]
     assert found.lost.tolist() == [3]
-    assert found.payers == (1,)
+    assert found.losing == (1,)
     assert who_pays(before, before, labels, 4).worst is None
-    assert who_pays(before, before, labels, 4).payers == ()
+    assert who_pays(before, before, labels, 4).losing == ()
 
 
 def test_ties_among_those_who_pay_are_told_to_the_whole_point():
     labels = np.repeat([0, 1, 2], 300)
     after = labels.copy()
     after[:100], after[300:401] = 2, 2  # a third of class 0, and a third and one sample of class 1
-    assert who_pays(labels, after, labels, 3).payers == (1,)
+    assert who_pays(labels, after, labels, 3).losing == (1,)
     after[400] = 1
-    assert who_pays(labels, after, labels, 3).payers == (0, 1)
+    assert who_pays(labels, after, labels, 3).losing == (0, 1)
 
 
 @pytest.mark.parametrize(("threes", "expected"), [(81, 3), (80, None), (0, None)])

@@ -61,6 +61,8 @@ def test_the_command_climbs_as_far_as_it_is_told(capsys):
     assert cut_ < recalibrated < repaired < found["base"]["top1"] + 0.01
     assert main([*asked, "--device", "cpu", "--up-to", "none"]) == 0
     assert "as cut" in capsys.readouterr().out
+    assert main(["ladder", "--help"]) == 0
+    assert "the last stage" in capsys.readouterr().out
 
 
 def test_a_plan_from_a_file_is_taken_as_it_is(tmp_path, capsys):

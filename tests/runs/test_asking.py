@@ -129,7 +129,7 @@ def test_back_at_a_question_that_is_being_stopped_it_is_asked_anew(tmp_path, han
 
 def test_people_take_turns_and_so_do_questions_and_jobs(tmp_path, hands):
     desk = Desk(tmp_path)
-    job = {"kind": "evaluate", "spec": Spec(MODEL, "digits", device="cpu").to_json()}
+    job = {"kind": "score", "spec": Spec(MODEL, "digits", device="cpu").to_json()}
     desk.ask(question(0), "ada", "0")
     for number in (1, 2):
         desk.ask(question(number), "ada", str(number))

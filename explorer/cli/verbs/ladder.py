@@ -17,7 +17,7 @@ def arguments(parser: ArgumentParser) -> None:
     add_scoring(parser, required=False)
     add_removing(parser)
     parser.add_argument(
-        "--up-to", choices=list(RECOVERY_STAGES), default="reconstruct", help="the last rung (default: reconstruct)"
+        "--up-to", choices=list(RECOVERY_STAGES), default="reconstruct", help="the last stage (default: reconstruct)"
     )
     parser.add_argument("--epochs", type=whole, metavar="N", help="of fine-tuning")
 
@@ -46,10 +46,12 @@ def _text(document: Mapping[str, Any]) -> str:
 
     metric = document["metric"]
     rows = [["whole network", quality(document["base"] | {"metric": metric}), ""]]
-    for rung in document["rungs"]:
-        what = "simulated by mask" if rung["by"] == "mask" else "measured on the cut network"
-        rows.append([RECOVERY_STAGES[rung["recovery"]], quality(rung | {"metric": metric}), what])
+    for stage in document["rungs"]:
+        what = "simulated by mask" if stage["by"] == "mask" else "measured on the cut network"
+        rows.append([RECOVERY_STAGES[stage["recovery"]], quality(stage | {"metric": metric}), what])
     kept = "  ".join(f"{kind} {fraction:.1%}" for kind, fraction in document["kept"].items())
     notes = [f"note: {warning}" for warning in document["warnings"]]
-    notes += [f"{RECOVERY_STAGES[rung['recovery']]}: {note}" for rung in document["rungs"] for note in rung["warnings"]]
+    notes += [
+        f"{RECOVERY_STAGES[stage['recovery']]}: {note}" for stage in document["rungs"] for note in stage["warnings"]
+    ]
     return "\n\n".join([table(["", f"validation {metric_of(document).short}", ""], rows), f"kept: {kept}", *notes])

@@ -48,7 +48,8 @@ class JobKind(Entry):
     Args:
         removes: whether the spec must say what goes.
         short: whether a spec's job only looks at a network as it is, in seconds for a small one: then it is done beside
-            the long work of its device instead of behind it. What trains, measures unit by unit or times is long.
+            the long work of its device instead of behind it. What trains, measures unit by unit or times is long, as is
+            what goes through a whole test part, whose size a request does not tell.
         extra: the request's further keys.
     """
 
@@ -112,7 +113,7 @@ def score_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Repo
     return {**summary, "file": str(folder / SCORES)}
 
 
-@JOBS.register("evaluate", title="Evaluate", explanation="Measures the model on test data.", short=always)
+@JOBS.register("evaluate", title="Evaluate", explanation="Measures the model on test data.")
 def evaluate_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.runs.verbs import evaluate_model
 
@@ -144,7 +145,7 @@ def ladder_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Rep
     from explorer.methods.studies.recovery_stages import RECOVERY_STAGES
 
     if spec.recover not in RECOVERY_STAGES:
-        raise unknown("rung", spec.recover, RECOVERY_STAGES)
+        raise unknown("recovery stage", spec.recover, RECOVERY_STAGES)
     return ladder(spec, (spec.recover,), report).to_json()
 
 

@@ -18,14 +18,14 @@ WEAK = 0.5  # of the median of its group
 NAMED = 3  # classes in a sentence
 
 
-def of_payers(found: ClassChange, classes: Sequence[str], favourite: int | None, was: int | None) -> str:
+def of_class_loss(found: ClassChange, classes: Sequence[str], favourite: int | None, was: int | None) -> str:
     """Who pays for a cut; `favourite` is the class that nearly everything is answered with, which it `was` before."""
     if favourite is not None and favourite != was:
         return f"It answers {classes[favourite]} to nearly everything"
-    if not found.payers:
+    if not found.losing:
         return "No class loses right answers" if len(found.flipped) else "The cut changes no answer"
-    names = [classes[place] for place in found.payers]
-    points = f"{-100 * found.change[found.payers[0]]:.0f}"
+    names = [classes[place] for place in found.losing]
+    points = f"{-100 * found.change[found.losing[0]]:.0f}"
     if len(names) == 1:
         return f"{names[0]} pays most, {points} points"
     listed = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
