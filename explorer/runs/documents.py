@@ -68,6 +68,7 @@ class Measured(Document):
     macs: Positive
     size_bytes: Positive
     latency_ms: Annotated[float, Field(gt=0, le=1e9)]
+    latency: list["Waited"] = Field([])
     samples: Count = 0
     nonzero_params: Count | None = None
     nonzero_macs: Count | None = None
@@ -79,6 +80,12 @@ class Measured(Document):
         for key in (self.metric, f"{self.metric}_low", f"{self.metric}_high"):
             check_number(self, key, low, high)
         return self
+
+
+class Waited(Document):
+    """How far one latency was disturbed, see `explorer.evaluation.timing.Latency`."""
+
+    waited: Number | None = None
 
 
 class Layer(Document):

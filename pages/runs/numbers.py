@@ -21,6 +21,8 @@ def show(chosen: Sequence[Shown], comparison: Comparison) -> None:
     st.dataframe(table(chosen, rows), hide_index=True, width="stretch", alt="The final numbers of the chosen runs")
     if any(found.latency_ratio is None for found in rows.values()):
         st.caption("A dash under time: the run was made before bases were timed beside runs.")
+    if any(found.disturbed and found.latency_ratio is not None for found in rows.values()):
+        st.caption("Busy machine: others had the processors while the run was timed, so its latency is too long.")
     downloads(chosen, comparison.to_json())
 
 
@@ -63,7 +65,8 @@ def _ratio(final: Row) -> str:
     """The only latency that means something beside others: against a base timed in the same minutes."""
     if final.latency_ratio is None:
         return "–"
-    return f"{final.latency_ratio:.2f}× ({final.ratio_low:.2f}–{final.ratio_high:.2f})"
+    busy = ", busy machine" if final.disturbed else ""
+    return f"{final.latency_ratio:.2f}× ({final.ratio_low:.2f}–{final.ratio_high:.2f}){busy}"
 
 
 def _zeros(final: Row) -> dict[str, str]:

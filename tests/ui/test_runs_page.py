@@ -220,6 +220,21 @@ def test_several_are_compared_with_numbers_widths_and_channels(desk, tmp_path):
     assert "71% of the removed units" in said  # both remove conv1's 0 to 4, each one more
 
 
+def test_a_latency_that_was_timed_on_a_busy_machine_says_so(desk, tmp_path):
+    space = WORKSPACES.create()
+    for id, waited in (("one", 0.4), ("four", 0.01)):
+        run_folder(tmp_path, space.token, id)
+        pruned = json.loads((tmp_path / id / "bundle" / "report.json").read_text())["pruned"]
+        latency = [{"device": "cpu", "batch": 1, "median_ms": 1.0, "low_ms": 0.9, "high_ms": 1.1, "waited": waited}]
+        change(tmp_path, id, against_base={"latency": [RATIO]}, pruned=pruned | {"latency": latency})
+    test = looking_at(space, "one", "four")
+    assert not test.exception
+    numbers = test.dataframe[1].value
+    assert sorted(numbers["Time of its base"]) == ["0.60× (0.55–0.66)", "0.60× (0.55–0.66), busy machine"]
+    assert "others had the processors while the run was timed, so its latency is too long" in words_of(test)
+    assert "Busy machine" not in words_of(looking_at(space, "four"))
+
+
 def test_networks_and_data_stand_on_axes_of_their_own(desk, tmp_path):
     space = WORKSPACES.create()
     run_folder(tmp_path, space.token, "one")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+from explorer.evaluation.contention import disturbed
 from explorer.methods import criterion_of
 from explorer.runs.history.facets import Facet, facets
 from explorer.runs.history.finished import Finished
@@ -33,6 +34,7 @@ class Row:
         verdict: of the same in a word, see `Paired.verdict`.
         latency_ratio: the time of one pass against its base, both timed in turns, with the interval `ratio_low` to
             `ratio_high`; None of runs by versions that did not time them so.
+        disturbed: whether others had the processors while it was timed, so that `latency_ms` is too long.
     """
 
     run: str
@@ -70,6 +72,7 @@ class Row:
     latency_ratio: float | None
     ratio_low: float | None
     ratio_high: float | None
+    disturbed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Every field by its name."""
@@ -182,6 +185,7 @@ def row(run: Finished) -> Row:
         taken_back=sum(step["rolled_back"] for step in run.steps) if run.steps else None,
         network=run.network,
         colour=run.colour,
+        disturbed=disturbed(pruned.get("latency", ())),
         **_against_base(run),
     )
 
