@@ -1,10 +1,11 @@
 """What questions call: the engine with the model and its data kept open from one question to the next."""
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.batches import Samples
-from explorer.errors import ExplorerError
+from explorer.errors import Cancelled, ExplorerError
 from explorer.memory import Kept, limit
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
@@ -31,16 +32,22 @@ class Open:
 def opened(spec: Spec, report: Report) -> Open:
     """The spec's model and data, opened once as long as memory lets them stay and no file of theirs changes.
 
+    A question that another one has replaced still opens them: the next one needs the same.
+
     Raises:
         ExplorerError: see `explorer.methods.tools.steps.open_subject`.
     """
 
+    def told(fraction: float, message: str, **metrics: float) -> None:
+        with contextlib.suppress(Cancelled):
+            report(fraction, message, **metrics)
+
     def make() -> Open:
-        subject = steps.open_subject(replace(spec, plan=None, skip=(), recover="none"), part(report, 0.0, 0.7))
+        subject = steps.open_subject(replace(spec, plan=None, skip=(), recover="none"), part(told, 0.0, 0.7))
         macs = subject.structure.cost().macs
-        report(0.7, f"reading {spec.data}")
+        told(0.7, f"reading {spec.data}")
         calibration = in_memory(calibration_portion(subject.task.calibration, macs))
-        report(0.85, f"reading {spec.data}, what is judged by")
+        told(0.85, f"reading {spec.data}, what is judged by")
         return Open(subject, calibration, in_memory(portion(subject.task.validation, macs)))
 
     key = spec.model, spec.data, spec.input_shape, spec.device, stamp_of(spec.model), stamp_of(spec.data)
