@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.budget import ALLOCATORS, NORMALISERS, Target
 from explorer.plain import plain
+from explorer.ui.parts.stages import KEEP
 from explorer.ui.state.forms import kept
 from explorer.ui.text import words
 
@@ -27,7 +28,7 @@ def ask() -> None:
         "Keep (%)",
         1,
         100,
-        50,
+        KEEP,
         5,
         key=kept("keep"),
         width=92,

@@ -118,7 +118,7 @@ def test_no_page_obeys_what_runs_say(hostile_app, browser, token):
             assert_nothing_foreign(page)
             unfold(page)
         if token == REFS:
-            visit(page, f"{hostile_app.url}/cut?w={token}", "Budget")
+            visit(page, f"{hostile_app.url}/cut?w={token}", "Cut")
             assert "can't be opened" in page.get_by_test_id("stAlert").first.inner_text()
 
 

@@ -42,7 +42,7 @@ def test_the_chooser_opens_over_another_page_and_what_is_refused_leaves_all_as_i
 
 def test_a_sample_is_looked_into(app, page):
     visit(page, app.url, "Look")
-    expect(page.get_by_role("img", name=re.compile("^A test image of 3"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^One of the images, of 3"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^Evidence for 0: most of it in"))).to_be_visible()
     page.get_by_text("Sharpen slowly").click()
     expect(page.get_by_text("The picture goes from blurred to sharp")).to_be_visible()

@@ -153,11 +153,11 @@ def test_a_link_opens_the_same_state_elsewhere(app, page, browser):
     visit(page, f"{app.url}/cut", "Cut")
     cut_to_target(page)
     shown = on_board(page, "macs").inner_text()
-    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Share", exact=True).click()
     link = page.get_by_test_id("stCode").inner_text().strip()
     context = browser.new_context()
     other = context.new_page()
-    visit(other, link, "Budget")
+    visit(other, link, "Cut")
     expect(on_board(other, "macs")).to_have_text(shown, use_inner_text=True)
     assert other.url.partition("w=")[2] != page.url.partition("w=")[2]
     context.close()

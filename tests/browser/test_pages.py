@@ -43,6 +43,6 @@ def test_one_workspace_in_two_tabs(app, page, browser):
     settled(page)
     context = browser.new_context()
     other = context.new_page()
-    visit(other, page.url, "Budget")
+    visit(other, page.url, "Cut")
     expect(other.locator(".strip .counter[data-kind=macs]")).to_have_text(macs.inner_text(), use_inner_text=True)
     context.close()

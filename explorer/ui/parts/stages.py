@@ -32,6 +32,7 @@ from explorer.ui.text.stage import Stage
 from explorer.ui.text.stages import CUT, EPOCHS, FIRST, REPAIRED, TRAINED, WHOLE
 
 OFTEN, SELDOM = 0.25, 1.0  # seconds between two looks at questions, and at a training
+KEEP = 50  # percent of the whole network's cost, the goal at first
 BYTES = 4  # of a weight in float32
 QUESTIONS = {WHOLE: "judge", CUT: "judge", REPAIRED: "repair"}  # what a stage is asked by, where a worker answers
 
@@ -295,10 +296,10 @@ def plan_of(workspace: Workspace) -> Plan | None:
 
 
 def goal(workspace: Workspace) -> Target | None:
-    """What was asked for last, where the counters can mark it."""
+    """What was asked for last, at first half of the MACs, where the counters can mark it."""
     form = workspace.form
     kind = form.get("quantity", "macs")
-    return Target(kind, form["keep"] / 100) if "keep" in form and kind != "size" else None
+    return Target(kind, form.get("keep", KEEP) / 100) if kind != "size" else None
 
 
 def _cost(workspace: Workspace, structure: Structure, plan: Plan) -> dict[str, Any]:
