@@ -29,13 +29,12 @@ from pages.recover.settings import (
     WHO,
 )
 
-BRANCH = "branch"  # the session's key of the run whose settings are asked for, as the Runs page leaves it
 TAKEN = "settings taken over"  # what is said of them until the run is started
 
 
 def take_over(workspace: Workspace, task: Task | None) -> None:
     """Sets the controls, before they are made, to what the run of the session's `branch` was asked."""
-    id = st.session_state.pop(BRANCH, None)
+    id = st.session_state.pop(jobs.BRANCH, None)
     if id is None:
         return
     try:

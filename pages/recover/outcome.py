@@ -13,8 +13,6 @@ from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings, tables, words
 from pages.recover import trajectory
 
-TAKE = "take"  # the session's key of the run that the Take page shows
-
 
 def show(workspace: Workspace) -> None:
     """The latest run that has ended, or why it has not ended well; nothing where there was none."""
@@ -70,7 +68,7 @@ def _ways_on(job: Job, *, trusted: bool) -> None:
             help="The smaller network as files",
         )
         if taken:
-            st.session_state[TAKE] = job.id
+            st.session_state[jobs.TAKE] = job.id
             st.switch_page(path_to("take"))
         if st.button("Compare", icon=":material/compare_arrows:", help="Beside other runs and simple baselines"):
             st.switch_page(path_to("runs"))

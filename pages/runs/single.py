@@ -20,7 +20,6 @@ from explorer.ui.text import words
 from pages.runs import table
 
 STEP, END, REFUSED = "looked at step", "the end", "run stays as it is"
-TAKE, BRANCH = "take", "branch"  # what the pages of these steps begin with: the id of a job, of a run
 
 
 def show(workspace: Workspace, id: str, shown: Sequence[Shown], others: Sequence[RunRecord]) -> None:
@@ -74,7 +73,7 @@ def _ways_on(workspace: Workspace, entry: Shown) -> None:
             help=None if job else plain(f"Not made in this workspace: its files lie in {entry.record.folder}."),
         )
         if taken:
-            _go(workspace, entry, TAKE, job, "take")
+            _go(workspace, entry, jobs.TAKE, job, "take")
         opened = st.button(
             "Open on the board",
             icon=":material/tune:",
@@ -87,7 +86,7 @@ def _ways_on(workspace: Workspace, entry: Shown) -> None:
         if st.button("Branch", icon=":material/fork_right:", help="Another run, with the settings of this one"):
             if entry.cut_channels:
                 _adopt(entry)
-            _go(workspace, entry, BRANCH, entry.record.id, "recover")
+            _go(workspace, entry, jobs.BRANCH, entry.record.id, "recover")
         ref = _choose_point(entry)
         if st.button("Cut further", icon=":material/content_cut:", help="Begins with the network as it is there"):
             _begin_with(workspace, ref, entry.spec.data)

@@ -14,7 +14,6 @@ from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import findings, tables
 
-TAKE = "take"  # the session's key of the run that another page sends here
 OURS, OTHERS = "This model", "Other models"
 
 
@@ -38,7 +37,7 @@ def choose(workspace: Workspace) -> Job | None:
     lines = [line for job in jobs.of_runs(workspace) if job.state == "done" and (line := _line(job))]
     if not lines:
         return None
-    asked = st.session_state.pop(TAKE, None)
+    asked = st.session_state.pop(jobs.TAKE, None)
     offered = _of_the_model(workspace, lines, asked)
     words = {line.id: line.words for line in offered}
     key = f"taken, {offered[0].id} being the newest"  # a run that ends later is offered at once

@@ -20,6 +20,8 @@ from explorer.ui.text import words
 Request = Any  # what Desk.submit takes
 PRUNE = "prune"  # the kind of job whose results are networks
 TRAIN = "train"  # the key of such a job that only trains
+# Keys of the session: the job whose network Take shows, the run whose settings Recover takes over.
+TAKE, BRANCH = "take", "branch"
 
 
 def find(workspace: Workspace, kind: str) -> Job | None:
