@@ -23,7 +23,6 @@ from sidebyside import options, present
 from explorer.ui.navigation import PAGES
 from explorer.ui.state.share import PARAMETER, Shared, link_text
 from tests.browser.app import PATIENCE, launch, running, settled
-from tests.browser.boards import slider
 
 BOUNDS = {"shell": 0.5, "usable": 3.0, "heading": 0.3, "settled": 1.5, "as cut": 0.5, "repaired": 3.0}
 FRESH = ".strip .stages:not(.stale) .stage[data-stage={}] .value"
@@ -67,13 +66,11 @@ def switches(page: Page, waits: Waits, rounds: int) -> None:
 def releases(page: Page, waits: Waits, count: int) -> None:
     """A line dragged back and forth; the numbers in the strip after it is let go."""
     handle = page.get_by_role("slider").nth(1)
-    name = handle.get_attribute("aria-label")
-    assert name, "the board has no sliders"
     for turn in range(count + 1):
         told: Waits = waits if turn else defaultdict(list)
-        box = slider(page, name).bounding_box()
+        box = handle.bounding_box()
         assert box
-        place = page.locator(".board .row .thumb").nth(1).bounding_box()
+        place = handle.locator(".thumb").bounding_box()
         assert place
         x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
         goal = box["x"] + box["width"] * (0.25 + 0.5 * ((turn * 7) % 11) / 11)

@@ -5,6 +5,7 @@ and answers a deep link that is a server's first request with "Page not found". 
 through the entry script, so that idea is switched off before the server starts.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from explorer.places import ROOT
 from explorer.runs.queue.limits import Limits
 
 SCRIPT = ROOT / "app.py"
+HEAVY = ("explorer.ui.parts.frame", "explorer.ui.charts.network", "explorer.ui.charts.scores")
+"""What pages import and takes seconds: read before the first request comes, which then finds a page at once."""
 
 
 def own_navigation() -> None:
@@ -50,6 +53,8 @@ def launch(
     from explorer.ui.faults import tell
     from explorer.ui.state.workspace import START
 
+    for module in HEAVY:
+        importlib.import_module(module)
     if start is not None:
         START.model, START.data = start
     share_pool()

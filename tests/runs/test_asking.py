@@ -94,15 +94,14 @@ def test_a_worker_that_may_be_opening_a_model_is_not_ended_as_soon_as_one_whose_
     assert (second.state, asked_of(hands[0])) == ("running", [[1], [2]])
 
 
-def test_a_question_is_stopped_while_it_reads_its_data(tmp_path):
+def test_a_question_that_is_stopped_while_it_opens_its_network_lets_it_be_opened(tmp_path):
     def stop(fraction, message):
         told.append(message)
-        if "judged" in message:
-            raise Cancelled
+        raise Cancelled
 
     told = []
-    with pytest.raises(Cancelled):
-        opened(Spec.from_json(question(1, input_shape=(1, 8, 8))["spec"]), stop)
+    found = opened(Spec.from_json(question(1, input_shape=(1, 8, 8))["spec"]), stop)
+    assert len(found.judged)
     assert told[-2:] == ["reading digits", "reading digits, what is judged by"]
 
 
