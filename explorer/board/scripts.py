@@ -29,9 +29,9 @@ def source(name: str) -> str:
     return (ASSETS / f"{name}.js").read_text(encoding="utf-8")
 
 
-def styles(name: str) -> str:
-    """One style sheet."""
-    return (ASSETS / f"{name}.css").read_text(encoding="utf-8")
+def styles(*names: str) -> str:
+    """Style sheets, the later ones over those before."""
+    return "\n".join((ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in names)
 
 
 def for_notebook() -> str:
@@ -40,7 +40,7 @@ def for_notebook() -> str:
     Raises:
         OSError: a file is missing.
     """
-    sheets = "\n".join([_themes(), styles("board"), styles("notebook")])
+    sheets = "\n".join([_themes(), styles("counters", "board", "notebook")])
     return f"const STYLES = {json.dumps(sheets)};\n{joined('notebook')}"
 
 

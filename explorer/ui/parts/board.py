@@ -75,7 +75,7 @@ def _components() -> tuple[Callable[..., Any], Callable[..., Any]]:
     """
     try:
         component = st.components.v2.component
-        picture = component("pruning_board", css=scripts.styles("board"), js=scripts.joined("streamlit"))
+        picture = component("pruning_board", css=scripts.styles("counters", "board"), js=scripts.joined("streamlit"))
         return picture, component("pruning_board_feed", js=scripts.source("feed"))
     except (AttributeError, OSError) as error:
         raise BoardUnavailableError(f"the board can't be shown ({error}): use the sliders below") from error

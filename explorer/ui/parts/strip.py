@@ -62,5 +62,5 @@ class Strip:
 def _components() -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The strip, and the element that feeds it; registered once."""
     component = st.components.v2.component
-    picture = component("pruning_strip", css=scripts.styles("strip"), js=scripts.joined("strip_streamlit"))
+    picture = component("pruning_strip", css=scripts.styles("counters", "strip"), js=scripts.joined("strip_streamlit"))
     return picture, component("pruning_strip_feed", js=scripts.source("strip_feed"))
