@@ -197,7 +197,10 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on_until_cancelled(app, pa
 
 
 def fill(page, label, value):
+    """Writes a number into a control, which may be folded away."""
     entry = page.get_by_role("spinbutton", name=label)
+    if entry.count() == 0:
+        page.get_by_text("More settings", exact=True).click()
     entry.fill(value)
     entry.press("Enter")
     settled(page)
