@@ -25,3 +25,12 @@ class Preset:
     repaired: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, str | float | None] = field(default_factory=dict)
+
+    @property
+    def said(self) -> dict[str, str]:
+        """All that it sets, in texts, with the criterion's options among it."""
+        options = self.fields.get("options", {})
+        values = {name: value for name, value in self.fields.items() if name != "options"} | options
+        numbers = {name: f"{value:g}" for name, value in self.settings.items() if isinstance(value, int | float)}
+        words = {name: str(value or "by itself") for name, value in self.settings.items() if name not in numbers}
+        return {name: str(value) for name, value in values.items()} | words | numbers

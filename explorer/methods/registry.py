@@ -1,6 +1,6 @@
 """The registry of pruning methods: one file of this package each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -111,3 +111,13 @@ def removes(name: str) -> bool:
 def criterion_of(spec: Mapping[str, Any]) -> str:
     """The criterion that chose what a run removed; empty where it removed nothing."""
     return str(spec["criterion"]) if removes(spec["method"]) else ""
+
+
+def presets_table(methods: Iterable[Method]) -> str:
+    """The presets of methods as a table in Markdown, for the documentation."""
+    rows = [("method", "preset", "what is different, and why", "sets", "what was repaired"), ("---",) * 5]
+    for entry in methods:
+        for name, preset in entry.presets.items():
+            sets = ", ".join(f"{setting}={text}" for setting, text in preset.said.items())
+            rows.append((entry.title, f"`{name}`", preset.explanation, sets, " ".join(preset.repaired)))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"

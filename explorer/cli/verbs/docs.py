@@ -11,6 +11,7 @@ from explorer.cli.verb import verb
 from explorer.errors import ExplorerError, unknown
 from explorer.files import write_text
 from explorer.places import ROOT
+from explorer.methods.registry import presets_table
 from explorer.progress import Report
 from explorer.registry import table
 
@@ -59,6 +60,8 @@ def _up_to_date(text: str) -> str:
 
 def _table(name: str) -> str:
     known = registries()
+    if name == "presets":
+        return presets_table(known["methods"].declared().values())
     if name not in known:
-        raise unknown("table of the documentation", name, known)
+        raise unknown("table of the documentation", name, [*known, "presets"])
     return table(known[name].declared().values())
