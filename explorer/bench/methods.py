@@ -241,9 +241,9 @@ PLAYERS = ("model", "method", "criterion", "allocate", "recover", "target")  # w
 def summary(rows: Sequence[Row]) -> list[Row]:
     """One line per model, method, criterion, allocation, recovery, target and preset, over its seeds.
 
-    Each has the `PLAYERS`, `preset` (empty: the first, or none), `metric`, `base`, the means `macs`, `params`, `as_cut`,
-    `value` and `seconds`, the 95 % interval `low` to `high` of `value`, and `runs`; or `error`, where a run could not
-    be made.
+    Each has the `PLAYERS`, `preset` (empty: the first, or none), `metric`, `base`, the means `macs`, `params`,
+    `as_cut`, `value` and `seconds`, the 95 % interval `low` to `high` of `value`, and `runs`; or `error`, where a run
+    could not be made.
     """
     lines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:

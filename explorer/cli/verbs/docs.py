@@ -10,8 +10,8 @@ from explorer.cli.registries import registries
 from explorer.cli.verb import verb
 from explorer.errors import ExplorerError, unknown
 from explorer.files import write_text
-from explorer.places import ROOT
 from explorer.methods.registry import presets_table
+from explorer.places import ROOT
 from explorer.progress import Report
 from explorer.registry import table
 
