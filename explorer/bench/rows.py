@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -107,13 +107,52 @@ class PlayedSparse(Row):
     seed: int
 
 
+class Stage(Document):
+    """What a player reached at one stage of the comparison with rivals."""
+
+    value: Share
+    right: Text
+    seconds: Seconds
+
+
+class EndedRival(Document):
+    """That of one player on one network, target and seed."""
+
+    metric: MetricName
+    base: Share
+    tested: Positive
+    drawn: Positive
+    params: Share
+    macs: Share
+    reach: Seconds
+    stages: dict[str, Stage]
+
+
+class PlayedRival(Row):
+    """A row of the comparison with rivals."""
+
+    run: Text
+    side: Literal["ours", "theirs"]
+    player: Text
+    model: Text
+    target: Text
+    seed: int
+    split: Text
+    epochs: Count
+
+
 class Coverage(Row):
     """A row of the coverage table."""
 
     model: Text
 
 
-FOUND: Mapping[type[Row], type[Document]] = {Played: EndedCut, PlayedSparse: EndedSparse, Coverage: Covered}
+FOUND: Mapping[type[Row], type[Document]] = {
+    Played: EndedCut,
+    PlayedSparse: EndedSparse,
+    PlayedRival: EndedRival,
+    Coverage: Covered,
+}
 
 
 def read_rows(path: Path, kind: type[Row]) -> tuple[list[dict[str, Any]], int]:
