@@ -10,11 +10,11 @@ import numpy as np
 
 from explorer.bench.kept import Row, made
 from explorer.bench.rivals.bootstrap import interval, unpacked
-from explorer.bench.rivals.grid import Grid
+from explorer.bench.rivals.grid import UNTRAINED, Grid
 from explorer.bench.rivals.library import torch_pruning
-from explorer.bench.rivals.players import OURS, THEIRS, player_of
+from explorer.bench.rivals.players import OURS, THEIRS, Ours, player_of
 from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TUNED, play
-from explorer.bench.rows import PlayedRival
+from explorer.bench.rows import PlayedRival, read_rows
 from explorer.progress import Report, silent
 
 AHEAD, EQUAL, BEHIND = VERDICTS = ("ahead", "equal", "behind")
@@ -49,6 +49,16 @@ def compare(grid: Grid, *, kept: Path | None = None, processes: int = 1, report:
     return [rows[run.digest()] for run in runs]
 
 
+def kept_rows(file: Path) -> tuple[list[Row], int]:
+    """The rows about the test images in a file that `compare` has kept, and how many it has that are damaged.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, DamagedError, ExplorerError: see `explorer.reading.read_text`.
+    """
+    rows, damaged = read_rows(file, PlayedRival)
+    return [row for row in rows if row["split"] == "test"], damaged
+
+
 @dataclass(frozen=True)
 class _Series:
     """One player at one stage of one network and target, by seed."""
@@ -72,14 +82,14 @@ class _Series:
         return fmean(self.rows[seed]["reach"] + self.rows[seed]["stages"][self.stage]["seconds"] for seed in seeds)
 
 
-def compared(rows: Sequence[Row], choice: str | None = None) -> list[Line]:
+def compared(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
     """One line per network, target and stage: the choice against the rival that is best there by its mean.
 
     The rival is chosen among all that were played after the fact, which is to its advantage. Both are taken over the
-    seeds that both have.
+    seeds that both have, and fine-tuned ones with the most epochs that were played.
 
     Args:
-        choice: the name of ours that is judged; by default the first of the rows.
+        choice: the name of ours that is judged.
 
     Returns:
         `model`, `target`, `stage`, `split`, `ours` and `rival` (names), `rival_stage`, their means `ours_value` and
@@ -89,10 +99,8 @@ def compared(rows: Sequence[Row], choice: str | None = None) -> list[Line]:
     """
     lines = []
     for place, played in _by_place(rows).items():
-        ours = [row["player"] for row in played if row["side"] == OURS and row["player"].count("/")]
-        judged = choice or next(iter(ours), None)
         for stage, against in _AGAINST.items():
-            mine = _series(played, OURS, stage).get(judged or "")
+            mine = _series(played, OURS, stage).get(choice)
             rivals = [each for name in against for each in _series(played, THEIRS, name).values()]
             if mine is not None and (line := _line(mine, rivals)) is not None:
                 lent = _series(played, THEIRS, REPAIRED).values() if stage == REPAIRED else ()
@@ -190,9 +198,13 @@ _PLACE = ("model", "target", "split")
 
 
 def _by_place(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
+    """The rows of each network, target and split; of those that train the ones with the most epochs."""
     found: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         found.setdefault(tuple(row[name] for name in _PLACE), []).append(row)
+    for place, played in found.items():
+        most = max(row["epochs"] for row in played)
+        found[place] = [row for row in played if row["epochs"] in (UNTRAINED, most)]
     return found
 
 

@@ -1,7 +1,7 @@
 """What is played: the networks, targets, seeds and players of the comparison with torch-pruning."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,6 +15,12 @@ from explorer.strict_json import dumps
 
 SPLITS = ("test", "validation")
 UNTRAINED = 0  # epochs
+TASKS = ("letters", "shapes", "digits")  # the hard ones first
+
+
+def demos(tasks: Iterable[str], networks: Iterable[str]) -> tuple[str, ...]:
+    """The refs of bundled networks, task by task."""
+    return tuple(f"demo:{network}-{task}" for task, network in product(tasks, networks))
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,12 @@ class Grid:
         split: "validation" for choosing among ours, "test" for telling how the choice compares.
     """
 
-    models: tuple[str, ...] = tuple(
-        f"demo:{network}-{data}" for data in ("letters", "shapes", "digits") for network in ("resnet20", "vgg", "vit")
-    )
+    models: tuple[str, ...] = demos(TASKS, ("resnet20", "vgg", "vit"))
     ours: tuple[str, ...] = (CRITERION,)
     allocations: tuple[str, ...] = (ALLOCATION,)
     repairs: tuple[str, ...] = (REPAIR,)
     rivals: tuple[str, ...] = tuple(name for name, rival in RIVALS.items() if not rival.trained)
-    tuned: tuple[str, ...] = tuple(name for name, rival in RIVALS.items() if rival.way.steps == 1)
+    tuned: tuple[str, ...] = ("l2-uniform", "l2-global", "l2-isomorphic", "taylor-global", "l2-global-trained")
     methods: tuple[str, ...] = ("ifap", "idap")
     targets: tuple[str, ...] = ("macs=0.5", "macs=0.3")
     seeds: int = 5
@@ -126,8 +130,8 @@ class Grid:
 
 
 SMALL = Grid(
-    models=tuple(f"demo:{network}-{data}" for data in ("letters", "shapes") for network in ("resnet20", "vgg")),
-    rivals=("l2-uniform", "l2-global", "l2-isomorphic", "l2-global-steps", "taylor-uniform", "taylor-global"),
+    models=demos(TASKS[:2], ("resnet20", "vgg")),
+    rivals=("l2-uniform", "l2-global", "l2-global-steps", "taylor-uniform", "taylor-global"),
     tuned=("l2-uniform", "l2-global"),
     methods=(),
     tuned_seeds=2,
