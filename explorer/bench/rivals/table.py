@@ -20,12 +20,11 @@ COMMAND = "python -m explorer bench rivals --resume docs/rivals.jsonl --out docs
 def cells(line: Line) -> list[str]:
     """A line of `compared` for a person."""
     metric = METRICS[line["metric"]]
-    stage = TITLES[line["stage"]]
     rival = title_of(THEIRS, line["rival"]) + (f", {TITLES[line['rival_stage']]}" if line["stage"] == REPAIRED else "")
     return [
         line["model"],
         line["target"],
-        stage if line["stage"] != TUNED else f"{stage}, {line['epochs']} epoch{'s' * (line['epochs'] > 1)}",
+        stage_of(line),
         metric.text(line["ours_value"]),
         metric.text(line["rival_value"]),
         metric.difference(line["difference"]),
@@ -37,6 +36,12 @@ def cells(line: Line) -> list[str]:
         str(line["seeds"]),
         rival,
     ]
+
+
+def stage_of(line: Line) -> str:
+    """The stage of a line for a person."""
+    title = TITLES[line["stage"]]
+    return title if line["stage"] != TUNED else f"{title}, {line['epochs']} epoch{'s' if line['epochs'] > 1 else ''}"
 
 
 def said(lines: Sequence[Line]) -> str:
