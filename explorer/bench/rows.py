@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from explorer.bench.answers import unpacked
 from explorer.budget import ALLOCATORS
 from explorer.criteria import CRITERIA
 from explorer.documents import Amount, Count, Document, Number, Positive, Seconds, Share, Text, fits
@@ -126,6 +127,13 @@ class EndedRival(Document):
     macs: Share
     reach: Seconds
     stages: dict[str, Stage]
+
+    @model_validator(mode="after")
+    def _answers_are_of_the_images(self) -> Self:
+        for name, stage in self.stages.items():
+            if abs(unpacked(stage.right, self.tested).mean() - stage.value) > 1e-6:
+                raise ValueError(f"the answers of {name} are others than its value")
+        return self
 
 
 class PlayedRival(Row):

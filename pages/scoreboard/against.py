@@ -23,7 +23,7 @@ def show(file: Path) -> None:
         st.code(COMMAND, language=None, wrap_lines=True)
         return
     try:
-        lines, damaged = _lines(str(file), file.stat().st_mtime)
+        lines, told, damaged = _lines(str(file), file.stat().st_mtime)
     except ExplorerError as error:
         st.error("The comparison's file can't be read.", icon=":material/error:")
         st.text(str(error))
@@ -39,7 +39,7 @@ def show(file: Path) -> None:
     model = st.selectbox("Network", models, key=kept("rivals model", models), persist_state="session")
     _draw([line for line in lines if line["model"] == model])
     say.caption(f"{said(lines)} The counts are over all networks.")
-    st.dataframe(pd.DataFrame(map(cells, lines), columns=list(HEADS)), hide_index=True)
+    st.dataframe(told, hide_index=True)
     st.caption(
         "Both sides have the same networks, calibration images, test images, trainer and MACs. The rival of a row is "
         "the way of torch-pruning's that came out best there. The difference is paired by image and seed."
@@ -54,7 +54,8 @@ def _draw(lines: list[Line]) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _lines(file: str, stamp: float) -> tuple[list[Line], int]:
-    """The lines of all rows that are written whole: the file may be growing. And how many are damaged."""
+def _lines(file: str, stamp: float) -> tuple[list[Line], pd.DataFrame, int]:
+    """The lines of all rows that are written whole: the file may be growing. In words too, and how many are damaged."""
     rows, damaged = kept_rows(Path(file))
-    return compared(rows), damaged
+    lines = compared(rows)
+    return lines, pd.DataFrame(map(cells, lines), columns=list(HEADS)), damaged

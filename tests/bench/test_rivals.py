@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.bench.answers import packed, unpacked
 from explorer.bench.rivals import Grid, compare, compared, comparison, everybody, kept_rows, said, short, verdicts
-from explorer.bench.rivals.bootstrap import interval, packed, unpacked
+from explorer.bench.rivals.bootstrap import interval
 from explorer.bench.rivals.grid import Run
 from explorer.bench.rivals.library import STEPS, Way, as_plan, prune_to
 from explorer.bench.rivals.players import RIVALS, Gradual, Ours, player_of

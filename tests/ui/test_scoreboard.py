@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.bench.answers import packed
 from explorer.bench.literature import METRICS, NETWORKS, PRUNED, SOURCES, TUNED, literature
-from explorer.bench.rivals.bootstrap import packed
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
 from tests.ui.pages import ROOT, words_of
@@ -111,11 +111,18 @@ def test_the_comparison_with_torch_pruning_is_shown(shown, tmp_path):
     assert list(test.dataframe[0].value["verdict"]) == ["ahead", "ahead"]
 
 
-def test_a_damaged_file_is_told_and_leaves_the_page(shown, tmp_path):
+def test_what_is_damaged_is_told_and_leaves_the_page(shown, tmp_path):
     file = tmp_path / "rivals.jsonl"
     file.write_bytes(b"\xff\xfe\x00")
     test = shown("against", f"Path({str(file)!r})")
-    assert "can't be read" in words_of(test) or "no row yet" in words_of(test)
+    assert "can't be read" in test.error[0].value
+    damaged = rival_rows()[0]
+    damaged["stages"]["as_cut"]["right"] = "AAAA"
+    file.write_text("".join(json.dumps(row) + "\n" for row in [damaged, *rival_rows()]))
+    assert "1 row is damaged" in words_of(shown("against", f"Path({str(file)!r})"))
+    stranger = [{**row, "player": "nonsense"} if row["side"] == "theirs" else row for row in rival_rows()]
+    file.write_text("".join(json.dumps(row) + "\n" for row in stranger))
+    assert "can't be read" in shown("against", f"Path({str(file)!r})").error[0].value
 
 
 def test_the_image_and_the_wheel_take_what_the_page_reads():

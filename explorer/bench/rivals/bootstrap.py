@@ -1,7 +1,5 @@
 """How sure a difference is that was measured on the same images and over the same seeds."""
 
-import base64
-
 import numpy as np
 
 DRAWS = 10_000
@@ -34,20 +32,3 @@ def interval(ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS, seed: int
     means = ((drawn_seeds @ patterns) * drawn_images).sum(1) / (seeds * images)
     low, high = np.percentile(means, _LEVELS)
     return float(low), float(high)
-
-
-def packed(right: np.ndarray) -> str:
-    """Answers, bool (images,), as text: a bit each."""
-    return base64.b64encode(np.packbits(right).tobytes()).decode()
-
-
-def unpacked(text: str, images: int) -> np.ndarray:
-    """The answers in a text of `packed`.
-
-    Raises:
-        ValueError: it holds those of another number of images.
-    """
-    bits = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), np.uint8))
-    if len(bits) != -(-images // 8) * 8:
-        raise ValueError(f"the text holds {len(bits)} answers, not {images}")
-    return bits[:images].astype(bool)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from explorer.bench.answers import unpacked
 from explorer.bench.kept import Row, made
-from explorer.bench.rivals.bootstrap import interval, unpacked
+from explorer.bench.rivals.bootstrap import interval
 from explorer.bench.rivals.grid import UNTRAINED, Grid
 from explorer.bench.rivals.library import torch_pruning
 from explorer.bench.rivals.players import OURS, THEIRS, Ours, player_of

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.batches import batches
+from explorer.bench.answers import packed
 from explorer.bench.kept import Row
-from explorer.bench.rivals.bootstrap import packed
 from explorer.bench.rivals.grid import UNTRAINED, Run
 from explorer.bench.rivals.library import as_plan, prune_to
 from explorer.bench.rivals.players import REPAIR, Gradual, Ours, Theirs
@@ -104,7 +104,7 @@ def play(run: Run) -> Row:
         `run` (its digest), `model`, `side`, `player`, `target`, `seed`, `epochs`, `rounds`, `split`; `drawn`, how many
         calibration images; `params` and `macs` as fractions of the whole; `metric` with its value `base` of the whole
         network on `tested` images; `reach`, the seconds to the target; and `stages`, by name each with its `value`,
-        the answers as `bootstrap.packed` has them, and its `seconds` after the target was reached.
+        the answers as `explorer.bench.answers.packed` has them, and its `seconds` after the target was reached.
     """
     names = ("model", "target", "seed", "split", "epochs", "rounds")
     row = {"run": run.digest(), "side": run.player.side, "player": run.player.name}
