@@ -9,7 +9,18 @@ import pytest
 import torch
 
 from explorer.bench.answers import packed, unpacked
-from explorer.bench.rivals import Grid, compare, compared, comparison, everybody, kept_rows, said, short, verdicts
+from explorer.bench.rivals import (
+    Grid,
+    choices,
+    compare,
+    compared,
+    comparison,
+    everybody,
+    kept_rows,
+    said,
+    short,
+    verdicts,
+)
 from explorer.bench.rivals.bootstrap import interval
 from explorer.bench.rivals.grid import Run
 from explorer.bench.rivals.library import STEPS, Way, as_plan, prune_to
@@ -192,6 +203,14 @@ def test_the_choice_is_judged_against_the_best_rival_of_each_stage():
     assert compared(rows, "l1/global/reconstruct")[0]["verdict"] == "ahead"
 
 
+def test_our_choices_stand_in_the_order_of_their_means():
+    rows = [row("ours", name, repaired=right) for name, right in ((Ours().name, 20), ("l1/global/reconstruct", 38))]
+    rows += [row("ours", "flow/global/reconstruct", repaired=20)]
+    told = [(line["player"].partition("/")[0], line["ahead"], line["equal"]) for line in choices(rows)]
+    assert told == [("l1", 1, 0), ("group-norm", 0, 1), ("flow", 0, 1)]
+    assert choices(rows)[0]["stages"] == {"repaired": 38 / IMAGES}
+
+
 def test_only_seeds_that_both_have_are_compared():
     rows = [row("ours", Ours().name, seed, as_cut=20 + seed) for seed in range(3)]
     rows += [row("theirs", "l2-global", seed, as_cut=20 + seed) for seed in (1, 2, 5)]
@@ -253,7 +272,7 @@ def test_the_command_writes_table_and_picture(tmp_path, capsys):
     table, picture = tmp_path / "table.md", tmp_path / "table.svg"
     asked = (
         f"bench rivals --models {VGG} --rivals l2-global --methods ifap --targets macs=0.5 --seeds 1 --tuned-seeds 0 "
-        "--samples 32 --processes 1 --json --quiet"
+        f"--samples 32 --processes 1 --json --quiet --resume {tmp_path / 'rows.jsonl'}"
     )
     assert main([*asked.split(), "--out", str(table), "--figure", str(picture)]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -190,6 +190,39 @@ def _alone(rows: Sequence[Row], side: str) -> Line:
     }
 
 
+def choices(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
+    """One line per choice of ours, the best repaired first: from which the default follows, on the validation images.
+
+    Returns:
+        `player`; `stages`, the mean of each over those networks and targets that all choices have, which are `places`
+        many; `seconds` until repaired; and how often it is `ahead`, `equal` and `behind` of `choice`, repaired, by the
+        paired interval.
+    """
+    places = _by_place(rows).values()
+    found = {stage: [_series(played, OURS, stage) for played in places] for stage in (AS_CUT, RECALIBRATED, REPAIRED)}
+    names = dict.fromkeys(name for each in found[REPAIRED] for name in each)
+    shared = {stage: [each for each in series if names.keys() <= each.keys()] for stage, series in found.items()}
+    lines = []
+    for name in names:
+        mine = [(each[name], each[choice]) for each in shared[REPAIRED] if choice in each]
+        met = [line["verdict"] for one, other in mine if (line := _line(one, [other])) is not None]
+        lines.append(
+            {
+                "player": name,
+                "metric": next(row["metric"] for row in rows if "metric" in row),
+                "stages": {
+                    stage: fmean(each[name].mean(list(each[name].rows)) for each in series)
+                    for stage, series in shared.items()
+                    if series
+                },
+                "seconds": fmean([each[name].seconds(list(each[name].rows)) for each in shared[REPAIRED]] or [0.0]),
+                "places": len(shared[REPAIRED]),
+                **{verdict: met.count(verdict) for verdict in VERDICTS},
+            }
+        )
+    return sorted(lines, key=lambda line: -line["stages"].get(REPAIRED, 0.0))
+
+
 def title_of(side: str, name: str) -> str:
     """A player for a person."""
     return player_of(side, name).title

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from explorer.bench.kept import pipes
-from explorer.bench.rivals.comparison import AHEAD, EQUAL, Line, title_of, verdicts
-from explorer.bench.rivals.players import OURS, THEIRS
-from explorer.bench.rivals.playing import REPAIRED, STAGES, TITLES, TUNED
+from explorer.bench.rivals.comparison import AHEAD, BEHIND, EQUAL, Line, title_of, verdicts
+from explorer.bench.rivals.players import OURS, THEIRS, Ours
+from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TITLES, TUNED
 from explorer.tasks import METRICS
 
 HEADS = (
@@ -14,6 +14,9 @@ HEADS = (
 )
 SHORT = ("network", "MACs kept", "stage", "ours", "torch-pruning", "difference and its 95 % interval", "")
 PLAYERS = ("model", "MACs asked", "side", "player", *TITLES.values(), "MACs", "seconds repaired", "seeds")
+UNTRAINED = (AS_CUT, RECALIBRATED, REPAIRED)
+CHOICES = ("choice", *(TITLES[stage] for stage in UNTRAINED), "ahead / equal / behind the first", "seconds", "rows")
+NOTHING = "Nothing is measured yet"
 COMMAND = "python -m explorer bench rivals --resume docs/rivals.jsonl --out docs/rivals.md --figure docs/rivals.svg"
 
 
@@ -51,13 +54,13 @@ def said(lines: Sequence[Line]) -> str:
         if of := found[name]["lines"]:
             ahead, equal = found[name]["ahead"], found[name]["at_least_equal"]
             sentences.append(f"Of {of} rows {how}, ours is ahead in {ahead} and at least equal in {equal}.")
-    return " ".join(sentences)
+    return " ".join(sentences) or f"{NOTHING}."
 
 
 def short(lines: Sequence[Line]) -> str:
     """The table in few columns as Markdown, with the counts and the command; what to do where there is nothing yet."""
     if not lines:
-        return f"Nothing is measured yet: `{COMMAND}`.\n"
+        return f"{NOTHING}: `{COMMAND}`.\n"
     rows = []
     for line in lines:
         metric = METRICS[line["metric"]]
@@ -76,25 +79,35 @@ def short(lines: Sequence[Line]) -> str:
     return f"{pipes(SHORT, rows)}\n{said(lines)} Made by `{COMMAND}`.\n"
 
 
-def markdown(lines: Sequence[Line], players: Sequence[Line]) -> str:
-    """The whole document: what was compared, the choice against the best rival, and every player by itself."""
-    seeds = (
-        " to ".join(map(str, sorted({min(line["seeds"] for line in lines), max(line["seeds"] for line in lines)})))
-        if lines
-        else "no"
-    )
-    judged = title_of(OURS, lines[0]["ours"]) if lines else "nothing"
+def candidates(lines: Sequence[Line]) -> list[list[str]]:
+    """Lines of `choices` for a person, with the heads `CHOICES`."""
+    return [
+        [
+            title_of(OURS, line["player"]),
+            *(_stage_text(line, stage) for stage in UNTRAINED),
+            f"{line[AHEAD]} / {line[EQUAL]} / {line[BEHIND]}",
+            f"{line['seconds']:.1f}",
+            str(line["places"]),
+        ]
+        for line in lines
+    ]
+
+
+def markdown(lines: Sequence[Line], players: Sequence[Line], choices: Sequence[Line] = ()) -> str:
+    """The whole document: the choice against the best rival, our choices where they are several, and every player."""
+    among = f"## Choices of ours, mean over networks and targets\n\n{pipes(CHOICES, candidates(choices))}\n"
+    judged = title_of(OURS, lines[0]["ours"] if lines else Ours().name)
     return f"""# Against torch-pruning
 
     {COMMAND}
 
-Ours is one choice, fixed in advance: {judged}.
-torch-pruning plays by its group magnitude (p = 2, mean of a group) and group Taylor
-importance, each with uniform, global and isomorphic ranking, by one ranking and in steps. All cut the same networks
-until their MACs, by the same count, are at most the target and as near as they come. A seed ({seeds} a row) draws the
-calibration images, which gradients, batch-norm statistics and the repair see alike, and orders the fine-tuning; test
-images, trainer and epochs are the same. Magnitudes see no images, so as cut they do not vary. Methods that train in
-steps (IFAP, IDAP++) draw their images themselves, by the same seed.
+Ours is one choice, fixed in advance: {judged}. torch-pruning plays by its group
+magnitude (p = 2, mean of a group) and its group Taylor importance, with uniform, global and isomorphic ranking, by one
+ranking and in steps; the last table names those that played. All cut the same networks until their MACs, by the same
+count, are at most the target and as near as they come. A seed draws the calibration images, which gradients, batch-norm
+statistics and the repair see alike, and orders the fine-tuning; test images, trainer and epochs are the same.
+Magnitudes see no images, so as cut they do not vary. Methods that train in steps (IFAP, IDAP++) draw their calibration
+images themselves.
 
 *Recalibrated*: batch-norm statistics from the calibration images. *Repaired*: ours by least squares on them, without
 training; torch-pruning has nothing of the kind, so the better of its cut and its recalibrated network stands against
@@ -107,7 +120,7 @@ target included.
 {pipes(HEADS, [cells(line) for line in lines])}
 {said(lines)}
 
-## Every player
+{among if len(choices) > 1 else ""}## Every player
 
 {pipes(PLAYERS, [_player(line) for line in players])}"""
 
@@ -116,8 +129,7 @@ def _player(line: Line) -> list[str]:
     who = [line["model"], line["target"], line["side"], title_of(line["side"], line["player"])]
     if "error" in line:
         return [*who, line["error"], *[""] * (len(PLAYERS) - len(who) - 1)]
-    metric = METRICS[line["metric"]]
-    values = [metric.text(line["stages"][stage]) if stage in line["stages"] else "" for stage in STAGES]
+    values = [_stage_text(line, stage) for stage in STAGES]
     seconds = line["seconds"].get(REPAIRED)
     seeds = sorted(set(line["seeds"].values()))
     return [
@@ -127,3 +139,8 @@ def _player(line: Line) -> list[str]:
         "" if seconds is None else f"{seconds:.1f}",
         " and ".join(map(str, seeds)),
     ]
+
+
+def _stage_text(line: Line, stage: str) -> str:
+    """The mean of a stage, empty where it was not played."""
+    return METRICS[line["metric"]].text(line["stages"][stage]) if stage in line["stages"] else ""

@@ -46,17 +46,25 @@ def arguments(parser: ArgumentParser) -> None:
 )
 def rivals(options: Options, report: Report) -> Answer:
     from explorer.bench import figure
-    from explorer.bench.rivals import HEADS, SMALL, Grid, cells, compare, compared, everybody, markdown, said, verdicts
+    from explorer.bench import rivals as comparison
     from explorer.bench.rivals.figure import figure as drawn
     from explorer.files import write_text
 
-    out = target(options, HEADS)
-    grid = asked(SMALL if options.small else Grid(), options)
-    rows = compare(grid, kept=kept(options), processes=processes(options), report=report)
-    lines, players = compared(rows, grid.choices()[0].name), everybody(rows)
+    out = target(options, comparison.HEADS)
+    grid = asked(comparison.SMALL if options.small else comparison.Grid(), options)
+    rows = comparison.compare(grid, kept=kept(options), processes=processes(options), report=report)
+    choice = grid.choices()[0].name
+    lines, choices, players = (
+        comparison.compared(rows, choice),
+        comparison.choices(rows, choice),
+        comparison.everybody(rows),
+    )
     if out:
-        write_text(out, markdown(lines, players))
+        write_text(out, comparison.markdown(lines, players, choices))
     if options.figure:
         figure.save(lambda: drawn(lines), Path(options.figure))
-    answer = {"lines": lines, "players": players, "verdicts": verdicts(lines), "rows": rows}
-    return Answer(answer, "\n\n".join(filter(None, [table(HEADS, map(cells, lines)), said(lines)])))
+    answer = {"lines": lines, "choices": choices, "players": players, "rows": rows}
+    said = [table(comparison.HEADS, map(comparison.cells, lines)), comparison.said(lines)]
+    if len(choices) > 1:
+        said.append(table(comparison.CHOICES, comparison.candidates(choices)))
+    return Answer(answer | {"verdicts": comparison.verdicts(lines)}, "\n\n".join(said))
