@@ -216,12 +216,12 @@ def differences(fonts: Sequence[Font]) -> np.ndarray:
 
 def parts_of(fonts: Sequence[Font]) -> np.ndarray:
     """The part that each font belongs to, as its place in `PARTS`, uint8 (fonts,)."""
-    groups = list(_groups(fonts))
-    parts, shares = np.empty(len(fonts), np.uint8), np.array(FRACTIONS) * len(fonts)
+    groups, shares = list(_groups(fonts)), np.array(FRACTIONS) * len(fonts)
+    parts, lacking = np.empty(len(fonts), np.uint8), shares.copy()
     for place in np.random.default_rng(SEED).permutation(len(groups)):
-        part = int(np.argmax(shares / FRACTIONS))
+        part = int(np.argmax(lacking / shares))
         parts[groups[place]] = part
-        shares[part] -= len(groups[place])
+        lacking[part] -= len(groups[place])
     return parts
 
 
