@@ -23,7 +23,7 @@ GOOD = {
     "compare": ["{root}/runs/zeros"],
     "criteria": [],
     "data": ["--data", DATA],
-    "demo letters": ["--fonts", "{root}"],  # good ones would draw for a minute
+    "demo letters": ["--fonts", "{root}", "--out", "{root}/new"],  # good ones would draw for a minute
     "demo train": ["--model", "demo:absent"],  # a good one would train
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],
