@@ -109,7 +109,7 @@ def prune_to(
 
 class _Library:
     def __init__(self, structure: Structure, example: Tensor, way: Way) -> None:
-        self._tp, self._structure, self._example, self._way = torch_pruning(), structure, example, way
+        self._tp, self._example, self._way = torch_pruning(), example, way
         self._makers = {
             member.tensor.removesuffix(".weight"): group
             for group in structure.groups.values()
@@ -120,7 +120,8 @@ class _Library:
         self.looks = way.importance == "taylor"
 
     def whole(self, module: nn.Module) -> dict[str, np.ndarray]:
-        return {name: np.arange(len(layer.weight)) for name, layer in _layers(module).items()}
+        """All output channels of every layer."""
+        return {name: np.arange(_width(layer)) for name, layer in _layers(module).items()}
 
     def closest(self, start: Narrower, goal: int) -> Narrower:
         """What one ranking makes of a network, with the most MACs of those at or below the goal."""
@@ -208,10 +209,13 @@ class _Library:
         """Prunes one step, and notes what left."""
         names = {layer: name for name, layer in _layers(network.module).items()}
         for group in pruner.step(interactive=True):
-            for dependency, places in group:
-                name = names.get(dependency.target.module)
-                if name is not None and pruner.DG.is_out_channel_pruning_fn(dependency.handler):
-                    network.kept[name] = np.delete(network.kept[name], places)
+            gone = {
+                names[dependency.target.module]: places  # once, however often the layer is in the group
+                for dependency, places in group
+                if dependency.target.module in names and pruner.DG.is_out_channel_pruning_fn(dependency.handler)
+            }
+            for name, places in gone.items():
+                network.kept[name] = np.delete(network.kept[name], places)
             group.prune()
 
     def _macs(self, network: Narrower) -> int:
@@ -242,6 +246,10 @@ def as_plan(module: nn.Module, structure: Structure, narrower: Narrower) -> Plan
 
 def _equal(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def _width(layer: nn.Module) -> int:
+    return layer.out_channels if isinstance(layer, _ConvNd) else layer.out_features
 
 
 def _layers(module: nn.Module) -> dict[str, nn.Module]:
