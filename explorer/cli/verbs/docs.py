@@ -1,4 +1,4 @@
-"""``docs``: the tables of the documentation, written from what is registered."""
+"""``docs``: the tables of the documentation, written from what is registered and bundled."""
 
 import re
 from argparse import ArgumentParser
@@ -14,8 +14,12 @@ from explorer.methods.registry import presets_table
 from explorer.places import ROOT
 from explorer.progress import Report
 from explorer.registry import table
+from explorer.sources.models.demo_models import demo_table
 
 _TABLE = re.compile(r"(?<=<!-- table: )(?P<name>[^>]+?) -->\n.*?(?=<!-- end -->)", re.DOTALL)
+_BUNDLED = "bundled networks"  # the one that is made from their records
+_PRESETS = "presets"
+_RIVALS = "rivals"  # the name of the table of what `bench rivals` has kept
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -25,7 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
 @verb(
     "docs",
     title="Documentation",
-    explanation="Write the tables of the documentation from what is registered.",
+    explanation="Write the tables of the documentation from what is registered and bundled.",
     arguments=arguments,
     rank=190,
 )
@@ -60,8 +64,22 @@ def _up_to_date(text: str) -> str:
 
 def _table(name: str) -> str:
     known = registries()
-    if name == "presets":
+    if name == _BUNDLED:
+        return demo_table()
+    if name == _RIVALS:
+        return _rivals()
+    if name == _PRESETS:
         return presets_table(known["methods"].declared().values())
     if name not in known:
-        raise unknown("table of the documentation", name, [*known, "presets"])
+        raise unknown("table of the documentation", name, [*known, _BUNDLED, _RIVALS, _PRESETS])
     return table(known[name].declared().values())
+
+
+def _rivals() -> str:
+    """The comparison with torch-pruning, from the rows that `bench rivals` has kept of it."""
+    from explorer.bench.rivals import compared, kept_rows, short
+
+    rows, damaged = kept_rows(ROOT / "docs" / "rivals.jsonl")
+    if damaged:
+        raise ExplorerError(f"{damaged} rows of docs/rivals.jsonl are damaged: play them again with bench rivals")
+    return short(compared(rows))
