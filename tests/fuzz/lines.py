@@ -17,6 +17,7 @@ GOOD = {
     "bench coverage": ["--only", "no such network"],
     "bench dg2pf": ["--models", "no such model"],
     "bench methods": ["--models", "no such model", "--small"],
+    "bench rivals": ["--models", "no such model", "--small"],
     "bench spvr": ["--models", "no such model"],
     "budget": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", *SMALL],
     "compare": ["{root}/runs/zeros"],
