@@ -1,4 +1,4 @@
-"""Widths that are multiples of a number, in the cut network itself: also where heads and the places in them both leave."""
+"""Widths that are multiples of a number, in the cut network itself: also where heads and places in them both leave."""
 
 import numpy as np
 import pytest
