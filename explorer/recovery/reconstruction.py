@@ -28,12 +28,14 @@ from explorer.recovery.least_squares import (
     to_blocks,
     window_share,
 )
+from explorer.recovery.portion import repair_samples
 from explorer.recovery.readers import Place, Reached, Read, Reads, Walk
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.work import Work
 from explorer.structure.adapt import follow_attention
 from explorer.structure.products import shared_names
 
+REPAIR = "reconstruct"
 RIDGE = 1e-3  # of the mean variance of the inputs
 TOGETHER = 2**31  # bytes that both networks may hold at once in a pass of all samples
 ALIVE = 3  # of the largest activation, what a network holds while it runs: a layer's input, its output, a shortcut
@@ -56,7 +58,8 @@ OTHERWISE = "what reads its channels is called otherwise in the cut network"
 )
 def reconstruction(module: nn.Module, work: Work) -> History:
     origin = work.origin_for("reconstruct")
-    return reconstruct(module, work.task.calibration, origin, device=work.device, report=work.report)
+    data = repair_samples(work.task.calibration, origin.structure.cost().macs)
+    return reconstruct(module, data, origin, device=work.device, report=work.report)
 
 
 def reconstruct(

@@ -3,6 +3,7 @@
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
+from explorer.recovery.portion import repair_count
 from explorer.tasks import Task
 from explorer.ui import engine
 
@@ -49,7 +50,7 @@ def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float
 def repair_seconds(ref: str, task: Task, kept: float) -> float | None:
     """Seconds of a repair by least squares, about; None where a forward pass is too slow to be timed.
 
-    Layers that follow each other are solved in one pass of both networks, and their sums take about as long again.
+    Layers are solved in one pass of both networks, and their sums take about as long again.
 
     Args:
         ref: of the whole network.
@@ -57,7 +58,10 @@ def repair_seconds(ref: str, task: Task, kept: float) -> float | None:
         kept: the share of the MACs that is left.
     """
     one = engine.forward_seconds(ref)
-    return None if one is None else 2 * one * min(engine.SAMPLES, len(task.calibration)) * (1 + kept)
+    if one is None:
+        return None
+    samples = min(repair_count(engine.opened(ref).structure.cost().macs), len(task.calibration))
+    return 2 * one * samples * (1 + kept)
 
 
 def besides_seconds(ref: str, task: Task, kept: float) -> float | None:
