@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from explorer.errors import ExplorerError, unknown
+from explorer.syntax import tree_of
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,7 @@ class _Declared(Deferred):
 
 def _declarations(module: str, path: Path, registry: Registry[Record]) -> list[Record]:
     """The records that a module's decorators declare, without importing it where its source is enough."""
-    source = _Source(module, ast.parse(path.read_text(encoding="utf-8")))
+    source = _Source(module, tree_of(path.read_text(encoding="utf-8")))
     found = []
     for node in source.tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -378,7 +379,7 @@ def _source_of(module: str) -> _Source:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise _NotPlainError(module)
-    return _Source(module, ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+    return _Source(module, tree_of(Path(spec.origin).read_text(encoding="utf-8")))
 
 
 def _facts(call: ast.Call, source: _Source, registry: Registry[Record]) -> dict[str, Any]:

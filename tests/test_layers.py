@@ -10,6 +10,7 @@ LAYERS = (
     *(
         "version",
         "plain",
+        "syntax",
         "errors",
         "strict_json",
         "reading",

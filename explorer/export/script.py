@@ -19,6 +19,7 @@ from explorer.sources.networks.stems import with_stem
 from explorer.sources.own import OneTensor
 from explorer.sources.own_networks import FAMILY
 from explorer.structure import adapt
+from explorer.syntax import tree_of
 from explorer.version import __version__
 
 adapting = sys.modules[adapt.__module__]
@@ -98,7 +99,7 @@ def loader_script(
     """
     imports, build, wanted = _building(module, architecture)
     code, used = _copied([(adapting, ["adapt"]), *wanted])
-    lines = used | _imports(ast.parse(OWN_IMPORTS + imports).body)
+    lines = used | _imports(tree_of(OWN_IMPORTS + imports).body)
     own, pictures = own or isinstance(module, OneTensor), len(input_shape) == 3
     shown = "your own inputs)" if own else f"{'images' if pictures else 'token_ids'})"
     head = HEAD.format(
@@ -167,7 +168,7 @@ def _copied(wanted: Iterable[tuple[ModuleType, list[str]]]) -> tuple[list[str], 
     code, imports, owners = [], set(), {}
     for module, names in wanted:
         source = inspect.getsource(module)
-        tree = ast.parse(source)
+        tree = tree_of(source)
         kept = _reachable(tree, names)
         for name in (name for node in kept for name in _defined(node)):
             if owners.setdefault(name, module) is not module:

@@ -25,6 +25,7 @@ from explorer import cache
 from explorer.errors import ExplorerError, one_line
 from explorer.sources.refs import Place, python_value, resolved
 from explorer.sources.registries import places
+from explorer.syntax import tree_of
 
 SCHEME = "python"  # of refs that name such files, and the family of the networks that they make
 LISTED = "EXPLORER_MODELS"  # paths of files that a browser may name, joined by the system's path separator
@@ -336,7 +337,7 @@ _IMPORTED: set[str] = set()  # names of modules that were imported for the last 
 def _imports(text: str, file: Path, folder: Path) -> list[Path]:
     """The files below a folder that one of them imports, by what is written in it."""
     try:
-        statements = list(ast.walk(ast.parse(text)))
+        statements = list(ast.walk(tree_of(text)))
     except SyntaxError:
         return []  # which is told when it is run
     names: list[tuple[Path, str]] = []

@@ -27,6 +27,6 @@ if not shown:
 drawn = compared.with_baselines(chosen, shown) or facet.newest(shown, AT_FIRST)
 for found, entries in compared.by_facet(drawn):
     facet.show(found, entries, shown, chosen)
-worth.show(workspace, [entry for entry in chosen if entry.own and entry.baseline_of is None], shown)
+worth.show(workspace, [entry for entry in chosen or drawn if entry.own and entry.baseline_of is None], shown)
 if len(shown) > 1:
     tree.show(forest, shown)

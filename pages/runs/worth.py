@@ -18,7 +18,7 @@ def show(workspace: Workspace, judged: Sequence[Shown], shown: Sequence[Shown]) 
 
     Args:
         workspace: that starts them.
-        judged: the runs that were chosen.
+        judged: the runs that are looked at.
         shown: all runs, among which baselines are found.
     """
     judged = [entry for entry in judged if compared.specs_of(entry)]

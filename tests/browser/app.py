@@ -14,6 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
+from explorer import cache
 from explorer.ui.navigation import PAGES as NAVIGATION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,12 @@ class App:
 
 @contextmanager
 def running(runs: Path, script: str = "app.py") -> Iterator[App]:
-    """The app, or another script of the project, on a free port, its runs in the folder `runs`."""
+    """The app, or another script of the project, on a free port, its runs in the folder `runs`.
+
+    Raises:
+        AssertionError: something happened in it that nobody foresaw, whether a test looked at that page or not.
+    """
+    before = _mishaps()
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -68,6 +74,12 @@ def running(runs: Path, script: str = "app.py") -> Iterator[App]:
             yield app
         finally:
             process.terminate()  # nothing happens where it has been killed
+    assert {name: _mishaps()[name] for name in _mishaps().keys() - before} == {}
+
+
+def _mishaps() -> dict[str, str]:
+    """The traces that are kept in the cache."""
+    return {path.name: path.read_text(encoding="utf-8") for path in (cache.folder() / "mishaps").glob("*.txt")}
 
 
 def _serving(script: str, port: int) -> list[str]:

@@ -11,6 +11,7 @@ from explorer.sources.finding.names import by_words
 from explorer.sources.refs import resolved
 from explorer.sources.registries import MODEL_SOURCES
 from explorer.sources.suffixes import TABLES, WEIGHTS
+from explorer.syntax import tree_of
 
 Permitted = Callable[[str], object]
 _BEGINNINGS = ("/", "~", "./", "../")  # of what can be nothing but a path
@@ -66,7 +67,7 @@ def _functions(path: str, permitted: Permitted) -> list[str]:
     if not _exists(f"python:{path}:build", path, permitted):
         return ["build"]
     try:
-        tree = ast.parse(Path(path).expanduser().read_text(encoding="utf-8")[:_MOST_CODE])
+        tree = tree_of(Path(path).expanduser().read_text(encoding="utf-8")[:_MOST_CODE])
     except (OSError, ValueError, SyntaxError):
         return ["build"]
     public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]

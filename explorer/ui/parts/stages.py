@@ -174,6 +174,7 @@ class Stages:
             return
 
         def again() -> None:
+            self.strip.show(self.said)  # a fragment may only write where it wrote as the page was drawn
             if At.of(self.workspace) != self.at or not all(look() for _, look in going):
                 st.rerun(scope="app")
 
