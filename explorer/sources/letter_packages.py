@@ -1,18 +1,19 @@
 """The Debian packages whose fonts draw the bundled `letters`, each with the licence of its fonts and who they are by.
 
-The pictures are renderings: what a program draws with a font, as a page in print is. No font file, outline or other
-font software is in them. The licences are those of the font software, and the authority on each is the package's
-``/usr/share/doc/PACKAGE/copyright``. What these files say of anything made with a font differs:
+The pictures are renderings, which a program has drawn with the fonts; no font file, outline or other font software is
+among them. The licences are those of the fonts, and the authority on each package's terms is its own
+``/usr/share/doc/PACKAGE/copyright``. What these files say of things made with a font differs:
 
-- The SIL Open Font License 1.1 says that it does not reach documents created with the font. Version 1.0 has no such
-  clause, so for its four packages the reading above stands alone.
+- The SIL Open Font License 1.1 says that it does not reach documents created with the font. Version 1.0 says nothing
+  of such documents: for its packages all rests on the pictures not being font software.
 - The font exception to the GPL is about documents that embed the font or unaltered portions of it; the pictures embed
   none.
 - The author of fonts-aenigma allowed to redistribute and to change his fonts, with changes noted and himself named.
-- MIT, Bitstream Vera, CC0 and the public domain ask for no more of pictures.
+- MIT and Bitstream Vera ask for their notices in copies of the font software; CC0 and the public domain for nothing.
 
-Whatever a file asks for, the author of every font is named beside the pictures. Fonts under the GPL, LGPL or Artistic
-License alone, and under CC-BY-SA, are left out, though the same could be said of their pictures.
+That the pictures are not font software is how this project reads the licences, and no legal advice. Whoever made the
+fonts is named beside the pictures, whatever the licence asks for. To be careful, fonts under the GPL, LGPL or Artistic
+License without such an exception, and under CC-BY-SA, are left out.
 """
 
 from dataclasses import dataclass

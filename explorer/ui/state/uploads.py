@@ -5,10 +5,12 @@ import os
 import re
 import secrets
 import threading
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +21,7 @@ from explorer.files import replacing_file, replacing_folder
 from explorer.memory import in_words
 from explorer.progress import Report, silent
 from explorer.runs.queue.limits import UPLOADS, Limits, require_room, share, size_of
+from explorer.sources.reading.picture_files import EXTENSIONS
 from explorer.sources.reading.zipped_pictures import zipped_pictures
 from explorer.sources.suffixes import WEIGHTS
 from explorer.sources.weights.foreign import foreign
@@ -352,6 +355,21 @@ class Uploads:
         for path, size in self._coming.items():
             sizes[path.parent.name] += size
         return sizes
+
+
+def told(folder: Path) -> str:
+    """What tells unpacked folders of one name apart: how many pictures they hold, and since when."""
+    try:
+        when = folder.parent.stat().st_mtime
+    except OSError:
+        return "deleted meanwhile"
+    return f"{_count(folder):,} pictures, uploaded {time.strftime('%d %b %H:%M:%S', time.localtime(when))}"
+
+
+@lru_cache(1000)
+def _count(folder: Path) -> int:
+    """The pictures below a folder that was unpacked, which never changes."""
+    return sum(Path(name).suffix.lower() in EXTENSIONS for _, _, names in os.walk(folder) for name in names)
 
 
 def _id(upload: Path) -> str:
