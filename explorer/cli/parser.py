@@ -35,6 +35,7 @@ class Group:
 
 GROUPS = {
     "bench": Group("make one of the tables of the documentation", "table"),
+    "demo": Group("make what is bundled again: trained networks, pictures of letters", "action", usual="train"),
     "runs": Group("list runs; show, rename, delete or compare them", "action", usual="list"),
 }
 

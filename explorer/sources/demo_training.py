@@ -46,17 +46,28 @@ class Recipe:
 
 def _recipes() -> dict[str, Recipe]:
     networks = {"resnet20": "ResNet-20", "vgg": "Slim VGG", "vit": "Vision transformer"}
-    titles = {"digits": "handwritten digits", "shapes": "shapes and textures"}
-    epochs = {"digits": {"resnet20": 25, "vgg": 15, "vit": 30}, "shapes": {"resnet20": 6, "vgg": 6, "vit": 24}}
+    titles = {
+        "digits": "handwritten digits",
+        "shapes": "shapes and textures",
+        "letters": "letters of many fonts",
+        "hard-shapes": "shapes and textures, harder",
+    }
+    batches = {"digits": 64, "shapes": 32, "letters": 64, "hard-shapes": 32}
+    epochs = {
+        "digits": {"resnet20": 25, "vgg": 15, "vit": 30},
+        "shapes": {"resnet20": 6, "vgg": 6, "vit": 24},
+        "letters": {"resnet20": 16, "vgg": 16, "vit": 60},
+        "hard-shapes": {"resnet20": 16, "vgg": 16, "vit": 60},
+    }
     recipes = {}
     for data, lengths in epochs.items():
         for network, length in lengths.items():
-            batch = {"digits": 64, "shapes": 32}[data]
+            batch = batches[data]
             optimiser = ("adamw", 2e-3, 0.05) if network == "vit" else ("sgd", 0.1, 5e-4)
             scaled = (optimiser[0], optimiser[1] * batch / 64, optimiser[2])
             title = f"{networks[network]}, {titles[data]}"
             recipes[f"demo:{network}-{data}"] = Recipe(
-                network, data, title, length, *scaled, shift=2, flip=data == "shapes", batch=batch
+                network, data, title, length, *scaled, shift=2, flip="shapes" in data, batch=batch
             )
     return recipes
 
@@ -107,6 +118,8 @@ def train_demo(ref: str, report: Report = silent, out: Path = ASSETS) -> dict[st
         "test_images": len(task.test),
         "top1": round(_accuracy(module.eval(), task.test), 4),
         "seconds": round(time.perf_counter() - start, 1),
+        "threads": torch.get_num_threads(),
+        "command": f"python -m explorer demo --model {ref}",
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__.partition("+")[0],

@@ -22,7 +22,8 @@ GOOD = {
     "compare": ["{root}/runs/zeros"],
     "criteria": [],
     "data": ["--data", DATA],
-    "demo": ["--model", "demo:absent"],  # a good one would train
+    "demo letters": ["--fonts", "{root}"],  # good ones would draw for a minute
+    "demo train": ["--model", "demo:absent"],  # a good one would train
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],
     "export": ["--model", "run:{root}/runs/zeros", "--out", "{root}/new.onnx"],

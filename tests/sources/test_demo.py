@@ -20,9 +20,11 @@ def tiny(monkeypatch):
     monkeypatch.setattr(demo_training, "RECIPES", {REF: recipe})
 
 
-def test_recipes_cover_the_six_demos():
-    assert list(RECIPES) == [f"demo:{n}-{d}" for d in ("digits", "shapes") for n in ("resnet20", "vgg", "vit")]
-    assert not any(recipe.flip for recipe in RECIPES.values() if recipe.data == "digits")  # a mirrored 2 is no 2
+def test_recipes_cover_three_networks_on_each_task():
+    tasks = ("digits", "shapes", "letters", "hard-shapes")
+    assert list(RECIPES) == [f"demo:{network}-{data}" for data in tasks for network in ("resnet20", "vgg", "vit")]
+    mirrored = {recipe.data for recipe in RECIPES.values() if recipe.flip}
+    assert mirrored == {"shapes", "hard-shapes"}  # a mirrored 2 is no 2, and a mirrored S no S
 
 
 def test_training_is_recorded_and_repeatable(tmp_path):
@@ -34,7 +36,8 @@ def test_training_is_recorded_and_repeatable(tmp_path):
     assert json.loads((tmp_path / "a" / "demo.json").read_text()) == records
     record = records[REF]
     assert (record["seed"], record["epochs"], record["train_images"], record["test_images"]) == (0, 2, 144, 36)
-    assert {"top1", "seconds", "versions", "architecture"} <= set(record)
+    assert {"top1", "seconds", "threads", "versions", "architecture"} <= set(record)
+    assert record["command"] == f"python -m explorer demo --model {REF}"
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1)

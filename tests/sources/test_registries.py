@@ -15,9 +15,9 @@ from explorer.sources.registries import data_source
 def test_they_stand_in_their_order():
     assert list(MODEL_SOURCES) == ["demo", "torchvision", "timm", "hf", "run", "file", "python"]
     assert [name for name, source in MODEL_SOURCES.items() if source.base] == ["demo", "torchvision", "timm", "python"]
-    bundled = ["digits", "shapes", "masks", "boxes", "sentences", "ratings", "random"]
+    bundled = ["digits", "letters", "shapes", "hard-shapes", "masks", "boxes", "sentences", "ratings", "random"]
     assert list(DATA_SOURCES) == [*bundled, "folder", "python", "hf", "torchvision"]
-    assert [ref for ref, _ in list_tasks()][:7] == bundled
+    assert [ref for ref, _ in list_tasks()][: len(bundled)] == bundled
     assert list(FOLDER_LAYOUTS) == ["boxes", "yolo", "masks", "listed", "tables", "classes"]
 
 

@@ -1,4 +1,4 @@
-"""``docs``: the tables of the documentation, written from what is registered."""
+"""``docs``: the tables of the documentation, written from what is registered and bundled."""
 
 import re
 from argparse import ArgumentParser
@@ -13,8 +13,10 @@ from explorer.files import write_text
 from explorer.places import ROOT
 from explorer.progress import Report
 from explorer.registry import table
+from explorer.sources.models.demo_models import demo_table
 
 _TABLE = re.compile(r"(?<=<!-- table: )(?P<name>[^>]+?) -->\n.*?(?=<!-- end -->)", re.DOTALL)
+_BUNDLED = "bundled networks"  # the one that is made from their records
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def arguments(parser: ArgumentParser) -> None:
 @verb(
     "docs",
     title="Documentation",
-    explanation="Write the tables of the documentation from what is registered.",
+    explanation="Write the tables of the documentation from what is registered and bundled.",
     arguments=arguments,
     rank=190,
 )
@@ -59,6 +61,8 @@ def _up_to_date(text: str) -> str:
 
 def _table(name: str) -> str:
     known = registries()
+    if name == _BUNDLED:
+        return demo_table()
     if name not in known:
-        raise unknown("table of the documentation", name, known)
+        raise unknown("table of the documentation", name, [*known, _BUNDLED])
     return table(known[name].declared().values())

@@ -1,5 +1,6 @@
 """`demo:NAME`: the small trained networks that come along."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import unknown
@@ -30,6 +31,28 @@ def demo_entries() -> list[ModelEntry]:
     ]
 
 
+def demo_table() -> str:
+    """All of them as a table in Markdown, for the documentation."""
+    rows = [("network", "classifies", "test images", "right", "trained for", "file")]
+    rows += [
+        (
+            f"`{ref}`",
+            f"`{record['data']}`",
+            f"{record['test_images']:,}",
+            f"{record['top1']:.1%}",
+            f"{record['epochs']} epochs",
+            f"{_weights(ref).stat().st_size / 1e6:.1f} MB",
+        )
+        for ref, record in demo_records().items()
+    ]
+    rows.insert(1, ("---",) * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _weights(ref: str) -> Path:
+    return ASSETS / f"{ref.removeprefix('demo:')}.safetensors"
+
+
 def _note(record: dict[str, Any]) -> str:
     return f"bundled: trained for {record['epochs']} epochs on {record['train_images']:,} images of {record['data']}"
 
@@ -55,7 +78,7 @@ def open_demo(rest: str, request: "ModelRequest") -> "LoadedModel":
         raise unknown("demo model", ref, records)
     record = records[ref]
     module = build(record["architecture"])
-    load_weights(module, read_tensors(ASSETS / f"{name}.safetensors"), ref)
+    load_weights(module, read_tensors(_weights(ref)), ref)
     own = record["normalisation"]
     model = LoadedModel(
         ref=f"demo:{rest}",

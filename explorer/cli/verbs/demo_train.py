@@ -1,4 +1,4 @@
-"""``demo``: the bundled checkpoints, from nothing."""
+"""``demo train``, or ``demo`` alone: the bundled checkpoints, from nothing."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,13 +16,13 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 @verb(
-    "demo",
+    "demo train",
     title="Demo",
     explanation="Train the bundled checkpoints again from nothing.",
     arguments=arguments,
     rank=180,
 )
-def demo(options: Options, report: Report) -> Answer:
+def demo_train(options: Options, report: Report) -> Answer:
     from explorer.places import ASSETS
     from explorer.sources.demo_training import RECIPES, train_all, train_demo
 

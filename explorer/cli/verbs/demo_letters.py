@@ -1,0 +1,36 @@
+"""``demo letters``: the bundled pictures of letters, from the fonts of Debian."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from explorer.cli.console import Answer, table
+from explorer.cli.options import Options
+from explorer.cli.verb import verb
+from explorer.progress import Report
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--fonts", metavar="DIR", help="folder of the fonts (default: /usr/share/fonts)")
+    parser.add_argument("--out", metavar="DIR", help="folder for the pictures (default: the bundled ones)")
+    parser.add_argument("--packages", action="store_true", help="only list the packages of fonts that are needed")
+
+
+@verb(
+    "demo letters",
+    title="Letters",
+    explanation="Draw the bundled pictures of letters again, from the fonts of Debian's packages.",
+    arguments=arguments,
+    rank=181,
+)
+def demo_letters(options: Options, report: Report) -> Answer:
+    from explorer.places import ASSETS
+    from explorer.sources.letter_making import FONTS, make_letters
+    from explorer.sources.letter_packages import PACKAGES
+
+    if options.packages:
+        names = [package.name for package in PACKAGES]
+        return Answer({"packages": names}, "\n".join(names))
+    out = Path(options.out) if options.out else ASSETS
+    record = make_letters(out, Path(options.fonts) if options.fonts else FONTS, report)
+    rows = [[part, str(fonts), f"{26 * fonts:,}"] for part, fonts in record["fonts"].items()]
+    return Answer({"letters": record, "out": str(out)}, table(["part", "fonts", "pictures"], rows))
