@@ -31,6 +31,7 @@ from explorer.export.layout import REPORT, replacing
 from explorer.export.own_onnx import export_own
 from explorer.files import json_text
 from explorer.methods import METHODS, Spec
+from explorer.methods.spec import CRITERION
 from explorer.modules import borrowed
 from explorer.progress import Report, part, silent
 from explorer.pruning import Narrowed, Plan, cut, mask, narrow, plan_from_budget
@@ -213,7 +214,7 @@ class Problem:
 
     def score(
         self,
-        criterion: str = "l2",
+        criterion: str = CRITERION,
         *,
         samples: int | None = 512,
         seed: int = 0,
@@ -221,6 +222,8 @@ class Problem:
         **settings: Any,
     ) -> Scores:
         """What every unit of every group is worth; see `CRITERIA` for what there is, and each one's `settings`.
+
+        The default needs no data, and counts all weights that leave with a channel, those that read it too.
 
         Args:
             samples: of the training data that are looked at, drawn by `seed`.
@@ -290,7 +293,7 @@ class Problem:
 
     def board(
         self,
-        criterion: str | Scores = "l2",
+        criterion: str | Scores = CRITERION,
         *,
         keep: Mapping[str, float | str] | None = None,
         samples: int | None = 512,

@@ -10,7 +10,8 @@ from explorer.budget.allocating import ALLOCATORS, Allocator, Case, departures, 
 from explorer.budget.curves import Curves
 from explorer.budget.limits import Limits, Meter
 from explorer.budget.normalising import NORMALISERS, Normaliser
-from explorer.budget.search import levels, refine, rounded, unit_step
+from explorer.budget.rounding import uneven, unit_steps
+from explorer.budget.search import levels, refine, rounded
 from explorer.budget.target import Budget, Target, amount
 from explorer.criteria.tools.scoring import Scores
 from explorer.errors import ExplorerError, unknown
@@ -123,7 +124,8 @@ def allocate(
         meter: knows size and latency, where a target or the allocator is about them.
         shapes: of the model's tensors, where the allocator needs them.
         curves: measured sensitivity, where the allocator needs it.
-        round_to: the channels that stay of a group which loses any are a multiple of this.
+        round_to: every width that changes becomes a multiple of this, products of heads and places in heads too; where
+            that can't be, `warnings` says of which layer, and why.
 
     Raises:
         ExplorerError: an unknown allocator, normaliser or group, an impossible minimum, scores of another model, or
@@ -140,20 +142,26 @@ def allocate(
     near = TOLERANCE / 2 if strict else TOLERANCE
     free = [group for group in structure.groups if group in scores.groups and group not in held]
     limits = Limits(meter or Meter(structure), targets, free, held, margin=near if strict else 0.0)
-    most = _furthest(limits, structure, free, minimum, round_to)
+    steps = unit_steps(structure, free, round_to, held)
+    most = _furthest(limits, structure, free, minimum, steps)
     ranked = {group: np.sort(normaliser(scores.groups[group])) for group in free}
     case = Case(structure, ranked, most, shapes, curves, limits)
     allocator.check(case)
-    removed, lowest = _met(allocator, case, limits, near, round_to), limits.costs(most)
+    removed, lowest = _met(allocator, case, limits, near, steps), limits.costs(most)
     counts = {**held, **dict(zip(free, removed.tolist(), strict=True))}
     costs = limits.costs(removed)
     reach = _reach(targets, lowest, limits)
     tightest = int(np.argmax(costs / limits.goals))
+    remove = {group: lowest_scored(scores.groups[group], n) for group, n in counts.items() if n}
     return Allocation(
-        {group: lowest_scored(scores.groups[group], n) for group, n in counts.items() if n},
+        remove,
         {group: counts.get(group, 0) / units for group, units in structure.full.items()},
         float(costs[tightest] / limits.whole[tightest]),
-        (*_shortfall(reach, costs, counts, round_to), *_left_alone(structure, scores, held)),
+        (
+            *_shortfall(reach, costs, counts, round_to),
+            *_left_alone(structure, scores, held),
+            *uneven(structure, remove, round_to),
+        ),
         dict(zip(limits.kinds, costs.tolist(), strict=True)),
         reach,
         tuple(
@@ -161,7 +169,7 @@ def allocate(
             for kind, cost, goal in zip(limits.kinds, costs, limits.goals, strict=True)
             if abs(cost / goal - 1) <= 2 * TOLERANCE
         ),
-        lambda: _next_step(case, limits, removed, round_to),
+        lambda: _next_step(case, limits, removed, steps),
     )
 
 
@@ -185,7 +193,7 @@ def feasible(
         minimum: what every group keeps, as in `allocate`.
         locked: the groups that stay whole; of a mapping, those that lose so many units.
         meter: knows size and latency, where a target is about them.
-        round_to: the channels that stay of a group which loses any are a multiple of this.
+        round_to: widths that change become multiples of this, see `allocate`.
 
     Raises:
         ExplorerError: an unknown group, an impossible minimum, or a meter that does not know a target's quantity.
@@ -195,7 +203,8 @@ def feasible(
     free = [group for group in structure.groups if group not in locked]
     held = dict(locked) if isinstance(locked, Mapping) else {}
     limits = Limits(meter or Meter(structure), targets, free, held)
-    lowest = limits.costs(_furthest(limits, structure, free, minimum, round_to))
+    steps = unit_steps(structure, free, round_to, held)
+    lowest = limits.costs(_furthest(limits, structure, free, minimum, steps))
     return _reach(targets, lowest, limits)
 
 
@@ -246,7 +255,7 @@ def removal_order(
     return departures(allocator.order(case), case)
 
 
-def _met(allocator: Allocator, case: Case, limits: Limits, near: float, round_to: int) -> np.ndarray:
+def _met(allocator: Allocator, case: Case, limits: Limits, near: float, steps: Mapping[str, int]) -> np.ndarray:
     """Units that each free group loses, (groups,): the allocator's, moved a little where that comes nearer."""
     most = case.most
     if limits.load(most) >= 1:
@@ -254,10 +263,10 @@ def _met(allocator: Allocator, case: Case, limits: Limits, near: float, round_to
     if limits.load(np.zeros_like(most)) <= 1:
         return np.zeros_like(most)
     removed = allocator.removed(case)
-    if round_to == 1:
+    step = np.array([steps[name] for name in case.ranked])
+    if (step == 1).all():
         return refine(removed, most, limits.load, 1.0, near)
     full = np.array([case.structure.full[name] for name in case.ranked])
-    step = _steps(case, round_to)
     return refine(rounded(removed, most, step, full), most, limits.load, 1.0, near, step=step, full=full)
 
 
@@ -267,12 +276,16 @@ def _reach(targets: Sequence[Target], lowest: np.ndarray, limits: Limits) -> tup
 
 
 def _furthest(
-    limits: Limits, structure: Structure, free: Sequence[str], minimum: float | Mapping[str, float], round_to: int
+    limits: Limits,
+    structure: Structure,
+    free: Sequence[str],
+    minimum: float | Mapping[str, float],
+    steps: Mapping[str, int],
 ) -> np.ndarray:
     """The most units that each free group can lose, (groups,); for latency no more than makes it faster."""
     most, fastest = [], []
     for name in free:
-        units, step = structure.full[name], unit_step(round_to, structure.groups[name].unit)
+        units, step = structure.full[name], steps[name]
         least = minimum.get(name, 1) if isinstance(minimum, Mapping) else minimum
         widths = units - levels(most_removable(structure, name, least), step, units)[::-1]
         most.append(units - widths[0])
@@ -284,18 +297,13 @@ def _furthest(
     return np.array(fastest, dtype=int)
 
 
-def _steps(case: Case, round_to: int) -> np.ndarray:
-    """In units, what the number that stays of each free group must be a multiple of, (groups,)."""
-    return np.array([unit_step(round_to, case.structure.groups[name].unit) for name in case.ranked])
-
-
-def _next_step(case: Case, limits: Limits, removed: np.ndarray, round_to: int) -> Step | None:
+def _next_step(case: Case, limits: Limits, removed: np.ndarray, steps: Mapping[str, int]) -> Step | None:
     """The single step that saves the most of the limits for the score that it gives up; None where none is left."""
-    step, best = _steps(case, round_to), None
+    best = None
     now, weight = limits.costs(removed), limits.weight(removed)
     for index, (name, worth) in enumerate(case.ranked.items()):
         here, units = int(removed[index]), case.structure.full[name]
-        there = next((n for n in levels(case.most[index], step[index], units).tolist() if n > here), None)
+        there = next((n for n in levels(case.most[index], steps[name], units).tolist() if n > here), None)
         if there is None:
             continue
         further = removed.copy()

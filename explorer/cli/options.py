@@ -71,9 +71,12 @@ def add_out(parser: Parser, about: str) -> None:
 def add_scoring(parser: Parser, *, required: bool) -> None:
     """A criterion, what it is told, and what it scores on."""
     from explorer.criteria import CRITERIA
+    from explorer.methods.spec import CRITERION, CRITERION_WHY
 
     criteria = records(CRITERIA)
     known = f"{names_of(criteria)}; see the command criteria"
+    if not required:
+        known += f" (default: the method's own, else {CRITERION}: {CRITERION_WHY})"
     parser.add_argument("--criterion", required=required, metavar="NAME", help=known)
     parser.add_argument(
         "--option", action="append", default=[], type=setting, metavar="KEY=VALUE", help="an option of the criterion"

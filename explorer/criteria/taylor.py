@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from explorer.criteria.batchnorm import scales, without
 from explorer.criteria.connections import by_producer
 from explorer.criteria.tools.context import Context
-from explorer.criteria.tools.gradients import batch_gradients, producer_weights
+from explorer.criteria.tools.gradients import MINI_BATCH, batch_gradients, mini_batches, producer_weights
 from explorer.criteria.tools.members import MEMBERS, Part, combine, maskable, sums, unit_sums
 from explorer.criteria.tools.numbers import added, to_numpy
 from explorer.criteria.tools.registry import criterion
@@ -30,17 +30,18 @@ Key = tuple[str, int]  # a tensor and one of its axes
     explanation="How much the loss would change, to first order, if the unit were masked where it is consumed. "
     "It sees what the rest of the network does with a unit; near a minimum it can miss what only "
     "removing many units together breaks.",
+    settings={"batch": MINI_BATCH},
 )
-def taylor(context: Context) -> dict[str, np.ndarray | str]:
+def taylor(context: Context, *, batch: str = "auto") -> dict[str, np.ndarray | str]:
     """``mean over mini-batches of g_u²``, g_u = Σ w·∂L/∂w over the unit's input slices in all its consumers.
 
     g_u is the derivative of the mini-batch's mean cross-entropy with respect to a mask on the unit, so the
-    mini-batch size sets how much the gradient's noise adds to the score. Groups that nothing with weights
-    consumes are masked where they are produced.
+    mini-batch size, the setting `batch`, sets how much the gradient's noise adds to the score. Groups that nothing with
+    weights consumes are masked where they are produced.
     """
     weights = dict(context.module.named_parameters(remove_duplicate=False))
     slopes = SquaredSlopes(context.structure, weights)
-    for images, labels in context.batches() if slopes.weights else ():
+    for images, labels in mini_batches(context, batch) if slopes.weights else ():
         slopes.add(slopes.of(batch_gradients(context, images, labels, slopes.weights)))
     return slopes.scores()
 
@@ -95,14 +96,14 @@ class SquaredSlopes:
     reference="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), equation 8",
     explanation="The squared change of the loss, to first order, that each single weight of a filter would cause, "
     "added up over the filter: weights that balance each other still count.",
-    settings={"members": MEMBERS},
+    settings={"members": MEMBERS, "batch": MINI_BATCH},
 )
-def taylor_weights(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
+def taylor_weights(context: Context, *, members: str = "mean", batch: str = "auto") -> dict[str, np.ndarray | str]:
     """``mean over mini-batches of Σ (w·∂L/∂w)²`` over a unit's rows in one producer, then `members`."""
     weights = producer_weights(context)
     totals = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     batches = 0
-    for images, labels in context.batches() if weights else ():
+    for images, labels in mini_batches(context, batch) if weights else ():
         for name, gradient in batch_gradients(context, images, labels, weights).items():
             totals[name] += (weights[name].detach() * gradient).square()
         batches += 1
@@ -119,9 +120,9 @@ def taylor_weights(context: Context, *, members: str = "mean") -> dict[str, np.n
     reference="Molchanov et al. 2019, Importance Estimation for Neural Network Pruning (arXiv:1906.10771), section 3.2",
     explanation="The squared change of the loss, to first order, if a gate behind batch normalisation closed: the "
     "scale and the shift of the channel leave together. Groups without batch normalisation stay whole.",
-    settings={"members": MEMBERS},
+    settings={"members": MEMBERS, "batch": MINI_BATCH},
 )
-def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | str]:
+def taylor_gates(context: Context, *, members: str = "mean", batch: str = "auto") -> dict[str, np.ndarray | str]:
     """``mean over mini-batches of (Σ γ·∂L/∂γ + β·∂L/∂β)²`` over a unit's channels in one batch norm, then `members`.
 
     A gate z on the batch norm's output z·(γx̂ + β) has the derivative γ·∂L/∂γ + β·∂L/∂β at z = 1.
@@ -134,7 +135,7 @@ def taylor_gates(context: Context, *, members: str = "mean") -> dict[str, np.nda
     used = {tensor: weights[tensor] for own in gates.values() for m in own for tensor in _pair(m) if tensor in weights}
     totals = {name: [np.zeros(context.structure.full[name]) for _ in own] for name, own in gates.items()}
     batches = 0
-    for images, labels in context.batches():
+    for images, labels in mini_batches(context, batch):
         gradients = batch_gradients(context, images, labels, used)
         slopes = {tensor: to_numpy(weights[tensor] * gradient) for tensor, gradient in gradients.items()}
         for name, own in gates.items():

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from explorer.budget import Target
 
 
+CRITERION = "group-norm"
+"""What scores units where nobody says; see `CRITERION_WHY`."""
+CRITERION_WHY = "it needs no data, and counts all weights that leave with a channel, those that read it too"
+FIRST_CRITERION = "l2"
+"""What the default was at first, which digests leave out."""
+
+
 @dataclass(frozen=True)
 class Keyed:
     """A setting with a key of its own in a spec's JSON, where it is a value instead of a text among the settings.
@@ -89,7 +96,7 @@ class Spec:
     model: str
     data: str
     method: str = "one-shot"
-    criterion: str = "l2"
+    criterion: str = CRITERION
     options: dict[str, str] = field(default_factory=dict)
     allocate: str = "global"
     normalise: str = "mean"
@@ -159,9 +166,9 @@ class Spec:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change when any field changes; a field at its default is left out of them.
 
-        So a field that a later version adds changes no digest; one that gets another default must get another name.
+        So a field that a later version adds changes no digest. One that gets another default keeps its first one here.
         """
-        usual = Spec("", "").to_json()
+        usual = Spec("", "", criterion=FIRST_CRITERION).to_json()
         asked = {key: value for key, value in self.to_json().items() if value != usual[key]}
         text = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

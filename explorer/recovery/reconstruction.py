@@ -1,17 +1,15 @@
 """Least-squares reconstruction: a layer's inputs that are left stand in for those that it lost."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils._pytree import tree_leaves
 
 from explorer.batches import Samples, evaluating, fetch
@@ -21,15 +19,30 @@ from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.progress import Report, silent
 from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut, norms_behind, on, restoring
+from explorer.recovery.least_squares import (
+    SAFE,
+    Moments,
+    Observed,
+    WindowMoments,
+    from_blocks,
+    to_blocks,
+    window_share,
+)
+from explorer.recovery.readers import Place, Reached, Read, Reads, Walk
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.work import Work
-from explorer.sources.networks.attention import SelfAttention
+from explorer.structure.adapt import follow_attention
 from explorer.structure.products import shared_names
 
 RIDGE = 1e-3  # of the mean variance of the inputs
-TOGETHER = 2**29  # bytes that layers mended in one pass may read in the whole network; also of its largest activation
+TOGETHER = 2**31  # bytes that both networks may hold at once in a pass of all samples
+ALIVE = 3  # of the largest activation, what a network holds while it runs: a layer's input, its output, a shortcut
 UNREAD = "queries and keys meet each other, and no weights read them"
-UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind that this can't solve"
+SHARED = "a weight that reads its channels is used by several layers"
+TWICE = "a weight that reads its channels lost them along two axes"
+UNEVEN = "its channels are not laid out alike where they are read"
+UNSEEN = "what reads its channels is no product of them with a weight that could be solved"
+OTHERWISE = "what reads its channels is called otherwise in the cut network"
 
 
 @recovery(
@@ -38,7 +51,7 @@ UNSOLVED = "a layer that reads its channels is shared, transposed, or of a kind 
     explanation="Lets the inputs that a layer kept stand in for those that it lost, by least squares on calibration "
     "images, layer after layer. No training; exact where the lost channels are combinations of the kept ones.",
     needs={"calibration data"},
-    cost="2 forwards, and 2 more for every 512 MB that the layers read which lost inputs",
+    cost="2 forwards, and sums that take about as long; 2 more forwards for every layer where memory is short",
     rank=35,
 )
 def reconstruction(module: nn.Module, work: Work) -> History:
@@ -66,17 +79,24 @@ def reconstruct(
     repaired up to there, so that each layer also makes up for what is left wrong before it; solved on the whole
     network alone, errors add up from layer to layer until only new batch-norm statistics help.
 
+    A layer is every product of an activation with a weight, by whichever code: convolutions, grouped and transposed
+    ones too, matrices, fused projections row by row, and what recurrent layers are given. T does not depend on the
+    weights, so layers that read the same input share it. A depthwise convolution passes on the channels that it has
+    and mixes none: what reads its output makes up for what it lost.
+
     T is drawn by a ridge towards passing on what stays, so that on `data`
     ``Σ‖x − T·y − c‖²`` is never larger than as cut. Where x depends linearly on y the result is exact up to
     the ridge; with a constant in it only where the layer pads with no zeros. A layer without a bias has its c taken up
-    by the batch norm behind it; if there is none either, c is zero. Weights are restored if the work is cancelled.
+    by the batch norm behind it; if there is none either, or it is a transposed convolution, c is zero. Products are
+    summed up in double precision, and taken in single precision unless the ridge is below `SAFE`. Weights are restored
+    if the work is cancelled.
 
     Args:
         module: the cut network.
         data: whose inputs go through both networks.
         origin: what the module was cut from.
         device: on which it computes.
-        batch_size: inputs at once, fewer where memory is short.
+        batch_size: inputs at once where memory can't hold all, fewer where it is short.
         ridge: relative to the mean variance of y.
         report: hears how far it is.
 
@@ -88,79 +108,84 @@ def reconstruct(
         return History("reconstruct", seconds=0.0, warnings=(NOTHING_LEFT,))
     if len(data) == 0:
         raise ExplorerError("reconstruction needs calibration images and there are none: give more data")
-    base = origin.copied()  # hooks end its passes, and others may use the original
-    with evaluating(base, device), evaluating(module, device), restoring(module):
+    base = origin.copied()  # passes end within it, and others may use the original
+    follow_attention(base, module)
+    readings, reasons = candidates(module, origin)
+    with evaluating(base, device), evaluating(module, device), restoring(module), torch.no_grad():
         example = fetch(data, torch.arange(1))[0].to(device)
-        readings = _in_order(module, _readings(module, origin), example)
-        largest = _largest_activation(base, example)
-        mending = _Mending(base, module, data, origin, readings, largest, BatchSize(batch_size), ridge, report)
+        seen = _observed_calls(base, module, example, readings, origin)
+        mending = _Mending(base, module, data, origin, seen, BatchSize(batch_size), ridge, report)
         mending.all()
-    unsure = mending.unsure
-    few = (f"fewer examples than unknowns in {', '.join(unsure)}: give more calibration images",) if unsure else ()
-    return History("reconstruct", seconds=perf_counter() - start, warnings=(*as_cut(_reasons(origin, readings)), *few))
+    reasons |= {**seen.reasons, **mending.reasons}
+    few = (f"fewer examples than unknowns in {', '.join(mending.unsure)}: give more calibration images",)
+    warnings = (*as_cut(_reasons(origin, reasons)), *(few if mending.unsure else ()))
+    return History("reconstruct", seconds=perf_counter() - start, warnings=warnings)
 
 
 def unsolved(module: nn.Module, origin: Origin) -> dict[str, str]:
-    """Why groups that lost units, by name, are not made up for where they are read; `module` is the cut network."""
-    return _reasons(origin, _readings(module, origin))
+    """Why groups that lost units, by name, are surely not made up for where they are read; `module` is the cut network.
+
+    What reads them is known only when the network runs, so that further ones may show then.
+    """
+    return _reasons(origin, candidates(module, origin)[1])
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A layer that lost inputs.
+    """A weight that lost inputs.
 
     Args:
-        layer: its name.
-        tensor: the name of its weight.
-        axis: of the weight, on which the inputs lie.
+        tensor: its name.
+        axis: on which the inputs lie.
         stays: which of its input channels are left, (channels,); of a grouped convolution those of every group.
         positions: how many entries in a row belong to one channel; more than one behind a flattening.
-        calls: how often one forward pass calls it.
-        size: bytes of what it reads of one sample in the whole network.
     """
 
-    layer: str
     tensor: str
     axis: int
     stays: np.ndarray
     positions: int = 1
-    calls: int = 1
-    size: int = 0
+
+    @property
+    def layer(self) -> str:
+        """Its name for a person."""
+        name = self.tensor.rpartition(".")
+        return name[0] if name[2] in ("weight", "in_proj_weight") else self.tensor
 
 
-def _readings(module: nn.Module, origin: Origin) -> list[Reading]:
-    """The layers that lost inputs and can be solved."""
-    shared, readings = shared_names(module), []
+def candidates(module: nn.Module, origin: Origin) -> tuple[dict[str, Reading], dict[str, str]]:
+    """The weights that lost inputs and may be solved, by name, and why the others can't."""
+    shared = shared_names(module)
+    readings: dict[str, Reading] = {}
+    reasons: dict[str, str] = {}
     for tensor, axes in origin.leaving("consumer").items():
-        name, _, own = tensor.rpartition(".")
-        layer = module.get_submodule(name)
-        if tensor in shared or own not in ("weight", "in_proj_weight") or not _readable(layer) or len(axes) > 1:
+        lost = {axis: out for axis, out in axes.items() if out.any()}
+        if not lost:
             continue
-        ((axis, out),) = axes.items()
-        positions = _positions(origin, tensor, axis)
-        if out.any() and positions:
-            readings.append(Reading(name, tensor, axis, ~out.reshape(-1, positions)[:, 0], positions))
-    return readings
+        (axis, out), *others = lost.items()
+        positions = 0 if others else _positions(origin, tensor, axis)
+        if tensor in shared:
+            reasons[tensor] = SHARED
+        elif others:
+            reasons[tensor] = TWICE
+        elif not positions:
+            reasons[tensor] = UNEVEN
+        else:
+            readings[tensor] = Reading(tensor, axis, ~out.reshape(-1, positions)[:, 0], positions)
+    return readings, reasons
 
 
-def _reasons(origin: Origin, readings: list[Reading]) -> dict[str, str]:
-    """Why groups, by name, are not made up for where they are read."""
-    solved = {reading.tensor for reading in readings}
+def _reasons(origin: Origin, unsolved: Mapping[str, str]) -> dict[str, str]:
+    """Why groups, by name, are not made up for where they are read, from why tensors are not."""
     reasons = {}
     for name, loss in origin.losses.items():
         readers = loss.group.of_role("consumer")
-        read = {member.tensor for member in readers if np.isin(member.units, loss.removed).any()}
+        read = [member.tensor for member in readers if np.isin(member.units, loss.removed).any()]
         if loss.group.contracted or not read:
             reasons[name] = UNREAD
-        elif not read <= solved:
-            reasons[name] = UNSOLVED
+        elif why := next((unsolved[tensor] for tensor in read if tensor in unsolved), ""):
+            reasons[name] = why
     return reasons
-
-
-def _readable(layer: nn.Module) -> bool:
-    if isinstance(layer, _ConvNd):
-        return not isinstance(layer, _ConvTransposeNd)
-    return isinstance(layer, nn.Linear | SelfAttention) or type(layer).__name__ == "Conv1D"  # of transformers
 
 
 def _positions(origin: Origin, tensor: str, axis: int) -> int:
@@ -176,40 +201,83 @@ def _positions(origin: Origin, tensor: str, axis: int) -> int:
     return positions.pop() if len(positions) == 1 else 0
 
 
-class _Reached(Exception):  # noqa: N818
-    """Ends a forward pass at the last layer that is of interest."""
+@dataclass(frozen=True)
+class _Calls:
+    """What a forward pass of one sample shows.
+
+    Args:
+        readings: the weights that can be solved, in the order of their first calls.
+        calls: how often a pass uses each of them.
+        order: of all these calls, the same in both networks; None where it is not.
+        largest: bytes of the largest activation of the whole network.
+        reasons: why other weights can't be solved.
+    """
+
+    readings: tuple[Reading, ...]
+    calls: Mapping[str, int]
+    order: tuple[Place, ...] | None
+    largest: int
+    reasons: Mapping[str, str]
 
 
-@contextmanager
-def _ending(module: nn.Module, reading: Reading, seen: list[Tensor]) -> Iterator[None]:
-    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(inputs[0].clone())  # what follows may write into it
-        if len(seen) == reading.calls:
-            raise _Reached
-
-    with suppress(_Reached), watching(module, before={reading.layer: look}):
-        yield
-
-
-@torch.no_grad()
-def _in_order(module: nn.Module, readings: list[Reading], sample: Tensor) -> list[Reading]:
-    """The layers that a forward pass of one sample calls, in the order of their first calls."""
-    calls: list[int] = []
-    sizes: dict[int, int] = {}
-
-    def look(number: int, reading: Reading, inputs: tuple[Tensor, ...]) -> None:
-        calls.append(number)
-        sizes[number] = inputs[0].nbytes * len(reading.stays) // int(reading.stays.sum())
-
-    hooks = [
-        (reading.layer, lambda _, x, n=n, reading=reading: look(n, reading, x)) for n, reading in enumerate(readings)
-    ]
-    with watching(module, before=hooks):
-        module(sample)
-    return [replace(readings[number], calls=count, size=sizes[number]) for number, count in Counter(calls).items()]
+def _observed_calls(
+    base: nn.Module, module: nn.Module, sample: Tensor, readings: Mapping[str, Reading], origin: Origin
+) -> _Calls:
+    mine, whole = (_reads(network, sample, readings) for network in (module, base))
+    reasons = dict.fromkeys(readings, UNSEEN)
+    solved = []
+    for tensor in dict.fromkeys(read.place.tensor for read in mine):
+        pairs = _pairs(tensor, mine, whole)
+        if not pairs or not all(_alike(readings[tensor], *pair, origin) for pair in pairs):
+            reasons[tensor] = OTHERWISE
+        else:
+            solved.append(readings[tensor])
+            del reasons[tensor]
+    names = {reading.tensor for reading in solved}
+    calls = Counter(read.place.tensor for read in mine if read.place.tensor in names)
+    orders = [tuple(read.place.tensor for read in reads if read.place.tensor in names) for reads in (mine, whole)]
+    order = tuple(read.place for read in mine if read.place.tensor in names) if orders[0] == orders[1] else None
+    return _Calls(tuple(solved), calls, order, _largest_activation(base, sample), reasons)
 
 
-@torch.no_grad()
+def _reads(module: nn.Module, sample: Tensor, wanted: Iterable[str]) -> list[Read]:
+    """All products of one pass, as they are called; activations may have been written into since."""
+    seen: list[Read] = []
+    with Reads(module, list(wanted), seen.append):
+        module(sample.clone())
+    return seen
+
+
+def _pairs(tensor: str, mine: list[Read], whole: list[Read]) -> list[tuple[Read, Read]]:
+    """The calls of one weight in both networks; none where they are not as many."""
+    own, others = ([read for read in reads if read.place.tensor == tensor] for reads in (mine, whole))
+    return list(zip(own, others, strict=True)) if len(own) == len(others) else []
+
+
+def _alike(reading: Reading, mine: Read, whole: Read, origin: Origin) -> bool:
+    """Whether what was read in the whole network can be told apart as what is left and what is not."""
+    if mine.geometry != whole.geometry or mine.geometry.axis != reading.axis:
+        return False
+    stays, left = reading.stays, int(reading.stays.sum())
+    blocks = mine.geometry.groups if mine.geometry.transposed else 1
+    sizes = [read.weight.shape[reading.axis] // reading.positions for read in (mine, whole)]
+    if sizes != [left, len(stays)]:
+        return False
+    by_block = stays.reshape(blocks, -1)
+    if (by_block != by_block[:1]).any():
+        return False
+    rows = _rows_left(whole, reading, origin)
+    return _comparable(mine, whole) and len(rows) == mine.weight.shape[1 - reading.axis]
+
+
+def _rows_left(whole: Read, reading: Reading, origin: Origin) -> np.ndarray:
+    """Which of the rows of a weight, or of the part of it that was used, the cut network still has."""
+    axis = 1 - reading.axis
+    count = whole.weight.shape[axis]
+    out = origin.leaving()[reading.tensor].get(axis)
+    return np.arange(count) if out is None else np.flatnonzero(~out[whole.place.row : whole.place.row + count])
+
+
 def _largest_activation(module: nn.Module, sample: Tensor) -> int:
     """Bytes of the largest tensor that a forward pass of one sample takes or that a module in it gives."""
     sizes = [sample.nbytes]
@@ -218,21 +286,86 @@ def _largest_activation(module: nn.Module, sample: Tensor) -> int:
         sizes.extend(leaf.nbytes for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
 
     with watching(module, {name: measure for name, _ in module.named_modules()}):
-        module(sample)
+        module(sample.clone())
     return max(sizes)
+
+
+class _Solution:
+    """What stands in for what a layer lost: the sums over what both networks read there, and what follows from them.
+
+    Args:
+        reading: the layer.
+        mine, whole: what it reads in the cut network and in the whole one.
+        ridge: of the least squares.
+        windows: of a convolution whose kernel has several places, the sums over these.
+    """
+
+    def __init__(
+        self, reading: Reading, mine: Read, whole: Read, ridge: float, windows: WindowMoments | None = None
+    ) -> None:
+        self.reading, self.mine, self.whole, self._ridge = reading, mine, whole, ridge
+        self._versions = mine.input._version, whole.input._version
+        stays = reading.stays
+        if mine.geometry.transposed:  # whose weight has the channels of all groups in a row
+            stays = stays.reshape(mine.geometry.groups, -1)[0]
+        self.moments = Moments(np.flatnonzero(stays), exact=ridge < SAFE)
+        self.windows = windows
+        self._found: dict[bool, tuple[Tensor, Tensor]] = {}
+
+    def add(self, mine: Read, whole: Read) -> None:
+        """Some samples."""
+        self.moments.add(*(Observed(read.input, read.geometry, self.reading.positions) for read in (mine, whole)))
+        if self.windows is not None:
+            self.windows.add(mine.input, whole.input)
+
+    def replaced(self, weights: Tensor, *, constant: bool) -> tuple[Tensor, Tensor]:
+        """The weights over what is left that stand in for those of the whole network, and what the outputs lack.
+
+        Args:
+            weights: of the whole network, (blocks, outputs, channels, entries).
+            constant: whether a constant may be added to the outputs.
+
+        Returns:
+            (blocks, outputs, left, entries) and (blocks, outputs), float64.
+        """
+        if constant not in self._found:
+            self._found[constant] = self.moments.solved(self._ridge, constant=constant)
+        mix, rest = self._found[constant]
+        stays = weights[:, :, on(weights, self.moments.stays)]
+        replaced = stays + torch.einsum("boce,bkc->boke", weights, mix)
+        if self.windows is None:
+            return replaced, torch.einsum("boce,bc->bo", weights, rest)
+        return self.windows.solved(replaced, self._ridge, constant=constant)
+
+    def serves(self, reading: Reading, mine: Read, whole: Read) -> bool:
+        """Whether another layer reads the same in the same way, so that the same stands in for what it lost."""
+        return (
+            self.windows is None  # which are about one layer's weights
+            and mine.input is self.mine.input
+            and whole.input is self.whole.input
+            and (mine.input._version, whole.input._version) == self._versions
+            and mine.geometry == self.mine.geometry
+            and reading.positions == self.reading.positions
+            and np.array_equal(reading.stays, self.reading.stays)
+        )
+
+
+class _OutOfStep(Exception):  # noqa: N818
+    """The two networks do not call their layers in one order."""
 
 
 class _Mending:
     """The layers of a cut network, given their new weights one after the other.
 
-    Layers that follow each other are mended in one pass, as long as memory holds what all of them read: of every image
-    at once, a layer's weights being written when its inputs have come, and before it computes. That pass is made only
-    where all images are one batch anyway, or where memory holds the largest activation of all of them. What is left
-    goes layer by layer and batch by batch, with a pass of its own for each of them.
+    Where memory holds all samples at once, both networks are led through one pass together: at every layer the whole
+    network halts, what both read there is compared, the weights are written, and both go on. A layer that is called
+    several times is solved over all its calls before, batch by batch, in passes of its own, after which both networks
+    begin anew. Where memory can't hold all samples, each layer is.
 
     Args:
-        largest: bytes of the largest activation of one sample.
+        seen: the layers, as a pass of one sample showed them.
         unsure: the layers that had fewer examples than unknowns.
+        reasons: why tensors could not be solved after all.
     """
 
     def __init__(
@@ -241,197 +374,177 @@ class _Mending:
         module: nn.Module,
         data: Samples,
         origin: Origin,
-        readings: list[Reading],
-        largest: int,
+        seen: _Calls,
         size: BatchSize,
         ridge: float,
         report: Report,
     ) -> None:
-        self._base, self._module, self._data, self._origin = base, module, data, origin
-        self._readings, self._largest = readings, largest
+        self._base, self._module, self._data, self._origin, self._seen = base, module, data, origin, seen
         self._size, self._ridge, self._report = size, ridge, report
+        self._biases = _own_biases(module)
         self._norms = norms_behind(origin.left, base)
         self._device = next(tensor.device for tensor in module.state_dict().values())
-        self._done = 0
+        self._waiting = {reading.tensor: reading for reading in seen.readings}
+        self._last: _Solution | None = None
         self.unsure: list[str] = []
+        self.reasons: dict[str, str] = {}
 
     def all(self) -> None:
-        room = TOGETHER
-        while self._done < len(self._readings):
-            segment = self._segment(room)
+        together = self._seen.order is not None and self._fits()
+        while self._waiting:
+            segment = self._segment() if together else {}
             try:
                 if segment:
                     self._at_once(segment)
                 else:
-                    self._by_itself(self._readings[self._done])
-            except (RuntimeError, MemoryError) as error:
-                if not segment or not is_out_of_memory(error):
+                    self._by_itself(next(iter(self._waiting.values())))
+            except (_OutOfStep, RuntimeError, MemoryError) as error:
+                if not segment or not (isinstance(error, _OutOfStep) or is_out_of_memory(error)):
                     raise
-                room = 0  # a pass of all images is too much for the device
+                together = False
+            finally:
+                self._last = None
 
-    def _segment(self, room: int) -> list[Reading]:
-        """The next layers that can be mended in one pass, if any."""
-        segment: list[Reading] = []
-        if len(self._data) > self._size.size and self._largest * len(self._data) > room:
-            return segment
-        for reading in self._readings[self._done :]:
-            room -= reading.size * len(self._data)
-            if room < 0 or reading.calls > 1:
+    def _fits(self) -> bool:
+        one_batch = len(self._data) <= self._size.size
+        return one_batch or 2 * ALIVE * self._seen.largest * len(self._data) <= TOGETHER
+
+    def _segment(self) -> dict[str, Reading]:
+        """The next layers that can be mended in one pass: up to one whose weights are used several times."""
+        segment = {}
+        for tensor, reading in self._waiting.items():
+            parts = {place for place in self._seen.order or () if place.tensor == tensor}
+            if len(parts) < self._seen.calls[tensor]:
                 break
-            segment.append(reading)
+            segment[tensor] = reading
         return segment
 
-    @torch.no_grad()
-    def _at_once(self, segment: list[Reading]) -> None:
+    def _at_once(self, segment: Mapping[str, Reading]) -> None:
         inputs = fetch(self._data, torch.arange(len(self._data)))[0].to(self._device)
-        whole: dict[str, Tensor] = {}
+        left = Counter({tensor: self._seen.calls[tensor] for tensor in segment})
 
-        def keep(reading: Reading, read: Tensor) -> None:
-            whole[reading.layer] = read.clone()  # what follows may write into it
-            self._tell(f"looked at what {reading.layer} reads")
-            if reading is segment[-1]:
-                raise _Reached
+        def mend(mine: Read) -> None:
+            tensor = mine.place.tensor
+            whole = walk.next()
+            if whole is None or whole.place.tensor != tensor:
+                raise _OutOfStep
+            self._tell(f"looked at what {segment[tensor].layer} reads")
+            self._mend(segment[tensor], mine, whole)
+            left[tensor] -= 1
+            if not left[tensor]:
+                self._end(segment[tensor])
+            if not left.total():
+                raise Reached
 
-        def mend(reading: Reading, read: Tensor) -> None:
-            moments = Moments()
-            self._add(moments, reading, read, whole.pop(reading.layer))
-            self._write(reading, moments)
-            if reading is segment[-1]:
-                raise _Reached
+        with (
+            Walk(self._base, inputs.clone(), segment) as walk,
+            suppress(Reached),
+            Reads(self._module, segment, mend),
+        ):
+            self._module(inputs)
+        if left.total():
+            raise _OutOfStep
 
-        for network, take in ((self._base, keep), (self._module, mend)):
-            hooks = {
-                reading.layer: lambda _, read, reading=reading, take=take: take(reading, read[0]) for reading in segment
-            }
-            with suppress(_Reached), watching(network, before=hooks):
-                network(inputs)
+    def _mend(self, reading: Reading, mine: Read, whole: Read) -> None:
+        if not _comparable(mine, whole):
+            self.reasons[reading.tensor] = OTHERWISE
+            return
+        if self._last is None or not self._last.serves(reading, mine, whole):
+            self._last = self._solution(reading, mine, whole)
+            self._last.add(mine, whole)
+        self._write(reading, mine, whole, self._last)
 
     def _by_itself(self, reading: Reading) -> None:
-        self._write(reading, self._size.retry(lambda size: self._observe(reading, size)))
+        solutions = self._size.retry(lambda size: self._observe(reading, size))
+        if not solutions:
+            self.reasons[reading.tensor] = OTHERWISE
+        for solution in solutions:
+            self._write(reading, solution.mine, solution.whole, solution)
+        self._end(reading)
 
-    @torch.no_grad()
-    def _observe(self, reading: Reading, size: int) -> "Moments":
-        moments = Moments()
+    def _observe(self, reading: Reading, size: int) -> list[_Solution]:
+        """The sums over all calls of a weight, of each part of it that is used apart; none where calls differ."""
+        solutions: dict[Place, _Solution] = {}
         for indices in torch.arange(len(self._data)).split(size):
             inputs = fetch(self._data, indices)[0].to(self._device)
-            seen: list[list[Tensor]] = []
-            for network in (self._module, self._base):
-                seen.append([])
-                with _ending(network, reading, seen[-1]):
-                    network(inputs)
-                self._tell(f"looked at what {reading.layer} reads")
-            for mine, whole in zip(*seen, strict=True):
-                self._add(moments, reading, mine, whole)
-        return moments
+            own, others = (self._calls_of(reading, network, inputs) for network in (self._module, self._base))
+            if len(own) != len(others):
+                return []
+            for mine, whole in zip(own, others, strict=True):
+                if not _comparable(mine, whole):
+                    return []
+                if mine.place not in solutions:
+                    solutions[mine.place] = self._solution(reading, mine, whole)
+                solutions[mine.place].add(mine, whole)
+        return list(solutions.values())
 
-    def _add(self, moments: "Moments", reading: Reading, mine: Tensor, whole: Tensor) -> None:
-        """What a layer reads in the cut and in the whole network, part by part: sums take it in double precision."""
-        layer = self._module.get_submodule(reading.layer)
-        stays = torch.from_numpy(np.flatnonzero(reading.stays)).to(self._device)
-        for some, of_whole in zip(mine.split(self._size.size), whole.split(self._size.size), strict=True):
-            left, read = maps(layer, some, reading.positions)
-            moments.add(left, maps(layer, of_whole, reading.positions)[0], stays, read)
+    def _calls_of(self, reading: Reading, network: nn.Module, inputs: Tensor) -> list[Read]:
+        seen: list[Read] = []
 
-    def _write(self, reading: Reading, moments: "Moments") -> None:
-        _write(self._module, self._origin, reading, moments, self._norms.get(reading.tensor), self._ridge)
-        if moments.places < reading.stays.sum():
+        def take(read: Read) -> None:
+            seen.append(replace(read, input=read.input.clone()))  # what follows may write into it
+            if len(seen) == self._seen.calls[reading.tensor]:
+                raise Reached
+
+        with suppress(Reached), Reads(network, [reading.tensor], take):
+            network(inputs.clone())
+        self._tell(f"looked at what {reading.layer} reads")
+        return seen
+
+    def _write(self, reading: Reading, mine: Read, whole: Read, solution: _Solution) -> None:
+        norm = self._norms.get(reading.tensor)
+        bias = mine.bias if mine.bias is not None and _whose(mine.bias) in self._biases else None
+        constant = not mine.geometry.transposed and (bias is not None or norm is not None)
+        weights, shift = solution.replaced(self._weights(reading, whole), constant=constant)
+        mine.weight.copy_(from_blocks(weights, mine.geometry, mine.weight.shape))
+        if bias is not None and constant:
+            bias.add_(shift.flatten().to(bias))
+        elif norm is not None and constant:
+            mean = self._module.get_submodule(norm).running_mean
+            mean.sub_(shift.flatten().to(mean))
+        if solution.moments.seen < len(solution.moments.stays) and reading.layer not in self.unsure:
             self.unsure.append(reading.layer)
-        self._done += 1
-        self._tell(f"reconstructed {reading.layer}, layer {self._done} of {len(self._readings)}")
+
+    def _solution(self, reading: Reading, mine: Read, whole: Read) -> _Solution:
+        geometry, windows = mine.geometry, None
+        if not geometry.transposed and any(kernel > 1 for kernel, *_ in geometry.window):
+            samples = len(self._data) * self._seen.calls[reading.tensor]
+            share = window_share(geometry, mine.weight, mine.input.shape[2:], samples)
+            windows = WindowMoments(self._weights(reading, whole), geometry, share, exact=self._ridge < SAFE)
+        return _Solution(reading, mine, whole, self._ridge, windows)
+
+    def _weights(self, reading: Reading, whole: Read) -> Tensor:
+        """Those of the whole network, in the rows that are left: (blocks, outputs, channels, entries), float64."""
+        rows = on(whole.weight, _rows_left(whole, reading, self._origin))
+        left = whole.weight.detach().index_select(1 - reading.axis, rows)
+        return to_blocks(to_float64(left), whole.geometry, reading.positions)
+
+    def _end(self, reading: Reading) -> None:
+        del self._waiting[reading.tensor]
+        total = len(self._seen.readings)
+        self._tell(f"reconstructed {reading.layer}, layer {total - len(self._waiting)} of {total}")
 
     def _tell(self, message: str) -> None:
-        self._report(self._done / len(self._readings), message)
+        self._report(1 - len(self._waiting) / len(self._seen.readings), message)
 
 
-@dataclass
-class Moments:
-    """Sums over all that a layer reads: of its inputs as they are, and of what they lack of the whole ones.
-
-    Args:
-        places: how many were seen.
-        count: how often they were read.
-        inputs: their sum, float64 (blocks, channels left).
-        lacking: the sum of what they lack, float64 (blocks, channels).
-        gram: the sum of products of inputs, float64 (blocks, left, left).
-        cross: the sum of products of inputs and what is lacking, float64 (blocks, left, channels).
-    """
-
-    places: int = 0
-    count: Any = 0.0
-    inputs: Any = 0.0
-    lacking: Any = 0.0
-    gram: Any = 0.0
-    cross: Any = 0.0
-
-    def add(self, inputs: Tensor, whole: Tensor, stays: Tensor, reads: Tensor) -> None:
-        """(blocks, places, channels left) and (blocks, places, channels); every place is read so often, (places,)."""
-        inputs, whole = to_float64(inputs), to_float64(whole)
-        self.places += inputs.shape[1]
-        weighted = inputs * to_float64(reads)[:, None]
-        total, gram = weighted.sum(1), weighted.mT @ inputs
-        self.count = self.count + to_float64(reads).sum()
-        self.inputs = self.inputs + total
-        self.gram = self.gram + gram
-        # what is lacking of the channels that stay is the difference, whose sums are the differences of the sums
-        self.lacking = self.lacking + (to_float64(reads) @ whole).index_add(1, stays, total, alpha=-1)
-        self.cross = self.cross + (weighted.mT @ whole).index_add(2, stays, gram, alpha=-1)
+def _comparable(mine: Read, whole: Read) -> bool:
+    """Whether both networks read the same places of the same samples: a router may send others to an expert."""
+    axis = 1 if mine.geometry.window else -1
+    sizes = [
+        [size for place, size in enumerate(read.input.shape) if place != axis % read.input.dim()]
+        for read in (mine, whole)
+    ]
+    return sizes[0] == sizes[1]
 
 
-def maps(layer: nn.Module, inputs: Tensor, positions: int) -> tuple[Tensor, Tensor]:
-    """What a layer reads, (blocks, places, channels), and how often it reads every place, (places,).
-
-    Of a convolution the padding is read, too, and each of its groups is a block.
-    """
-    if not isinstance(layer, _ConvNd):
-        read = inputs.unflatten(-1, (-1, positions)).transpose(-1, -2).flatten(0, -2)[None]
-        return read, read.new_ones(read.shape[1])
-    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    padded = F.pad(inputs, layer._reversed_padding_repeated_twice, mode=mode)
-    read = padded.flatten(2).unflatten(1, (layer.groups, -1)).permute(1, 0, 3, 2).flatten(1, 2)
-    return read, _reads(layer, padded.shape[2:]).to(read).repeat(len(inputs))
+def _own_biases(module: nn.Module) -> set[int]:
+    """The parameters, by `id`, that one layer alone adds as its bias: they may be written to."""
+    shared = shared_names(module)
+    return {id(parameter) for name, parameter in module.named_parameters() if name not in shared}
 
 
-def _reads(layer: _ConvNd, sizes: torch.Size) -> Tensor:
-    """How often a convolution reads every place of a padded map, (places,)."""
-    total = torch.ones(1)
-    for size, kernel, stride, dilation in zip(sizes, layer.kernel_size, layer.stride, layer.dilation, strict=True):
-        starts = torch.arange(0, size - dilation * (kernel - 1), stride)
-        places = starts[:, None] + dilation * torch.arange(kernel)
-        total = torch.outer(total, places.flatten().bincount(minlength=size).float()).flatten()
-    return total
-
-
-@torch.no_grad()
-def _write(
-    module: nn.Module, origin: Origin, reading: Reading, moments: Moments, norm: str | None, ridge: float
-) -> None:
-    layer, weight = module.get_submodule(reading.layer), module.get_parameter(reading.tensor)
-    bias = getattr(layer, "bias" if reading.tensor.endswith(".weight") else "in_proj_bias")
-    mix, constant = solve(moments, ridge, constant=bias is not None or norm is not None)
-    whole = origin.module.get_parameter(reading.tensor).detach().to(weight.device)
-    for axis, out in origin.leaving()[reading.tensor].items():
-        if axis != reading.axis:
-            whole = whole.index_select(axis, on(whole, np.flatnonzero(~out)))
-    whole = to_float64(whole.movedim(reading.axis, 1))
-    whole = whole.reshape(getattr(layer, "groups", 1), -1, len(reading.stays), whole[0, 0].numel() * reading.positions)
-    left = whole[:, :, on(whole, np.flatnonzero(reading.stays))]
-    solved = left + torch.einsum("boce,bkc->boke", whole, mix)
-    weight.copy_(solved.reshape(weight.movedim(reading.axis, 1).shape).movedim(1, reading.axis))
-    shift = torch.einsum("boce,bc->bo", whole, constant).flatten().to(weight)
-    if bias is not None:
-        bias.add_(shift)
-    elif norm is not None:
-        module.get_submodule(norm).running_mean.sub_(shift)
-
-
-def solve(moments: Moments, ridge: float, *, constant: bool) -> tuple[Tensor, Tensor]:
-    """What is lacking as ``inputs·mix + rest``: (blocks, channels left, channels) and (blocks, channels)."""
-    mean, lacking = moments.inputs / moments.count, moments.lacking / moments.count
-    gram, cross = moments.gram / moments.count, moments.cross / moments.count
-    if constant:
-        gram = gram - mean[:, :, None] * mean[:, None]
-        cross = cross - mean[:, :, None] * lacking[:, None]
-    size = gram.diagonal(dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(torch.float32).tiny)
-    damped = gram + ridge * torch.diag_embed(size[:, None].expand(gram.shape[:2]))
-    mix = torch.linalg.solve(damped, cross)
-    return mix, lacking - (mean[:, None] @ mix)[:, 0] if constant else torch.zeros_like(lacking)
+def _whose(tensor: Tensor) -> int:
+    """The `id` of a parameter, also from some of its entries."""
+    base = tensor._base
+    return id(tensor if base is None else base)

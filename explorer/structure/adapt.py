@@ -182,9 +182,32 @@ def free_attention(module: nn.Module) -> None:
     """Let attentions of torch, which have one width for all, compute with the widths that their tensors have."""
     for layer in module.modules():
         if type(layer) is nn.MultiheadAttention and any(size != layer.embed_dim for size in _sizes(layer)):
-            layer.__class__ = FreeAttention
-            layer.scale = layer.head_dim**-0.5  # also of heads that lose places
-            layer._qkv_same_embed_dim = False  # else fused operators, which want one width, take its place
+            _free(layer)
+    _unnest(module)
+
+
+def follow_attention(module: nn.Module, other: nn.Module) -> None:
+    """Let attentions of torch compute product by product where their counterparts in a cut network do.
+
+    Args:
+        module: the whole network; it is written to, and computes what it did.
+        other: the cut one.
+    """
+    freed = {path for path, layer in other.named_modules() if isinstance(layer, FreeAttention)}
+    for path, layer in module.named_modules():
+        if path in freed and type(layer) is nn.MultiheadAttention:
+            _free(layer)
+    _unnest(module)
+
+
+def _free(layer: nn.MultiheadAttention) -> None:
+    layer.__class__ = FreeAttention
+    layer.scale = layer.head_dim**-0.5  # also of heads that lose places
+    layer._qkv_same_embed_dim = False  # else fused operators, which want one width, take its place
+
+
+def _unnest(module: nn.Module) -> None:
+    """Nested tensors are for fused attention only."""
     for layer in module.modules():
         if isinstance(layer, nn.TransformerEncoder) and any(isinstance(m, FreeAttention) for m in layer.modules()):
             layer.use_nested_tensor = False

@@ -1,7 +1,7 @@
 """Products of activations with weights, recognised while a network runs, wherever its code computes them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,9 @@ class Product:
         axis: where channels lie in its input and output.
         groups: of a convolution, into how many its channels fall.
         inputs_first: of matrices, whether the weight is (inputs, outputs).
+        bias: what is added to the output's channels by the same call, if anything is.
+        options: of a convolution, as the call has them: stride, padding, dilation.
+        transposed: of a convolution, whether it is one.
     """
 
     input: Tensor
@@ -37,6 +40,9 @@ class Product:
     axis: int = -1
     groups: int = 1
     inputs_first: bool = False
+    bias: Tensor | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    transposed: bool = False
 
     @property
     def depthwise(self) -> bool:
@@ -54,14 +60,15 @@ def product(function: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Produ
     name = getattr(function, "__name__", "")
     if name in _CONVOLUTIONS:
         given = dict(zip(("input", "weight", "bias", *_CONVOLUTIONS[name]), args, strict=False)) | dict(kwargs)
-        given.pop("bias", None)
+        bias = given.pop("bias", None)
         inputs, weight, groups = given.pop("input"), given.pop("weight"), given.pop("groups", 1)
         run = partial(_convolve, function, given, groups)
-        return Product(inputs, weight, run, axis=1, groups=groups)
+        return Product(inputs, weight, run, 1, groups, bias=bias, options=given, transposed="transpose" in name)
     if name == "linear":
-        return Product(args[0], args[1] if len(args) > 1 else kwargs["weight"], function)
+        given = dict(zip(("input", "weight", "bias"), args, strict=False)) | dict(kwargs)
+        return Product(given["input"], given["weight"], function, bias=given.get("bias"))
     if name == "addmm":  # of GPT-2: bias, inputs, weight (in, out)
-        return Product(args[1], args[2], torch.matmul, inputs_first=True)
+        return Product(args[1], args[2], torch.matmul, inputs_first=True, bias=args[0])
     if name in ("matmul", "__matmul__", "mm"):
         return Product(args[0], args[1], torch.matmul, inputs_first=True)
     return None

@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError
+from explorer.methods.spec import CRITERION, CRITERION_WHY
 from explorer.methods.studies.agreement import MOST
 from explorer.runs.documents import read_agreement
 from explorer.tasks import Task
@@ -17,7 +18,7 @@ from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
-DEFAULT = ("flow", "l2", "taylor", "random")
+DEFAULT = ("flow", CRITERION, "taylor", "random")
 
 
 def choose() -> list[str]:
@@ -30,7 +31,8 @@ def choose() -> list[str]:
         max_selections=MOST,
         key=kept("compared criteria"),
         persist_state="session",
-        help="Each with its default options, on the same calibration samples.",
+        help="Each with its default options, on the same calibration samples.\n\n"
+        f"{CRITERIA[CRITERION].title} is what scores where nothing is chosen: {CRITERION_WHY}.",
     )
 
 

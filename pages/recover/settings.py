@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.methods import METHODS, Method
-from explorer.methods.spec import Spec
+from explorer.methods.spec import CRITERION, Spec
 from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
@@ -146,4 +146,4 @@ def epochs_at_first(method: Method) -> int:
 
 def usual(method: Method) -> Mapping[str, Any]:
     """The fields of a spec that the method has where nothing else is asked."""
-    return {"criterion": "l2", "recover": NOTHING, **method.defaults}
+    return {"criterion": CRITERION, "recover": NOTHING, **method.defaults}

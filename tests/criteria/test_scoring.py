@@ -127,7 +127,8 @@ def test_running_out_of_memory_changes_no_score(name, case):
         name, case.module, case.structure, case.data, device="cpu", batch_size=10, report=lambda f, m: told.append(m)
     )
     handle.remove()
-    assert any("2 at a time for lack of memory" in message for message in told)
+    small = "batch" in CRITERIA[name].settings  # which takes few inputs at a time in any case
+    assert small or any("2 at a time for lack of memory" in message for message in told)
     for group, values in expected.groups.items():
         slack = 1e-4 * np.abs(values).max() if name == "shapley" else 0  # small differences of float32 losses
         np.testing.assert_allclose(found.groups[group], values, rtol=1e-4, atol=slack)

@@ -1,5 +1,7 @@
 """The Taylor criterion, against masks that are really there."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -42,14 +44,17 @@ def mask_gradients(module, consumers, channels, images, labels):
         ("heads", "up", {"down": -1}, 1),
     ],
 )
-def test_equals_the_squared_gradient_of_a_mask(net, group, consumers, unit, request):
+@pytest.mark.parametrize(("batch", "bounds"), [("4", (0, 3, 6, 10)), ("64", (0, 10)), ("auto", range(11))])
+def test_equals_the_squared_gradient_of_a_mask(net, group, consumers, unit, batch, bounds, request):
+    """Ten samples in mini-batches of at most four, in one, and, since there are fewer than 64, each by itself."""
     case = request.getfixturevalue(net)
-    found = score("taylor", case.module, case.structure, case.data, device="cpu", batch_size=5).groups[group]
+    options = {"batch": batch}
+    found = score("taylor", case.module, case.structure, case.data, options=options, device="cpu").groups[group]
     size = case.structure.groups[group].size
     images, labels = case.data.tensors
     gradients = [
         mask_gradients(case.module, consumers, size, images[part], labels[part]).reshape(-1, unit).sum(1)
-        for part in (slice(0, 5), slice(5, 10))
+        for part in (slice(start, stop) for start, stop in pairwise(bounds))
     ]
     np.testing.assert_allclose(found, np.mean(np.square(gradients), axis=0), rtol=1e-4, atol=1e-12)
 
@@ -80,13 +85,36 @@ def test_without_consumers_the_mask_is_on_the_producer_with_its_bias(plain):
     """Scaling conv2's rows and biases by m is a mask on its output."""
     members = [m for m in plain.structure.groups["conv2"].members if m.role != "consumer"]
     alone = structure(group("conv2", 6, members))
-    found = score("taylor", plain.module, alone, plain.data, device="cpu").groups["conv2"]
+    options = {"batch": "16"}
+    found = score("taylor", plain.module, alone, plain.data, options=options, device="cpu").groups["conv2"]
     images, labels = plain.data.tensors
     mask = torch.ones(6, requires_grad=True)
     handle = plain.module.conv2.register_forward_hook(lambda _, inputs, output: output * mask.view(1, -1, 1, 1))
     F.cross_entropy(plain.module(images), labels).backward()
     handle.remove()
     np.testing.assert_allclose(found, mask.grad.double().numpy() ** 2, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("samples", "size", "count"), [(160, 2, 80), (640, 10, 64), (64, 1, 64), (30, 1, 30)])
+def test_squares_are_taken_of_many_small_batches(samples, size, count):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(1, 2), nn.Linear(2, 2)
+            self.seen = []
+
+        def forward(self, x):
+            self.seen.append(len(x))
+            return self.b(self.a(x))
+
+    net = Net()
+    data = torch.utils.data.TensorDataset(torch.randn(samples, 1), torch.arange(samples) % 2)
+    found = structure(
+        group("a", 2, [member("a.weight", "producer", [0, 1]), member("b.weight", "consumer", [0, 1], 1)])
+    )
+    score("taylor", net, found, data, device="cpu")
+    assert max(net.seen) == size
+    assert len(net.seen) >= count
 
 
 def test_leaves_gradients_of_a_running_training_alone(plain):

@@ -13,6 +13,7 @@ from explorer.methods.spec import Spec
 
 SPEC = Spec(model="demo:resnet20-digits", data="digits", keep={"macs": 0.5})
 
+L2 = {"criterion": "l2"}  # the first default
 KEYS = """
 model data method criterion options allocate normalise keep ratios plan recover epochs samples seed device input_shape
 minimum locked steps alpha rho max_drop teacher blocks block_order skip round_to runtime batch sparsity settings
@@ -54,9 +55,15 @@ def test_json_round_trip(spec):
 @pytest.mark.parametrize(
     ("asked", "digest"),
     [
-        ({"keep": {"macs": 0.5}}, "5e6e5dfe53871113"),
-        ({"ratios": {"conv1": 0.25}, "alpha": 2, "max_drop": 0.5, "block_order": "loss"}, "0962f06507012917"),
-        ({"plan": {"conv1": [0, 3]}, "skip": ["layer1.1"], "input_shape": [1, 8, 8]}, "984103bf2f1dfc07"),
+        (L2 | {"keep": {"macs": 0.5}}, "5e6e5dfe53871113"),
+        (
+            {"criterion": "l2", "ratios": {"conv1": 0.25}, "alpha": 2, "max_drop": 0.5, "block_order": "loss"},
+            "0962f06507012917",
+        ),
+        (
+            {"criterion": "l2", "plan": {"conv1": [0, 3]}, "skip": ["layer1.1"], "input_shape": [1, 8, 8]},
+            "984103bf2f1dfc07",
+        ),
         ({"method": "ifap", "criterion": "flow", "recover": "distill", "keep": {"macs": 0.5}}, "0bcfbfabb4a1ba4a"),
         (
             {
@@ -136,6 +143,14 @@ def test_runs_are_found_again_by_their_digest(asked, digest):
     assert Spec.from_json(document) == spec
     assert not spec.differs(asked | {"model": SPEC.model, "data": SPEC.data})
     assert spec.differs(document | {"alpha": 0.25}) == ["alpha"]
+
+
+def test_another_default_criterion_changes_no_digest_of_before():
+    """Runs of when l2 was the default are found by what they say; runs of the default since then have digests anew."""
+    before, now = replace(SPEC, criterion="l2"), Spec(SPEC.model, SPEC.data, keep=SPEC.keep)
+    assert (before.digest(), now.criterion) == ("5e6e5dfe53871113", "group-norm")
+    assert now.digest() not in (before.digest(), replace(SPEC, criterion="l1").digest())
+    assert Spec.from_json(before.to_json()).criterion == "l2"
 
 
 def test_a_setting_with_a_key_of_its_own_keeps_its_number():

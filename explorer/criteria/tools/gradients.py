@@ -2,12 +2,36 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
+from math import ceil
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from explorer.criteria.tools.context import Context
+from explorer.registry import Choice
+
+MINI_BATCH = Choice(
+    "auto",
+    ("auto", "1", "4", "16", "64"),
+    "how many samples' gradients are averaged before a square is taken; auto: so few that there are 64 such averages, "
+    "or one of each sample",
+)
+_AVERAGES = 64  # squares whose mean is known to some 20 %: a normal number's square varies by sqrt(2) of its mean
+
+
+def mini_batches(context: Context, batch: str) -> Iterator[tuple[Tensor, Any]]:
+    """The data in mini-batches of nearly equal sizes, as `MINI_BATCH` says: many squares, not one or two of large ones.
+
+    With 160 samples in batches of 100, a mean of squared gradients is the mean of two numbers.
+    """
+    most = max(1, len(context.examples) // _AVERAGES) if batch == "auto" else int(batch)
+    for inputs, labels in context.batches():
+        bounds = np.linspace(0, len(inputs), ceil(len(inputs) / most) + 1).astype(int).tolist()
+        for start, stop in pairwise(bounds):
+            yield inputs[start:stop], labels[start:stop]
 
 
 def batch_gradients(
