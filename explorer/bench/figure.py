@@ -1,7 +1,7 @@
 """The scoreboard as a picture."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import altair as alt
@@ -55,14 +55,19 @@ def figure(lines: Sequence[Row]) -> alt.FacetChart:
 
 
 def write(lines: Sequence[Row], path: Path) -> None:
-    """Writes the `figure` as SVG or PNG.
+    """Writes the `figure`; see `save`."""
+    save(lambda: figure(lines), path)
+
+
+def save(draw: Callable[[], alt.TopLevelMixin], path: Path) -> None:
+    """Writes what is drawn as SVG or PNG.
 
     Raises:
         ExplorerError: the ending is another, the package vl-convert-python is missing, or the file can't be written.
     """
     if path.suffix not in FORMATS:
         raise ExplorerError(f"{path} is no picture: name it {' or '.join(f'FILE{ending}' for ending in FORMATS)}")
-    drawn = figure(lines)
+    drawn = draw()
     buffer = io.BytesIO() if path.suffix == ".png" else io.StringIO()
     try:
         drawn.save(buffer, format=path.suffix[1:], **({"scale_factor": 2} if path.suffix == ".png" else {}))

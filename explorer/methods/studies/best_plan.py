@@ -15,6 +15,7 @@ from explorer.budget import LatencyModel, Meter, Target, allocate
 from explorer.budget.allocating import needed
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError, unknown
+from explorer.evaluation.size import size_model
 from explorer.files import json_text
 from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
@@ -29,7 +30,7 @@ from explorer.tasks import METRICS, Accuracy, Quality
 
 TARGETS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
 """What is kept of the cost, along the path."""
-COSTS = ("macs", "params", "latency")
+COSTS = ("macs", "params", "size", "latency")
 """What the cost may be; latency is in ms of one batch."""
 
 
@@ -202,8 +203,9 @@ def search(
         tried += _at(target, ways, tries, proposals, judge, stretch)
     best = [min(plans, key=worse) for _, plans in groupby(tried, attrgetter("target"))]
     if watch is not None:
-        whole = _timed(whole, subject, meter, watch, part(report, 0.95, 0.96))
-        best = [_timed(found, subject, meter, watch, part(report, 0.96, 1.0)) for found in best]
+        timed = {id(each): _timed(each, subject, meter, watch, part(report, 0.95, 1.0)) for each in (whole, *best)}
+        whole, *best = (timed[id(each)] for each in (whole, *best))
+        tried = [timed.get(id(each), each) for each in tried]
     report(1.0, f"judged {len(tried)} plans")
     return Frontier(
         spec.model,
@@ -363,11 +365,15 @@ def _at(
     rounds = len(plain) + (tries + 2) * (len(plain) < len(ways))
 
     def judged(way: str, plan: Plan) -> Tried:
-        number = len(tried)
-        tried.append(judge(way, target, plan, part(report, number / rounds, (number + 1) / rounds)))
-        return tried[-1]
+        nonlocal done
+        found = judge(way, target, plan, part(report, done / rounds, (done + 1) / rounds))
+        done += 1
+        if found not in tried:  # another weighting may lead to the same plan
+            tried.append(found)
+        return found
 
     tried: list[Tried] = []
+    done = 0
     for way in plain:
         judged(way, proposals.plan(way, target))
     if len(plain) == len(ways):
@@ -389,7 +395,8 @@ def _at(
 def _meter(subject: steps.Subject, spec: Spec, cost: str, report: Report) -> tuple[Meter, Stopwatch | None]:
     """What knows the cost, and what times plans where that is the latency."""
     if cost != "latency":
-        return Meter(subject.structure), None
+        size = size_model(subject.module, subject.structure) if cost == "size" else None
+        return Meter(subject.structure, size), None
     watch = Stopwatch(
         subject.module,
         subject.structure,
