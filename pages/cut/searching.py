@@ -54,7 +54,7 @@ def _start(view: View) -> None:
     request = {
         "kind": "search",
         "spec": spec.to_json(),
-        "targets": sorted({*TARGETS, first.keep}, reverse=True),
+        "targets": [first.keep, *(target for target in TARGETS if target != first.keep)],  # the first is for the board
         "cost": first.kind,
         "held": view.held(allotting.by_hand(workspace)),
     }
@@ -92,9 +92,8 @@ def take_result(workspace: Workspace, structure: Structure) -> None:
     choices = [now.allotted(_budget(plan, structure), hand) for plan in plans]
     for plan, choice in zip(plans, choices, strict=True):
         workspace.tried(_point(plan, choice, found, workspace))
-    keep = st.session_state["keep"] / 100
-    asked = min(zip(plans, choices, strict=True), key=lambda pair: abs(pair[0]["target"] - keep))
-    workspace.go_to(asked[1])
+    wanted = job.request["targets"][0]
+    workspace.go_to(next(choice for plan, choice in zip(plans, choices, strict=True) if plan["target"] == wanted))
     st.session_state["remark"] = tuple(found["warnings"])
 
 
