@@ -44,7 +44,7 @@ WAYS = {
 """The ways in which plans are proposed, with what they are."""
 SEARCHED = ("global", "measured", "searched")
 """Those that a search tries by itself."""
-TRIES = 6
+TRIES = 4
 """Weightings that are tried for every target."""
 _MOST_TRIES = 1000
 _CHANGED, _SPREAD = 0.4, 0.5  # of the groups' weights, how many change in a try, and the deviation of their logarithm
