@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from explorer.bench import rows
 from explorer.documents import checked
@@ -18,6 +18,15 @@ from explorer.sources import load_model
 from explorer.strict_json import dumps
 
 Row = dict[str, Any]
+
+
+class Asked(Protocol):
+    """What a row is made of, known by its digest."""
+
+    def digest(self) -> str: ...
+
+
+Made = TypeVar("Made", bound=Asked)
 
 
 class Kept:
@@ -54,8 +63,8 @@ class Kept:
 
 
 def made(
-    specs: Sequence[Spec],
-    play: Callable[[Spec], Row],
+    specs: Sequence[Made],
+    play: Callable[[Made], Row],
     *,
     kept: Path | None,
     processes: int,
@@ -70,10 +79,11 @@ def made(
         told: what is said of a row that has come, behind how many there are.
 
     Raises:
-        ExplorerError: a spec can't be right, or the file holds something else.
+        ExplorerError: a spec of a run can't be right, or the file holds something else.
     """
     for spec in specs:
-        check(spec)
+        if isinstance(spec, Spec):
+            check(spec)
     finished = Kept(kept, "run", kind)
     waiting = [spec for spec in specs if spec.digest() not in finished.rows]
     done = len(specs) - len(waiting)
@@ -84,7 +94,7 @@ def made(
     return finished.rows
 
 
-def _played(specs: list[Spec], play: Callable[[Spec], Row], processes: int) -> Iterator[Row]:
+def _played(specs: list[Made], play: Callable[[Made], Row], processes: int) -> Iterator[Row]:
     """The rows that `play` makes of the specs, `processes` at a time and as they come, each on one thread."""
     if processes < 2:
         yield from map(play, specs)

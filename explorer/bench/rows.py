@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from explorer.bench.answers import unpacked
 from explorer.budget import ALLOCATORS
 from explorer.criteria import CRITERIA
 from explorer.documents import Amount, Count, Document, Number, Positive, Seconds, Share, Text, fits
@@ -107,13 +108,59 @@ class PlayedSparse(Row):
     seed: int
 
 
+class Stage(Document):
+    """What a player reached at one stage of the comparison with rivals."""
+
+    value: Share
+    right: Text
+    seconds: Seconds
+
+
+class EndedRival(Document):
+    """That of one player on one network, target and seed."""
+
+    metric: MetricName
+    base: Share
+    tested: Positive
+    drawn: Positive
+    params: Share
+    macs: Share
+    reach: Seconds
+    stages: dict[str, Stage]
+
+    @model_validator(mode="after")
+    def _answers_are_of_the_images(self) -> Self:
+        for name, stage in self.stages.items():
+            if abs(unpacked(stage.right, self.tested).mean() - stage.value) > 1e-6:
+                raise ValueError(f"the answers of {name} are others than its value")
+        return self
+
+
+class PlayedRival(Row):
+    """A row of the comparison with rivals."""
+
+    run: Text
+    side: Literal["ours", "theirs"]
+    player: Text
+    model: Text
+    target: Text
+    seed: int
+    split: Text
+    epochs: Count
+
+
 class Coverage(Row):
     """A row of the coverage table."""
 
     model: Text
 
 
-FOUND: Mapping[type[Row], type[Document]] = {Played: EndedCut, PlayedSparse: EndedSparse, Coverage: Covered}
+FOUND: Mapping[type[Row], type[Document]] = {
+    Played: EndedCut,
+    PlayedSparse: EndedSparse,
+    PlayedRival: EndedRival,
+    Coverage: Covered,
+}
 
 
 def read_rows(path: Path, kind: type[Row]) -> tuple[list[dict[str, Any]], int]:

@@ -1,6 +1,6 @@
 """Making the bundled `letters` from the fonts of Debian: `python -m explorer demo letters`.
 
-Where the fonts come from: the packages of `explorer.sources.letter_packages`, installed with
+Where the fonts come from: the packages of `explorer.sources.letter_packages`, here those of Debian 12, installed with
 
     apt-get install --no-install-recommends $(python -m explorer demo letters --packages)
 
@@ -216,12 +216,12 @@ def differences(fonts: Sequence[Font]) -> np.ndarray:
 
 def parts_of(fonts: Sequence[Font]) -> np.ndarray:
     """The part that each font belongs to, as its place in `PARTS`, uint8 (fonts,)."""
-    groups = list(_groups(fonts))
-    parts, shares = np.empty(len(fonts), np.uint8), np.array(FRACTIONS) * len(fonts)
+    groups, shares = list(_groups(fonts)), np.array(FRACTIONS) * len(fonts)
+    parts, lacking = np.empty(len(fonts), np.uint8), shares.copy()
     for place in np.random.default_rng(SEED).permutation(len(groups)):
-        part = int(np.argmax(shares / FRACTIONS))
+        part = int(np.argmax(lacking / shares))
         parts[groups[place]] = part
-        shares[part] -= len(groups[place])
+        lacking[part] -= len(groups[place])
     return parts
 
 
@@ -253,7 +253,7 @@ def notes(letters: Letters, dropped: dict[str, str]) -> str:
     lines = [
         "# Letters: where the pictures come from",
         "",
-        f"`{PICTURES}` holds the capitals A to Z of {len(letters.fonts)} fonts of Debian 12 as pictures of "
+        f"`{PICTURES}` holds the capitals A to Z of {len(letters.fonts)} fonts of Debian as pictures of "
         f"{SIZE}×{SIZE} pixels. The fonts themselves are not in it. Every letter was changed: drawn, cropped to its "
         f"ink, and brought to {INK} pixels on its longer side. The pictures of a font may be passed on under the "
         "font's licence, with its author named as in this table.",

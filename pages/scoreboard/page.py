@@ -1,13 +1,15 @@
-"""Scoreboard: methods and criteria by what they left of accuracy, and, apart from that, what others have published."""
+"""Scoreboard: methods and criteria by what they left of accuracy, ours against torch-pruning, and what is published."""
 
 from explorer.places import ROOT
 from explorer.ui.parts import frame
 from explorer.ui.state import session
-from pages.scoreboard import played, published
+from pages.scoreboard import against, played, published
 
 FILE = ROOT / "docs" / "scoreboard.jsonl"
+RIVALS = ROOT / "docs" / "rivals.jsonl"
 
 workspace = session.current()
 frame.heading("Scoreboard", "Methods and criteria over targets, recoveries and seeds, on the bundled tasks.", workspace)
 played.show(FILE)
+against.show(RIVALS)
 published.show()

@@ -49,15 +49,61 @@ def standing(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
     return finish(alt.layer(whole, spans, points), (8 + 9 * len(titles)) * len(order) + 20)
 
 
-def published(frame: pd.DataFrame, x_title: str, y_title: str, height: int = 320) -> alt.LayerChart:
-    """Published changes of accuracy by compression, hollow, since they were not measured here.
+def against(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
+    """Ours and the best rival, a line per target and stage; the bar is the interval of ours from the rival's mean.
 
     Args:
-        frame: columns method, x_value, delta (points), value, baseline, source, table, training, note.
+        frame: lines of `explorer.bench.rivals.compared` of one network, with their `place` in words.
+    """
+    frame = frame.assign(
+        line=frame.target + ", " + frame.place,
+        low_end=frame.rival_value + frame.low,
+        high_end=frame.rival_value + frame.high,
+    )
+    form = ".1%" if metric.share else ".3f"
+    axis = alt.Axis(format="~%" if metric.share else ".2~f", title=f"Test {metric.label.lower()}", tickCount=8)
+    y = alt.Y("line:N", sort=list(frame.line), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260))
+    sides = {"ours": next(iter(RUNS.values())), "best of torch-pruning": MUTED}
+    colour = alt.Color(
+        "side:N",
+        scale=alt.Scale(domain=list(sides), range=list(sides.values())),
+        title=None,
+        legend=alt.Legend(orient="top"),
+    )
+    tooltip = [
+        alt.Tooltip("ours:N", title="Ours"),
+        alt.Tooltip("rival:N", title="Rival"),
+        alt.Tooltip("ours_value:Q", title=f"Test {metric.short} of ours", format=form),
+        alt.Tooltip("rival_value:Q", title="Of the rival", format=form),
+        alt.Tooltip("difference:Q", title="Difference", format=form),
+        alt.Tooltip("low:Q", title="95% interval from", format=form),
+        alt.Tooltip("high:Q", title="to", format=form),
+    ]
+    base = alt.Chart(frame)
+    points = [
+        base.transform_calculate(side=f"'{side}'")
+        .mark_point(filled=True, size=60, opacity=1)
+        .encode(y=y, x=alt.X(f"{column}:Q", axis=axis, scale=alt.Scale(zero=False)), color=colour, tooltip=tooltip)
+        for side, column in zip(reversed(sides), ("rival_value", "ours_value"), strict=True)
+    ]
+    whole = base.mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x=alt.X("base:Q"))
+    spans = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y=y, x=alt.X("low_end:Q"), x2="high_end:Q")
+    return finish(alt.layer(whole, spans, *points), 24 * len(frame) + 20)
+
+
+def published(frame: pd.DataFrame, x_title: str, y_title: str, *, column: str, height: int = 320) -> alt.LayerChart:
+    """Published results by how much was pruned, hollow, since they were not measured here.
+
+    Args:
+        frame: columns method, x_value, delta (points), value, baseline, variant, source, table, training, note.
+        column: of the frame that is drawn: value or delta.
     """
     methods = list(dict.fromkeys(frame.method))
     x = alt.X("x_value:Q", title=x_title[:1].upper() + x_title[1:], scale=alt.Scale(zero=False, nice=False, padding=12))
-    y = alt.Y("delta:Q", title=y_title[:1].upper() + y_title[1:], axis=alt.Axis(format="+.0f"))
+    form = "+~f" if column == "delta" else "~f"
+    y = alt.Y(
+        f"{column}:Q", title=y_title[:1].upper() + y_title[1:], axis=alt.Axis(format=form), scale=alt.Scale(zero=False)
+    )
     colour = alt.Color(
         "method:N",
         scale=alt.Scale(domain=methods, scheme="tableau20"),
@@ -66,6 +112,7 @@ def published(frame: pd.DataFrame, x_title: str, y_title: str, height: int = 320
     )
     tooltip = [
         alt.Tooltip("method:N", title="Method"),
+        alt.Tooltip("variant:N", title="Variant"),
         alt.Tooltip("training:N", title="Training after the cut"),
         alt.Tooltip("x_value:Q", title=x_title[:1].upper() + x_title[1:]),
         alt.Tooltip("value:Q", title="Value"),

@@ -7,6 +7,8 @@ import onnxruntime
 import pytest
 from playwright.sync_api import expect
 
+from tests.sources.folders import Made
+
 from .app import PAGES, PATIENCE, choose, result, settled, visit
 from .test_legible import hard_to_read
 
@@ -17,7 +19,9 @@ SIZES = {"laptop": (1366, 640), "wide": (1440, 900), "large": (1920, 1080), "pho
 
 def onward(page, title):
     """To the next step by the link that the page itself offers."""
-    page.get_by_role("link", name=f"Next: {title}").click()
+    link = page.get_by_role("link", name=f"Next: {title}")
+    expect(link).to_have_count(1)  # while a page is drawn anew, what stood there stays for a moment
+    link.click()
     arrived(page, title)
 
 
@@ -77,6 +81,54 @@ def test_a_demo_network_is_halved_and_taken_along(app, page, size, scheme, tmp_p
     arrived(page, "Take")
     session = taken(page, tmp_path)
     assert session.get_inputs()[0].shape[1:] == [1, 32, 32]
+
+
+def everywhere(page):
+    """The page as it stands at every size, in both themes."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width, height in SIZES.values():
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(1000)  # charts are drawn anew
+            settled(page)
+            well_placed(page)
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.slow
+def test_a_folder_of_pictures_is_trained_on_halved_and_taken_along(app, page, tmp_path):
+    folder = tmp_path / "animals"
+    Made(folder).classes(".", count=40, names="cat dog bird")
+    visit(page, app.url, PAGES[""])
+    choose(page, "torchvision:resnet18?stem=cifar", "torchvision:resnet18?stem=cifar")
+    choose(page, str(folder), f"folder:{folder}")
+    expect(page.get_by_text("3 classes").first).to_be_visible()
+    settled(page)
+    everywhere(page)
+    page.get_by_role("spinbutton", name="Epochs").fill("2")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Train it on this data").click()
+    page.get_by_role("button", name="Go on with the trained network").click(timeout=3 * PATIENCE)
+    settled(page)
+    onward(page, "Cut")
+    page.get_by_role("button", name="Score the channels").click()
+    page.get_by_role("button", name="Share it out").click(timeout=3 * PATIENCE)
+    expect(page.locator(".strip .stage[data-stage=repaired] .value")).to_contain_text("%", timeout=3 * PATIENCE)
+    settled(page)
+    everywhere(page)
+    onward(page, "Recover")
+    page.get_by_role("radio", name="Nothing", exact=True).check()
+    settled(page)
+    everywhere(page)
+    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(result(page)).to_be_visible(timeout=3 * PATIENCE)
+    everywhere(page)
+    result(page).click()
+    arrived(page, "Take")
+    everywhere(page)
+    session = taken(page, tmp_path)
+    assert session.get_outputs()[0].shape[-1] == 3
 
 
 @pytest.mark.slow

@@ -17,12 +17,13 @@ GOOD = {
     "bench coverage": ["--only", "no such network"],
     "bench dg2pf": ["--models", "no such model"],
     "bench methods": ["--models", "no such model", "--small"],
+    "bench rivals": ["--models", "no such model", "--small"],
     "bench spvr": ["--models", "no such model"],
     "budget": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", *SMALL],
     "compare": ["{root}/runs/zeros"],
     "criteria": [],
     "data": ["--data", DATA],
-    "demo letters": ["--fonts", "{root}"],  # good ones would draw for a minute
+    "demo letters": ["--fonts", "{root}", "--out", "{root}/new"],  # good ones would draw for a minute
     "demo train": ["--model", "demo:absent"],  # a good one would train
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],

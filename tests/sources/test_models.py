@@ -16,6 +16,7 @@ from explorer.sources import build, list_models, load_model, load_pair
 from explorer.sources.demo_training import RECIPES
 from explorer.sources.models.demo_models import demo_records
 from explorer.sources.networks.pretrained import _OLD_DENSENET_NAME, arguments, find_weights, weights_of
+from explorer.tasks import evaluate
 
 DEMO = {"family": "demo", "name": "resnet20", "arguments": {"classes": 10, "channels": 1}}
 DEMOS = list(demo_records())
@@ -69,9 +70,18 @@ def test_demo_models_do_what_their_record_says(ref):
     assert record["architecture"] == model.architecture
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("ref", DEMOS)
+def test_recorded_accuracies_are_those_of_the_whole_test_part(ref):
+    model, task = load_pair(ref)
+    record, found = demo_records()[ref], evaluate(model.module, task.test, device=torch.device("cpu"))
+    assert record["test_images"] == found.samples
+    assert found.top1 == pytest.approx(record["top1"], abs=1.5 / found.samples)  # a tie may fall to the other side
+
+
 def test_bundled_weights_are_small():
     files = list(ASSETS.glob("*.safetensors"))
-    assert {f"demo:{file.stem}" for file in files} == set(DEMOS) <= set(RECIPES)
+    assert {f"demo:{file.stem}" for file in files} == set(DEMOS) == set(RECIPES)
     sizes = [file.stat().st_size for file in (*files, ASSETS / "letters.npz")]
     assert max(sizes) < 5e6
     assert sum(sizes) < 20e6

@@ -100,10 +100,10 @@ def test_answers_that_are_near_or_far_are_not_called_wrong():
 def test_the_chooser_opens_over_any_page_and_takes_one_to_what_is_chosen(page):
     test = opened(page=page)
     data = dialog(test, kind="Data that fits")
-    assert {"digits", "shapes"} <= data.keys()
+    assert {"digits", "letters", "shapes", "hard-shapes"} <= data.keys()
     assert "masks" not in data
     offered = dialog(test)
-    assert {"demo:vgg-digits", "demo:vit-shapes"} <= offered.keys()
+    assert {"demo:vgg-digits", "demo:resnet20-letters", "demo:vit-shapes"} <= offered.keys()
     assert not offered[MODEL]
     title = test.title[0].value
     next(entry for entry in test.button if "choose" in (entry.key or "") and "demo:vit-shapes" in entry.key).click()

@@ -219,7 +219,7 @@ def test_the_scoreboard_shows_its_rows_and_keeps_published_ones_apart(desk, tmp_
     assert "bench methods --resume" in shown(tmp_path / "none.jsonl").code[0].value
     test = shown(file)
     assert "Flow ends best, at 90.0%" in words_of(test)
-    assert [entry.value for entry in test.subheader] == ["Published, not measured here"]
+    assert [entry.value for entry in test.subheader] == ["Against torch-pruning", "Published, not measured here"]
 
 
 def test_every_small_panel_has_the_data_of_its_own_group_only():

@@ -11,7 +11,9 @@ from explorer.progress import Report
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fonts", metavar="DIR", help="folder of the fonts (default: /usr/share/fonts)")
-    parser.add_argument("--out", metavar="DIR", help="folder for the pictures (default: the bundled ones)")
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder for the pictures, which must be there (default: the bundled ones)"
+    )
     parser.add_argument("--packages", action="store_true", help="only list the packages of fonts that are needed")
 
 
@@ -31,6 +33,6 @@ def demo_letters(options: Options, report: Report) -> Answer:
         names = [package.name for package in PACKAGES]
         return Answer({"packages": names}, "\n".join(names))
     out = Path(options.out) if options.out else ASSETS
-    record = make_letters(out, Path(options.fonts) if options.fonts else FONTS, report)
+    record = make_letters(out, FONTS if options.fonts is None else Path(options.fonts), report)
     rows = [[part, str(fonts), f"{26 * fonts:,}"] for part, fonts in record["fonts"].items()]
     return Answer({"letters": record, "out": str(out)}, table(["part", "fonts", "pictures"], rows))

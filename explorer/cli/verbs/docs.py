@@ -17,6 +17,7 @@ from explorer.sources.models.demo_models import demo_table
 
 _TABLE = re.compile(r"(?<=<!-- table: )(?P<name>[^>]+?) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 _BUNDLED = "bundled networks"  # the one that is made from their records
+_RIVALS = "rivals"  # the name of the table of what `bench rivals` has kept
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -63,6 +64,18 @@ def _table(name: str) -> str:
     known = registries()
     if name == _BUNDLED:
         return demo_table()
+    if name == _RIVALS:
+        return _rivals()
     if name not in known:
-        raise unknown("table of the documentation", name, [*known, _BUNDLED])
+        raise unknown("table of the documentation", name, [*known, _BUNDLED, _RIVALS])
     return table(known[name].declared().values())
+
+
+def _rivals() -> str:
+    """The comparison with torch-pruning, from the rows that `bench rivals` has kept of it."""
+    from explorer.bench.rivals import compared, kept_rows, short
+
+    rows, damaged = kept_rows(ROOT / "docs" / "rivals.jsonl")
+    if damaged:
+        raise ExplorerError(f"{damaged} rows of docs/rivals.jsonl are damaged: play them again with bench rivals")
+    return short(compared(rows))
