@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.board.choice import Choice
 from explorer.methods.spec import Spec
-from explorer.methods.studies.best_plan import COSTS, TARGETS
+from explorer.methods.studies.ways import TARGETS
 from explorer.structure import Structure
 from explorer.ui import engine
 from explorer.ui.parts import jobs
@@ -36,7 +36,7 @@ def _start(view: View) -> None:
     """Asks for the search, for the callback."""
     workspace, state = view.workspace, st.session_state
     first, *further = targets.asked()
-    if reason := _refused(workspace, first.kind, bool(further)):
+    if reason := _refused(workspace, bool(further)):
         state["remark"] = (reason,)
         return
     runtime, batch = runtime_and_batch()
@@ -61,15 +61,14 @@ def _start(view: View) -> None:
     jobs.start(workspace, KIND, request, f"The best plan: {workspace.model}")
 
 
-def _refused(workspace: Workspace, kind: str, further: bool) -> str:
+def _refused(workspace: Workspace, further: bool) -> str:
     """Why the search can't be asked for as the controls stand; empty where it can."""
     if workspace.blocks:
         return "the search repairs and judges with all residual blocks in the network: put them back first"
     if further:
         return "the search follows one cost: clear the further limits under How first"
-    keep = st.session_state["keep"]
-    if kind not in COSTS or keep == 100:
-        return f"there is nothing to search for at {keep} %: ask for less than the whole"
+    if st.session_state["keep"] == 100:
+        return "there is nothing to search for at 100 %: ask for less than the whole"
     return ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from explorer.cli.choices import names_of
 from explorer.cli.console import Answer, table
 from explorer.cli.options import (
     Options,
@@ -18,19 +19,27 @@ from explorer.cli.options import (
     whole,
 )
 from explorer.cli.verb import verb
+from explorer.methods.studies.ways import SEARCHED, TARGETS, TRIES, WAYS
 from explorer.progress import Report
-
-COSTS = ("macs", "params", "size", "latency")
 
 
 def arguments(parser: ArgumentParser) -> None:
+    from explorer.budget.target import KINDS
+
     add_model(parser)
     add_data(parser)
     add_scoring(parser, required=False)
     parser.add_argument("--targets", type=fractions, metavar="T,T,…", help="fractions to keep (default: 0.9 to 0.2)")
-    parser.add_argument("--cost", choices=COSTS, default="macs", help="what is kept of (default: macs)")
-    parser.add_argument("--ways", type=names, metavar="A,B,…", help="that propose plans: --compare has all of them")
-    parser.add_argument("--tries", type=whole, metavar="N", help="weightings that are judged for every target")
+    parser.add_argument("--cost", choices=KINDS, default="macs", help="what is kept of (default: macs)")
+    parser.add_argument(
+        "--ways",
+        type=names,
+        metavar="A,B,…",
+        help=f"that propose plans, of {names_of(WAYS)} (default: {names_of(SEARCHED)})",
+    )
+    parser.add_argument(
+        "--tries", type=whole, metavar="N", help=f"weightings that are judged for every target (default: {TRIES})"
+    )
     parser.add_argument(
         "--compare", action="store_true", help="try every way and judge each plan on the test split, too, as a table"
     )
@@ -64,10 +73,10 @@ def search(options: Options, report: Report) -> Answer:
         frontier.check(figure)
     found = best_plan.search(
         spec,
-        best_plan.TARGETS if options.targets is None else options.targets,
+        TARGETS if options.targets is None else options.targets,
         cost=options.cost,
-        ways=options.ways or tuple(best_plan.WAYS if options.compare else best_plan.SEARCHED),
-        tries=best_plan.TRIES if options.tries is None else options.tries,
+        ways=options.ways or tuple(WAYS if options.compare else SEARCHED),
+        tries=TRIES if options.tries is None else options.tries,
         test=options.compare,
         report=report,
     )

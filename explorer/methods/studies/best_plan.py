@@ -13,12 +13,14 @@ import numpy as np
 from explorer.batches import Samples
 from explorer.budget import LatencyModel, Meter, Target, allocate
 from explorer.budget.allocating import needed
+from explorer.budget.target import KINDS
 from explorer.criteria import Scores
 from explorer.errors import ExplorerError, unknown
 from explorer.evaluation.size import size_model
 from explorer.files import json_text
 from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
+from explorer.methods.studies.ways import SEARCHED, TARGETS, TRIES, WAYS
 from explorer.methods.tools import steps
 from explorer.methods.tools.portions import calibration_portion, in_memory, portion
 from explorer.methods.tools.repaired_curves import Repairing
@@ -28,24 +30,6 @@ from explorer.pruning import Plan
 from explorer.structure import Cost
 from explorer.tasks import METRICS, Accuracy, Quality
 
-TARGETS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
-"""What is kept of the cost, along the path."""
-COSTS = ("macs", "params", "size", "latency")
-"""What the cost may be; latency is in ms of one batch."""
-
-
-WAYS = {
-    "uniform": "the same share of every group",
-    "global": "the criterion's scores in one list",
-    "closed-form": "knapsack over the error that least squares leave in every group's readers",
-    "measured": "knapsack over the measured loss of every group after its readers' repair",
-    "searched": "the same, the curves weighted so that whole plans lose less: each weighting is repaired and judged",
-}
-"""The ways in which plans are proposed, with what they are."""
-SEARCHED = ("global", "measured", "searched")
-"""Those that a search tries by itself."""
-TRIES = 4
-"""Weightings that are tried for every target."""
 _MOST_TRIES = 1000
 _CHANGED, _SPREAD = 0.4, 0.5  # of the groups' weights, how many change in a try, and the deviation of their logarithm
 
@@ -55,7 +39,7 @@ class Tried:
     """A plan that was repaired and judged.
 
     Args:
-        way: that proposed it, a key of `WAYS`; "whole" of the whole network.
+        way: that proposed it, a key of `ways.WAYS`; "whole" of the whole network.
         target: the fraction of the cost that it was to keep.
         plan: what it removes.
         cost: parameters and MACs of what is left.
@@ -109,7 +93,7 @@ class Frontier:
         model: its ref.
         criterion: that says which units of a group leave first.
         metric: the task's.
-        cost: a key of `COSTS`.
+        cost: what a target may be about, one of `explorer.budget.target.KINDS`.
         whole: the network with nothing removed, first of all points.
         tried: every plan that was judged.
         best: of every target the plan that loses least, from the largest to the smallest.
@@ -162,10 +146,10 @@ def search(
 ) -> Frontier:
     """The best plan that is found for each target, and the frontier that these make.
 
-    The criterion says which units of a group leave first, the search how many. Each way of `WAYS` proposes plans for
-    each target; they are cut, repaired without training and judged on validation samples, and the one of the least
-    loss is kept. The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as in
-    ZipLM, Kurtić et al. 2023, arXiv:2302.04089); since real losses don't, the way "searched" weights the groups'
+    The criterion says which units of a group leave first, the search how many. Each way of `ways.WAYS` proposes plans
+    for each target; they are cut, repaired without training and judged on validation samples, and the one of the
+    least loss is kept. The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as
+    in ZipLM, Kurtić et al. 2023, arXiv:2302.04089); since real losses don't, the way "searched" weights the groups'
     curves at random, judges the whole plan that a weighting leads to, and goes on from the best one (SPDY, Frantar and
     Alistarh 2022, arXiv:2201.13096).
 
@@ -175,8 +159,8 @@ def search(
     Args:
         spec: model, data, criterion and what it is told, minimum and locked groups, widths, runtime and batch.
         targets: fractions of the whole network's cost.
-        cost: a key of `COSTS`.
-        ways: that propose plans, keys of `WAYS`.
+        cost: what a target may be about, one of `explorer.budget.target.KINDS`.
+        ways: that propose plans, keys of `ways.WAYS`.
         tries: weightings that are judged for every target.
         held: groups that stay at so many units lost, besides those that the spec locks, which stay whole.
         test: whether every plan is judged on the test split, too: to compare ways, not to choose.
@@ -232,8 +216,8 @@ def check_search(targets: Sequence[float], cost: str, ways: Sequence[str], tries
             raise ExplorerError(f"target {target:g} can't be searched for: give fractions to keep, above 0 and below 1")
     if not targets or not ways:
         raise ExplorerError("there is nothing to search: name at least one target and one way")
-    if cost not in COSTS:
-        raise unknown("cost", cost, COSTS)
+    if cost not in KINDS:
+        raise unknown("cost", cost, KINDS)
     for way in ways:
         if way not in WAYS:
             raise unknown("way to propose plans", way, WAYS)

@@ -182,7 +182,8 @@ def budget_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Rep
     extra=("targets", "cost", "held"),
 )
 def search_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
-    from explorer.methods.studies.best_plan import TARGETS, search
+    from explorer.methods.studies.best_plan import search
+    from explorer.methods.studies.ways import TARGETS
 
     asked = {"cost": request.get("cost", "macs"), "held": request.get("held") or {}}
     return search(spec, request.get("targets") or TARGETS, **asked, report=report).to_json()
