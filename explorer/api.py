@@ -16,8 +16,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
+from torch.utils.data import DataLoader, TensorDataset
 
-from explorer.batches import Samples, subset
+from explorer.batches import Samples, spread, subset
 from explorer.board.notebook import measure_on, widget
 from explorer.budget import Meter, Target
 from explorer.budget import allocate as allocate_targets
@@ -37,14 +38,16 @@ from explorer.progress import Report, part, silent
 from explorer.pruning import Narrowed, Plan, cut, mask, narrow, plan_from_budget
 from explorer.pruning.remaining import in_original, remaining
 from explorer.reading import DamagedError, read_object
-from explorer.recovery import Origin, recover
+from explorer.recovery import History, Origin, reconstruct, recover
+from explorer.recovery.portion import repair_count
 from explorer.runs.execute import execute
 from explorer.runs.result import RunResult
 from explorer.sources import LoadedModel, load_model, load_pair
 from explorer.sources.own import Own, OwnData, Ports, adapted, plain, targets_of
 from explorer.sources.own_code import code_at, code_places, trust
 from explorer.sources.saved_report import Attributes
-from explorer.structure import Cost, Structure, adapt, analyse, count
+from explorer.structure import Cost, Structure, adapt, analyse
+from explorer.structure import count as count_cost
 from explorer.tasks import Task, evaluate
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 
 OWN = "own"  # the kind of task whose loss and metric are a person's functions
 VALIDATES = 10  # one training sample of so many, where no validation data is given
+REPAIR_BATCH = 64  # inputs of a data set that are read at once for a repair
 WEIGHTS, PLAN = "weights.safetensors", "plan.json"
 
 
@@ -381,6 +385,53 @@ class Problem:
         done = self.done.then(plan, result.attributes)
         return Smaller(plain(result.module), done.plan, done.attributes, change, self)
 
+    def repair(
+        self, module: nn.Module, plan: Plan, data: Any = None, *, samples: int | None = None, report: Report = silent
+    ) -> History:
+        """Repairs a network that was cut by the plan, in place and without training: see `recovery.reconstruct`.
+
+        Of the data the inputs alone are looked at: neither targets nor a loss nor a metric are needed.
+
+        Args:
+            module: what `cut` made of this network, or another program by the same plan.
+            data: any loader, data set or iterable of batches as `train` of a `Problem`, or batches of inputs alone; by
+                default the training data.
+            samples: how many inputs are looked at, the first ones of a loader; by default as many as repair the network
+                in about a second, from 64 to 256.
+
+        Raises:
+            ExplorerError: there is no data, or the module is not what the plan makes of this network.
+        """
+        if data is None and self._task is None:
+            raise ExplorerError("a repair needs inputs and there are none: give it data, any loader of them")
+        count = repair_count(self.cost.macs) if samples is None else samples
+        inputs = self._task.calibration if data is None and self._task else self._inputs_of(data, count)
+        places = spread(len(inputs), count)
+        origin = Origin(self._network, self.structure, plan.check(self.structure))
+        network = self._seen(module)
+        if count_cost(network, self._example.to(next(network.parameters()).device)) != plan.cost(self.structure):
+            raise ExplorerError(
+                "the module is not what the plan makes of this network, which would cost something else: give what the "
+                "same plan has made of it"
+            )
+        return reconstruct(network, subset(inputs, list(places)), origin, device=self._device, report=report)
+
+    def _inputs_of(self, data: Any, count: int) -> Samples:
+        """The first inputs of a person's data, packed, with nothing for targets."""
+        ports = Ports.of(self._inputs) if self._own is None else self._own.ports
+        if not isinstance(data, DataLoader) and hasattr(data, "__getitem__") and not isinstance(data, list | tuple):
+            data = DataLoader(data, batch_size=min(count, REPAIR_BATCH))
+        taken: list[Tensor] = []
+        for batch in data:
+            packed = ports.pack(batch if ports.takes(batch) else ports.split(batch)[0])
+            taken.append(packed)
+            if sum(map(len, taken)) >= count:
+                break
+        if not taken:
+            raise ExplorerError("a repair needs inputs and the data has none: give at least one batch")
+        inputs = torch.cat(taken)[:count]
+        return TensorDataset(inputs, torch.zeros(len(inputs)))
+
     def narrow(self, plan: Plan) -> Narrowed:
         """Cuts the network itself: the module, its parts and parameters stay the same objects, see `pruning.narrow`.
 
@@ -419,7 +470,7 @@ class Problem:
         Raises:
             ExplorerError: that is not what was promised.
         """
-        real = count(network, self._example.to(next(network.parameters()).device))
+        real = count_cost(network, self._example.to(next(network.parameters()).device))
         if real != promised:
             raise ExplorerError(f"the cut costs {real} where {promised} was promised: please report this network")
         return real

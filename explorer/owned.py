@@ -18,6 +18,7 @@ from explorer.errors import ExplorerError
 MARK = ".pruning-explorer"
 # What folders are.
 BUNDLE, STEPS, RUN = "a pruned model", "the finished steps of a run", "a run of the app"
+UPLOAD = "pictures that were uploaded"
 _SIGN = "Pruning Explorer keeps {} in this folder. It may replace or delete what it put here.\n"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 

@@ -117,6 +117,44 @@ def test_a_masked_copy_and_a_cut_network_answer_alike_and_the_network_stays(prob
     assert not hasattr(network, "own_")
 
 
+def inputs_alone(samples):
+    """A loader of one's own: batches of inputs, without targets."""
+    for start in range(0, len(samples), 20):
+        stop = start + 20
+        yield {"picture": samples.pictures[start:stop], "place": samples.places[start:stop]}
+
+
+@pytest.mark.parametrize("kind", ["inputs alone", "loader", "data set", "training data"])
+def test_any_loader_repairs_without_a_task(network, problem, plan, kind):
+    """Without a loss, a metric, or targets; every kind of loader gives what the same samples give."""
+    samples = Samples(60, seed=3)
+    data = {
+        "inputs alone": inputs_alone(samples),
+        "loader": DataLoader(samples, batch_size=7),
+        "data set": samples,
+        "training data": None,
+    }[kind]
+    bare = problem if data is None else ex.Problem(network, example=EXAMPLE, device="cpu")
+    module, as_cut = (problem.cut(plan).module for _ in range(2))
+    history = bare.repair(module, plan, data, samples=60)
+    assert history.recovery == "reconstruct"
+    for name, whole in answers(network).items():
+        before, after = ((answers(net)[name] - whole).square().mean() for net in (as_cut, module))
+        assert after < before
+    again = problem.cut(plan).module
+    bare.repair(again, plan, samples if data is not None else None, samples=60)
+    for name, tensor in module.state_dict().items():
+        torch.testing.assert_close(tensor, again.state_dict()[name])
+
+
+def test_a_repair_says_what_it_lacks(network, problem, plan):
+    bare = ex.Problem(network, example=EXAMPLE, device="cpu")
+    with pytest.raises(ex.ExplorerError, match="give it data, any loader"):
+        bare.repair(problem.cut(plan).module, plan)
+    with pytest.raises(ex.ExplorerError, match="not what the plan makes of this network"):
+        bare.repair(network, plan, Samples(8))
+
+
 def test_a_target_out_of_reach_is_said(problem):
     with pytest.warns(UserWarning, match="is not met, the nearest feasible is"):
         assert not problem.plan(problem.score("l2"), keep={"macs": 0.001}).empty

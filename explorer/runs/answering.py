@@ -11,9 +11,10 @@ from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.repair import repair
 from explorer.methods.tools import steps
-from explorer.methods.tools.portions import calibration_portion, in_memory, portion
+from explorer.methods.tools.portions import in_memory, portion
 from explorer.progress import Report, part
 from explorer.pruning import Plan
+from explorer.recovery.portion import repair_samples
 from explorer.sources.stamps import stamp_of
 from explorer.tasks import Accuracy
 
@@ -46,7 +47,7 @@ def opened(spec: Spec, report: Report) -> Open:
         subject = steps.open_subject(replace(spec, plan=None, skip=(), recover="none"), part(told, 0.0, 0.7))
         macs = subject.structure.cost().macs
         told(0.7, f"reading {spec.data}")
-        calibration = in_memory(calibration_portion(subject.task.calibration, macs))
+        calibration = in_memory(repair_samples(subject.task.calibration, macs))
         told(0.85, f"reading {spec.data}, what is judged by")
         return Open(subject, calibration, in_memory(portion(subject.task.validation, macs)))
 

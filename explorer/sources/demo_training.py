@@ -57,7 +57,7 @@ def _recipes() -> dict[str, Recipe]:
         "digits": {"resnet20": 25, "vgg": 15, "vit": 30},
         "shapes": {"resnet20": 6, "vgg": 6, "vit": 24},
         "letters": {"resnet20": 16, "vgg": 16, "vit": 20},
-        "hard-shapes": {"resnet20": 16, "vgg": 16, "vit": 24},
+        "hard-shapes": {"resnet20": 16, "vgg": 16, "vit": 60},
     }
     recipes = {}
     for data, lengths in epochs.items():

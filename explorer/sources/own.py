@@ -77,6 +77,12 @@ class Ports:
                 raise ExplorerError("an input has whole numbers above 16,777,215, which can't be packed exactly")
         return torch.cat([leaf.reshape(len(leaf), -1).float() for leaf in leaves], dim=1)
 
+    def takes(self, batch: Any) -> bool:
+        """Whether a batch is inputs alone, without targets."""
+        leaves, nesting = tree_flatten(tuple(batch) if isinstance(batch, list) else batch)
+        alike = nesting == self.nesting and all(isinstance(leaf, Tensor) for leaf in leaves)
+        return alike and tuple(tuple(leaf.shape[1:]) for leaf in leaves) == self.shapes
+
     def unpack(self, packed: Tensor) -> Any:
         """The inputs as the network is called with them."""
         if len(self.shapes) == 1:

@@ -28,11 +28,11 @@ from explorer.evaluation.live.evaluator import MEMORY
 from explorer.evaluation.size import size_model
 from explorer.memory import KEPT
 from explorer.methods.studies.latency_profile import cached_latency
-from explorer.methods.studies.repair import repair_for
 from explorer.methods.tools.portions import SECOND, portion
 from explorer.plain import plain
 from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
+from explorer.recovery.repairing import repair_for
 from explorer.runs.documents import read_scored
 from explorer.sources import LoadedModel, load_model, load_task, task_for
 from explorer.sources.stamps import stamp_of

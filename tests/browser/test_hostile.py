@@ -149,10 +149,10 @@ def test_nothing_that_is_typed_or_uploaded_is_obeyed(hostile_app, browser, tmp_p
         page.get_by_role("dialog").get_by_text("Your own", exact=True).click()
         file = tmp_path / "![x](http:∕∕evil.example∕a.png) <img src=x onerror=alert(1)>.pth"
         file.write_bytes(b"no weights")
-        page.locator("input[type=file]").set_input_files(file)
+        page.locator("input[type=file]").last.set_input_files(file)
         page.get_by_role("textbox", name="Network").fill(TEXTS[1])
         settled(page)
-        page.get_by_test_id("stBaseButton-primaryFormSubmit").click()
+        page.get_by_test_id("stBaseButton-primaryFormSubmit").last.click()
         settled(page)
         assert_nothing_foreign(page)
         visit(page, f"{hostile_app.url}/cut", "Cut")

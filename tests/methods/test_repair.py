@@ -6,9 +6,10 @@ import torch
 from explorer.batches import fetch
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.studies.repair import repair
-from explorer.methods.tools.portions import calibration_portion, in_memory, portion
+from explorer.methods.tools.portions import in_memory, portion
 from explorer.pruning import Plan, cut
 from explorer.recovery import Origin, reconstruct
+from explorer.recovery.portion import repair_samples
 from explorer.sources import load_pair
 from explorer.structure import analyse
 from explorer.tasks import evaluate
@@ -22,7 +23,7 @@ def opened(ref, data="digits"):
 
 
 def repaired(module, structure, task, plan, **given):
-    data, calibration = task.validation, calibration_portion(task.calibration, structure.cost().macs)
+    data, calibration = task.validation, repair_samples(task.calibration, structure.cost().macs)
     return repair(module, structure, task, plan, data=data, calibration=calibration, device=CPU, **given)
 
 
@@ -78,7 +79,7 @@ def test_data_that_means_nothing_is_refused_and_a_cancel_is_heard():
 
 def test_portions_are_spread_over_the_data_and_shrink_with_the_network():
     data = [(torch.tensor([float(place)]), place) for place in range(1000)]
-    for take, most, least in ((portion, 512, 64), (calibration_portion, 256, 64)):
+    for take, most, least in ((portion, 512, 64), (repair_samples, 256, 64)):
         small, large = take(data, 10**6), take(data, 10**12)
         assert (len(small), len(large)) == (most, least)
         places = [label for _, label in in_memory(small)]

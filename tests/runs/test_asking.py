@@ -11,8 +11,9 @@ import torch
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
-from explorer.methods.tools.portions import calibration_portion, portion
+from explorer.methods.tools.portions import portion
 from explorer.pruning import Plan
+from explorer.recovery.portion import repair_samples
 from explorer.runs.answering import opened
 from explorer.runs.queue import asking
 from explorer.runs.queue import desk as desks
@@ -260,7 +261,7 @@ def test_a_repair_is_what_the_library_finds_and_leaves_nothing(desk):
         task,
         plan,
         data=portion(task.validation, macs),
-        calibration=calibration_portion(task.calibration, macs),
+        calibration=repair_samples(task.calibration, macs),
         device=torch.device("cpu"),
     )
     told = asked.result

@@ -19,7 +19,7 @@ from explorer.ui import engine
 from explorer.ui.navigation import PAGES as NAVIGATION
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import jobs
-from explorer.ui.parts.chooser import KINDS
+from explorer.ui.parts.chooser import KINDS, UPLOAD
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
@@ -275,7 +275,7 @@ def test_a_network_that_the_open_data_does_not_fit_gets_data_for_timing():
 def test_an_uploaded_state_dict_becomes_the_model():
     test = chooser()
     content = (ROOT / "assets" / "resnet20-digits.safetensors").read_bytes()
-    test.file_uploader[0].upload("../mine.safetensors", content)
+    test.file_uploader(key=UPLOAD).upload("../mine.safetensors", content)
     box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     assert not test.exception
@@ -289,7 +289,7 @@ def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
     state = load_file(ROOT / "assets" / "resnet20-digits.safetensors")
     torch.save({"model": state, "ema_model": {"module": dict(state)}}, tmp_path / "last.ckpt")
     test = chooser()
-    test.file_uploader[0].upload("last.ckpt", (tmp_path / "last.ckpt").read_bytes())
+    test.file_uploader(key=UPLOAD).upload("last.ckpt", (tmp_path / "last.ckpt").read_bytes())
     box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     plain = workspace(test).model
@@ -306,7 +306,7 @@ def test_weights_beside_the_plain_ones_can_be_chosen(tmp_path):
 
 def test_a_file_of_another_format_is_told_what_to_do():
     test = chooser()
-    test.file_uploader[0].upload("model.onnx", b"\x08\x09\x12\x07pytorch")
+    test.file_uploader(key=UPLOAD).upload("model.onnx", b"\x08\x09\x12\x07pytorch")
     box(test, "Network").set_value(MODEL)
     button(test, "Open").click().run()
     test.button(key="chip").click().run()

@@ -1,6 +1,8 @@
 """What browsers may upload, all together, and when it goes again."""
 
 import os
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -15,6 +17,13 @@ from explorer.ui.state.workspace import Workspaces
 
 ADA, BOB, EVE = (name.ljust(24, "-") for name in ("ada", "bob", "eve"))
 FEW = Limits(uploads=100)
+
+
+def until(seen: Callable[[], bool]) -> None:
+    """Waits for what is done beside the pages."""
+    end = time.monotonic() + 60
+    while not seen() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -116,4 +125,5 @@ def test_uploads_go_with_their_workspace_unless_it_has_runs(tmp_path, monkeypatc
     paths = [session.save_upload(workspace, "a.pth", b"abc") for workspace in (space, other)]
     for workspace in (space, other):
         session.WORKSPACES.gone(workspace.token)
+    until(lambda: not paths[0].exists())
     assert [path.exists() for path in paths] == [False, True]

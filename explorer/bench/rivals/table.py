@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from explorer.bench.kept import pipes
+from explorer.bench.marks import IN_SHORT
 from explorer.bench.rivals.comparison import AHEAD, BEHIND, EQUAL, Line, title_of, verdicts
 from explorer.bench.rivals.players import OURS, THEIRS, Ours
 from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TITLES, TUNED
@@ -116,6 +117,13 @@ torch-pruning's. The rival of a row is the one that came out best by its mean on
 difference is paired by image and seed, its interval a bootstrap over both; *{AHEAD}*: all of it lies above 0,
 *{EQUAL}*: 0 lies inside. Seconds go from the whole network to that stage, on one thread, all tries that reach the
 target included.
+
+## In short
+
+{IN_SHORT}
+{short(lines)}{IN_SHORT}
+
+## Every row
 
 {pipes(HEADS, [cells(line) for line in lines])}
 {said(lines)}

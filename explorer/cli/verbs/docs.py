@@ -4,6 +4,7 @@ import re
 from argparse import ArgumentParser
 from pathlib import Path
 
+from explorer.bench.marks import IN_SHORT
 from explorer.cli.console import Answer
 from explorer.cli.options import Options
 from explorer.cli.registries import registries
@@ -72,10 +73,8 @@ def _table(name: str) -> str:
 
 
 def _rivals() -> str:
-    """The comparison with torch-pruning, from the rows that `bench rivals` has kept of it."""
-    from explorer.bench.rivals import compared, kept_rows, short
-
-    rows, damaged = kept_rows(ROOT / "docs" / "rivals.jsonl")
-    if damaged:
-        raise ExplorerError(f"{damaged} rows of docs/rivals.jsonl are damaged: play them again with bench rivals")
-    return short(compared(rows))
+    """The comparison with torch-pruning in short, out of the document that `bench rivals` has written."""
+    parts = (ROOT / "docs" / "rivals.md").read_text(encoding="utf-8").split(f"{IN_SHORT}\n")
+    if len(parts) != 3:
+        raise ExplorerError("docs/rivals.md has no table in short: write it again with bench rivals --out")
+    return parts[1]

@@ -4,16 +4,13 @@ from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.batches import Samples
 from explorer.errors import ExplorerError
 from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.progress import Report, silent
-from explorer.pruning import Plan, cut
-from explorer.recovery import Origin
-from explorer.recovery.before import NOTHING_LEFT, as_cut
-from explorer.recovery.reconstruction import unsolved
+from explorer.pruning import Plan
+from explorer.recovery.repairing import repair_for
 from explorer.structure import Structure
 from explorer.tasks import Task
 
@@ -31,8 +28,7 @@ def repair(
 ) -> RecoveryStage:
     """The task's metric on `data` after the plan and a repair without training; the module is not written to.
 
-    The repair is least squares (``reconstruct``); where no layer can be solved, batch-norm statistics (``bn``); where
-    there is none, nothing (``none``). `RecoveryStage.recovery` says which it was, its warnings why not a better one.
+    The repair is that of `repair_for`: `RecoveryStage.recovery` says which it was, its warnings why not a better one.
 
     Args:
         data: that the repaired network is judged by.
@@ -57,17 +53,3 @@ def repair(
         report=report,
     )
     return replace(found, warnings=tuple(dict.fromkeys([*reasons, *found.warnings])))
-
-
-def repair_for(module: nn.Module, structure: Structure, plan: Plan) -> tuple[str, tuple[str, ...]]:
-    """The name of the recovery without training that a plan allows, and why it is no better one."""
-    if plan.empty:
-        return "none", (NOTHING_LEFT,)
-    origin = Origin(module, structure, plan)
-    smaller = cut(module, structure, plan).module
-    reasons = unsolved(smaller, origin)
-    if len(reasons) < len(origin.losses):
-        return "reconstruct", ()
-    why = as_cut(reasons) or ("no group lost channels: least squares have nothing to make up for",)
-    normed = any(isinstance(part, _BatchNorm) and part.track_running_stats for part in smaller.modules())
-    return ("bn", why) if normed else ("none", (*why, "there are no batch-norm statistics to estimate again"))

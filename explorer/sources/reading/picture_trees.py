@@ -21,7 +21,7 @@ UNREAD = frozenset(
 _IMAGES = frozenset(("image", "images", "img", "imgs"))
 _MASKS = frozenset("mask masks trimap trimaps segmentation segmentations annotation annotations groundtruth gt".split())
 _LINKED_TO = 3  # levels down to which a link to a folder is followed
-_DEEPEST = 40  # levels
+DEEPEST = 40  # levels
 _MOST_OTHERS = 100_000  # files that are no pictures, before the folder is taken for the wrong one
 
 
@@ -109,8 +109,8 @@ def is_hidden(name: str) -> bool:
 
 
 def _read(path: Path, above: tuple[Path, ...], seen: Counter) -> Branch:
-    if len(above) > _DEEPEST:
-        raise ExplorerError(f"{str(above[0])!r} has folders {_DEEPEST} levels deep: name the folder of pictures")
+    if len(above) > DEEPEST:
+        raise ExplorerError(f"{str(above[0])!r} has folders {DEEPEST} levels deep: name the folder of pictures")
     branch = Branch(path)
     with os.scandir(path) as entries:
         listed = sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)

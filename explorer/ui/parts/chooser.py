@@ -5,20 +5,24 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.memory import in_words
 from explorer.plain import plain
 from explorer.sources import list_models
 from explorer.sources.finding.candidate import DATA, MODEL, Candidate
 from explorer.sources.finding.fitting_data import data_for
 from explorer.sources.finding.search import search
 from explorer.sources.models.demo_models import demo_entries
+from explorer.sources.reading.zipped_pictures import MOST_BYTES, MOST_FILES
 from explorer.ui import engine
 from explorer.ui.parts import opening, say
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
 
 FOUND = 8  # candidates that are shown
 # Keys of the session.
-SEARCH, KINDS, UPLOAD, REFUSED = "search for a model or data", "kinds of choices", "upload", "refused upload"
+SEARCH, KINDS, REFUSED = "search for a model or data", "kinds of choices", "refused upload"
+UPLOAD, PICTURES = "upload", "pictures to upload"
 
 
 @st.dialog("Choose a model and its data", width="large", icon=":material/schema:")
@@ -74,11 +78,33 @@ def _data(workspace: Workspace) -> None:
 
 
 def _own(workspace: Workspace) -> None:
-    """Pictures and texts in a folder, and weights from the browser."""
+    """Pictures and texts in a folder, pictures and weights from the browser, and why the last of these was refused."""
+    if refused := st.session_state.pop(REFUSED, None):
+        say.error(refused)
     st.markdown("**A folder of pictures or texts, or a table**")
     st.caption("Type its path on this server above. Look then shows what it is understood to be.")
+    st.markdown("**Pictures of yours, in a ZIP**")
+    _pictures(workspace)
     st.markdown("**Weights of yours**")
     _upload(workspace)
+
+
+def _pictures(workspace: Workspace) -> None:
+    """A ZIP from the browser becomes a `folder:` ref, and those of before can be chosen again."""
+    with st.form("pictures form", border=False):
+        st.file_uploader(
+            "ZIP of a folder of pictures, up to 200 MB",
+            type="zip",
+            key=PICTURES,
+            help=plain(
+                "A folder for each class, or a table of labels, masks, or boxes of COCO or YOLO beside the pictures. "
+                f"At most {MOST_FILES:,} files of {in_words(MOST_BYTES)} in all; what is neither a picture nor says "
+                "what pictures show is left out."
+            ),
+        )
+        st.form_submit_button("Open pictures", type="primary", on_click=_open_pictures, args=(workspace,))
+    before = [path for path in session.uploaded_pictures(workspace) if f"folder:{path}" != workspace.data]
+    _list(workspace, [Candidate(f"folder:{path}", path.name, "uploaded before", DATA) for path in before], "uploaded")
 
 
 def _list(workspace: Workspace, found: Sequence[Candidate], place: str) -> None:
@@ -116,9 +142,7 @@ def _with_network(candidate: Candidate) -> None:
 
 
 def _upload(workspace: Workspace) -> None:
-    """Weights from the browser become a `file:` ref; they are never unpickled. What can't be opened is told why."""
-    if refused := st.session_state.pop(REFUSED, None):
-        say.error(refused)
+    """Weights from the browser become a `file:` ref; they are never unpickled."""
     with st.form("upload form", border=False):
         st.file_uploader(
             "State dict or checkpoint, up to 200 MB",
@@ -148,6 +172,20 @@ def _open_weights(ref: str, key: str) -> None:
     named = [each.ref for each in search(typed, kind=MODEL) if "@" not in each.ref and each.is_whole]
     if typed:
         opening.ask(f"{ref}{typed if ':' in typed or not named else named[0]}")
+
+
+def _open_pictures(workspace: Workspace) -> None:
+    """Keeps the ZIP that was uploaded; the page that says what is opened unpacks it."""
+    file = st.session_state[PICTURES]
+    if file is None:
+        st.session_state[REFUSED] = "Choose a ZIP of pictures first."
+        return
+    try:
+        archive = session.save_pictures(workspace, file.name, file.getvalue())
+    except ExplorerError as error:
+        st.session_state[REFUSED] = words.sentence(str(error))
+    else:
+        opening.ask_pictures(workspace.model, archive)
 
 
 def _open_upload(workspace: Workspace, key: str) -> None:

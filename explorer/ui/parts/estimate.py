@@ -3,10 +3,12 @@
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
 from explorer.recovery import EPOCHS, RECOVERIES
+from explorer.recovery.portion import repair_count
 from explorer.tasks import Task
 from explorer.ui import engine
 
 FORWARD_AND_BACK = 3  # a training step computes about three forward passes
+SUMS = 4  # a repair takes so many times its two passes, as `benchmarks/repair.py` measures on the bundled networks
 BESIDES = 12.0  # seconds of every run: loading, timing, writing the files and opening them in a clean process
 
 
@@ -49,7 +51,7 @@ def training_seconds(spec: Spec, task: Task | None, kept: float | None) -> float
 def repair_seconds(ref: str, task: Task, kept: float) -> float | None:
     """Seconds of a repair by least squares, about; None where a forward pass is too slow to be timed.
 
-    Layers that follow each other are solved in one pass of both networks, and their sums take about as long again.
+    Layers are solved in one pass of both networks, and their sums take longer than that.
 
     Args:
         ref: of the whole network.
@@ -57,7 +59,10 @@ def repair_seconds(ref: str, task: Task, kept: float) -> float | None:
         kept: the share of the MACs that is left.
     """
     one = engine.forward_seconds(ref)
-    return None if one is None else 2 * one * min(engine.SAMPLES, len(task.calibration)) * (1 + kept)
+    if one is None:
+        return None
+    samples = min(repair_count(engine.opened(ref).structure.cost().macs), len(task.calibration))
+    return SUMS * one * samples * (1 + kept)
 
 
 def besides_seconds(ref: str, task: Task, kept: float) -> float | None:

@@ -1,5 +1,6 @@
 """Going to another model or data: asked for anywhere, opened on a page of its own, refused with the reason."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
+from explorer.progress import Report
 from explorer.sources import LoadedModel, OtherClassesError, ref_for
 from explorer.sources.reading.checking import BadPicturesError
 from explorer.ui import engine
@@ -15,12 +17,14 @@ from explorer.ui.navigation import PAGES
 from explorer.ui.parts import say, understood
 from explorer.ui.state import session
 from explorer.ui.state.share import Shared
+from explorer.ui.state.uploads import Archive
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
 ASKED, REFUSAL = "asked to open", "refusal"  # keys of the session
 PROPOSED = "data to train on"  # the ref of data whose classes are not those of the workspace's model
 LISTED = 1000  # files that can't be read
+_DRAWN = 0.2  # seconds from one picture of a bar to the next
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,18 @@ class Asked:
         model: a model ref.
         data: a data ref; empty: what fits the model.
         shared: the state that comes with them: criterion and cut; None: none.
+        archive: pictures to be unpacked, which then are the data; None: none.
     """
 
     model: str
     data: str = ""
     shared: Shared | None = None
+    archive: Archive | None = None
+
+    @property
+    def name(self) -> str:
+        """What is opened, for a person."""
+        return self.archive.name if self.archive else self.data or self.model
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,11 @@ def ask(model: str, data: str = "") -> None:
 def ask_shared(shared: Shared) -> None:
     """Notes a state that is to be opened as a whole: a link's, a file's, a run's."""
     st.session_state[ASKED] = Asked(shared.model, shared.data or "", shared)
+
+
+def ask_pictures(model: str, archive: Archive) -> None:
+    """Notes an archive of pictures that is to be unpacked and opened as data of a model."""
+    st.session_state[ASKED] = Asked(model, archive=archive)
 
 
 def adopt(model: str, data: str = "") -> None:
@@ -97,7 +113,7 @@ def carry_out(workspace: Workspace) -> None:
         return
     st.empty()
     with st.container():
-        st.title(f"Opening {plain(words.middle(wanted.data or wanted.model, 60))}", anchor=False)
+        st.title(f"Opening {plain(words.middle(wanted.name, 60))}", anchor=False)
         with st.status("This takes seconds, with a download minutes", expanded=True):
             try:
                 st.session_state[REFUSAL] = _opened(workspace, wanted)
@@ -115,20 +131,49 @@ def _opened(workspace: Workspace, wanted: Asked) -> Refusal | None:
     """
     if wanted.shared is not None:
         return _taken_over(workspace, wanted.shared)
-    chosen = ""
+    named, chosen = wanted.data, ""
     try:
+        if wanted.archive is not None:
+            named = _unpacked(workspace, wanted.archive)
         st.text("Reading the model and what its channels are tied to")
         opened = engine.opened(session.permitted(wanted.model, workspace))
-        data = _data(workspace, opened.model, wanted.data)
-        chosen = data if wanted.data else ""
+        data = _data(workspace, opened.model, named)
+        chosen = data if named else ""
         st.text(f"Reading the data {data}")
         opened = engine.opened(ref_for(opened.model, data))
-        engine.task(data, opened.model)
+        task = engine.task(data, opened.model)
     except ExplorerError as error:
         return _refusal(workspace, chosen, error)
     workspace.choose(opened.model.ref, data)
     propose(None)
+    if wanted.archive is not None:
+        say.toast(f"{wanted.archive.name}: {understood.summary(task)}.", icon=":material/photo_library:")
     return None
+
+
+def _unpacked(workspace: Workspace, archive: Archive) -> str:
+    """The ref of the pictures of an archive, which is unpacked now; tells how many other files it had.
+
+    Raises:
+        ExplorerError: see `session.unpack`.
+    """
+    folder, others = session.unpack(workspace, archive, _bar())
+    if others:
+        say.toast(f"Files of {archive.name} that are not read, and were left out: {others:,}.", icon=":material/info:")
+    return f"folder:{folder}"
+
+
+def _bar() -> Report:
+    """A bar that follows work; it is drawn a few times a second, however often it is told."""
+    bar, drawn = st.progress(0.0), 0.0
+
+    def draw(fraction: float, message: str, **metrics: float) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn >= _DRAWN:
+            bar.progress(fraction, text=plain(words.sentence(message)))
+            drawn = time.monotonic()
+
+    return draw
 
 
 def _taken_over(workspace: Workspace, shared: Shared) -> Refusal | None:

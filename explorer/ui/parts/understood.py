@@ -24,15 +24,20 @@ def show(task: Task, *, unfolded: bool) -> None:
         say.caption(_sentences(task.remarks))
     if odd := found.remarks():
         say.warning(_sentences(odd), icon=":material/info:")
-    kinds = f" of {len(found.classes)} classes" if found.counts is not None else ""
-    title = f"{sum(found.samples.values()):,} {words.samples(task)}{kinds}"
-    with st.expander(f"The data: {plain(title)}", icon=":material/photo_library:", expanded=unfolded):
+    with st.expander(f"The data: {plain(summary(task))}", icon=":material/photo_library:", expanded=unfolded):
         st.caption("Learnt from: train and calibration. Decided by: validation. Only reported on: test.")
         _samples(task)
         _numbers(found)
         if (majority := found.majority()) is not None:
             name, share = majority
             say.caption(f"Always answering {name} gets {share:.1%} of the test part: what a network has to beat.")
+
+
+def summary(task: Task) -> str:
+    """How many samples the data has, and of how many classes: ``400 images of 8 classes``."""
+    found = census(task)
+    kinds = f" of {len(found.classes)} classes" if found.counts is not None else ""
+    return f"{sum(found.samples.values()):,} {words.samples(task)}{kinds}"
 
 
 def _sentences(clauses: Sequence[str]) -> str:

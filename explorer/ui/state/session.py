@@ -1,17 +1,21 @@
 """One browser session: which workspace it shows, and which refs it may name."""
 
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
+from explorer.progress import Report
 from explorer.runs.queue.desk import DESK
 from explorer.ui.state.access import allowed_roots, check_ref
-from explorer.ui.state.uploads import Uploads
+from explorer.ui.state.uploads import PICTURES, Archive, Uploads
 from explorer.ui.state.workspace import WORKSPACES, Workspace
 
+T = TypeVar("T")
 PARAMETER = "w"
 SHOWN = "shown"
 
@@ -91,29 +95,63 @@ def uploads(workspace: Workspace) -> Path:
 
 
 def save_upload(workspace: Workspace, name: str, content: bytes) -> Path:
-    """Keeps a file from the browser.
+    """Keeps a file of weights from the browser.
 
     Raises:
         ExplorerError: see `Uploads.save`.
     """
-    going = [job.request["spec"] for job in DESK.jobs(workspace.token) if not job.final]
-    used = [workspace.model, *(str(spec["model"]) for spec in going)]
-    near = WORKSPACES.near(workspace)
+    near, used = WORKSPACES.near(workspace), _needed(workspace)
     return _uploads(DESK.root).save(name, content, workspace.token, DESK.limits, near, used)
+
+
+def save_pictures(workspace: Workspace, name: str, content: bytes) -> Archive:
+    """Keeps a ZIP of pictures from the browser, for `unpack`.
+
+    Raises:
+        ExplorerError: see `Uploads.save`.
+    """
+    near, used = WORKSPACES.near(workspace), _needed(workspace)
+    path = _uploads(DESK.root).save(name, content, workspace.token, DESK.limits, near, used, PICTURES)
+    return Archive(path, name)
+
+
+def unpack(workspace: Workspace, archive: Archive, report: Report) -> tuple[Path, int]:
+    """Where the pictures of an archive lie now, and how many other files in it were left out.
+
+    Raises:
+        ExplorerError: see `Uploads.unpack`.
+    """
+    return _uploads(DESK.root).unpack(archive, DESK.limits, WORKSPACES.near(workspace), report)
+
+
+def uploaded_pictures(workspace: Workspace) -> list[Path]:
+    """The folders of pictures that the workspace has uploaded, newest first."""
+    return _uploads(DESK.root).pictures(workspace.token)
+
+
+def _needed(workspace: Workspace) -> list[str]:
+    """The refs of what is open, and of what jobs under way work with."""
+    going = [job.request["spec"] for job in DESK.jobs(workspace.token) if not job.final]
+    return [workspace.model, workspace.data, *(str(spec[kind]) for spec in going for kind in ("model", "data"))]
 
 
 @cache
 def _uploads(root: Path) -> Uploads:
     """The uploads below a folder of runs; what earlier servers left there goes, where no run can ask for it again."""
     found = Uploads(root)
-    found.sweep({job.owner for job in DESK.jobs()})
+    _beside(found.sweep, {job.owner for job in DESK.jobs()})
     return found
 
 
 def _gone(token: str) -> None:
     """Uploads go with their workspace, unless it has runs: by those it can come back."""
     if not DESK.jobs(token):
-        _uploads(DESK.root).forget(token)
+        _beside(_uploads(DESK.root).forget, token)
+
+
+def _beside(work: Callable[[T], None], given: T) -> None:
+    """Lets files be deleted while pages go on: there may be many. The next server deletes what this one leaves."""
+    threading.Thread(target=work, args=(given,), name="deleting uploads", daemon=True).start()
 
 
 WORKSPACES.gone = _gone

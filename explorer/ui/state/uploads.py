@@ -4,25 +4,55 @@ import contextlib
 import re
 import secrets
 import threading
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from explorer import owned
 from explorer.errors import ExplorerError
-from explorer.files import replacing_file
+from explorer.files import replacing_file, replacing_folder
 from explorer.memory import in_words
+from explorer.progress import Report, silent
 from explorer.runs.queue.limits import UPLOADS, Limits, require_room, share, size_of
+from explorer.sources.reading.zipped_pictures import zipped_pictures
 from explorer.sources.suffixes import WEIGHTS
 from explorer.sources.weights.foreign import foreign
 from explorer.ui.state.workspace import TOKEN
 
 LARGEST = 200 * 2**20
 KEPT = 5  # of one workspace
+PICTURES = (".zip",)  # suffixes of archives of pictures
+_NO_PICTURES = "the upload is no ZIP: pack the folder of pictures as a .zip"
 _OURS = re.compile(  # also those that never became whole
-    rf"\.?[0-9a-f]{{16}}(?:{'|'.join(map(re.escape, WEIGHTS))})(?:\.[0-9a-f]{{8}})?"
+    rf"\.?[0-9a-f]{{16}}(?:{'|'.join(map(re.escape, (*WEIGHTS, *PICTURES)))})(?:\.[0-9a-f]{{8}})?"
 )
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.[0-9a-f]{8}\.partial")
+_ID = re.compile(r"[0-9a-f]{16}")
 _LOCK = ".lock"
+_LOOK = 0.5  # seconds after which a line is told that it waits
+_TITLE = 40  # characters
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Pictures that were uploaded in a ZIP, which is to be unpacked.
+
+    Args:
+        path: of the ZIP among the uploads.
+        name: that a person calls it by.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its pictures will lie, in the upload's own folder: called as the ZIP, as far as that is harmless."""
+        words = re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", Path(self.name).stem))
+        return self.path.with_suffix("") / (words.strip("-_")[:_TITLE] or "pictures")
 
 
 class Uploads:
@@ -39,6 +69,9 @@ class Uploads:
         self._place = root / "uploads"
         self._locks: dict[str, FileLock] = {}
         self._turn = threading.RLock()
+        self._unpacking = threading.Lock()  # one archive at a time, so that pages stay quick; never under the turn
+        self._coming: dict[Path, int] = {}  # folders that are being unpacked, and the bytes that they will have
+        self._left: set[str] = set()  # workspaces that have left meanwhile
 
     def folder(self, token: str) -> Path:
         """Where a workspace's uploads lie."""
@@ -52,20 +85,22 @@ class Uploads:
         limits: Limits,
         near: Collection[str] = (),
         used: Collection[str] = (),
+        taken: Collection[str] = WEIGHTS,
     ) -> Path:
         """Writes an upload under a generated name, keeping only the suffix of `name`; the newest few are kept.
 
         Args:
             near: tokens of the workspaces at the same address.
             used: refs of what is still needed.
+            taken: the suffixes that it may have: those of state dicts, or `PICTURES`.
 
         Raises:
-            ExplorerError: the suffix is not one of a state dict, the file is empty or too large, there is no room for
-                it, or it can't be written.
+            ExplorerError: it has another suffix, the file is empty or too large, there is no room for it, or it can't
+                be written.
         """
         suffix = Path(name).suffix.lower()
-        if suffix not in WEIGHTS:
-            raise ExplorerError(_not_taken(suffix))
+        if suffix not in taken:
+            raise ExplorerError(_not_taken(suffix) if taken is WEIGHTS else _NO_PICTURES)
         if not 0 < len(content) <= LARGEST:
             raise ExplorerError(
                 f"the upload has {len(content):,} bytes: it must be between 1 byte and {in_words(LARGEST)}"
@@ -79,31 +114,129 @@ class Uploads:
                 with replacing_file(path) as file:
                     file.write_bytes(content)
             except OSError as error:
-                raise ExplorerError(f"the upload can't be kept: {error.strerror}; tell who runs this server") from None
+                raise ExplorerError(_not_kept(error)) from None
             return path
 
+    def unpack(
+        self, archive: Archive, limits: Limits, near: Collection[str] = (), report: Report = silent
+    ) -> tuple[Path, int]:
+        """Unpacks an archive into a folder that takes its place among the uploads, whole or not at all.
+
+        The archive goes, also where it can't be unpacked; one whose unpacking was interrupted can be unpacked again.
+
+        Args:
+            near: tokens of the workspaces at the same address.
+
+        Returns:
+            where the pictures lie, and how many files in the archive were left out.
+
+        Raises:
+            ExplorerError: it is not one of pictures (see `zipped_pictures`), there is no room for it, or it can't be
+                written.
+        """
+        with self._in_line(report):
+            if archive.folder.is_dir():  # unpacked before what came next was interrupted
+                return archive.folder, 0
+            try:
+                others = self._unpacked(archive, limits, near, report)
+            except OSError as error:
+                archive.path.unlink(missing_ok=True)
+                raise ExplorerError(_not_kept(error)) from None
+            except ExplorerError:
+                archive.path.unlink(missing_ok=True)
+                raise
+            archive.path.unlink(missing_ok=True)
+            return archive.folder, others
+
+    def pictures(self, token: str) -> list[Path]:
+        """The folders that a workspace's archives were unpacked into, newest first."""
+        with contextlib.suppress(OSError):
+            found = [path for path in self._files(token) if _ID.fullmatch(path.name)]
+            return [inner for path in reversed(found) for inner in path.iterdir() if inner.is_dir()]
+        return []
+
     def forget(self, token: str) -> None:
-        """Deletes the uploads of a workspace that is gone; those of another server stay, and whatever is not ours."""
+        """Deletes the uploads of a workspace that is gone; those of another server stay, and whatever is not ours.
+
+        What is being unpacked for it goes as soon as that is noticed, with all the rest.
+        """
         with self._turn, contextlib.suppress(OSError):
             folder = self.folder(token)
             if not TOKEN.fullmatch(token) or folder.is_symlink() or not folder.is_dir() or not self._take(token):
                 return
+            if any(path.parent == folder for path in self._coming):
+                self._left.add(token)
+                return
             for path in self._files(token):
-                path.unlink()
+                _delete(path)
             lock = self._locks.pop(token)
             (folder / _LOCK).unlink()
             lock.release()
             folder.rmdir()  # where nothing else is in it
 
     def sweep(self, wanted: Collection[str]) -> None:
-        """Deletes what earlier servers have left, but for the workspaces that are `wanted`."""
-        with contextlib.suppress(OSError):
-            for folder in self._place.iterdir():
+        """Deletes what earlier servers have left: all, but for the workspaces that are `wanted` only what is not whole.
+
+        It may take a while, and go on beside everything else.
+        """
+        for folder in list(self._place.iterdir()) if self._place.is_dir() else ():
+            with self._turn, contextlib.suppress(OSError):
+                if folder.name in self._locks:  # of a workspace of this server
+                    continue
                 if folder.name not in wanted:
                     self.forget(folder.name)
+                elif TOKEN.fullmatch(folder.name) and not folder.is_symlink() and self._take(folder.name):
+                    self._locks.pop(folder.name).release()
+
+    @contextlib.contextmanager
+    def _in_line(self, report: Report) -> Iterator[None]:
+        while not self._unpacking.acquire(timeout=_LOOK):
+            report(0.0, "waiting until another upload is unpacked")
+        try:
+            yield
+        finally:
+            self._unpacking.release()
+
+    def _unpacked(self, archive: Archive, limits: Limits, near: Collection[str], report: Report) -> int:
+        """How many files were left out of an archive that is now unpacked.
+
+        Raises:
+            ExplorerError, OSError: see `unpack`.
+        """
+        folder = archive.folder.parent
+        with (
+            zipped_pictures(archive.path) as pictures,
+            self._reserved(folder, pictures.size, near, limits),
+            replacing_folder(folder, owned.UPLOAD, lambda _: False) as partial,
+        ):
+            partial.chmod(0o700)  # as uploaded files are: their owner's alone
+            pictures.unpack(partial / archive.folder.name, report)
+        return pictures.others
+
+    @contextlib.contextmanager
+    def _reserved(self, folder: Path, size: int, near: Collection[str], limits: Limits) -> Iterator[None]:
+        """Keeps room for a folder, and whoever thins out or forgets away from it, until it is whole or given up."""
+        token = folder.parent.name
+        with self._turn:
+            self._require_room(size, near, limits)
+            self._coming[folder] = size
+        try:
+            yield
+        finally:
+            with self._turn:
+                del self._coming[folder]
+                gone = token in self._left
+                self._left.discard(token)
+                if gone:
+                    self.forget(token)
+        if gone:
+            raise ExplorerError("this workspace has made room for others: reload the page and upload the ZIP again")
 
     def _take(self, token: str) -> bool:
-        """Whether the workspace's folder is this server's; it is made where there is none."""
+        """Whether the workspace's folder is this server's; it is made where there is none.
+
+        What a server that was killed had not unpacked to the end goes.
+        """
         if token in self._locks:
             return True
         folder = self.folder(token)
@@ -114,22 +247,29 @@ class Uploads:
         except Timeout:
             return False
         self._locks[token] = lock
+        for path in folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    _delete(path)
         return True
 
     def _files(self, token: str) -> list[Path]:
         """The uploads of a workspace, oldest first."""
-        found = [path for path in self.folder(token).iterdir() if _OURS.fullmatch(path.name) and not path.is_dir()]
+        found = [path for path in self.folder(token).iterdir() if _is_upload(path)]
         return sorted(found, key=lambda path: path.lstat().st_mtime_ns)
 
     def _thin_out(self, token: str, used: Collection[str]) -> None:
-        """Makes room for one more; what is still needed stays."""
+        """Makes room for one more; what is still needed, or comes just now, stays."""
+        needed = [*used, *(path.name for path in self._coming)]
         for old in self._files(token)[: -KEPT + 1]:
-            if not any(old.name in ref for ref in used):
-                old.unlink()
+            if not any(_id(old) in ref for ref in needed):
+                _delete(old)
 
     def _require_room(self, needed: int, near: Collection[str], limits: Limits) -> None:
-        everybody = size_of(self._place)
+        coming = sum(self._coming.values())
+        everybody = size_of(self._place) + coming
         here = sum(size_of(self.folder(token)) for token in near)
+        here += sum(size for path, size in self._coming.items() if path.parent.name in near)
         for taken, most, whose in (
             (here, share(limits.uploads), "from your address"),
             (everybody, limits.uploads, "on this server"),
@@ -139,7 +279,37 @@ class Uploads:
                     f"the uploads {whose} take {in_words(taken)} of the {in_words(most)} that they may have: "
                     f"use a smaller file, or set {UPLOADS} to more"
                 )
-        require_room(self._root, limits, needed)
+        require_room(self._root, limits, needed + coming)
+
+
+def _id(upload: Path) -> str:
+    """What all names of one upload have in common: the archive's, and the folder's that it is unpacked into."""
+    return upload.name.lstrip(".")[:16]
+
+
+def _is_upload(path: Path) -> bool:
+    """Whether a path is a file that a browser has uploaded, or a folder that one was unpacked into."""
+    if path.is_dir():
+        return _ID.fullmatch(path.name) is not None and owned.marked(path, owned.UPLOAD)
+    return _OURS.fullmatch(path.name) is not None
+
+
+def _delete(path: Path) -> None:
+    """Deletes an upload, or what was unpacked of one.
+
+    Raises:
+        OSError: it can't be deleted.
+    """
+    if not path.is_dir() or path.is_symlink():
+        path.unlink()
+    elif owned.marked(path, owned.UPLOAD):
+        owned.remove_folder(path)
+    else:
+        owned.drop_empty(path)  # made, and not marked yet
+
+
+def _not_kept(error: OSError) -> str:
+    return f"the upload can't be kept: {error.strerror}; tell who runs this server"
 
 
 def _not_taken(suffix: str) -> str:
