@@ -22,11 +22,12 @@ from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
 from explorer.methods.studies.ways import SEARCHED, TARGETS, TRIES, WAYS
 from explorer.methods.tools import steps
-from explorer.methods.tools.portions import calibration_portion, in_memory, portion
+from explorer.methods.tools.portions import in_memory, portion
 from explorer.methods.tools.repaired_curves import Repairing
 from explorer.methods.tools.stopwatch import Stopwatch
 from explorer.progress import Report, part, silent
 from explorer.pruning import Plan
+from explorer.recovery.portion import repair_samples
 from explorer.structure import Cost
 from explorer.tasks import METRICS, Accuracy, Quality
 
@@ -246,7 +247,7 @@ class _Judge:
     def __init__(self, subject: steps.Subject, cost: str, meter: Meter, test: bool) -> None:
         macs = subject.structure.cost().macs
         self._subject, self._cost, self._meter = subject, cost, meter
-        self.calibration = in_memory(calibration_portion(subject.task.calibration, macs))
+        self.calibration = in_memory(repair_samples(subject.task.calibration, macs))
         self.data = in_memory(portion(subject.task.validation, macs))
         self._test = in_memory(subject.task.test) if test else None
         self._known: dict[str, Tried] = {}
