@@ -32,6 +32,7 @@ from explorer.export.layout import REPORT, replacing
 from explorer.export.own_onnx import export_own
 from explorer.files import json_text
 from explorer.methods import METHODS, Spec
+from explorer.methods.asking import asked_for
 from explorer.methods.spec import CRITERION
 from explorer.modules import borrowed
 from explorer.progress import Report, part, silent
@@ -580,6 +581,7 @@ def run(
     recover: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
+    preset: str | None = None,
     report: Report = silent,
     **settings: Any,
 ) -> RunResult:
@@ -594,6 +596,7 @@ def run(
         recover: see `RECOVERIES`; by default the method's own.
         epochs: of one recovery; None: its own default.
         seed: of every random choice.
+        preset: of the method, such as "published"; what is said besides goes before it.
         settings: further fields of `explorer.methods.Spec`, such as ``criterion``; the rest are the method's settings.
 
     Raises:
@@ -602,10 +605,10 @@ def run(
     _allow(model, data)
     named = {entry.name for entry in fields(Spec)}
     asked = {"keep": None if keep is None else dict(keep), "recover": recover, "epochs": epochs, **settings}
-    usual = METHODS[method].defaults
+    known = METHODS.get(method).name
     given = {name: value for name, value in asked.items() if name in named and value is not None}
-    spec = Spec(model, data, method, seed=seed, **{**usual, **given})
-    spec = spec.with_settings(**{name: value for name, value in settings.items() if name not in named})
+    given |= {"model": model, "data": data, "method": known, "seed": seed}
+    spec = asked_for(given, {name: value for name, value in settings.items() if name not in named}, preset)
     return execute(spec, None if out is None else Path(out), report)
 
 

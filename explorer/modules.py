@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -30,26 +31,36 @@ def borrowed(
         training: training or evaluation mode; None: that which it is in.
         gradients: whether its parameters require gradients; None: as they do.
     """
-    home = None if device is None else next((tensor.device for tensor in module.state_dict().values()), device)
+    home = None if device is None else next((tensor.device for tensor in _tensors(module)), device)
     modes = [(part, part.training) for part in module.modules()]
     required = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
     try:
         if device is not None:
-            module.to(device)
+            _move(module, device)
         if training is not None and any(mode != training or heeds_mode(part) for part, mode in modes):
             module.train(training)
         if gradients is not None:
             module.requires_grad_(gradients)
         yield module
     finally:
-        if device is not None:
-            module.to(home)
+        if home is not None:
+            _move(module, home)
         for part, mode in modes:
             if part.training != mode:
                 part.training = mode
         for parameter, flag in required:
             if parameter.requires_grad != flag:
                 parameter.requires_grad_(flag)
+
+
+def _tensors(module: nn.Module) -> Iterator[torch.Tensor]:
+    return chain(module.parameters(), module.buffers())
+
+
+def _move(module: nn.Module, device: torch.device) -> None:
+    """Puts a module on a device, where it is not there, as going through all parts takes a while."""
+    if any(tensor.device != device for tensor in _tensors(module)):
+        module.to(device)
 
 
 def heeds_mode(part: nn.Module) -> bool:

@@ -31,6 +31,9 @@ UNLIMITED = 1.0  # a gradual method is to reach the target, whatever it costs
 class Grid:
     """What is played: every combination, except that methods other than one-shot keep their own criterion and recovery.
 
+    Methods with presets are played once by each of the `presets`; whatever these say of the steps, of the first step's
+    share or of the largest drop, all go to the target in as many steps.
+
     After a single cut a recovery trains for `epochs`, in each step of a gradual method for ``epochs / steps``, so that
     all have the same effort; but each block that IDAP++ tries to do without takes a step more.
     """
@@ -41,6 +44,7 @@ class Grid:
     allocations: tuple[str, ...] = ("global",)
     recoveries: tuple[str, ...] = ("none", "bn", "distill")
     targets: tuple[str, ...] = ("macs=0.5", "macs=0.3")
+    presets: tuple[str, ...] = ("ours",)
     seeds: int = 3
     epochs: int = 4
     steps: int = 4
@@ -57,6 +61,9 @@ class Grid:
             for name in names:
                 if name not in known:
                     raise unknown(what, name, known)
+        for method in (METHODS[name] for name in self.methods):
+            for preset in self.presets if method.presets else ():
+                method.preset(preset)
         if sparse := [name for name in self.methods if METHODS[name].sparse]:
             raise ExplorerError(f"{sparse[0]} has no target of MACs: use bench dg2pf")
         if not 1 <= self.seeds <= MOST_SEEDS or self.epochs < self.steps or self.steps < 1:
@@ -75,12 +82,14 @@ class Grid:
                         yield self._at(asked, target, seed, self.epochs)
         for model, target, seed in product(self.models, self.targets, range(self.seeds)):
             for method in self.methods:
-                asked = Spec(model, data[model], method=method, **METHODS[method].defaults)
-                if METHODS[method].targeted:
-                    yield self._at(asked, target, seed, self.epochs)
-                if METHODS[method].gradual:
-                    asked = replace(asked, steps=self.steps).with_settings(max_drop=UNLIMITED)
-                    yield self._at(asked, target, seed, self.epochs // self.steps)
+                usual = Spec(model, data[model], method=method, **METHODS[method].defaults)
+                presets = self.presets if METHODS[method].presets else ()
+                for asked in (METHODS[method].following(preset, usual) for preset in presets) if presets else [usual]:
+                    if METHODS[method].targeted:
+                        yield self._at(asked, target, seed, self.epochs)
+                    if METHODS[method].gradual:
+                        paced = replace(asked, steps=self.steps).with_settings(max_drop=UNLIMITED, rho=None)
+                        yield self._at(paced, target, seed, self.epochs // self.steps)
 
     def _at(self, spec: Spec, target: str, seed: int, epochs: int) -> Spec:
         wanted = Target.parse(target)
@@ -140,20 +149,28 @@ def play(spec: Spec) -> Row:
     """Makes one run without writing anything.
 
     Returns:
-        `run` (its digest), `model`, `method`, `criterion`, `allocate`, `recover`, `target`, `seed`, `epochs`; `params`
+        `run` (its digest), `model`, `method`, its `preset` where that is not the first, `criterion`, `allocate`,
+        `recover`, `target`, `seed`, `epochs`; `params`
         and `macs` as fractions of the whole; `metric`, with its test value `base` of the whole model, `as_cut` and
         `value` at the end; `samples` it was measured on; `seconds`.
     """
     kind, fraction = next(iter(spec.keep.items()))
     names = ("model", "method", "criterion", "allocate", "recover", "seed", "epochs")
     who = {name: getattr(spec, name) for name in names}
-    row = {"run": spec.digest(), **who, "target": f"{kind}={fraction:g}"}
+    row = {"run": spec.digest(), **who, **preset_of(spec), "target": f"{kind}={fraction:g}"}
     started = perf_counter()
     try:
         found = _one_shot(spec) if spec.method == "one-shot" else _by_method(spec)
     except ExplorerError as error:
         return {**row, "error": str(error)}
     return {**row, **found, "seconds": perf_counter() - started}
+
+
+def preset_of(spec: Spec) -> dict[str, str]:
+    """The preset that a spec follows, but for what the grid says, where it is not what the method does anyway."""
+    method = METHODS[spec.method]
+    found = method.nearest(spec)
+    return {} if found == next(iter(method.presets), "") else {"preset": found}
 
 
 def _one_shot(spec: Spec) -> dict[str, Any]:
@@ -222,16 +239,18 @@ PLAYERS = ("model", "method", "criterion", "allocate", "recover", "target")  # w
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:
-    """One line per model, method, criterion, allocation, recovery and target, over its seeds.
+    """One line per model, method, criterion, allocation, recovery, target and preset, over its seeds.
 
-    Each has the `PLAYERS`, `metric`, `base`, the means `macs`, `params`, `as_cut`, `value` and `seconds`, the 95 %
-    interval `low` to `high` of `value`, and `runs`; or `error`, where a run could not be made.
+    Each has the `PLAYERS`, `preset` (empty: the first, or none), `metric`, `base`, the means `macs`, `params`,
+    `as_cut`, `value` and `seconds`, the 95 % interval `low` to `high` of `value`, and `runs`; or `error`, where a run
+    could not be made.
     """
     lines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        lines.setdefault(tuple(row[name] for name in PLAYERS), []).append(row)
+        lines.setdefault((*(row[name] for name in PLAYERS), row.get("preset", "")), []).append(row)
     return [
-        dict(zip(PLAYERS, players, strict=True)) | over_seeds(played, ("macs", "params", "as_cut", "seconds"))
+        dict(zip((*PLAYERS, "preset"), players, strict=True))
+        | over_seeds(played, ("macs", "params", "as_cut", "seconds"))
         for players, played in lines.items()
     ]
 
@@ -245,6 +264,8 @@ HEADS = (
 def cells(line: Row) -> list[str]:
     """A line for a person."""
     who = [line[name] for name in PLAYERS]
+    if line["preset"]:
+        who[PLAYERS.index("method")] += f", {line['preset']}"
     if "error" in line:
         return [*who, line["error"], *[""] * (len(HEADS) - len(who) - 1)]
     metric = METRICS[line["metric"]]
@@ -267,7 +288,9 @@ def markdown(lines: Sequence[Row]) -> str:
 
 def player(line: Row, among: Sequence[Row]) -> str:
     """Who played: the method, or the criterion, with its allocation where those `among` differ in it."""
-    if METHODS[line["method"]].chooses:
-        return METHODS[line["method"]].title
+    method = METHODS[line["method"]]
+    if method.chooses:
+        preset = line.get("preset", "")
+        return f"{method.title}, {method.presets[preset].title.lower()}" if preset else method.title
     title = CRITERIA[line["criterion"]].title
     return title if len({other["allocate"] for other in among}) == 1 else f"{title}, {line['allocate']}"

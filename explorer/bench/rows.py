@@ -90,6 +90,7 @@ class Played(Row):
     allocate: Text
     recover: Text
     target: Text
+    preset: Text = ""
     seed: int
 
     @model_validator(mode="after")
@@ -98,6 +99,8 @@ class Played(Row):
         for key, registry in places.items():
             if getattr(self, key) not in registry:
                 raise ValueError(f"there is no {key} {getattr(self, key)!r}")
+        if self.preset and self.preset not in METHODS[self.method].presets:
+            raise ValueError(f"there is no preset {self.preset!r} of {self.method}")
         return self
 
 

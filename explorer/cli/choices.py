@@ -1,9 +1,12 @@
 """What a registry offers, in words for help: its names, and the settings of each."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from explorer.registry import Entry, Registry, explain
+
+if TYPE_CHECKING:
+    from explorer.methods.registry import Method
 
 
 def records(registry: Registry[Any]) -> Mapping[str, Entry]:
@@ -20,6 +23,11 @@ def names_of(entries: Iterable[str]) -> str:
 def settings_of(entry: Entry) -> list[str]:
     """A line for each setting of a record."""
     return [f"{name} {explain(setting)}" for name, setting in entry.settings.items()]
+
+
+def presets_of(method: "Method") -> list[str]:
+    """A line for each preset of a method."""
+    return [f"{name}: {preset.explanation}" for name, preset in method.presets.items()]
 
 
 def all_settings(entries: Mapping[str, Entry]) -> list[str]:

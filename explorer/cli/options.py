@@ -131,10 +131,10 @@ def add_timing(parser: Parser) -> None:
 
 
 def spec_from(options: Options) -> "Spec":
-    """The spec that options describe; what was not given stays at its default, or the method's."""
+    """The spec that options describe; what was not given stays at its default, the preset's or the method's."""
     from explorer.budget import Target, parse_ratio
-    from explorer.methods import METHODS
-    from explorer.methods.spec import KEYED, Spec
+    from explorer.methods.asking import asked_for
+    from explorer.methods.spec import KEYED
     from explorer.pruning import Plan
     from explorer.reading import read_json
 
@@ -152,9 +152,9 @@ def spec_from(options: Options) -> "Spec":
         plan = Plan.from_json(read_json(Path(options.plan)))
         given["plan"], given["skip"] = dict(plan.remove), (*plan.blocks, *given["skip"])
     known = {name: value for name, value in given.items() if value is not None}
-    defaults = METHODS[known["method"]].defaults if known.get("method") in METHODS else {}
     beside = {name: getattr(options, keyed.key, None) for name, keyed in KEYED.items()}
-    return Spec(**{**defaults, **known}).with_settings(**{n: value for n, value in beside.items() if value is not None})
+    settings = {name: value for name, value in beside.items() if value is not None}
+    return asked_for(known, settings, getattr(options, "preset", None))
 
 
 def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def add_grid(parser: Parser) -> None:
         ("allocations", "global,uniform"),
         ("recoveries", "none,bn"),
         ("targets", "macs=0.5,macs=0.3"),
+        ("presets", "ours,published"),
     ):
         parser.add_argument(f"--{name}", type=names, metavar="A,B,…", help=f"for example {example}")
     for name, what in (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from explorer.criteria.divergence import block_divergence
+from explorer.methods.presets import Preset
 from explorer.methods.registry import METHODS, method
 from explorer.methods.spec import Spec
 from explorer.methods.tools import steps
@@ -29,6 +30,64 @@ SETTINGS = {
     ),
     "growth": Number(1.5, 0, 100, "α: step t of T removes ρ₀·(1 + t/T)^α of the units that remain; 0: all alike"),
     "rho": Number(None, 0, 1, "ρ₀, the share of the units that the first step removes; by itself: what meets a target"),
+    "past_limit": Choice(
+        "shallower",
+        ("shallower", "stop"),
+        "what follows a step that falls too far and is taken back: the same half as deep, then a quarter; or the end",
+    ),
+}
+PRESETS = {
+    "ours": Preset(
+        title="Ours",
+        explanation="Divergences are divided by each group's mean before layers are compared, activations are seen "
+        "as the next layer sees them, the base model teaches, and blocks leave as long as accuracy allows.",
+        fields={"criterion": "divergence", "options": {}, "normalise": "mean", "recover": "distill", "minimum": 0.1},
+        settings={
+            "teacher": "base",
+            "growth": 1.5,
+            "rho": None,
+            "max_drop": 0.02,
+            "past_limit": "shallower",
+            "blocks": None,
+            "block_order": "divergence",
+        },
+    ),
+    # The published code's score of filters is IFAP's divided by C·H·W: the criterion flow with that scale.
+    "published": Preset(
+        title="As published",
+        explanation="Raw divergences of all layers stand in one ranking, with the ReLU of what a layer gives before "
+        "batch norm as the activation, the step before teaches, and at most five blocks leave.",
+        repaired=(
+            "The published code takes out the most divergent block first, against its text, and compares accuracy "
+            "with the wrong sign: here the least divergent goes first, and stays out if accuracy allows.",
+            "It has two measures under one name: channels are ranked by products of norms, and blocks here by how "
+            "much they change their input, as in its code for residual blocks.",
+            "It scores the neurons of a linear layer by their weights alone, since one number stands for all their "
+            "activations: here each neuron has its own.",
+            "It keeps a channel's layers apart, and cuts by indices that earlier cuts have moved: here a channel is "
+            "scored once, and all cuts are by indices of now.",
+            "A layer that changes the shape is replaced by a projection there: here only blocks that can be bypassed "
+            "as they are leave.",
+            "It judges by test data: here validation data decides.",
+        ),
+        fields={
+            "criterion": "flow",
+            "options": {"scale": "chw", "activation": "relu"},
+            "normalise": "none",
+            "recover": "distill",
+            "minimum": 1.0,
+            "steps": 20,
+        },
+        settings={
+            "teacher": "previous",
+            "growth": 1.5,
+            "rho": 0.1,
+            "max_drop": 0.05,
+            "past_limit": "stop",
+            "blocks": 5,
+            "block_order": "divergence",
+        },
+    ),
 }
 
 
@@ -41,6 +100,7 @@ SETTINGS = {
     gradual=True,
     reference="IDAP++ (arXiv:2511.20141)",
     needs={"data with labels", "training data"},
+    presets=PRESETS,
     settings=SETTINGS,
     rank=60,
 )
@@ -56,8 +116,8 @@ def idap(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome
 
     d is what stage 1 has used of `max_drop`, `used` counts the blocks that have left and `planned` those that may.
     Otherwise the model before is restored, and the block is not tried again. A last recovery follows, kept where the
-    metric is no lower for it. IDAP++'s published code takes the most divergent blocks first and compares accuracy
-    with the wrong sign.
+    metric is no lower for it. The preset "published" has the published code's ranking, teacher and schedule, as far as
+    they can be run; `PRESETS` says what was repaired. The defaults are the preset "ours".
 
     Steps are remembered, reported and told as in `ifap`; those of stage 2 have a `block`, its `divergence` and the
     `limit` of the drop besides.

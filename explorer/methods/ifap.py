@@ -1,5 +1,6 @@
 """Iterative Flow-Aware Pruning: many small cuts, each chosen by fresh scores and recovered from before the next."""
 
+from explorer.methods.presets import Preset
 from explorer.methods.registry import METHODS, method
 from explorer.methods.spec import Spec
 from explorer.methods.tools.narrowing import Narrowing
@@ -15,6 +16,48 @@ SETTINGS = {
     "teacher": Choice("base", ("base", "previous"), "whom a distillation imitates: the base model, or the step before"),
     "growth": Number(1.5, 0, 100, "α: step t of T removes ρ₀·(1 + t/T)^α of the units that remain; 0: all alike"),
     "rho": Number(None, 0, 1, "ρ₀, the share of the units that the first step removes; by itself: what meets a target"),
+    "past_limit": Choice(
+        "shallower",
+        ("shallower", "stop"),
+        "what follows a step that falls too far and is taken back: the same half as deep, then a quarter; or the end",
+    ),
+}
+PRESETS = {
+    "ours": Preset(
+        title="Ours",
+        explanation="Scores are divided by each group's mean, so that layers with large feature maps don't win by "
+        "their size, the base model teaches throughout, and a step too far is tried again less deep.",
+        fields={"criterion": "flow", "options": {}, "normalise": "mean", "recover": "distill", "minimum": 0.1},
+        settings={"teacher": "base", "growth": 1.5, "rho": None, "max_drop": 0.02, "past_limit": "shallower"},
+    ),
+    "published": Preset(
+        title="As published",
+        explanation="Raw scores of all layers stand in one ranking, the step before teaches, activations are the ReLU "
+        "of what a layer gives before batch norm, and the first step that falls too far ends the run.",
+        repaired=(
+            "The published code multiplies its share by 100 in every step, which selects everything, and the cut is "
+            "then refused: the shares here are those that it means.",
+            "It scores the neurons of a linear layer by their weights alone, since one number stands for all their "
+            "activations: here each neuron has its own.",
+            "It lists every layer of a coupled channel, and cuts by indices that earlier cuts have moved: here a "
+            "channel is scored once, by the mean over the layers that make it, and all cuts are by indices of now.",
+            "It ranks no convolution of 1×1: here all that can be cut are ranked.",
+            "It gives back the whole model unless accuracy has risen, and keeps a step that falls too far: here the "
+            "smallest model within the limit is the result.",
+            "It scores, stops and chooses on test data: here that is done on training and validation data.",
+            "It distils with L1 distances at three ReLUs for up to 100 epochs: here the recovery is our distillation, "
+            "for the epochs that are asked for.",
+        ),
+        fields={
+            "criterion": "flow",
+            "options": {"activation": "relu"},
+            "normalise": "none",
+            "recover": "distill",
+            "minimum": 1.0,
+            "steps": 30,
+        },
+        settings={"teacher": "previous", "growth": 1.5, "rho": 0.1, "max_drop": 0.05, "past_limit": "stop"},
+    ),
 }
 
 
@@ -27,6 +70,7 @@ SETTINGS = {
     gradual=True,
     reference="Iterative Flow-Aware Pruning (IFAP)",
     needs={"data with labels", "training data"},
+    presets=PRESETS,
     settings=SETTINGS,
     rank=60,
 )
@@ -36,9 +80,12 @@ def ifap(spec: Spec, report: Report = silent, memo: Memo = forgetful) -> Outcome
     Every step scores the model as it then is on the calibration slice, takes the lowest units of all groups, cuts,
     recovers (from the base model or the step before as the teacher) and measures on the validation slice. Where the
     metric has fallen by more than `max_drop` since the base, the step is taken back and tried half as deep, then
-    a quarter; where that fails too the run ends. After a success the next step is twice as deep again. The result is
-    the smallest model within the limit. A target without ρ₀ makes the shares those of its cost, so that step T lands
-    on it: see `Schedule`.
+    a quarter; where that fails too, or at once with `past_limit` "stop", the run ends. After a success the next step is
+    twice as deep again. The result is the smallest model within the limit. A target without ρ₀ makes the shares those
+    of its cost, so that step T lands on it: see `Schedule`.
+
+    IFAP's text could not be read, its code is the source: the preset "published" has the code's ranking, teacher and
+    schedule, as far as they can be run; `PRESETS` says what was repaired. The defaults are the preset "ours".
 
     Every step is remembered by the `memo` and reported with its `step`, `macs`, `params`, metric, `rolled_back` and
     ``width/GROUP`` in channels. Its record ``step-NN`` has the weights, the `plan` that leads to them from the base,

@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.budget import NORMALISERS
 from explorer.criteria import CRITERIA
 from explorer.methods import Method
+from explorer.methods.spec import Spec
 from explorer.registry import Choice, Number, Setting
 from explorer.ui.parts import controls
 from explorer.ui.state.workspace import Workspace
@@ -21,6 +22,7 @@ def ask(workspace: Workspace, method: Method, criterion: str) -> None:
     """The controls, folded away."""
     with st.expander("More settings", icon=":material/tune:"):
         asked = SEED | settings_of(method) | (_normalisers() if method.gradual else {})
+        asked |= _minimum(method) if method.chooses else {}
         controls.ask(asked, partial(key_of, method), {}, keep=True)
         if not method.chooses:  # the board has criterion and options
             return
@@ -36,6 +38,12 @@ def settings(method: Method) -> dict[str, str]:
 def normaliser(method: Method) -> str:
     """What the scores are made comparable by."""
     return controls.chosen(_normalisers(), partial(key_of, method)).get("normaliser", USUAL)
+
+
+def minimum(method: Method) -> float:
+    """What every group keeps."""
+    asked = _minimum(method)
+    return float(controls.chosen(asked, partial(key_of, method)).get("minimum", asked["minimum"].default))
 
 
 def options(workspace: Workspace, method: Method, criterion: str) -> dict[str, str]:
@@ -57,6 +65,12 @@ def option_key(workspace: Workspace, method: Method, criterion: str, option: str
 def _normalisers() -> dict[str, Setting]:
     """Those that are registered now, as a setting."""
     return {"normaliser": Choice(USUAL, tuple(NORMALISERS), "what makes the scores of different groups comparable")}
+
+
+def _minimum(method: Method) -> dict[str, Number]:
+    """What every group keeps, as a setting."""
+    usual = method.defaults.get("minimum", Spec.minimum)
+    return {"minimum": Number(usual, 0, 1e9, "what every group keeps: below 1 a share of its units, else so many")}
 
 
 def _on_the_board(workspace: Workspace, criterion: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Methods that choose by themselves what leaves: a card each, and the settings of the chosen one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -10,10 +12,10 @@ from explorer.plain import plain
 from explorer.recovery import RECOVERIES
 from explorer.tasks import Metric, Task
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import cards, say
+from explorer.ui.parts import cards, presets, say
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
-from pages.recover import controls, further, settings
+from pages.recover import controls, further, settings, values
 from pages.recover.controls import SIDE_BY_SIDE
 from pages.recover.held import key_of
 from pages.recover.settings import FREE, METHOD, TO_TARGET
@@ -39,10 +41,30 @@ def _notes(method: Method) -> Iterator[str]:
         yield f"Needs {', '.join(sorted(method.needs))}"
     if method.reference:
         yield method.reference
+    if method.presets:
+        yield f"Presets: {', '.join(preset.title for preset in method.presets.values())}"
 
 
 def ask(workspace: Workspace, method: Method, task: Task | None) -> None:
-    """The settings of the chosen method."""
+    """The presets and the settings of the chosen method."""
+    preset, told = "", st.container()
+    if method.presets:
+        with told:
+            preset = presets.choose(method, key_of(method, "preset"), partial(_take, workspace, method, task))
+    _settings(workspace, method, task)
+    if preset:
+        with told:  # once all controls have what this session or another knows of them
+            presets.tell(method, preset, settings.spec_of(workspace, task))
+
+
+def _take(workspace: Workspace, method: Method, task: Task | None, preset: str) -> None:
+    """Sets the controls to a preset; what it says nothing of stays, but for the steps, which are as at first."""
+    asked = replace(settings.spec_of(workspace, task), steps=settings.STEPS)
+    for key, value in values.of(workspace, method, method.following(preset, asked), task).items():
+        st.session_state[key] = value
+
+
+def _settings(workspace: Workspace, method: Method, task: Task | None) -> None:
     if method.gradual:
         left, right = st.columns(2, gap="medium")
         with left:

@@ -93,6 +93,7 @@ def spec_of(workspace: Workspace, task: Task | None, recovery: str | None = None
         "criterion": criterion,
         "options": further.options(workspace, method, criterion),
         "keep": _target(method),
+        "minimum": further.minimum(method),
         "locked": tuple(sorted(workspace.locked)),
         **(_of_steps(method, task) if method.gradual else {}),
     }

@@ -1,5 +1,7 @@
 """A run that sets single weights to zero: its settings, and the button that starts it."""
 
+from functools import partial
+
 import streamlit as st
 
 from explorer.bench.dg2pf import Grid
@@ -10,7 +12,7 @@ from explorer.methods import METHODS, Method
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
 from explorer.tasks import Task
-from explorer.ui.parts import controls, estimate, jobs, say
+from explorer.ui.parts import controls, estimate, jobs, presets, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from explorer.ui.text.commandline import command
@@ -39,6 +41,7 @@ def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> 
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="sparse seed", width=110)
     method = METHODS[name]
     say.caption(method.explanation)
+    preset = presets.choose(method, f"preset of {name}", partial(_take, method)) if method.presets else ""
     given = _further(method) | ({"scope": scope} if scope != method.settings["scope"].default else {})
     if RATES.keys() <= method.settings.keys():
         say.caption(_of_rates(method))
@@ -49,7 +52,15 @@ def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> 
         sparsity=share if given.get("pattern", "free") == "free" else None,
         settings=given,
     )
+    if preset:
+        presets.tell(method, preset, spec)
     _start(workspace, method, spec, task)
+
+
+def _take(method: Method, preset: str) -> None:
+    """Sets the controls of the method's own settings to a preset."""
+    for name, value in method.presets[preset].settings.items():
+        st.session_state[f"{name} of {method.name}"] = value
 
 
 def _criterion() -> str:

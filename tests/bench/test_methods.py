@@ -61,6 +61,24 @@ def test_every_combination_is_played_with_the_same_effort():
     assert effort == {"one-shot": 8, "ifap": 8}
 
 
+def test_presets_are_players_of_their_own_with_one_course():
+    grid = replace(SMALL, methods=("ifap", "spvr"), presets=("ours", "published"), epochs=8, steps=4, seeds=1)
+    ours, published, *ranked = grid.specs()
+    assert (ours.normalise, published.normalise) == ("mean", "none")
+    assert published.options == {"activation": "relu"}
+    for spec in (ours, published):
+        told = METHODS["ifap"].told(spec)
+        assert (spec.steps, spec.epochs, told["rho"], told["max_drop"]) == (4, 2, None, 1.0)
+    assert ours == next(replace(grid, presets=Grid.presets).specs())
+    assert [spec.options for spec in ranked] == [{}, {"masked": "weights", "coupling": "stages"}]
+    row = methods.preset_of(published)
+    lines = summary([ROW | {"method": "ifap"}, ROW | {"method": "ifap", **row}])
+    assert [methods.player(line, lines) for line in lines] == ["IFAP", "IFAP, as published"]
+    assert cells(lines[1])[1] == "ifap, published"
+    with pytest.raises(ExplorerError, match="did you mean published"):
+        replace(grid, presets=("publishd",)).check()
+
+
 def test_the_rows_that_come_with_the_project_are_not_played_again():
     """Fields that a spec has got since they were made, and that they don't use, change nothing."""
     rows = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]

@@ -471,6 +471,39 @@ def test_what_few_need_to_say_reaches_the_run(desk, monkeypatch):
     assert parsed(test.code[0].value) == spec
 
 
+def test_a_preset_sets_the_controls_and_says_what_was_changed_since():
+    test = opened("recover")
+    by(test, "ifap")
+    usual = parsed(test.code[0].value)
+    preset = test.radio(key="preset of ifap")
+    assert preset.options == [entry.title for entry in METHODS["ifap"].presets.values()]
+    assert "Changed from" not in words_of(test)
+    preset.set_value("published").run()
+    assert not test.exception
+    spec = parsed(test.code[0].value)
+    assert spec == METHODS["ifap"].following("published", usual)
+    assert test.number_input(key="rho of ifap").value == 0.1
+    assert test.selectbox(key="activation of flow of ifap").value == "relu"
+    assert "Changed from" not in words_of(test)
+    test.selectbox(key="teacher of ifap").set_value("base").run()
+    test.selectbox(key="normaliser of ifap").set_value("mean").run()
+    assert "Changed from As published: normaliser, teacher." in words_of(test)
+    assert METHODS["ifap"].told(parsed(test.code[0].value))["teacher"] == "base"
+    test.radio(key="preset of ifap").set_value("ours").run()
+    assert parsed(test.code[0].value) == usual
+
+
+@pytest.mark.parametrize("method", ["spvr", "idap"])
+def test_every_preset_comes_to_the_spec_that_it_is(method):
+    test = opened("recover")
+    usual = parsed(by(test, method).code[0].value)
+    for preset in reversed(METHODS[method].presets):
+        test.radio(key=f"preset of {method}").set_value(preset).run()
+        assert not test.exception
+        assert parsed(test.code[0].value) == METHODS[method].following(preset, usual)
+        assert "Changed from" not in words_of(test)
+
+
 def test_spvr_asks_for_the_options_of_its_criterion(desk, monkeypatch):
     asked = []
     monkeypatch.setattr(desk, "submit", lambda spec, **named: asked.append(spec) or "later")
@@ -540,6 +573,7 @@ def test_the_settings_of_another_run_are_taken_over_once(desk, tmp_path):
     assert (spec.method, spec.recover, spec.epochs, spec.seed, spec.steps) == ("ifap", "finetune", 4, 7, 5)
     assert (spec.keep, spec.normalise) == ({"params": 0.3}, "max")
     assert spec.settings == {"max_drop": "0.03", "growth": "2.0"}
+    assert test.radio(key="preset of ifap").value == "ours"
     test.number_input(key="steps of ifap").set_value(3).run()
     assert parsed(test.code[0].value).steps == 3
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from explorer.errors import Cancelled
 from explorer.export.layout import REPORT
+from explorer.methods import METHODS
 from explorer.runs.history.single_weights import Snapshot
 from explorer.runs.queue.job import Job
 from explorer.strict_json import dumps
@@ -198,6 +199,11 @@ def test_dg2pf_has_one_criterion_and_says_that_its_rates_are_not_those_of_the_pa
         assert not test.exception
         assert asked[0].criterion == "l1"
         assert (asked[0].settings["rate"], asked[0].settings["tune_rate"]) == ("0.001", "0.01")
+        test.radio(key="preset of dg2pf").set_value("published").run()
+        test.number_input(key="tau of dg2pf").set_value(2.0).run()
+        button(test, "Set to zero").click().run()
+        assert not test.exception
+        assert asked[1] == METHODS["dg2pf"].following("published", asked[0]).with_settings(tau=2.0)
 
 
 def all_chosen(space):

@@ -11,6 +11,7 @@ from explorer.cli.registries import registries
 from explorer.cli.verb import verb
 from explorer.errors import ExplorerError, unknown
 from explorer.files import write_text
+from explorer.methods.registry import presets_table
 from explorer.places import ROOT
 from explorer.progress import Report
 from explorer.registry import table
@@ -18,6 +19,7 @@ from explorer.sources.models.demo_models import demo_table
 
 _TABLE = re.compile(r"(?<=<!-- table: )(?P<name>[^>]+?) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 _BUNDLED = "bundled networks"  # the one that is made from their records
+_PRESETS = "presets"
 _RIVALS = "rivals"  # the name of the table of what `bench rivals` has kept
 
 
@@ -67,8 +69,10 @@ def _table(name: str) -> str:
         return demo_table()
     if name == _RIVALS:
         return _rivals()
+    if name == _PRESETS:
+        return presets_table(known["methods"].declared().values())
     if name not in known:
-        raise unknown("table of the documentation", name, [*known, _BUNDLED, _RIVALS])
+        raise unknown("table of the documentation", name, [*known, _BUNDLED, _RIVALS, _PRESETS])
     return table(known[name].declared().values())
 
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from explorer.cli.choices import names_of, records, settings_of
+from explorer.cli.choices import names_of, presets_of, records, settings_of
 from explorer.cli.console import Answer, table, times
 from explorer.cli.options import (
     Options,
@@ -35,6 +35,8 @@ def arguments(parser: ArgumentParser) -> None:
     add_data(parser)
     add_scoring(parser, required=False)
     parser.add_argument("--method", metavar="NAME", help=f"{names_of(methods)} (default: one-shot)")
+    presets = sorted({preset for method in methods.values() for preset in method.presets})
+    parser.add_argument("--preset", metavar="NAME", help=f"of a method: {names_of(presets)} (default: ours)")
     add_removing(parser)
     parser.add_argument("--recover", metavar="NAME", help=f"{names_of(recoveries)} (default: none; in steps: distill)")
     parser.add_argument("--epochs", type=whole, metavar="N", help="of fine-tuning, in each step")
@@ -44,6 +46,8 @@ def arguments(parser: ArgumentParser) -> None:
     for name, method in methods.items():
         if lines := settings_of(method):
             parser.add_argument_group(f"settings of {name}, each by --set KEY=VALUE", "\n".join(lines))
+        if lines := presets_of(method):
+            parser.add_argument_group(f"presets of {name}, one by --preset NAME", "\n".join(lines))
 
 
 def _gradual(parser: ArgumentParser) -> None:

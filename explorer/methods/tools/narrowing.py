@@ -37,7 +37,7 @@ class Narrowing:
             if trajectory.attempt(current, chosen.plan, trajectory.pace.max_drop, start, stop, facts):
                 t, depth, landed = t + depth, min(1.0, 2 * depth), chosen.lands
                 self._ending = "single units are too large to come nearer" if landed else self._ending
-            elif depth == SHALLOWEST:
+            elif depth == SHALLOWEST or trajectory.pace.past_limit == "stop":
                 limit = trajectory.metric.difference(trajectory.pace.max_drop)[1:]
                 self._ending = f"a further step loses more than {limit} of validation {trajectory.metric.short}"
                 break

@@ -16,12 +16,14 @@ class Pace:
         rho: ρ₀; None: what leads to the target, else the default of `explorer.methods.tools.schedule`.
         max_drop: by how much the validation metric may fall below the base model's.
         teacher: whom a distillation imitates: the "base" model, or that of the "previous" step.
+        past_limit: what follows a step that falls too far: the same "shallower", or a "stop".
     """
 
     growth: float = 1.5
     rho: float | None = None
     max_drop: float = 0.02
     teacher: str = "base"
+    past_limit: str = "shallower"
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Pace":
