@@ -44,7 +44,7 @@ def mask_gradients(module, consumers, channels, images, labels):
         ("heads", "up", {"down": -1}, 1),
     ],
 )
-@pytest.mark.parametrize(("batch", "bounds"), [("4", (0, 3, 6, 10)), ("64", (0, 10)), ("auto", range(11))])
+@pytest.mark.parametrize(("batch", "bounds"), [("4", (0, 3, 6, 10)), ("64", (0, 10)), ("auto", range(0, 11, 2))])
 def test_equals_the_squared_gradient_of_a_mask(net, group, consumers, unit, batch, bounds, request):
     """Ten samples in mini-batches of at most four, in one, and, since there are fewer than 64, each by itself."""
     case = request.getfixturevalue(net)
