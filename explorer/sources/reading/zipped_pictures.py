@@ -4,7 +4,6 @@ Nothing that an archive says is believed. Every name is looked at before the fir
 plain ones below the folder that is given; bytes are counted as they are unpacked.
 """
 
-import re
 import stat
 import unicodedata
 import zipfile
