@@ -61,11 +61,10 @@ def _history(view: View) -> None:
     workspace, draft = view.workspace, view.workspace.draft
     with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
         sharing.panel(workspace, view.plan)
-    st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
-    st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
+    st.button("Undo", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
+    st.button("Redo", on_click=workspace.redo, disabled=not draft.future)
     st.button(
         "Reset",
-        icon=":material/restart_alt:",
         on_click=workspace.go_to,
         args=(Choice(),),
         disabled=draft.now == Choice(),

@@ -22,7 +22,7 @@ def button(view: View) -> None:
     """The button that starts the search; it waits while one is under way."""
     job, task = jobs.find(view.workspace, KIND), view.task
     st.button(
-        "Find the best plan",
+        "Best plan",
         icon=":material/travel_explore:",
         on_click=_start,
         args=(view,),

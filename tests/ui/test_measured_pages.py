@@ -276,7 +276,7 @@ def found_plans(structure, targets):
 def test_the_best_plan_comes_on_the_board_and_the_others_among_the_points_tried(desk):
     space = WORKSPACES.create()
     test = visited("cut", space)
-    button(test, "Find the best plan").click().run()
+    button(test, "Best plan").click().run()
     assert not test.exception
     (request,) = desk.asked
     assert (request["kind"], request["cost"]) == ("search", "macs")
@@ -307,7 +307,7 @@ def test_a_search_is_not_asked_for_what_it_can_not_find(desk):
     space = WORKSPACES.create()
     space.take_out(next(iter(engine.opened(MODEL).structure.blocks)), out=True)
     test = visited("cut", space)
-    button(test, "Find the best plan").click().run()
+    button(test, "Best plan").click().run()
     assert not test.exception
     assert not desk.asked
     assert "put them back first" in words_of(test)
