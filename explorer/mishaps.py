@@ -36,6 +36,7 @@ def kept(error: BaseException, doing: str) -> Path | None:
     lines = [
         f"explorer {__version__}, Python {platform.python_version()}, {platform.platform()}",
         f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {doing}",
+        f"process {os.getpid()}, started by {os.getppid()}",  # tells several servers' apart, which share the cache
         "",
         *traceback.format_exception(error),
     ]

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from explorer.sources.demo_training import RECIPES
+from explorer.sources.letter_making import NOTES
+from explorer.sources.reading.letter_pictures import PICTURES, RECORD
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -39,6 +43,13 @@ def test_it_holds_the_app_and_names_its_command(installed):
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "pruning-explorer = explorer.__main__:start" in entry_points.read_text()
     assert not list(installed.rglob("__pycache__"))
+
+
+def test_it_holds_all_networks_and_data_that_are_bundled(installed):
+    names = {PICTURES, RECORD, NOTES, *(f"{ref.partition(':')[2]}.safetensors" for ref in RECIPES)}
+    assert len(names) == 3 + 12
+    for name in names:
+        assert (installed / "explorer/application/assets" / name).read_bytes() == (ROOT / "assets" / name).read_bytes()
 
 
 @pytest.mark.slow

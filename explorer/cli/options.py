@@ -182,6 +182,13 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
+def folder(text: str) -> Path:
+    """A folder, which an empty text would not name: it could be taken for the folder one is in, or for no option."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: write a folder, or leave the option out")
+    return Path(text)
+
+
 def whole(text: str) -> int:
     """A whole number."""
     try:

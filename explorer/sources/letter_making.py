@@ -253,10 +253,7 @@ def notes(letters: Letters, dropped: dict[str, str]) -> str:
     lines = [
         "# Letters: where the pictures come from",
         "",
-        f"`{PICTURES}` holds the capitals A to Z of {len(letters.fonts)} fonts of Debian as pictures of "
-        f"{SIZE}×{SIZE} pixels. The fonts themselves are not in it. Every letter was changed: drawn, cropped to its "
-        f"ink, and brought to {INK} pixels on its longer side. The pictures of a font may be passed on under the "
-        "font's licence, with its author named as in this table.",
+        *about(len(letters.fonts)),
         "",
         "Made by `python -m explorer demo letters`; the rules are in `explorer/sources/letter_making.py`.",
         "",
@@ -275,6 +272,22 @@ def notes(letters: Letters, dropped: dict[str, str]) -> str:
         names = sorted(name for name, why in dropped.items() if why == reason)
         lines += [f"**{reason}** ({len(names)}), a font that {meaning}: {', '.join(names) or 'none'}", ""]
     return "\n".join(lines)
+
+
+def about(fonts: int) -> list[str]:
+    """The lines of `letters.md` on what pictures of so many fonts are, and on what terms."""
+    return [
+        f"`{PICTURES}` holds the capitals A to Z of {fonts} fonts of Debian as pictures of {SIZE}×{SIZE} pixels: each "
+        f"letter drawn, cropped to its ink, and brought to {INK} pixels on its longer side.",
+        "",
+        "The pictures are renderings, which a program has drawn with the fonts; no font file, outline or other font "
+        "software is among them. The licences in the table are those of the fonts, for whoever wants these. Version "
+        "1.1 of the SIL Open Font License says that it does not reach documents created with a font; version 1.0 says "
+        "nothing of such documents, and the font exception to the GPL is about documents that embed a font, which the "
+        "pictures don't. That the pictures are not font software is how this project reads the licences, and no legal "
+        "advice. The authority on each package's terms is its own `/usr/share/doc/PACKAGE/copyright`. Everybody who "
+        "made the fonts is to be named, so pass this table on with the pictures.",
+    ]
 
 
 def _files(package: Package, folder: Path) -> list[Path]:

@@ -1,14 +1,25 @@
-"""The Debian packages whose fonts draw the bundled `letters`, each with its licence and who it is by.
+"""The Debian packages whose fonts draw the bundled `letters`, each with the licence of its fonts and who they are by.
 
-A package stands here where its ``/usr/share/doc/PACKAGE/copyright`` lets anybody pass on pictures of the letters under
-no other condition than that their author is named: the SIL Open Font License (which does not reach documents made with
-a font), the GPL with the font exception, permissive licences, the public domain, and what the author of fonts-aenigma
-wrote to Debian. Fonts under the GPL, LGPL or Artistic License without such an exception, and under CC-BY-SA, do not.
+The pictures are renderings, which a program has drawn with the fonts; no font file, outline or other font software is
+among them. The licences are those of the fonts, and the authority on each package's terms is its own
+``/usr/share/doc/PACKAGE/copyright``. What these files say of things made with a font differs:
+
+- The SIL Open Font License 1.1 says that it does not reach documents created with the font. Version 1.0 says nothing
+  of such documents: for its packages all rests on the pictures not being font software.
+- The font exception to the GPL is about documents that embed the font or unaltered portions of it; the pictures embed
+  none.
+- The author of fonts-aenigma allowed to redistribute and to change his fonts, with changes noted and himself named.
+- MIT and Bitstream Vera ask for their notices in copies of the font software; CC0 and the public domain for nothing.
+
+That the pictures are not font software is how this project reads the licences, and no legal advice. Whoever made the
+fonts is named beside the pictures, whatever the licence asks for. To be careful, fonts under the GPL, LGPL or Artistic
+License without such an exception, and under CC-BY-SA, are left out.
 """
 
 from dataclasses import dataclass
 
-OFL, EXCEPTION = "SIL Open Font License", "GPL with font exception"
+OFL, OFL_1_0 = "SIL Open Font License 1.1", "SIL Open Font License 1.0"
+EXCEPTION = "GPL with font exception"
 PERMISSION = "redistribution and change allowed, with attribution and changes noted"
 _ADF = "1998-2019 Hirwen Harendal, Arkandis Digital Foundry"
 _IMPALLARI = "Pablo Impallari, Igino Marini"
@@ -56,11 +67,11 @@ PACKAGES = (
     Package("fonts-bajaderka", "opentype/bajaderka/*.otf", OFL, "2016 Stowarzyszenie Kulturotwórcze Miastodwa"),
     Package("fonts-bebas-neue", "opentype/bebas-neue/*.otf", OFL, "2010 Ryoichi Tsunekawa"),
     Package("fonts-blankenburg", "truetype/blankenburg/*.ttf", OFL, "2009 Peter Wiegel"),
-    Package("fonts-breip", "truetype/breip/*.ttf", OFL, "2006 Adam Breipohl, Alan Hussey"),
+    Package("fonts-breip", "truetype/breip/*.ttf", OFL_1_0, "2006 Adam Breipohl, Alan Hussey"),
     Package("fonts-bwht", "opentype/bwht/*.otf", OFL, "2019 Red Hat, Inc. and its contributors"),
     Package("fonts-cabin", "opentype/cabin/*.otf", OFL, f"2011 {_IMPALLARI}"),
     Package("fonts-cabinsketch", "truetype/cabinsketch/*.ttf", OFL, f"2011 {_IMPALLARI}"),
-    Package("fonts-century-catalogue", "truetype/fonts-century-catalogue/*.ttf", OFL, "2006 Raph Levien"),
+    Package("fonts-century-catalogue", "truetype/fonts-century-catalogue/*.ttf", OFL_1_0, "2006 Raph Levien"),
     Package("fonts-cherrybomb", "opentype/cherrybomb/*.otf", OFL, "2019-2020 The Cherry Bomb Project Authors"),
     Package("fonts-comfortaa", "truetype/comfortaa/*.ttf", OFL, "2008-2017 Johan Aakerlund"),
     Package("fonts-comic-neue", "opentype/comic-neue/*.otf", OFL, "2014-2016 Craig Rozynski, Hrant Papazian"),
@@ -91,10 +102,10 @@ PACKAGES = (
     ),
     Package("fonts-havana", "opentype/havana/*.otf", OFL, "2016 Stowarzyszenie Miastodwa, Joanna Angulska"),
     Package("fonts-humor-sans", "truetype/humor-sans/*.ttf", OFL, "2009 Michael Ciuffo"),
-    Package("fonts-inconsolata", "truetype/inconsolata/*.otf", OFL, "2006 Raph Levien"),
+    Package("fonts-inconsolata", "truetype/inconsolata/*.otf", OFL_1_0, "2006 Raph Levien"),
     Package("fonts-joscelyn", "opentype/joscelyn/*.otf", OFL, "2020 Peter S. Baker"),
     Package("fonts-junction", "opentype/junction/*.otf", OFL, "2010 Caroline Hadilaksono"),
-    Package("fonts-jura", "opentype/jura/*.otf", OFL, "2009 Daniel Johnson"),
+    Package("fonts-jura", "opentype/jura/*.otf", OFL, "2009 Daniel Johnson; 2016 Alexei Vanyashin"),
     Package(
         "fonts-karla", "truetype/karla/*.otf", OFL, "2011-2020 Jonathan Pinhorn, Mirko Velimirovic, Viviana Monsalve"
     ),
@@ -118,7 +129,7 @@ PACKAGES = (
     Package("fonts-national-park", "opentype/national-park/*.otf", OFL, "2018 Jeremy Shellhorn"),
     Package("fonts-ocr-a", "truetype/ocr-a/*.ttf", "public domain", "John Sauter"),
     Package("fonts-okolaks", "truetype/okolaks/*.ttf", OFL, "Grzegorz Luk"),
-    Package("fonts-oldstandard", "truetype/fonts-oldstandard/*.ttf", OFL, "2006 Alexey Kryukov"),
+    Package("fonts-oldstandard", "truetype/fonts-oldstandard/*.ttf", OFL_1_0, "2006 Alexey Kryukov"),
     Package("fonts-play", "truetype/play/*.ttf", OFL, "2011 Jonas Hecksher, Playtypes, e-types AS"),
     Package("fonts-prociono", "opentype/fonts-prociono/*.otf", "public domain", "2010 Barry Schwartz"),
     Package("fonts-quattrocento", "opentype/quattrocento/*.otf", OFL, f"2011 {_IMPALLARI}"),

@@ -63,7 +63,7 @@ def show() -> None:
     table = _chosen(everything)
     _draw(table)
     say.caption(f"{len(table)} of {len(everything)} published results.")
-    st.dataframe(table[list(COLUMNS)].rename(columns=COLUMNS), hide_index=True, height=320)
+    st.dataframe(table[list(COLUMNS)].set_axis(list(COLUMNS.values()), axis=1), hide_index=True, height=320)
     with st.expander("Sources and what is known to be wrong in them", icon=":material/info:"):
         for name, what in SOURCES.items():
             st.markdown(f"- {named(name)}: {plain(what)}, {int((everything.source == name).sum())} rows")

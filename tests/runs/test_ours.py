@@ -209,7 +209,7 @@ ALLOWED = {
     "explorer/files.py": {"replace", "rename", "unlink"},  # a temporary file, and a folder that is moved, not deleted
     "explorer/mishaps.py": {"unlink"},  # the oldest of its own traces
     "explorer/cache.py": {"unlink"},  # an entry of the cache, called by a digest
-    "explorer/ui/state/uploads.py": {"unlink", "rmdir"},  # uploads, under the names that were made for them
+    "explorer/ui/state/uploads.py": {"unlink", "rmdir", "rename"},  # uploads, under the names that were made for them
 }
 
 

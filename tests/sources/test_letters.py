@@ -76,6 +76,7 @@ def test_every_font_is_named_with_licence_and_author(letters):
         row = next(line for line in text.splitlines() if line.startswith(f"| `{package.name}` |"))
         assert package.licence in row
         assert package.by in row
+    assert "\n".join(letter_making.about(len(letters.fonts))) in text
 
 
 def test_changed_or_missing_files_are_refused(tmp_path):

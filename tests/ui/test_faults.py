@@ -7,7 +7,7 @@ import pytest
 
 from explorer.errors import ExplorerError
 from explorer.ui import faults
-from tests.browser.app import running
+from tests.browser.app import mishaps, running
 from tests.tabs import Tab, in_own_loop, tab
 
 SCRIPT = """
@@ -68,8 +68,11 @@ def met(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPLORER_CACHE", str(folder / "cache"))
-        with running(folder, str(folder / "script.py")) as app:
-            yield in_own_loop(ask(app.url)), folder / "cache" / "mishaps"
+        with running(folder, str(folder / "script.py"), sound=False) as app:
+            shown = in_own_loop(ask(app.url))
+            assert len(mishaps(app.process.pid)) == len(list((folder / "cache" / "mishaps").iterdir())) > 0
+            assert mishaps(0) == {}  # of another server
+            yield shown, folder / "cache" / "mishaps"
 
 
 @pytest.mark.slow

@@ -15,9 +15,10 @@ from explorer.methods.spec import Spec
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.limits import Limits
+from explorer.ui.parts import opening
 from explorer.ui.parts.chooser import KINDS, PICTURES
 from explorer.ui.state import session
-from explorer.ui.state.uploads import KEPT, Archive, Uploads
+from explorer.ui.state.uploads import KEPT, Archive, Uploads, told
 from explorer.ui.state.uploads import PICTURES as SUFFIXES
 from explorer.ui.state.workspace import DATA, MODEL, WORKSPACES
 from tests.sources.test_zipped_pictures import flowers, picture
@@ -39,6 +40,7 @@ def packed(files: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
+MORE = {"rose/2.PNG": picture(2)}
 FEW = {"daisy/1.png": picture(), "rose/1.png": picture(1)}
 
 
@@ -144,6 +146,46 @@ def test_the_newest_few_are_kept_and_what_is_still_needed(store):
     assert store.pictures(ADA) == [*reversed(folders[2:]), folders[0]]
 
 
+def test_what_makes_room_leaves_at_once_and_is_deleted_beside_what_others_do(store, monkeypatch):
+    """The deletion of a folder waits for another person's upload, which therefore can't wait for it."""
+    folders = [unpacked(store) for _ in range(KEPT)]
+    for index, folder in enumerate(folders):
+        os.utime(folder.parent, ns=(index, index))
+    kept(store)
+    assert store.pictures(ADA) == folders[:0:-1]
+    assert len(list(store.folder(ADA).glob(".*.partial"))) == 1  # of which nothing is deleted yet
+    removing, remove = [], owned.remove_folder
+
+    def slowly(folder):
+        work = threading.Thread(target=store.save, args=("a.pth", b"x", BOB, Limits()))
+        work.start()
+        work.join(30)
+        removing.append(work.is_alive())
+        remove(folder)
+
+    monkeypatch.setattr(owned, "remove_folder", slowly)
+    store.clear()
+    assert not list(store.folder(ADA).glob(".*.partial"))
+    store.forget(ADA)
+    assert removing == [False] * KEPT
+    assert not store.folder(ADA).exists()
+
+
+def test_what_leaves_counts_no_longer_and_what_comes_counts_once(store):
+    content, room = packed({"a/1.bmp": bytes(60_000), "b/1.bmp": bytes(60_000)}), Limits(uploads=260_000)
+
+    def halfway(fraction: float, message: str, **metrics: float) -> None:
+        if fraction:  # one of two files is there
+            assert list(store.folder(ADA).glob(".*.partial/*/*/*.bmp"))
+            store.save("a.pth", bytes(130_000), BOB, room)
+
+    archive = kept(store, content=content)
+    store.unpack(archive, room, report=halfway)
+    for _ in range(KEPT):
+        store.save("a.pth", bytes(1), ADA, Limits())
+    store.save("b.pth", bytes(100_000), BOB, room)
+
+
 def test_only_what_was_uploaded_goes_with_a_workspace(store, tmp_path):
     folder = unpacked(store)
     theirs = store.folder(ADA) / "0123456789abcdef"  # called as ours, and not marked
@@ -238,6 +280,8 @@ def test_what_is_open_and_what_a_job_works_with_is_needed(tmp_path, monkeypatch)
 
     shown, worked = upload(), upload()
     space.choose(MODEL, f"folder:{shown}")
+    proposed = upload()
+    opening.propose(f"folder:{proposed}")
     (tmp_path / "1").mkdir()
     request = {"kind": "prune", "spec": Spec(MODEL, f"folder:{worked}").to_json()}
     job = Job("1", space.token, "Prune", request, "cpu", str(tmp_path / "1"), state="running")
@@ -245,6 +289,8 @@ def test_what_is_open_and_what_a_job_works_with_is_needed(tmp_path, monkeypatch)
     others = [upload() for _ in range(KEPT + 1)]
     assert shown.is_dir()
     assert worked.is_dir()
+    assert proposed.is_dir()
+    opening.propose(None)
     assert not others[0].is_dir()
     monkeypatch.setenv("EXPLORER_ROOTS", str(tmp_path / "nowhere"))
     assert session.permitted(f"folder:{shown}", space) == f"folder:{shown}"
@@ -285,6 +331,19 @@ def test_an_uploaded_zip_becomes_the_data_and_says_what_it_is(page):
     assert space_of(page).data == DATA
     chooser(page).button(key=f"choose uploaded data {data}").click().run()
     assert space_of(page).data == data
+    assert f"choose uploaded data {data}" not in {each.key for each in chooser(page).button}
+    choose(page, MODEL, f"{data}?skip=bad")
+    assert f"choose uploaded data {data}" not in {each.key for each in chooser(page).button}
+
+
+def test_uploads_of_one_name_are_told_apart(store):
+    first, second = unpacked(store), unpacked(store, content=packed(FEW | {"rose/labels.csv": b"x"} | MORE))
+    for folder, when in ((first, 0), (second, 3600)):
+        os.utime(folder.parent, (when, when))
+    assert first.name == second.name
+    assert told(first).startswith("2 pictures, uploaded ")
+    assert told(second).startswith("3 pictures, uploaded ")
+    assert told(first).split("uploaded")[1] != told(second).split("uploaded")[1]
 
 
 def test_what_can_not_be_opened_is_told_and_all_stays(page):

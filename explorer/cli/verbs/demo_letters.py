@@ -1,18 +1,17 @@
 """``demo letters``: the bundled pictures of letters, from the fonts of Debian."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from explorer.cli.console import Answer, table
-from explorer.cli.options import Options
+from explorer.cli.options import Options, folder
 from explorer.cli.verb import verb
 from explorer.progress import Report
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--fonts", metavar="DIR", help="folder of the fonts (default: /usr/share/fonts)")
+    parser.add_argument("--fonts", type=folder, metavar="DIR", help="folder of the fonts (default: /usr/share/fonts)")
     parser.add_argument(
-        "--out", metavar="DIR", help="folder for the pictures, which must be there (default: the bundled ones)"
+        "--out", type=folder, metavar="DIR", help="for the pictures, which must be there (default: the bundled ones)"
     )
     parser.add_argument("--packages", action="store_true", help="only list the packages of fonts that are needed")
 
@@ -32,7 +31,7 @@ def demo_letters(options: Options, report: Report) -> Answer:
     if options.packages:
         names = [package.name for package in PACKAGES]
         return Answer({"packages": names}, "\n".join(names))
-    out = Path(options.out) if options.out else ASSETS
-    record = make_letters(out, FONTS if options.fonts is None else Path(options.fonts), report)
+    out = ASSETS if options.out is None else options.out
+    record = make_letters(out, FONTS if options.fonts is None else options.fonts, report)
     rows = [[part, str(fonts), f"{26 * fonts:,}"] for part, fonts in record["fonts"].items()]
     return Answer({"letters": record, "out": str(out)}, table(["part", "fonts", "pictures"], rows))

@@ -1,10 +1,9 @@
 """``demo train``, or ``demo`` alone: the bundled checkpoints, from nothing."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from explorer.cli.console import Answer, table
-from explorer.cli.options import Options
+from explorer.cli.options import Options, folder
 from explorer.cli.verb import verb
 from explorer.errors import unknown
 from explorer.progress import Report
@@ -12,7 +11,7 @@ from explorer.progress import Report
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", metavar="REF", help="only this one, for example demo:resnet20-digits")
-    parser.add_argument("--out", metavar="DIR", help="folder for the checkpoints (default: the bundled ones)")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="for the checkpoints (default: the bundled ones)")
 
 
 @verb(
@@ -26,7 +25,7 @@ def demo_train(options: Options, report: Report) -> Answer:
     from explorer.places import ASSETS
     from explorer.sources.demo_training import RECIPES, train_all, train_demo
 
-    out = Path(options.out) if options.out else ASSETS
+    out = ASSETS if options.out is None else options.out
     if options.model is None:
         records = train_all(report, out)
     elif options.model in RECIPES:

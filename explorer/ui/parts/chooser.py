@@ -13,9 +13,11 @@ from explorer.sources.finding.fitting_data import data_for
 from explorer.sources.finding.search import search
 from explorer.sources.models.demo_models import demo_entries
 from explorer.sources.reading.zipped_pictures import MOST_BYTES, MOST_FILES
+from explorer.sources.refs import path_and_options
 from explorer.ui import engine
 from explorer.ui.parts import opening, say
 from explorer.ui.state import session
+from explorer.ui.state.uploads import told
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -103,8 +105,9 @@ def _pictures(workspace: Workspace) -> None:
             ),
         )
         st.form_submit_button("Open pictures", type="primary", on_click=_open_pictures, args=(workspace,))
-    before = [path for path in session.uploaded_pictures(workspace) if f"folder:{path}" != workspace.data]
-    _list(workspace, [Candidate(f"folder:{path}", path.name, "uploaded before", DATA) for path in before], "uploaded")
+    shown = path_and_options(workspace.data).path if workspace.data.startswith("folder:") else None
+    before = [path for path in session.uploaded_pictures(workspace) if path.resolve() != shown]
+    _list(workspace, [Candidate(f"folder:{path}", path.name, told(path), DATA) for path in before], "uploaded")
 
 
 def _list(workspace: Workspace, found: Sequence[Candidate], place: str) -> None:

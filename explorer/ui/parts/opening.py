@@ -22,7 +22,6 @@ from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
 ASKED, REFUSAL = "asked to open", "refusal"  # keys of the session
-PROPOSED = "data to train on"  # the ref of data whose classes are not those of the workspace's model
 LISTED = 1000  # files that can't be read
 _DRAWN = 0.2  # seconds from one picture of a bar to the next
 
@@ -94,12 +93,12 @@ def asked() -> Asked | None:
 
 def propose(data: str | None) -> None:
     """Lets training be offered on data that was refused for its classes; None takes that back."""
-    st.session_state[PROPOSED] = data
+    st.session_state[session.PROPOSED] = data
 
 
 def proposed() -> str | None:
     """Data that was refused for its classes."""
-    return st.session_state.get(PROPOSED)
+    return st.session_state.get(session.PROPOSED)
 
 
 def carry_out(workspace: Workspace) -> None:

@@ -2,22 +2,23 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import streamlit as st
 
 from explorer.progress import Report
 from explorer.runs.queue.desk import DESK
+from explorer.sources.suffixes import WEIGHTS
 from explorer.ui.state.access import allowed_roots, check_ref
 from explorer.ui.state.uploads import PICTURES, Archive, Uploads
 from explorer.ui.state.workspace import WORKSPACES, Workspace
 
-T = TypeVar("T")
 PARAMETER = "w"
+# Keys of the session.
 SHOWN = "shown"
+PROPOSED = "data to train on"  # the ref of data whose classes are not those of the workspace's model
 
 
 def open_workspace() -> None:
@@ -100,8 +101,7 @@ def save_upload(workspace: Workspace, name: str, content: bytes) -> Path:
     Raises:
         ExplorerError: see `Uploads.save`.
     """
-    near, used = WORKSPACES.near(workspace), _needed(workspace)
-    return _uploads(DESK.root).save(name, content, workspace.token, DESK.limits, near, used)
+    return _saved(workspace, name, content, WEIGHTS)
 
 
 def save_pictures(workspace: Workspace, name: str, content: bytes) -> Archive:
@@ -110,9 +110,7 @@ def save_pictures(workspace: Workspace, name: str, content: bytes) -> Archive:
     Raises:
         ExplorerError: see `Uploads.save`.
     """
-    near, used = WORKSPACES.near(workspace), _needed(workspace)
-    path = _uploads(DESK.root).save(name, content, workspace.token, DESK.limits, near, used, PICTURES)
-    return Archive(path, name)
+    return Archive(_saved(workspace, name, content, PICTURES), name)
 
 
 def unpack(workspace: Workspace, archive: Archive, report: Report) -> tuple[Path, int]:
@@ -129,10 +127,24 @@ def uploaded_pictures(workspace: Workspace) -> list[Path]:
     return _uploads(DESK.root).pictures(workspace.token)
 
 
+def _saved(workspace: Workspace, name: str, content: bytes, taken: Collection[str]) -> Path:
+    """Where an upload is kept; what left for it is deleted while the page goes on.
+
+    Raises:
+        ExplorerError: see `Uploads.save`.
+    """
+    store, near = _uploads(DESK.root), WORKSPACES.near(workspace)
+    try:
+        return store.save(name, content, workspace.token, DESK.limits, near, _needed(workspace), taken)
+    finally:
+        _beside(store.clear)
+
+
 def _needed(workspace: Workspace) -> list[str]:
-    """The refs of what is open, and of what jobs under way work with."""
+    """The refs of what is open, of what training is offered on, and of what jobs under way work with."""
     going = [job.request["spec"] for job in DESK.jobs(workspace.token) if not job.final]
-    return [workspace.model, workspace.data, *(str(spec[kind]) for spec in going for kind in ("model", "data"))]
+    here = [workspace.model, workspace.data, st.session_state.get(PROPOSED) or ""]
+    return [*here, *(str(spec[kind]) for spec in going for kind in ("model", "data"))]
 
 
 @cache
@@ -149,9 +161,9 @@ def _gone(token: str) -> None:
         _beside(_uploads(DESK.root).forget, token)
 
 
-def _beside(work: Callable[[T], None], given: T) -> None:
+def _beside(work: Callable[..., None], *given: object) -> None:
     """Lets files be deleted while pages go on: there may be many. The next server deletes what this one leaves."""
-    threading.Thread(target=work, args=(given,), name="deleting uploads", daemon=True).start()
+    threading.Thread(target=work, args=given, name="deleting uploads", daemon=True).start()
 
 
 WORKSPACES.gone = _gone

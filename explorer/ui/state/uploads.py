@@ -1,12 +1,16 @@
 """Files from browsers: a folder for each workspace, which goes with it, and limits over all of them."""
 
 import contextlib
+import os
 import re
 import secrets
 import threading
+import time
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,6 +21,7 @@ from explorer.files import replacing_file, replacing_folder
 from explorer.memory import in_words
 from explorer.progress import Report, silent
 from explorer.runs.queue.limits import UPLOADS, Limits, require_room, share, size_of
+from explorer.sources.reading.picture_files import EXTENSIONS
 from explorer.sources.reading.zipped_pictures import zipped_pictures
 from explorer.sources.suffixes import WEIGHTS
 from explorer.sources.weights.foreign import foreign
@@ -72,6 +77,9 @@ class Uploads:
         self._unpacking = threading.Lock()  # one archive at a time, so that pages stay quick; never under the turn
         self._coming: dict[Path, int] = {}  # folders that are being unpacked, and the bytes that they will have
         self._left: set[str] = set()  # workspaces that have left meanwhile
+        self._whole: dict[Path, int] = {}  # folders that were unpacked, which never change, and their bytes
+        self._aside: list[Path] = []  # folders that are no upload any more, to be deleted without the turn
+        self._clearing = threading.Lock()  # taken before the turn, never under it
 
     def folder(self, token: str) -> Path:
         """Where a workspace's uploads lie."""
@@ -88,6 +96,8 @@ class Uploads:
         taken: Collection[str] = WEIGHTS,
     ) -> Path:
         """Writes an upload under a generated name, keeping only the suffix of `name`; the newest few are kept.
+
+        Folders that leave for it are only put aside, which is quick: `clear` deletes them.
 
         Args:
             near: tokens of the workspaces at the same address.
@@ -160,19 +170,9 @@ class Uploads:
 
         What is being unpacked for it goes as soon as that is noticed, with all the rest.
         """
-        with self._turn, contextlib.suppress(OSError):
-            folder = self.folder(token)
-            if not TOKEN.fullmatch(token) or folder.is_symlink() or not folder.is_dir() or not self._take(token):
-                return
-            if any(path.parent == folder for path in self._coming):
-                self._left.add(token)
-                return
-            for path in self._files(token):
-                _delete(path)
-            lock = self._locks.pop(token)
-            (folder / _LOCK).unlink()
-            lock.release()
-            folder.rmdir()  # where nothing else is in it
+        if self._put_aside(token):
+            self.clear()
+            self._release(token)
 
     def sweep(self, wanted: Collection[str]) -> None:
         """Deletes what earlier servers have left: all, but for the workspaces that are `wanted` only what is not whole.
@@ -180,13 +180,29 @@ class Uploads:
         It may take a while, and go on beside everything else.
         """
         for folder in list(self._place.iterdir()) if self._place.is_dir() else ():
+            token, leaves = folder.name, False
             with self._turn, contextlib.suppress(OSError):
-                if folder.name in self._locks:  # of a workspace of this server
+                if token in self._locks:  # of a workspace of this server
                     continue
-                if folder.name not in wanted:
-                    self.forget(folder.name)
-                elif TOKEN.fullmatch(folder.name) and not folder.is_symlink() and self._take(folder.name):
-                    self._locks.pop(folder.name).release()
+                if token not in wanted:
+                    leaves = self._put_aside(token)
+                elif TOKEN.fullmatch(token) and not folder.is_symlink() and self._take(token):
+                    self._locks.pop(token).release()
+            self.clear()
+            if leaves:
+                self._release(token)
+
+    def clear(self) -> None:
+        """Deletes the folders that were put aside; it may take a while, and go on beside everything else.
+
+        What can't be deleted is left to the next server.
+        """
+        with self._clearing:
+            with self._turn:
+                aside, self._aside = self._aside, []
+            for path in aside:
+                with contextlib.suppress(OSError):
+                    _delete(path)
 
     @contextlib.contextmanager
     def _in_line(self, report: Report) -> Iterator[None]:
@@ -211,6 +227,7 @@ class Uploads:
         ):
             partial.chmod(0o700)  # as uploaded files are: their owner's alone
             pictures.unpack(partial / archive.folder.name, report)
+            self._whole[folder] = size_of(partial)
         return pictures.others
 
     @contextlib.contextmanager
@@ -227,15 +244,15 @@ class Uploads:
                 del self._coming[folder]
                 gone = token in self._left
                 self._left.discard(token)
-                if gone:
-                    self.forget(token)
+            if gone:
+                self.forget(token)
         if gone:
             raise ExplorerError("this workspace has made room for others: reload the page and upload the ZIP again")
 
     def _take(self, token: str) -> bool:
         """Whether the workspace's folder is this server's; it is made where there is none.
 
-        What a server that was killed had not unpacked to the end goes.
+        What a server that was killed had not unpacked, or not deleted, to the end goes with the next `clear`.
         """
         if token in self._locks:
             return True
@@ -247,11 +264,48 @@ class Uploads:
         except Timeout:
             return False
         self._locks[token] = lock
-        for path in folder.iterdir():
-            if _UNFINISHED.fullmatch(path.name):
-                with contextlib.suppress(OSError):
-                    _delete(path)
+        self._aside += [path for path in folder.iterdir() if _UNFINISHED.fullmatch(path.name)]
         return True
+
+    def _put_aside(self, token: str) -> bool:
+        """Takes all uploads away from a workspace, quickly; `clear` and `_release` then do the rest.
+
+        Returns:
+            whether there is a rest: not where the folder isn't ours, nor while something is unpacked into it.
+        """
+        with self._turn, contextlib.suppress(OSError):
+            folder = self.folder(token)
+            if not TOKEN.fullmatch(token) or folder.is_symlink() or not folder.is_dir() or not self._take(token):
+                return False
+            if any(path.parent == folder for path in self._coming):
+                self._left.add(token)
+                return False
+            for path in self._files(token):
+                self._drop(path)
+            return True
+        return False
+
+    def _release(self, token: str) -> None:
+        """Gives up the folder of a workspace that has left, unless it has come back with an upload meanwhile."""
+        with self._turn, contextlib.suppress(OSError):
+            if token in self._locks and not self._files(token):
+                lock, folder = self._locks.pop(token), self.folder(token)
+                (folder / _LOCK).unlink()
+                lock.release()
+                folder.rmdir()  # where nothing else is in it
+
+    def _drop(self, upload: Path) -> None:
+        """Deletes a file; a folder, which may hold very many, is put aside under the name of what is not whole.
+
+        Raises:
+            OSError: it can't be deleted or renamed.
+        """
+        if upload.is_dir():
+            aside = upload.with_name(f".{upload.name}.{secrets.token_hex(4)}.partial")
+            os.rename(upload, aside)
+            self._aside.append(aside)
+        else:
+            upload.unlink()
 
     def _files(self, token: str) -> list[Path]:
         """The uploads of a workspace, oldest first."""
@@ -263,13 +317,18 @@ class Uploads:
         needed = [*used, *(path.name for path in self._coming)]
         for old in self._files(token)[: -KEPT + 1]:
             if not any(_id(old) in ref for ref in needed):
-                _delete(old)
+                self._drop(old)
 
     def _require_room(self, needed: int, near: Collection[str], limits: Limits) -> None:
-        coming = sum(self._coming.values())
-        everybody = size_of(self._place) + coming
-        here = sum(size_of(self.folder(token)) for token in near)
-        here += sum(size for path, size in self._coming.items() if path.parent.name in near)
+        """Refuses what there is no room for.
+
+        Raises:
+            ExplorerError: the uploads of an address or of all would be too large, or the folder of runs or its disk
+                full; there what is unpacked just now counts as if none of it were on the disk yet.
+        """
+        coming, sizes = sum(self._coming.values()), self._sizes()
+        everybody = sizes.total()
+        here = sum(sizes[token] for token in set(near))
         for taken, most, whose in (
             (here, share(limits.uploads), "from your address"),
             (everybody, limits.uploads, "on this server"),
@@ -281,10 +340,55 @@ class Uploads:
                 )
         require_room(self._root, limits, needed + coming)
 
+    def _sizes(self) -> Counter[str]:
+        """Bytes of each workspace's uploads: of what is being unpacked, all that it will have; of what leaves, none."""
+        sizes, whole = Counter[str](), {}
+        for folder in _within(self._place):
+            for path in _within(folder):
+                if path in self._coming or (folder.name in self._locks and _UNFINISHED.fullmatch(path.name)):
+                    continue
+                size = self._whole[path] if path in self._whole else _bytes(path)
+                if _ID.fullmatch(path.name):
+                    whole[path] = size
+                sizes[folder.name] += size
+        self._whole = whole
+        for path, size in self._coming.items():
+            sizes[path.parent.name] += size
+        return sizes
+
+
+def told(folder: Path) -> str:
+    """What tells unpacked folders of one name apart: how many pictures they hold, and since when."""
+    try:
+        when = folder.parent.stat().st_mtime
+    except OSError:
+        return "deleted meanwhile"
+    return f"{_count(folder):,} pictures, uploaded {time.strftime('%d %b %H:%M:%S', time.localtime(when))}"
+
+
+@lru_cache(1000)
+def _count(folder: Path) -> int:
+    """The pictures below a folder that was unpacked, which never changes."""
+    return sum(Path(name).suffix.lower() in EXTENSIONS for _, _, names in os.walk(folder) for name in names)
+
 
 def _id(upload: Path) -> str:
     """What all names of one upload have in common: the archive's, and the folder's that it is unpacked into."""
     return upload.name.lstrip(".")[:16]
+
+
+def _within(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is a link, or can't be seen."""
+    with contextlib.suppress(OSError):
+        return [] if folder.is_symlink() else list(folder.iterdir())
+    return []
+
+
+def _bytes(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; 0 where it has been deleted meanwhile."""
+    with contextlib.suppress(OSError):
+        return size_of(path) if path.is_dir() and not path.is_symlink() else path.lstat().st_size
+    return 0
 
 
 def _is_upload(path: Path) -> bool:
