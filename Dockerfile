@@ -10,7 +10,7 @@ COPY --chown=explorer:explorer .streamlit .streamlit
 COPY --chown=explorer:explorer assets assets
 COPY --chown=explorer:explorer explorer explorer
 COPY --chown=explorer:explorer pages pages
-COPY --chown=explorer:explorer docs/scoreboard.jsonl docs/rivals.jsonl docs/
+COPY --chown=explorer:explorer docs/scoreboard.jsonl docs/rivals.json docs/
 
 USER explorer
 # Served to others: paths typed into the browser are confined to this folder.

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -97,7 +98,8 @@ def made(
 def _played(specs: list[Made], play: Callable[[Made], Row], processes: int) -> Iterator[Row]:
     """The rows that `play` makes of the specs, `processes` at a time and as they come, each on one thread."""
     if processes < 2:
-        yield from map(play, specs)
+        with _on_one_thread():
+            yield from map(play, specs)
         return
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
         futures: list[Future[Row]] = [pool.submit(play, spec) for spec in specs]
@@ -112,6 +114,19 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    """Within it this process computes on one thread, then on as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    _one_thread()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def data_of(model: str) -> str:

@@ -150,6 +150,10 @@ class PlayedRival(Row):
     seed: int
     split: Text
     epochs: Count
+    rounds: Count = 1
+    samples: Count = 0
+    content: Text = ""
+    revision: Count = 1
 
 
 class Coverage(Row):

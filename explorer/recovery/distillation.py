@@ -15,7 +15,7 @@ from explorer.device import BatchSize
 from explorer.errors import ExplorerError
 from explorer.modules import watching
 from explorer.recovery.before import Teacher
-from explorer.recovery.finetuning import EPOCHS, finetune
+from explorer.recovery.finetuning import EPOCHS, finetune, regime_for
 from explorer.recovery.registry import History, recovery
 from explorer.recovery.training import Objective
 from explorer.recovery.work import Work
@@ -51,6 +51,7 @@ def distillation(module: nn.Module, work: Work) -> History:
         seed=work.seed,
         device=work.device,
         objective=Imitation(teacher, work.task.kind),
+        regime=regime_for(work),
         name="distill",
         report=work.report,
     )

@@ -30,6 +30,17 @@ TASK_LOSS = Objective()
 USUAL = Regime()
 
 
+class Onward(Regime):
+    """The usual regime from where a repair has led: new batch-norm statistics would take away of what it gave."""
+
+    recalibrates = False
+
+
+def regime_for(work: Work) -> Regime:
+    """How a cut network is trained: as usual, or onward if it was repaired."""
+    return Onward() if work.repaired else USUAL
+
+
 @recovery(
     "finetune",
     title="Fine-tuning",
@@ -41,7 +52,15 @@ USUAL = Regime()
 )
 def finetuning(module: nn.Module, work: Work) -> History:
     epochs = EPOCHS if work.epochs is None else work.epochs
-    return finetune(module, work.task, epochs=epochs, seed=work.seed, device=work.device, report=work.report)
+    return finetune(
+        module,
+        work.task,
+        epochs=epochs,
+        seed=work.seed,
+        device=work.device,
+        regime=regime_for(work),
+        report=work.report,
+    )
 
 
 def finetune(

@@ -24,13 +24,14 @@ def recover(
     teacher: Teacher | None = None,
     architecture: dict[str, Any] | None = None,
     report: Report = silent,
+    repaired: bool = False,
 ) -> History:
     """Applies the recovery called `name` to the module, in place; the other arguments are those of `Work`.
 
     Raises:
         ExplorerError: see `suitable`.
     """
-    work = Work(task, device, epochs, seed, origin, teacher, architecture, report)
+    work = Work(task, device, epochs, seed, origin, teacher, architecture, report, repaired)
     return suitable(name, task).function(module, work)
 
 

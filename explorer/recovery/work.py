@@ -23,6 +23,7 @@ class Work:
         teacher: what distillation imitates; None for the origin.
         architecture: what `explorer.sources.build` makes the network from, which training from scratch begins with.
         report: hears how far it is.
+        repaired: whether the network comes from a repair, whose statistics a training then begins with.
     """
 
     task: Any
@@ -33,6 +34,7 @@ class Work:
     teacher: Teacher | None = None
     architecture: dict[str, Any] | None = None
     report: Report = silent
+    repaired: bool = False
 
     def origin_for(self, name: str) -> Origin:
         """The origin, which the recovery called `name` needs.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from explorer.bench.rivals import COMMAND, HEADS, Line, cells, compared, kept_rows, said, stage_of
+from explorer.bench.rivals import HEADS, Grid, Line, cells, kept_lines, said, stage_of
 from explorer.errors import ExplorerError
 from explorer.tasks import METRICS
 from explorer.ui.parts import frame, say
@@ -14,26 +14,20 @@ from pages.scoreboard import scores
 
 
 def show(file: Path) -> None:
-    """The comparison in a file; how to make it, where there is none."""
+    """The comparison whose lines a file holds; how to make it, where there is none."""
     st.subheader("Against torch-pruning", anchor=False)
-    if not file.exists() or not file.stat().st_size:
-        st.info(
-            "This comparison is not in this copy of the project. Make it with this command:", icon=":material/timer:"
-        )
-        st.code(COMMAND, language=None, wrap_lines=True)
-        return
     try:
-        lines, told, damaged = _lines(str(file), file.stat().st_mtime)
+        command, lines = _lines(str(file), file.stat().st_mtime) if file.exists() else (Grid().command(), [])
+        told = pd.DataFrame(map(cells, lines), columns=list(HEADS))
     except ExplorerError as error:
         st.error("The comparison's file can't be read.", icon=":material/error:")
         st.text(str(error))
         return
-    if damaged:
-        say.caption(
-            f"{damaged} {'row is' if damaged == 1 else 'rows are'} damaged in the comparison's file, and left out."
-        )
     if not lines:
-        st.info("The comparison's file holds no row yet that both sides have.", icon=":material/timer:")
+        st.info(
+            "This comparison is not in this copy of the project. Make it with this command:", icon=":material/timer:"
+        )
+        st.code(command, language=None, wrap_lines=True)
         return
     models = list(dict.fromkeys(line["model"] for line in lines))
     model = st.selectbox("Network", models, key=kept("rivals model", models), persist_state="session")
@@ -42,8 +36,10 @@ def show(file: Path) -> None:
     st.dataframe(told, hide_index=True)
     st.caption(
         "Both sides have the same networks, calibration images, test images, trainer and MACs. The rival of a row is "
-        "the way of torch-pruning's that came out best there. The difference is paired by image and seed."
+        "the way of torch-pruning's that came out best there. The difference is paired by image and seed. "
+        "Made with this command:"
     )
+    st.code(command, language=None, wrap_lines=True)
 
 
 def _draw(lines: list[Line]) -> None:
@@ -54,8 +50,7 @@ def _draw(lines: list[Line]) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _lines(file: str, stamp: float) -> tuple[list[Line], pd.DataFrame, int]:
-    """The lines of all rows that are written whole: the file may be growing. In words too, and how many are damaged."""
-    rows, damaged = kept_rows(Path(file))
-    lines = compared(rows)
-    return lines, pd.DataFrame(map(cells, lines), columns=list(HEADS)), damaged
+def _lines(file: str, stamp: float) -> tuple[str, list[Line]]:
+    """The command that made the lines, and those about the test images."""
+    found = kept_lines(Path(file))
+    return found["command"], [line for line in found["lines"] if line["split"] == "test"]

@@ -6,7 +6,7 @@ from explorer.ui.state import session
 from pages.scoreboard import against, played, published
 
 FILE = ROOT / "docs" / "scoreboard.jsonl"
-RIVALS = ROOT / "docs" / "rivals.jsonl"
+RIVALS = ROOT / "docs" / "rivals.json"
 
 workspace = session.current()
 frame.heading("Scoreboard", "Methods and criteria over targets, recoveries and seeds, on the bundled tasks.", workspace)

@@ -1,5 +1,6 @@
 """The comparison with torch-pruning: cuts meet their targets, both see the same images, intervals are honest."""
 
+import copy
 import json
 import sys
 from dataclasses import replace
@@ -7,16 +8,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
+from explorer.batches import batches, subset
 from explorer.bench.answers import packed, unpacked
 from explorer.bench.rivals import (
+    REVISION,
+    SMALL,
     Grid,
     choices,
     compare,
     compared,
     comparison,
+    content,
     everybody,
-    kept_rows,
+    kept_lines,
+    markdown,
+    outdated,
     said,
     short,
     verdicts,
@@ -30,9 +38,11 @@ from explorer.bench.rows import PlayedRival
 from explorer.cli import main
 from explorer.documents import checked
 from explorer.errors import ExplorerError
-from explorer.pruning import cut
-from explorer.sources import load_model
+from explorer.pruning import Plan, cut
+from explorer.recovery import Origin, recover
+from explorer.sources import load_model, load_pair
 from explorer.structure import analyse, count
+from explorer.tasks import evaluate
 
 VGG, VIT = "demo:vgg-digits", "demo:vit-digits"
 TINY = Grid(
@@ -61,7 +71,8 @@ def row(side, player, seed=0, **stages) -> dict:
     return {
         "run": f"{side} {player} {seed} {list(stages)}", "side": side, "player": player, "model": VGG, "seed": seed,
         "target": "macs=0.5", "split": "test", "epochs": 2 if "tuned" in stages else 0, "drawn": 32, "metric": "top1",
-        "base": 1.0, "tested": IMAGES, "params": 0.4, "macs": 0.5, "reach": 1.0, "stages": told,
+        "base": 1.0, "rounds": 1, "samples": 32, "content": "one", "revision": REVISION, "tested": IMAGES,
+        "params": 0.4, "macs": 0.5, "reach": 1.0, "stages": told,
     }  # fmt: skip
 
 
@@ -176,6 +187,14 @@ def test_everybody_is_fine_tuned(player):
     assert found["macs"] <= 0.51
 
 
+@pytest.mark.slow
+def test_a_method_that_could_take_out_blocks_stops_at_the_target():
+    run = replace(run_of(Gradual("idap"), model="demo:resnet20-digits", epochs=2), rounds=2)
+    found = checked(play(run), PlayedRival, "row")
+    assert 0.4 < found["macs"] <= 0.51
+    assert found["stages"]["tuned"]["value"] > 0.8
+
+
 def test_the_choice_is_judged_against_the_best_rival_of_each_stage():
     choice = Ours().name
     rows = [
@@ -228,12 +247,103 @@ def test_finished_rows_are_not_played_again(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "play", pretend)
     kept = tmp_path / "rows.jsonl"
     rows = compare(TINY, kept=kept)
+    assert outdated(kept, rows) == 0
     assert len(played) == len(rows) == 4
     torn = kept.read_text().splitlines(keepends=True)
     kept.write_text("".join(torn[:3]) + torn[3][:20])  # killed while the last was written
     assert compare(replace(TINY, seeds=3), kept=kept)[:2] == rows[:2]
     assert len(played) == 4 + 1 + 2
-    assert kept_rows(kept)[1] == 0
+
+
+@pytest.mark.parametrize("what", ["weights", "images", "revision"])
+def test_rows_of_other_weights_images_or_revisions_are_played_again(tmp_path, monkeypatch, what):
+    played = []
+
+    def pretend(run):
+        played.append(run)
+        return row(run.player.side, run.player.name, run.seed, as_cut=20) | {"run": run.digest()} | run.told()
+
+    def other(model, data):
+        loaded, task = load_pair(model, data)
+        if what == "weights":
+            next(loaded.module.parameters()).data.flatten()[0] += 1e-3
+            return loaded, task
+        inputs, labels = batches(task.test, len(task.test)).__next__()
+        inputs[0, 0, 0, 0] += 1e-3
+        return loaded, replace(task, test=TensorDataset(inputs, labels))
+
+    monkeypatch.setattr(comparison, "play", pretend)
+    kept, grid = tmp_path / "rows.jsonl", replace(TINY, seeds=1)
+    compare(grid, kept=kept)
+    if what == "revision":
+        made = [json.loads(line) for line in kept.read_text().splitlines()]
+        kept.write_text(
+            "".join(json.dumps(each | {"run": f"old {each['run']}", "revision": 1}) + "\n" for each in made)
+        )
+    else:
+        monkeypatch.setattr(content, "load_pair", other)
+        content.content_of.cache_clear()
+    rows = compare(grid, kept=kept)
+    content.content_of.cache_clear()
+    assert len(played) == 4
+    assert outdated(kept, rows) == 2
+
+
+def test_rows_of_other_settings_are_not_paired_and_do_not_hide_each_other():
+    ours = row("ours", Ours().name, as_cut=30)
+    other = {"as_cut": {"value": 0.5, "right": packed(np.arange(20) < 10), "seconds": 1.0}}
+    rows = [ours, row("theirs", "l2-global", as_cut=20)]
+    rows += [
+        each | {"samples": 64} for each in (row("ours", Ours().name, as_cut=5), row("theirs", "l2-global", as_cut=9))
+    ]
+    rows += [row("theirs", "l2-uniform") | {"tested": 20, "stages": other}]
+    rows += [row("theirs", "l2-uniform", as_cut=40) | {"content": "other weights"}]
+    assert [(line["ours_value"], line["rival_value"]) for line in compared(rows)] == [(0.75, 0.5), (0.125, 0.225)]
+
+
+def test_a_longer_training_that_one_side_has_not_ended_hides_no_shorter_one():
+    ours, theirs = row("ours", Ours().name, tuned=30), row("theirs", "l2-global", tuned=20)
+    begun = row("ours", Ours().name, tuned=40) | {"epochs": 8}
+    (line,) = compared([ours, theirs, begun])
+    assert (line["epochs"], line["ours_value"]) == (2, 0.75)
+    (line,) = compared([ours, theirs, begun, theirs | {"epochs": 8}])
+    assert (line["epochs"], line["ours_value"]) == (8, 1.0)
+    rounds = theirs | {"rounds": 2, "stages": row("theirs", "l2-global", tuned=24)["stages"]}
+    assert compared([ours, rounds, theirs])[0]["rival_value"] == 0.6  # both stand, and the better one counts
+
+
+@pytest.mark.parametrize(
+    ("grid", "options"),
+    [
+        (Grid(), ""),
+        (SMALL, "--small"),
+        (replace(SMALL, tuned_seeds=0), "--small --tuned-seeds 0"),
+        (replace(Grid(), models=(VGG, VIT), samples=64), f"--models {VGG},{VIT} --samples 64"),
+    ],
+)
+def test_a_grid_tells_the_command_that_makes_it(grid, options):
+    words = ["python -m explorer bench rivals", options, "--resume docs/rivals.jsonl --out docs/rivals.md"]
+    told = grid.command()
+    assert told.startswith(" ".join(filter(None, words)))
+    assert f"`{told}`" in short([], grid)
+    assert f"    {told}\n" in markdown([], [], [], grid)
+
+
+@pytest.mark.parametrize("training", ["finetune", "distill"])
+def test_a_repaired_network_is_trained_from_where_the_repair_has_led(training):
+    ground = Ground(run_of(Ours()))
+    structure, device = ground.subject.structure, ground.device
+    task = replace(ground.task, train=subset(ground.task.train, range(8)))
+    remove = {name: tuple(range(group.units // 2)) for name, group in structure.groups.items()}
+    origin = Origin(ground.subject.module, structure, Plan("", remove))
+    repaired = cut(origin.module, structure, origin.plan).module
+    recover("reconstruct", repaired, task, device=device, origin=origin)
+    reached = evaluate(repaired, task.validation, kind=task.kind, device=device).value
+    starts = [
+        recover(training, copy.deepcopy(repaired), task, device=device, epochs=1, origin=origin, repaired=each).start
+        for each in (True, False)
+    ]
+    assert starts[0] == reached != starts[1]
 
 
 def test_every_player_is_found_by_its_name():
@@ -268,6 +378,22 @@ def test_without_the_library_it_says_what_to_install(monkeypatch):
         compare(TINY)
 
 
+def test_a_table_is_made_on_one_thread_also_in_this_process(monkeypatch):
+    seen, before = [], torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.setattr(
+            comparison,
+            "play",
+            lambda run: seen.append(torch.get_num_threads()) or row("ours", "it") | {"run": run.digest()},
+        )
+        compare(replace(TINY, seeds=1), processes=1)
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_command_writes_table_and_picture(tmp_path, capsys):
     table, picture = tmp_path / "table.md", tmp_path / "table.svg"
     asked = (
@@ -280,5 +406,12 @@ def test_the_command_writes_table_and_picture(tmp_path, capsys):
     assert answer["verdicts"]["untrained"]["lines"] == 3
     assert "## Every player" in table.read_text()
     assert "best of torch-pruning" in picture.read_text()
-    assert "Of 3 rows without training" in short(answer["lines"])
+    made = f"--models {VGG} --rivals l2-global --methods ifap --targets macs=0.5 --seeds 1 --tuned-seeds 0 --samples 32"
+    beside = kept_lines(table.with_suffix(".json"))
+    assert beside["lines"] == answer["lines"]
+    assert made in beside["command"]
+    assert made in table.read_text()
+    table.with_suffix(".json").write_text("[1]")
+    assert main([*asked.split(), "--out", str(table)]) != 0  # not of this program
+    table.with_suffix(".json").unlink()
     assert main([*asked.split(), "--out", str(table)]) == 0  # its own table is written anew

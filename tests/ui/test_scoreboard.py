@@ -1,6 +1,5 @@
 """The scoreboard: the comparison with torch-pruning as it was kept, and every published result, with its source."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.bench.answers import packed
 from explorer.bench.literature import METRICS, NETWORKS, PRUNED, SOURCES, TUNED, literature
+from explorer.bench.rivals import REVISION, SMALL, compared, kept_lines, lines_text
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
 from tests.ui.pages import ROOT, words_of
@@ -94,40 +94,59 @@ def rival_rows() -> list[dict]:
         stage = {"value": right / 40, "right": packed(np.arange(40) < right), "seconds": 1.0}
         return {
             "run": player, "side": side, "player": player, "model": "demo:vgg-digits", "target": "macs=0.5", "seed": 0,
-            "split": "test", "epochs": 0, "drawn": 32, "metric": "top1", "base": 1.0, "tested": 40, "params": 0.4,
-            "macs": 0.5, "reach": 1.0, "stages": {"as_cut": stage, "recalibrated": stage},
+            "split": "test", "epochs": 0, "rounds": 1, "drawn": 32, "metric": "top1", "base": 1.0, "tested": 40,
+            "params": 0.4, "macs": 0.5, "reach": 1.0, "stages": {"as_cut": stage, "recalibrated": stage},
         }  # fmt: skip
 
     return [row("ours", "group-norm/global/reconstruct", 36), row("theirs", "l2-global", 20)]
 
 
+def kept_text() -> str:
+    return lines_text(SMALL, rival_rows(), compared(rival_rows()))
+
+
 def test_the_comparison_with_torch_pruning_is_shown(shown, tmp_path):
-    file = tmp_path / "rivals.jsonl"
+    file = tmp_path / "rivals.json"
     place = f"Path({str(file)!r})"
     assert "bench rivals --resume" in shown("against", place).code[0].value
-    file.write_text("".join(json.dumps(row) + "\n" for row in rival_rows()) + '{"run": "half wr')
+    file.write_text(lines_text(SMALL, [], []))
+    assert "bench rivals --small --resume" in shown("against", place).code[0].value
+    file.write_text(kept_text())
     test = shown("against", place)
     assert "Of 2 rows without training, ours is ahead in 2 and at least equal in 2." in words_of(test)
     assert list(test.dataframe[0].value["verdict"]) == ["ahead", "ahead"]
+    assert "bench rivals --small --resume" in test.code[0].value
 
 
-def test_what_is_damaged_is_told_and_leaves_the_page(shown, tmp_path):
-    file = tmp_path / "rivals.jsonl"
-    file.write_bytes(b"\xff\xfe\x00")
-    test = shown("against", f"Path({str(file)!r})")
-    assert "can't be read" in test.error[0].value
-    damaged = rival_rows()[0]
-    damaged["stages"]["as_cut"]["right"] = "AAAA"
-    file.write_text("".join(json.dumps(row) + "\n" for row in [damaged, *rival_rows()]))
-    assert "1 row is damaged" in words_of(shown("against", f"Path({str(file)!r})"))
-    stranger = [{**row, "player": "nonsense"} if row["side"] == "theirs" else row for row in rival_rows()]
-    file.write_text("".join(json.dumps(row) + "\n" for row in stranger))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\0",
+        "[]",
+        kept_text().replace('"as_cut"', '"nonsense"'),
+        kept_text().replace('"l2-global"', '"nonsense"'),
+        kept_text().replace('"base": 1.0', '"base": "all"'),
+    ],
+)
+def test_what_is_damaged_is_told_and_leaves_the_page(shown, tmp_path, text):
+    file = tmp_path / "rivals.json"
+    file.write_text(text)
     assert "can't be read" in shown("against", f"Path({str(file)!r})").error[0].value
+
+
+def test_what_was_measured_for_choosing_is_not_shown_as_a_test(shown, tmp_path):
+    file = tmp_path / "rivals.json"
+    file.write_text(kept_text().replace('"split": "test"', '"split": "validation"'))
+    assert "not in this copy" in shown("against", f"Path({str(file)!r})").info[0].value
+
+
+def test_the_lines_of_this_copy_are_of_its_revision():
+    assert kept_lines(ROOT / "docs" / "rivals.json")["revision"] == REVISION
 
 
 def test_the_image_and_the_wheel_take_what_the_page_reads():
     page = (ROOT / "pages" / "scoreboard" / "page.py").read_text()
-    for name in ("scoreboard.jsonl", "rivals.jsonl"):
+    for name in ("scoreboard.jsonl", "rivals.json"):
         assert f'"docs" / "{name}"' in page
         assert (ROOT / "docs" / name).is_file()
         assert f"docs/{name}" in (ROOT / "Dockerfile").read_text()

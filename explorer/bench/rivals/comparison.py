@@ -11,7 +11,7 @@ import numpy as np
 from explorer.bench.answers import unpacked
 from explorer.bench.kept import Row, made
 from explorer.bench.rivals.bootstrap import interval
-from explorer.bench.rivals.grid import UNTRAINED, Grid
+from explorer.bench.rivals.grid import REVISION, Grid
 from explorer.bench.rivals.library import torch_pruning
 from explorer.bench.rivals.players import OURS, THEIRS, Ours, player_of
 from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TUNED, play
@@ -50,21 +50,29 @@ def compare(grid: Grid, *, kept: Path | None = None, processes: int = 1, report:
     return [rows[run.digest()] for run in runs]
 
 
-def kept_rows(file: Path) -> tuple[list[Row], int]:
-    """The rows about the test images in a file that `compare` has kept, and how many it has that are damaged.
+def outdated(file: Path, rows: Sequence[Row]) -> int:
+    """How many rows of a file that `compare` keeps are not used beside `rows`, which it gave, since they are of other
+    weights or images of the same networks, or of an earlier revision of the comparison.
 
     Raises:
-        FileNotFoundError, NotADirectoryError, DamagedError, ExplorerError: see `explorer.reading.read_text`.
+        DamagedError, ExplorerError: see `explorer.reading.read_text`.
     """
-    rows, damaged = read_rows(file, PlayedRival)
-    return [row for row in rows if row["split"] == "test"], damaged
+    if not file.exists():
+        return 0
+    now = {row["model"]: row["content"] for row in rows}
+    found, _ = read_rows(file, PlayedRival)
+    return sum(
+        row.get("revision") != REVISION or row.get("content") != now.get(row["model"], row.get("content"))
+        for row in found
+    )
 
 
 @dataclass(frozen=True)
 class _Series:
-    """One player at one stage of one network and target, by seed."""
+    """One player at one stage of one network and target, in so many rounds with so many epochs, by seed."""
 
     player: str
+    epochs: int
     stage: str
     rows: Mapping[int, Row]
 
@@ -87,7 +95,7 @@ def compared(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
     """One line per network, target and stage: the choice against the rival that is best there by its mean.
 
     The rival is chosen among all that were played after the fact, which is to its advantage. Both are taken over the
-    seeds that both have, and fine-tuned ones with the most epochs that were played.
+    seeds that both have, and fine-tuned ones with the most epochs that both sides have.
 
     Args:
         choice: the name of ours that is judged.
@@ -101,15 +109,21 @@ def compared(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
     lines = []
     for place, played in _by_place(rows).items():
         for stage, against in _AGAINST.items():
-            mine = _series(played, OURS, stage).get(choice)
-            rivals = [each for name in against for each in _series(played, THEIRS, name).values()]
-            if mine is not None and (line := _line(mine, rivals)) is not None:
-                lent = _series(played, THEIRS, REPAIRED).values() if stage == REPAIRED else ()
+            rivals = [each for name in against for each in _series(played, THEIRS, name)]
+            mine, line = _longest([each for each in _series(played, OURS, stage) if each.player == choice], rivals)
+            if mine is not None and line is not None:
+                lent = _series(played, THEIRS, REPAIRED) if stage == REPAIRED else ()
                 means = [each.mean(seeds) for each in lent if (seeds := _shared(mine, each))]
-                lines.append(
-                    {**dict(zip(_PLACE, place, strict=True)), "stage": stage, **line, "lent": max(means, default=None)}
-                )
+                lines.append({**_about(place), "stage": stage, **line, "lent": max(means, default=None)})
     return lines
+
+
+def _longest(mine: Sequence[_Series], rivals: Sequence[_Series]) -> tuple[_Series | None, Line | None]:
+    """Ours with the most epochs that a rival was trained for too, and its line."""
+    for each in sorted(mine, key=lambda series: -series.epochs):
+        if line := _line(each, [rival for rival in rivals if rival.epochs == each.epochs]):
+            return each, line
+    return None, None
 
 
 def _line(mine: _Series, rivals: Sequence[_Series]) -> Line | None:
@@ -169,17 +183,15 @@ def everybody(rows: Sequence[Row]) -> list[Line]:
         for side in (OURS, THEIRS):
             for name in dict.fromkeys(row["player"] for row in played if row["side"] == side):
                 mine = [row for row in played if (row["side"], row["player"]) == (side, name)]
-                lines.append(
-                    {**dict(zip(_PLACE, place, strict=True)), "side": side, "player": name, **_alone(mine, side)}
-                )
+                lines.append({**_about(place), "side": side, "player": name, **_alone(mine, side)})
     return lines
 
 
 def _alone(rows: Sequence[Row], side: str) -> Line:
     if errors := [row["error"] for row in rows if "error" in row]:
         return {"error": errors[0]}
-    found = {stage: next(iter(_series(rows, side, stage).values()), None) for stage in STAGES}
-    series = {stage: each for stage, each in found.items() if each is not None}
+    found = {stage: _series(rows, side, stage) for stage in STAGES}
+    series = {stage: max(each, key=lambda one: one.epochs) for stage, each in found.items() if each}
     return {
         "metric": rows[0]["metric"],
         "base": rows[0]["base"],
@@ -199,7 +211,10 @@ def choices(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
         paired interval.
     """
     places = _by_place(rows).values()
-    found = {stage: [_series(played, OURS, stage) for played in places] for stage in (AS_CUT, RECALIBRATED, REPAIRED)}
+    found = {
+        stage: [{each.player: each for each in _series(played, OURS, stage)} for played in places]
+        for stage in (AS_CUT, RECALIBRATED, REPAIRED)
+    }
     names = dict.fromkeys(name for each in found[REPAIRED] for name in each)
     shared = {stage: [each for each in series if names.keys() <= each.keys()] for stage, series in found.items()}
     lines = []
@@ -229,26 +244,30 @@ def title_of(side: str, name: str) -> str:
 
 
 _PLACE = ("model", "target", "split")
+_ALIKE = ("samples", "content", "revision", "tested", "base")
+"""What rows must have in common besides, to be compared at all."""
 
 
-def _by_place(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
-    """The rows of each network, target and split; of those that train the ones with the most epochs."""
-    found: dict[tuple[str, ...], list[Row]] = {}
+def _by_place(rows: Sequence[Row]) -> dict[tuple[Any, ...], list[Row]]:
+    """The rows of each network, target and split, with what makes them comparable."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        found.setdefault(tuple(row[name] for name in _PLACE), []).append(row)
-    for place, played in found.items():
-        most = max(row["epochs"] for row in played)
-        found[place] = [row for row in played if row["epochs"] in (UNTRAINED, most)]
+        found.setdefault(tuple(row.get(name) for name in (*_PLACE, *_ALIKE)), []).append(row)
     return found
 
 
-def _series(rows: Sequence[Row], side: str, stage: str) -> dict[str, _Series]:
-    """The players of one side at one stage, by name."""
-    found: dict[str, dict[int, Row]] = {}
+def _about(place: tuple[Any, ...]) -> Line:
+    """The network, target and split of a place."""
+    return dict(zip(_PLACE, place, strict=False))
+
+
+def _series(rows: Sequence[Row], side: str, stage: str) -> list[_Series]:
+    """The players of one side at one stage, each by how long and in how many rounds it was trained."""
+    found: dict[tuple[str, int, int], dict[int, Row]] = {}
     for row in rows:
         if row["side"] == side and stage in row.get("stages", {}):
-            found.setdefault(row["player"], {})[row["seed"]] = row
-    return {name: _Series(name, stage, by_seed) for name, by_seed in found.items()}
+            found.setdefault((row["player"], row["epochs"], row["rounds"]), {})[row["seed"]] = row
+    return [_Series(player, epochs, stage, by_seed) for (player, epochs, _), by_seed in found.items()]
 
 
 def _shared(one: _Series, other: _Series) -> list[int]:

@@ -1,11 +1,14 @@
 """What is played: the networks, targets, seeds and players of the comparison with torch-pruning."""
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
+from typing import Any
 
 from explorer.bench.kept import data_of
+from explorer.bench.rivals.content import content_of
 from explorer.bench.rivals.players import ALLOCATION, CRITERION, REPAIR, RIVALS, Gradual, Ours, Player, Theirs
 from explorer.bench.seeds import MOST_SEEDS
 from explorer.budget import Target
@@ -13,8 +16,13 @@ from explorer.errors import ExplorerError, unknown
 from explorer.methods import METHODS
 from explorer.strict_json import dumps
 
+COMMAND = ("python", "-m", "explorer", "bench", "rivals")
+FILES = ("--resume", "docs/rivals.jsonl", "--out", "docs/rivals.md", "--figure", "docs/rivals.svg")
 SPLITS = ("test", "validation")
 UNTRAINED = 0  # epochs
+REVISION = 2
+"""Of what is compared and how: a higher one for every change of ours, of torch-pruning's version or of this comparison
+that gives the same run another result, so that finished rows of before are not paired with new ones."""
 TASKS = ("letters", "hard-shapes", "digits")  # the hard ones first
 
 
@@ -33,6 +41,8 @@ class Run:
         split: what accuracy is measured on.
         epochs: of training in all; `UNTRAINED`: the stages without training.
         rounds: in how many cuts players that train on their way get there.
+        content: of the network and the data, see `content_of`.
+        revision: see `REVISION`.
     """
 
     model: str
@@ -44,14 +54,17 @@ class Run:
     split: str
     epochs: int = UNTRAINED
     rounds: int = 1
+    content: str = ""
+    revision: int = REVISION
+
+    def told(self) -> dict[str, Any]:
+        """Its fields as a row has them."""
+        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "player"}
+        return {"side": self.player.side, "player": self.player.name, **said}
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with any field."""
-        said = {name: value for name, value in vars(self).items() if name != "player"}
-        if self.epochs == UNTRAINED:
-            said.pop("rounds")
-        text = dumps(said | {"side": self.player.side, "player": self.player.name})
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(dumps(self.told()).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,12 @@ class Grid:
             )
         self.choices()
 
+    def command(self) -> str:
+        """What makes this grid on the command line, with the files that the project keeps it in."""
+        named = [("--small", SMALL), ("", Grid())]
+        told = [[*filter(None, [flag]), *_options(self, usual)] for flag, usual in named]
+        return shlex.join([*COMMAND, *min(told, key=len), *FILES])
+
     def choices(self) -> list[Ours]:
         """All choices of ours; the first is the one that is judged."""
         return [Ours(*names).check() for names in product(self.ours, self.allocations, self.repairs)]
@@ -122,11 +141,22 @@ class Grid:
 
     def _runs(self, players: list[Player], seeds: int, epochs: int) -> Iterator[Run]:
         data = {model: data_of(model) for model in self.models}
+        content = {model: content_of(model, data[model]) for model in self.models if seeds}
         for model, target, seed, player in product(self.models, self.targets, range(seeds), players):
             rounds = (
                 self.rounds if isinstance(player, Gradual) or (isinstance(player, Theirs) and player.trained) else 1
             )
-            yield Run(model, data[model], player, target, seed, self.samples, self.split, epochs, rounds)
+            asked = (target, seed, self.samples, self.split, epochs, rounds)
+            yield Run(model, data[model], player, *asked, content=content[model])
+
+
+def _options(grid: Grid, usual: Grid) -> Iterator[str]:
+    """The options that make a grid of the usual one."""
+    for field in fields(grid):
+        value = getattr(grid, field.name)
+        if value != getattr(usual, field.name):
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            yield from (f"--{field.name.replace('_', '-')}", text)
 
 
 SMALL = Grid(

@@ -15,8 +15,8 @@ from explorer.batches import batches
 from explorer.bench.answers import packed
 from explorer.bench.kept import Row
 from explorer.bench.rivals.grid import UNTRAINED, Run
-from explorer.bench.rivals.library import as_plan, prune_to
-from explorer.bench.rivals.players import REPAIR, Gradual, Ours, Theirs
+from explorer.bench.rivals.library import as_plan, prune_to, torch_pruning
+from explorer.bench.rivals.players import REPAIR, THEIRS, Gradual, Ours, Theirs
 from explorer.budget import Target
 from explorer.criteria import score
 from explorer.criteria.tools.context import calibration_slice
@@ -36,7 +36,8 @@ AS_CUT, RECALIBRATED, REPAIRED, TUNED = STAGES = ("as_cut", "recalibrated", "rep
 TITLES = {AS_CUT: "as cut", RECALIBRATED: "recalibrated", REPAIRED: "repaired", TUNED: "fine-tuned"}
 DRAWN = 0.75  # of the calibration images at most, so that seeds differ
 BATCH = 64  # images of one backward pass, whose gradients are summed
-UNLIMITED = 1.0  # of accuracy: a gradual method is to reach the target
+NARROWING = {"max_drop": 1.0, "blocks": 0}  # of a gradual method: it is to reach the target, by channels alone
+DEVICE = "cpu"  # of both sides, whose seconds are compared
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Ground:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        if run.player.side == THEIRS:
+            torch_pruning()  # takes seconds to load, before the clock runs
         subject, self.base = _opened(run.model, run.data, run.split)
         data = subject.task.calibration
         self.samples = min(run.samples, int(DRAWN * len(data)))
@@ -83,11 +86,13 @@ class Ground:
         found = _judged(module, self.task, self.judged, self.device)
         return {"value": found.value, "right": packed(found.right)}
 
-    def recovered(self, name: str, module: nn.Module, origin: Origin | None, epochs: int | None = None) -> None:
+    def recovered(
+        self, name: str, module: nn.Module, origin: Origin | None, epochs: int | None = None, *, repaired: bool = False
+    ) -> None:
         """The one place in which a network is repaired, recalibrated or trained, in place."""
         seed_everything(self.run.seed)
         task, device, seed = self.task, self.device, self.run.seed
-        recover(name, module, task, device=device, epochs=epochs, seed=seed, origin=origin)
+        recover(name, module, task, device=device, epochs=epochs, seed=seed, origin=origin, repaired=repaired)
 
     def look(self, module: nn.Module) -> None:
         """Gives a network the gradients of the mean loss over the drawn images."""
@@ -101,14 +106,12 @@ def play(run: Run) -> Row:
     """Makes one run without writing anything.
 
     Returns:
-        `run` (its digest), `model`, `side`, `player`, `target`, `seed`, `epochs`, `rounds`, `split`; `drawn`, how many
-        calibration images; `params` and `macs` as fractions of the whole; `metric` with its value `base` of the whole
-        network on `tested` images; `reach`, the seconds to the target; and `stages`, by name each with its `value`,
-        the answers as `explorer.bench.answers.packed` has them, and its `seconds` after the target was reached.
+        `run` (its digest), `side`, `player` and the other fields of the run; `drawn`, how many calibration images;
+        `params` and `macs` as fractions of the whole; `metric` with its value `base` of the whole network on `tested`
+        images; `reach`, the seconds to the target; and `stages`, by name each with its `value`, the answers as
+        `explorer.bench.answers.packed` has them, and its `seconds` after the target was reached.
     """
-    names = ("model", "target", "seed", "split", "epochs", "rounds")
-    row = {"run": run.digest(), "side": run.player.side, "player": run.player.name}
-    row |= {name: getattr(run, name) for name in names}
+    row = {"run": run.digest(), **run.told()}
     try:
         ground = Ground(run)
         found = _PLAYED[type(run.player)](ground, run.player)
@@ -123,7 +126,8 @@ def _our_choice(ground: Ground, player: Ours) -> dict[str, Any]:
     if ground.run.epochs == UNTRAINED:
         return _untrained(ground, reached, player.repair)
     repair = partial(ground.recovered, player.repair, reached.module, reached.origin)
-    return _told(ground, reached, {TUNED: _staged(ground, reached, repair, _tuning(ground, reached))})
+    tuning = _tuning(ground, reached, repaired=player.repair != "none")
+    return _told(ground, reached, {TUNED: _staged(ground, reached, repair, tuning)})
 
 
 def _ours(ground: Ground, player: Ours) -> Reached:
@@ -191,12 +195,16 @@ def _trained_between(ground: Ground, player: Theirs) -> dict[str, Any]:
 
 
 def _gradual(ground: Ground, player: Gradual) -> dict[str, Any]:
-    """A method of ours, which draws its calibration images itself."""
+    """A method of ours, which draws its calibration images itself, with the trainer of everybody else.
+
+    All of the target is for its cuts of channels: one that goes on to take out whole blocks would go past it.
+    """
     run, method = ground.run, METHODS[player.name]
-    spec = Spec(run.model, run.data, method=player.name, **method.defaults)
+    spec = Spec(run.model, run.data, method=player.name, device=DEVICE, **{**method.defaults, "recover": "finetune"})
     spec = replace(spec, keep=ground.keep, seed=run.seed, epochs=run.epochs // run.rounds, steps=run.rounds)
+    narrowing = {name: value for name, value in NARROWING.items() if name in method.settings}
     began = perf_counter()
-    outcome = method.function(replace(spec, samples=run.samples).with_settings(max_drop=UNLIMITED))
+    outcome = method.function(replace(spec, samples=run.samples).with_settings(**narrowing))
     seconds = perf_counter() - began
     return _told(
         ground, Reached(outcome.module, 0.0, None), {TUNED: ground.judge(outcome.module) | {"seconds": seconds}}
@@ -219,8 +227,9 @@ def _untrained(ground: Ground, reached: Reached, repair: str) -> dict[str, Any]:
     return _told(ground, reached, stages)
 
 
-def _tuning(ground: Ground, reached: Reached) -> Callable[[], None]:
-    return partial(ground.recovered, "finetune", reached.module, reached.origin, ground.run.epochs)
+def _tuning(ground: Ground, reached: Reached, *, repaired: bool = False) -> Callable[[], None]:
+    epochs = ground.run.epochs
+    return partial(ground.recovered, "finetune", reached.module, reached.origin, epochs, repaired=repaired)
 
 
 def _staged(ground: Ground, reached: Reached, *work: Callable[[], None]) -> dict[str, Any]:
@@ -241,7 +250,7 @@ def _opened(model: str, data: str, split: str) -> tuple[steps.Subject, float]:
     """A subject and the metric of the whole network, shared by the runs of a process; runs do not write to it."""
 
     def make() -> tuple[steps.Subject, float]:
-        subject = steps.open_subject(Spec(model, data, device="auto"), silent)
+        subject = steps.open_subject(Spec(model, data, device=DEVICE), silent)
         task = subject.task
         return subject, _judged(subject.module, task, getattr(task, split), subject.device).value
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from explorer.bench.kept import pipes
 from explorer.bench.marks import IN_SHORT
 from explorer.bench.rivals.comparison import AHEAD, BEHIND, EQUAL, Line, title_of, verdicts
+from explorer.bench.rivals.grid import Grid
 from explorer.bench.rivals.players import OURS, THEIRS, Ours
 from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TITLES, TUNED
+from explorer.recovery.portion import SAMPLES
 from explorer.tasks import METRICS
 
 HEADS = (
@@ -18,7 +20,6 @@ PLAYERS = ("model", "MACs asked", "side", "player", *TITLES.values(), "MACs", "s
 UNTRAINED = (AS_CUT, RECALIBRATED, REPAIRED)
 CHOICES = ("choice", *(TITLES[stage] for stage in UNTRAINED), "ahead / equal / behind the first", "seconds", "rows")
 NOTHING = "Nothing is measured yet"
-COMMAND = "python -m explorer bench rivals --resume docs/rivals.jsonl --out docs/rivals.md --figure docs/rivals.svg"
 
 
 def cells(line: Line) -> list[str]:
@@ -58,10 +59,10 @@ def said(lines: Sequence[Line]) -> str:
     return " ".join(sentences) or f"{NOTHING}."
 
 
-def short(lines: Sequence[Line]) -> str:
+def short(lines: Sequence[Line], grid: Grid) -> str:
     """The table in few columns as Markdown, with the counts and the command; what to do where there is nothing yet."""
     if not lines:
-        return f"{NOTHING}: `{COMMAND}`.\n"
+        return f"{NOTHING}: `{grid.command()}`.\n"
     rows = []
     for line in lines:
         metric = METRICS[line["metric"]]
@@ -77,7 +78,7 @@ def short(lines: Sequence[Line]) -> str:
                 line["verdict"],
             ]
         )
-    return f"{pipes(SHORT, rows)}\n{said(lines)} Made by `{COMMAND}`.\n"
+    return f"{pipes(SHORT, rows)}\n{said(lines)} Made by `{grid.command()}`.\n"
 
 
 def candidates(lines: Sequence[Line]) -> list[list[str]]:
@@ -94,34 +95,36 @@ def candidates(lines: Sequence[Line]) -> list[list[str]]:
     ]
 
 
-def markdown(lines: Sequence[Line], players: Sequence[Line], choices: Sequence[Line] = ()) -> str:
+def markdown(lines: Sequence[Line], players: Sequence[Line], choices: Sequence[Line], grid: Grid) -> str:
     """The whole document: the choice against the best rival, our choices where they are several, and every player."""
     among = f"## Choices of ours, mean over networks and targets\n\n{pipes(CHOICES, candidates(choices))}\n"
+    fewest, most = SAMPLES
     judged = title_of(OURS, lines[0]["ours"] if lines else Ours().name)
     return f"""# Against torch-pruning
 
-    {COMMAND}
+    {grid.command()}
 
 Ours is one choice, fixed in advance: {judged}. torch-pruning plays by its group
 magnitude (p = 2, mean of a group) and its group Taylor importance, with uniform, global and isomorphic ranking, by one
 ranking and in steps; the last table names those that played. All cut the same networks until their MACs, by the same
-count, are at most the target and as near as they come. A seed draws the calibration images, which gradients, batch-norm
-statistics and the repair see alike, and orders the fine-tuning; test images, trainer and epochs are the same.
-Magnitudes see no images, so as cut they do not vary. Methods that train in steps (IFAP, IDAP++) draw their calibration
-images themselves.
+count, are at most the target and as near as they come. A seed draws the calibration images for gradients and batch-norm
+statistics, and orders the fine-tuning; test images, trainer and epochs are the same. The repair sees {fewest} to {most}
+of the drawn images, by the size of the network. Magnitudes see no images, so as cut they do not vary. Methods that
+train in steps (IFAP, IDAP++) draw their calibration images themselves; here they cut channels alone, and fine-tune in
+place of distilling, with the trainer of all others.
 
 *Recalibrated*: batch-norm statistics from the calibration images. *Repaired*: ours by least squares on them, without
 training; torch-pruning has nothing of the kind, so the better of its cut and its recalibrated network stands against
-it, and beside them its choice of channels with our repair. *Fine-tuned*: from the repaired network, and from
-torch-pruning's. The rival of a row is the one that came out best by its mean on the test images, to its advantage. The
-difference is paired by image and seed, its interval a bootstrap over both; *{AHEAD}*: all of it lies above 0,
-*{EQUAL}*: 0 lies inside. Seconds go from the whole network to that stage, on one thread, all tries that reach the
-target included.
+it, and beside them its choice of channels with our repair. *Fine-tuned*: from the repaired network as the repair left
+it, and from torch-pruning's recalibrated. The rival of a row is the one that came out best by its mean on the test
+images, to its advantage. The difference is paired by image and seed, its interval a bootstrap over both;
+*{AHEAD}*: all of it lies above 0, *{EQUAL}*: 0 lies inside. Seconds go from the whole network to that stage, on
+one thread of the processor, all tries that reach the target included.
 
 ## In short
 
 {IN_SHORT}
-{short(lines)}{IN_SHORT}
+{short(lines, grid)}{IN_SHORT}
 
 ## Every row
 

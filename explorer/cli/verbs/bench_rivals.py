@@ -48,23 +48,32 @@ def rivals(options: Options, report: Report) -> Answer:
     from explorer.bench import figure
     from explorer.bench import rivals as comparison
     from explorer.bench.rivals.figure import figure as drawn
-    from explorer.files import write_text
+    from explorer.documents import fits
+    from explorer.files import check_file, write_text
+    from explorer.reading import read_json
 
     out = target(options, comparison.HEADS)
+    beside = None if out is None else out.with_suffix(".json")  # the lines, for the scoreboard
+    if beside is not None:
+        check_file(beside, lambda found: fits(read_json(found), comparison.KeptLines))
     grid = asked(comparison.SMALL if options.small else comparison.Grid(), options)
-    rows = comparison.compare(grid, kept=kept(options), processes=processes(options), report=report)
+    file = kept(options)
+    rows = comparison.compare(grid, kept=file, processes=processes(options), report=report)
     choice = grid.choices()[0].name
     lines, choices, players = (
         comparison.compared(rows, choice),
         comparison.choices(rows, choice),
         comparison.everybody(rows),
     )
-    if out:
-        write_text(out, comparison.markdown(lines, players, choices))
+    if out is not None and beside is not None:
+        write_text(out, comparison.markdown(lines, players, choices, grid))
+        write_text(beside, comparison.lines_text(grid, rows, lines))
     if options.figure:
         figure.save(lambda: drawn(lines), Path(options.figure))
     answer = {"lines": lines, "choices": choices, "players": players, "rows": rows}
     said = [table(comparison.HEADS, map(comparison.cells, lines)), comparison.said(lines)]
     if len(choices) > 1:
         said.append(table(comparison.CHOICES, comparison.candidates(choices)))
+    if file is not None and (left := comparison.outdated(file, rows)):
+        said.append(f"{left} rows of {file} are of other weights, images or an earlier revision, and were not used.")
     return Answer(answer | {"verdicts": comparison.verdicts(lines)}, "\n\n".join(said))
