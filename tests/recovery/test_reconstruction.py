@@ -42,6 +42,12 @@ def difference(module: nn.Module, origin: Origin) -> float:
     return ((mine - whole).abs().max() / whole.abs().max()).item()
 
 
+def error(module: nn.Module, origin: Origin, inputs: Tensor) -> float:
+    """The mean squared difference of outputs."""
+    with torch.no_grad():
+        return nn.functional.mse_loss(module(inputs), origin.module(inputs)).item()
+
+
 def combine(layer: nn.Module, row: int, mix: dict[int, float], constant: float = 0.0) -> None:
     """Makes a layer's output channel a combination of others."""
     with torch.no_grad():
@@ -143,6 +149,41 @@ def test_the_solution_is_that_of_ridge_regression(constant, exact):
     np.testing.assert_allclose(rest[0], about[1] - about[0] @ expected, atol=atol)
     left = lacking - seen @ mix[0].numpy() - rest[0].numpy()
     assert (left**2).sum() <= (lacking**2).sum()
+
+
+def constant_left() -> nn.Sequential:
+    """A network of which one channel, 0.3 everywhere, can be left behind the first layer."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 1))
+    with torch.no_grad():
+        net[1].weight[0], net[1].bias[0] = 0.0, 0.3
+    return net
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1e-9])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_where_all_that_is_left_is_constant_nothing_is_fitted_to_rounding(kernel, ridge):
+    net = constant_left()
+    net[3] = nn.Conv2d(4, 3, kernel)
+    origin = origin_of(net, n0=(1, 2, 3))
+    module, as_cut = smaller(origin), smaller(origin)
+    reconstruct(module, data(), origin, device=CPU, ridge=ridge)
+    before, after = (error(each, origin, images()) for each in (as_cut, module))
+    assert after < before
+    assert module[3].weight.abs().max() < 100
+
+
+@pytest.mark.parametrize("kernel", [1, 4])
+def test_samples_that_are_all_the_same_make_nothing_worse(kernel):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 8, 3), nn.ReLU(), nn.AvgPool2d(4 // kernel), nn.Conv2d(8, 3, kernel)).eval()
+    same = images(1).repeat(3, 1, 1, 1)
+    origin = origin_of(net, n0=(1, 4))
+    module, as_cut = smaller(origin), smaller(origin)
+    reconstruct(module, TensorDataset(same, torch.zeros(3).long()), origin, device=CPU)
+    before, after = (error(each, origin, same) for each in (as_cut, module))
+    assert after <= before
+    assert module[3].weight.abs().max() < 100
 
 
 @pytest.mark.parametrize("shift", [0.0, 100.0])
