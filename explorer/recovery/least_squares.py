@@ -179,10 +179,15 @@ class WindowMoments:
         self._weights, self._geometry, self._share, self._exact = weights, geometry, share, exact
         self._drawing = torch.Generator().manual_seed(0)
         self._offsets: tuple[Tensor, Tensor] | None = None
-        self._count = 0
+        self.count = 0  # of the windows that were looked at
         self._sums: Any = (0.0, 0.0)  # of u and of z: (blocks, unknowns), (blocks, outputs)
         self._gram: Any = 0.0
         self._cross: Any = 0.0
+
+    @property
+    def unknowns(self) -> int:
+        """How many weights each output has over what is left; 0 before anything was seen."""
+        return 0 if self._offsets is None else self._offsets[0].shape[1]
 
     def add(self, mine: Tensor, whole: Tensor) -> None:
         """What the layer is given in the cut network and in the whole one, of the same samples."""
@@ -200,7 +205,7 @@ class WindowMoments:
         if self._offsets is None:
             self._offsets = inputs.mean(1), outputs.mean(1)
         inputs, outputs = (x - offset[:, None] for x, offset in zip((inputs, outputs), self._offsets, strict=True))
-        self._count += taken
+        self.count += taken
         self._sums = tuple(total + to_float64(x.sum(1)) for total, x in zip(self._sums, (inputs, outputs), strict=True))
         self._gram = self._gram + to_float64(inputs.mT @ inputs)
         self._cross = self._cross + to_float64(inputs.mT @ outputs)
@@ -215,8 +220,8 @@ class WindowMoments:
         """
         assert self._offsets is not None
         of_inputs, of_outputs = (to_float64(offset) for offset in self._offsets)
-        inputs, outputs = (total / self._count for total in self._sums)
-        gram, cross = self._gram / self._count, self._cross / self._count
+        inputs, outputs = (total / self.count for total in self._sums)
+        gram, cross = self._gram / self.count, self._cross / self.count
         least = LEAST * _mean_square(gram, inputs, of_inputs)
         if constant:
             gram, cross = gram - _outer(inputs, inputs), cross - _outer(inputs, outputs)
