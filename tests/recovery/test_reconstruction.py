@@ -484,11 +484,11 @@ class Twice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem, self.conv = nn.Conv2d(2, 8, 3), nn.Conv2d(8, 4, 1, bias=False)
-        self.one, self.two = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.one, self.two, self.out = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x).relu()
-        return self.one(self.conv(x)) + self.two(self.conv(-2 * x)).relu()
+        return self.out(self.one(self.conv(x)).relu() + self.two(self.conv(-2 * x)).relu())
 
 
 def test_a_layer_with_several_norms_behind_gives_its_constant_to_none_of_them():
