@@ -6,7 +6,7 @@ from explorer.ui import engine
 from explorer.ui.parts import frame, measured
 from explorer.ui.parts.scoring import scores_for
 from explorer.ui.state import session
-from pages.cut import account, allotting, controls, measuring, presets
+from pages.cut import account, allotting, controls, measuring, presets, searching
 from pages.cut.aside import aside, waiting
 from pages.cut.view import View
 
@@ -19,6 +19,7 @@ if scores is None:
     st.stop()
 task = frame.task_or_word(workspace, opened)
 allotting.take_result(workspace)
+searching.take_result(workspace, opened.structure)
 curves, latency = measured.curves_of(workspace), measured.staircases_of(workspace)
 plan = engine.plan_of(workspace.model, scores, workspace.draft.now)
 view = View(workspace, opened, task, scores, plan, curves, latency)

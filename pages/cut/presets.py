@@ -6,7 +6,7 @@ from explorer.ui.parts import say, sharing
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Choice
 from explorer.ui.text import words
-from pages.cut import account, allotting, targets
+from pages.cut import account, allotting, searching, targets
 from pages.cut.view import View
 
 
@@ -15,6 +15,7 @@ def show(view: View) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         targets.ask()
         st.button("Share it out", type="primary", on_click=allotting.share_out, args=(view,))
+        searching.button(view)
         with st.popover("How", icon=":material/tune:", help="How the cut is shared out, and further limits"):
             targets.ask_further()
             in_reach = st.container()
@@ -28,6 +29,7 @@ def show(view: View) -> None:
     if found.problem:
         say.warning(found.problem, icon=":material/block:")
     allotting.watch(view.workspace)
+    searching.watch(view.workspace)
     for sentence in st.session_state.pop("remark", ()):
         say.warning(words.sentence(sentence), icon=":material/info:")
 
@@ -59,11 +61,10 @@ def _history(view: View) -> None:
     workspace, draft = view.workspace, view.workspace.draft
     with st.popover("Share", icon=":material/link:", help="This state as a link or a file"):
         sharing.panel(workspace, view.plan)
-    st.button("Undo", icon=":material/undo:", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
-    st.button("Redo", icon=":material/redo:", on_click=workspace.redo, disabled=not draft.future)
+    st.button("Undo", on_click=workspace.undo, disabled=not draft.past, shortcut="Mod+Z")
+    st.button("Redo", on_click=workspace.redo, disabled=not draft.future)
     st.button(
         "Reset",
-        icon=":material/restart_alt:",
         on_click=workspace.go_to,
         args=(Choice(),),
         disabled=draft.now == Choice(),

@@ -52,6 +52,7 @@ GOOD = {
     "runs rename": ["zeros", "ours", "--in", "{root}/runs"],
     "runs show": ["zeros", "--in", "{root}/runs"],
     "score": ["--model", MODEL, "--data", DATA, "--criterion", "l2", *SMALL],
+    "search": ["--model", MODEL, "--data", "no such data", "--targets", "0.5", "--tries", "0", *SMALL],
     "sensitivity": ["--model", MODEL, "--data", "no such data", "--criterion", "l2", *SMALL],
     "train": ["--model", "demo:absent", "--data", DATA, "--out", "{root}/new"],  # a good one would train
     "weights": ["--model", MODEL, "--sparsity", "0.5"],

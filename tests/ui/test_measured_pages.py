@@ -253,3 +253,61 @@ def test_an_effect_within_chance_is_not_called_near():
     titles = {"flow": "Flow", "l1": "L1 norm"}
     assert "Flow is nearest" in findings.of_effect(titles, {"flow": 0.5, "l1": None}, 0.2)
     assert "than chance" in findings.of_effect(titles, {"flow": 0.1, "l1": -0.3}, 0.2)
+
+
+def found_plans(structure, targets):
+    """What a search of those targets answers: the same share of every group leaves."""
+
+    def judged(kept):
+        removed = {name: group.leaving(1 - kept) for name, group in structure.groups.items()}
+        left = {name: group.units - removed[name] for name, group in structure.groups.items()}
+        cost = structure.cost(left)
+        value = {"top1": 0.9 + kept / 20, "top1_low": 0.85, "top1_high": 0.99, "samples": 270, "loss": 0.1}
+        gone = {name: count for name, count in removed.items() if count}
+        facts = {"way": "measured", "target": kept, "kept": kept, "latency_ms": None, "recovery": "reconstruct"}
+        return {**facts, "params": cost.params, "macs": cost.macs, "removed": gone, "test": None, **value}
+
+    tried = [judged(kept) for kept in targets]
+    order = list(range(len(tried)))
+    about = {"model": MODEL, "criterion": "flow", "metric": "top1", "cost": "macs", "seconds": 1.0, "warnings": []}
+    return {**about, "whole": judged(1.0), "tried": tried, "best": order, "frontier": [*reversed(order), -1]}
+
+
+def test_the_best_plan_comes_on_the_board_and_the_others_among_the_points_tried(desk):
+    space = WORKSPACES.create()
+    test = visited("cut", space)
+    button(test, "Best plan").click().run()
+    assert not test.exception
+    (request,) = desk.asked
+    assert (request["kind"], request["cost"]) == ("search", "macs")
+    assert request["targets"][0] == 0.5
+    assert request["spec"]["criterion"] == "flow"
+
+    structure = engine.opened(MODEL).structure
+    before = space.draft.now
+    desk.finish(space, "search", request, found_plans(structure, [0.7, 0.5, 0.3]))
+    test = visited("cut", space)
+    assert not test.exception
+    half = {name: group.leaving(0.5) for name, group in structure.groups.items()}
+    assert {name: group.leaving(space.budget.get(name, 0.0)) for name, group in structure.groups.items()} == half
+    repaired = [point for point in space.draft.trail if point.recovery == "reconstruct"]
+    assert [round(point.value, 3) for point in repaired] == [0.935, 0.925, 0.915]
+    assert [point.macs for point in repaired] == sorted((point.macs for point in repaired), reverse=True)
+
+    space.undo()
+    visited("cut", space)
+    assert space.draft.now == before  # and what was found is not put on the board for a second time
+    space.go_to(repaired[-1].choice)
+    test = visited("cut", space)
+    assert not test.exception
+    assert space.budget == repaired[-1].choice.budget
+
+
+def test_a_search_is_not_asked_for_what_it_can_not_find(desk):
+    space = WORKSPACES.create()
+    space.take_out(next(iter(engine.opened(MODEL).structure.blocks)), out=True)
+    test = visited("cut", space)
+    button(test, "Best plan").click().run()
+    assert not test.exception
+    assert not desk.asked
+    assert "put them back first" in words_of(test)

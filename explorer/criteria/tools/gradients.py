@@ -15,10 +15,11 @@ from explorer.registry import Choice
 
 MINI_BATCH = Choice(
     "auto",
-    ("auto", "1", "4", "16", "64"),
+    ("auto", "1", "2", "4", "16", "64", "100"),
     "how many samples' gradients are averaged before a square is taken; auto: so few that there are 64 such averages, "
-    "or one of each sample",
+    "but no fewer than 2",
 )
+_FEWEST = 2  # samples: losses that compare the samples of a batch say nothing of one alone
 _AVERAGES = 64  # squares whose mean is known to some 20 %: a normal number's square varies by sqrt(2) of its mean
 
 
@@ -27,9 +28,10 @@ def mini_batches(context: Context, batch: str) -> Iterator[tuple[Tensor, Any]]:
 
     With 160 samples in batches of 100, a mean of squared gradients is the mean of two numbers.
     """
-    most = max(1, len(context.examples) // _AVERAGES) if batch == "auto" else int(batch)
+    most = max(_FEWEST, len(context.examples) // _AVERAGES) if batch == "auto" else int(batch)
     for inputs, labels in context.batches():
-        bounds = np.linspace(0, len(inputs), ceil(len(inputs) / most) + 1).astype(int).tolist()
+        count = min(ceil(len(inputs) / most), max(1, len(inputs) // min(most, _FEWEST)))
+        bounds = np.linspace(0, len(inputs), count + 1).astype(int).tolist()
         for start, stop in pairwise(bounds):
             yield inputs[start:stop], labels[start:stop]
 

@@ -175,6 +175,20 @@ def budget_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Rep
     return budget_of(spec, report, request.get("held") or {}).to_json()
 
 
+@JOBS.register(
+    "search",
+    title="Find the best plan",
+    explanation="Finds the plan that loses least once it is repaired, for a path of targets.",
+    extra=("targets", "cost", "held"),
+)
+def search_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    from explorer.methods.studies.best_plan import search
+    from explorer.methods.studies.ways import TARGETS
+
+    asked = {"cost": request.get("cost", "macs"), "held": request.get("held") or {}}
+    return search(spec, request.get("targets") or TARGETS, **asked, report=report).to_json()
+
+
 @JOBS.register("latency", title="Time the groups", explanation="Times every group at several widths.")
 def latency_job(spec: Spec, request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     from explorer.methods.studies.latency_profile import latency_of

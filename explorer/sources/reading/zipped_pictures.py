@@ -4,7 +4,6 @@ Nothing that an archive says is believed. Every name is looked at before the fir
 plain ones below the folder that is given; bytes are counted as they are unpacked.
 """
 
-import re
 import stat
 import unicodedata
 import zipfile
@@ -31,7 +30,6 @@ _ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of an entry
 _CHUNK = 2**18  # bytes that are unpacked at once
 _LONGEST_NAME, _LONGEST_PART = 1000, 255  # bytes, of which the second is what file systems take
 _SHOWN = 60  # characters of a name
-_DRIVE = re.compile(r"[A-Za-z]:")
 _UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories of controls, halves of characters, breaks of lines
 
 
@@ -133,7 +131,7 @@ def _parts(entry: zipfile.ZipInfo) -> tuple[str, ...]:
     kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 where the system that packed it knows none
     if any(unicodedata.category(character) in _UNSEEN for character in entry.orig_filename + name):
         problem = "has characters in its name that can't be seen: rename it"
-    elif name.startswith("/") or _DRIVE.match(name) or ".." in parts or not parts:
+    elif name.startswith("/") or ":" in name or ".." in parts or not parts:
         problem = "leads out of the folder: pack the folder of pictures itself"
     elif kind not in (0, stat.S_IFREG):
         problem = "is a link, or no file at all: pack the files themselves"

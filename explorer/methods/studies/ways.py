@@ -1,0 +1,16 @@
+"""The ways in which plans are proposed to a search for the best one, and what it tries by itself."""
+
+TARGETS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+"""What is kept of the cost, along the path."""
+WAYS = {
+    "uniform": "the same share of every group",
+    "global": "the criterion's scores in one list",
+    "closed-form": "knapsack over the error that least squares leave in every group's readers",
+    "measured": "knapsack over the measured loss of every group after its readers' repair",
+    "searched": "the same, the curves weighted so that whole plans lose less: each weighting is repaired and judged",
+}
+"""The ways in which plans are proposed, with what they are."""
+SEARCHED = ("uniform", "global", "measured", "searched")
+"""Those that a search tries by itself."""
+TRIES = 4
+"""Weightings that are tried for every target."""
