@@ -6,7 +6,7 @@ planned, masked and cut, and what comes out is a `Smaller`, the cut network with
 
 import json
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, SequentialSampler, Subset, TensorDataset
 
 from explorer.batches import Samples, spread, subset
 from explorer.board.notebook import measure_on, widget
@@ -397,8 +397,9 @@ class Problem:
             module: what `cut` made of this network, or another program by the same plan.
             data: any loader, data set or iterable of batches as `train` of a `Problem`, or batches of inputs alone; by
                 default the training data.
-            samples: how many inputs are looked at, the first ones of a loader; by default as many as repair the network
-                in about a second, from 64 to 256.
+            samples: how many inputs are looked at; by default as many as repair the network in about a second, from 64
+                to 256. They are spread evenly over a data set, which may be sorted by class, also where a loader of
+                torch reads one in its order; of any other loader they are the first ones.
 
         Raises:
             ExplorerError: there is no data, or the module is not what the plan makes of this network.
@@ -418,12 +419,10 @@ class Problem:
         return reconstruct(network, subset(inputs, list(places)), origin, device=self._device, report=report)
 
     def _inputs_of(self, data: Any, count: int) -> Samples:
-        """The first inputs of a person's data, packed, with nothing for targets."""
+        """Inputs of a person's data, packed, with nothing for targets: see `repair`."""
         ports = Ports.of(self._inputs) if self._own is None else self._own.ports
-        if not isinstance(data, DataLoader) and hasattr(data, "__getitem__") and not isinstance(data, list | tuple):
-            data = DataLoader(data, batch_size=min(count, REPAIR_BATCH))
         taken: list[Tensor] = []
-        for batch in data:
+        for batch in _spread_loader(data, count):
             packed = ports.pack(batch if ports.takes(batch) else ports.split(batch)[0])
             taken.append(packed)
             if sum(map(len, taken)) >= count:
@@ -498,7 +497,7 @@ class Problem:
 
     def _seen(self, module: nn.Module) -> nn.Module:
         """A module as the engine sees it."""
-        return module if self._own is None else adapted(module, self._own)
+        return module if self._own is None else adapted(plain(module), self._own)
 
     def _judged(self, network: nn.Module, report: Report = silent) -> float | None:
         task = self._task
@@ -506,6 +505,31 @@ class Problem:
             return None
         value = evaluate(network, task.test, kind=task.kind, device=self._device, report=report).value
         return value if self._own is None else self._own.sign * value
+
+
+def _spread_loader(data: Any, count: int) -> Iterable[Any]:
+    """A loader of so many samples from all over a data set, in its order; any other data as it is.
+
+    What a plain loader of torch reads in order counts as its data set; one that shuffles, draws or makes its own
+    batches is read as it is.
+    """
+    if type(data) is DataLoader:
+        in_order = type(data.sampler) is SequentialSampler and data.batch_size is not None
+        if not in_order or len(data.dataset) <= count:  # type: ignore[arg-type]  # it has a length, being read in order
+            return data
+        return DataLoader(
+            Subset(data.dataset, list(spread(len(data.dataset), count))),  # type: ignore[arg-type]
+            batch_size=data.batch_size,
+            collate_fn=data.collate_fn,
+            num_workers=data.num_workers,
+            worker_init_fn=data.worker_init_fn,
+            multiprocessing_context=data.multiprocessing_context,
+        )
+    by_place = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    if isinstance(data, DataLoader | list | tuple) or not by_place:
+        return data
+    samples: Any = subset(data, list(spread(len(data), count)))
+    return DataLoader(samples, batch_size=min(count, REPAIR_BATCH))
 
 
 @dataclass(frozen=True)

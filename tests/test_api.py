@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 import explorer as ex
 from explorer.errors import ExplorerError
+from explorer.pruning import Plan, cut
 from explorer.sources.own import OwnData, Ports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,6 +154,54 @@ def test_a_repair_says_what_it_lacks(network, problem, plan):
         bare.repair(problem.cut(plan).module, plan)
     with pytest.raises(ex.ExplorerError, match="not what the plan makes of this network"):
         bare.repair(network, plan, Samples(8))
+
+
+class Sorted(Dataset):
+    """Samples sorted by class, as in folders, which remembers who was asked for; 200 of them."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return 200
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        self.asked.append(index)
+        generator = torch.Generator().manual_seed(index)
+        return torch.randn(2, 6, 6, generator=generator), index // 50
+
+
+def flat() -> tuple[ex.Problem, Plan]:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 1), nn.Flatten(), nn.Linear(48, 4)).eval()
+    return ex.Problem(net, example=torch.zeros(1, 2, 6, 6), device="cpu"), Plan("", {"0": (1,)})
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_repair_looks_all_over_a_data_set_that_is_sorted_by_class(loaded):
+    problem, plan = flat()
+    samples = Sorted()
+    data = DataLoader(samples, batch_size=16, drop_last=True) if loaded else samples
+    problem.repair(problem.cut(plan).module, plan, data, samples=20)
+    assert samples.asked == list(range(0, 200, 10))
+
+
+def test_a_loader_that_draws_or_batches_by_itself_is_read_as_it_is():
+    problem, plan = flat()
+    for settings in ({"sampler": range(30, 60), "batch_size": 10}, {"batch_sampler": [range(30, 40), range(40, 60)]}):
+        samples = Sorted()
+        problem.repair(problem.cut(plan).module, plan, DataLoader(samples, **settings), samples=20)
+        assert set(range(30, 50)) <= set(samples.asked) <= set(range(30, 60))
+
+
+def test_a_repair_takes_what_was_cut_from_the_network_as_the_engine_sees_it():
+    problem, plan = flat()
+    two = problem.cut(plan).module
+    seen = cut(problem.network, problem.structure, plan).module
+    for module in (two, seen):
+        problem.repair(module, plan, Sorted(), samples=20)
+    for name, tensor in two.state_dict().items():
+        torch.testing.assert_close(seen.state_dict()[name], tensor)
 
 
 def test_a_target_out_of_reach_is_said(problem):

@@ -15,6 +15,7 @@ from explorer.recovery.readers import Geometry, reading_counts
 
 SAFE = 1e-5  # a ridge that hides what sums in single precision are off by, about a millionth of the variance
 PER_UNKNOWN = 30  # windows that are looked at for each unknown of a convolution: more hardly move what is found
+LEAST = 1e-6  # of the mean square of the inputs, below which their variance may be nothing but rounding
 _NUMBERS = 1 << 20  # of an activation, taken at once
 
 
@@ -135,7 +136,8 @@ class Moments:
         """What is lacking as ``inputs·mix + rest``: (blocks, left, channels) and (blocks, channels), float64.
 
         Ridge regression (Hoerl and Kennard 1970), ``mix = (YᵀY/n + ridge·s·I)⁻¹ YᵀX/n`` with s the mean square of the
-        inputs; with a constant, which is not damped, of inputs and what is lacking about their means.
+        inputs; with a constant, which is not damped, of inputs and what is lacking about their means. Of inputs that
+        hardly vary, s is no smaller than `LEAST` of their mean square about zero: nothing is fitted to rounding.
         """
         own = to_float64(self.offset)
         stays = torch.from_numpy(self.stays).to(own.device)
@@ -146,13 +148,14 @@ class Moments:
         lacking = (self.lacking - self.padding * of_lacking) / self.count
         gram = (self.gram + self.padding * _outer(of_left, of_left)) / self.count
         cross = (self.cross + self.padding * _outer(of_left, of_lacking)) / self.count
+        least = LEAST * _mean_square(gram, inputs, of_left)
         if constant:
             gram = gram - _outer(inputs, inputs)
             cross = cross - _outer(inputs, lacking)
         else:
             gram = gram + _outer(inputs, of_left) + _outer(of_left, inputs) + _outer(of_left, of_left)
             cross = cross + _outer(inputs, of_lacking) + _outer(of_left, lacking) + _outer(of_left, of_lacking)
-        mix = _solve(_damped(gram, ridge), cross)
+        mix = _solve(_damped(gram, ridge, least), cross)
         if not constant:
             return mix, torch.zeros_like(lacking)
         return mix, lacking + of_lacking - ((inputs + of_left)[:, None] @ mix)[:, 0]
@@ -176,10 +179,15 @@ class WindowMoments:
         self._weights, self._geometry, self._share, self._exact = weights, geometry, share, exact
         self._drawing = torch.Generator().manual_seed(0)
         self._offsets: tuple[Tensor, Tensor] | None = None
-        self._count = 0
+        self.count = 0  # of the windows that were looked at
         self._sums: Any = (0.0, 0.0)  # of u and of z: (blocks, unknowns), (blocks, outputs)
         self._gram: Any = 0.0
         self._cross: Any = 0.0
+
+    @property
+    def unknowns(self) -> int:
+        """How many weights each output has over what is left; 0 before anything was seen."""
+        return 0 if self._offsets is None else self._offsets[0].shape[1]
 
     def add(self, mine: Tensor, whole: Tensor) -> None:
         """What the layer is given in the cut network and in the whole one, of the same samples."""
@@ -197,7 +205,7 @@ class WindowMoments:
         if self._offsets is None:
             self._offsets = inputs.mean(1), outputs.mean(1)
         inputs, outputs = (x - offset[:, None] for x, offset in zip((inputs, outputs), self._offsets, strict=True))
-        self._count += taken
+        self.count += taken
         self._sums = tuple(total + to_float64(x.sum(1)) for total, x in zip(self._sums, (inputs, outputs), strict=True))
         self._gram = self._gram + to_float64(inputs.mT @ inputs)
         self._cross = self._cross + to_float64(inputs.mT @ outputs)
@@ -212,15 +220,16 @@ class WindowMoments:
         """
         assert self._offsets is not None
         of_inputs, of_outputs = (to_float64(offset) for offset in self._offsets)
-        inputs, outputs = (total / self._count for total in self._sums)
-        gram, cross = self._gram / self._count, self._cross / self._count
+        inputs, outputs = (total / self.count for total in self._sums)
+        gram, cross = self._gram / self.count, self._cross / self.count
+        least = LEAST * _mean_square(gram, inputs, of_inputs)
         if constant:
             gram, cross = gram - _outer(inputs, inputs), cross - _outer(inputs, outputs)
         else:
             gram = gram + _outer(inputs, of_inputs) + _outer(of_inputs, inputs) + _outer(of_inputs, of_inputs)
             cross = cross + _outer(inputs, of_outputs) + _outer(of_inputs, outputs) + _outer(of_inputs, of_outputs)
         before = prior.flatten(2)
-        found = before + _solve(_damped(gram, ridge), cross - gram @ before.mT).mT
+        found = before + _solve(_damped(gram, ridge, least), cross - gram @ before.mT).mT
         if not constant:
             return found.reshape(prior.shape), torch.zeros_like(outputs)
         rest = outputs + of_outputs - (found @ (inputs + of_inputs)[:, :, None])[:, :, 0]
@@ -270,8 +279,14 @@ def _outer(a: Tensor, b: Tensor) -> Tensor:
     return a[:, :, None] * b[:, None]
 
 
-def _damped(gram: Tensor, ridge: float) -> Tensor:
-    size = gram.diagonal(dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(torch.float32).tiny)
+def _mean_square(gram: Tensor, means: Tensor, offset: Tensor) -> Tensor:
+    """The mean square of each block's inputs about zero, (blocks,), from their means and products about an offset."""
+    return (gram.diagonal(dim1=1, dim2=2) + 2 * means * offset + offset.square()).mean(1)
+
+
+def _damped(gram: Tensor, ridge: float, least: Tensor) -> Tensor:
+    """With a ridge relative to the gram's own size, which counts as `least` (blocks,) where it is smaller."""
+    size = gram.diagonal(dim1=1, dim2=2).mean(1).maximum(least).clamp_min(torch.finfo(torch.float32).tiny)
     return gram + ridge * torch.diag_embed(size[:, None].expand(gram.shape[:2]))
 
 

@@ -115,7 +115,8 @@ class Reads(TorchFunctionMode):
 def recurrent(name: str, args: tuple) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
     """(activation, weight, bias) of a recurrent call in which an activation is given that weights meet.
 
-    What flows between its steps and between stacked layers, is seen by nobody.
+    What flows between its steps and between stacked layers, is seen by nobody: of a stack the first layer is told, in
+    each direction.
     """
     if name in _CELLS:
         inputs, hidden, over_inputs, over_hidden, *biases = args
@@ -123,11 +124,12 @@ def recurrent(name: str, args: tuple) -> Iterator[tuple[Tensor, Tensor, Tensor |
         for place, (read, weight) in enumerate(((inputs, over_inputs), (state, over_hidden))):
             yield read, weight, biases[place] if len(biases) > place else None
         return
-    weights = next(each for each in args if isinstance(each, list))
-    step = 4 if args[args.index(weights) + 1 :][0] else 2  # with biases
-    for first in range(0, len(weights), step):
-        if weights[first].shape[1] == args[0].shape[-1]:
-            yield args[0], weights[first], weights[first + 2] if step == 4 else None
+    place = next(place for place, each in enumerate(args) if isinstance(each, list))
+    weights, biased, layers, _, _, both_ways, *_ = args[place:]  # between them dropout, and whether it trains
+    directions = 2 if both_ways else 1
+    step = len(weights) // (layers * directions)  # 2 matrices, with a projection 3, and 2 biases
+    for first in range(0, directions * step, step):
+        yield args[0], weights[first], weights[first + 2] if biased else None
 
 
 def _window(options: Mapping[str, Any], inputs: Tensor, weight: Tensor) -> tuple[tuple[int, int, int, int], ...]:
@@ -172,8 +174,8 @@ def reading_counts(geometry: Geometry, sizes: torch.Size) -> tuple[list[np.ndarr
     return counts, total
 
 
-class Reached(Exception):  # noqa: N818
-    """Ends a forward pass at the last product that is of interest."""
+class Reached(BaseException):
+    """Ends a forward pass at the last product that is of interest; no `except Exception` of the network keeps it."""
 
 
 class Walk:
@@ -227,6 +229,8 @@ class Walk:
         self._halted.release()
 
     def _halt(self, read: Read) -> None:
+        if self._ended:  # and the network has gone on all the same: nobody waits for it any more
+            raise Reached
         self._read = read
         self._halted.release()
         self._go.acquire()

@@ -39,6 +39,7 @@ REPAIR = "reconstruct"
 RIDGE = 1e-3  # of the mean variance of the inputs
 TOGETHER = 2**31  # bytes that both networks may hold at once in a pass of all samples
 ALIVE = 3  # of the largest activation, what a network holds while it runs: a layer's input, its output, a shortcut
+MOST_UNKNOWNS = 5000  # of an output, solved over windows: their products take 200 MB, and grow by the square
 UNREAD = "queries and keys meet each other, and no weights read them"
 SHARED = "a weight that reads its channels is used by several layers"
 TWICE = "a weight that reads its channels lost them along two axes"
@@ -85,7 +86,8 @@ def reconstruct(
     Where a kernel has several places, the weights that come of this are moved further: over windows u of what the layer
     reads now, ``Σ‖z − W'·u − b'‖²`` is made least, z being what it gave in the whole network (He et al. 2017,
     arXiv:1707.06168, equation 2), by a ridge towards those weights. Of many windows, `PER_UNKNOWN` for each unknown are
-    looked at, drawn by a fixed seed. On the bundled networks that is worth up to four points of accuracy.
+    looked at, drawn by a fixed seed. On the bundled networks that is worth up to four points of accuracy. Kernels of
+    more than `MOST_UNKNOWNS` weights for an output keep W·T: over 2048 channels, sums would take gigabytes and minutes.
 
     A layer is every product of an activation with a weight, by whichever code: convolutions, grouped and transposed
     ones too, matrices, fused projections row by row, and what recurrent layers are given. T does not depend on the
@@ -95,16 +97,16 @@ def reconstruct(
     T is drawn by a ridge towards passing on what stays, so that on `data` ``Σ‖x − T·y − c‖²`` is never larger than as
     cut; nor is the sum over windows larger than with W·T. Where x depends linearly on y the result is exact up to the
     ridge; with a constant in it only where the layer pads with no zeros. A layer without a bias has its c taken up by
-    the batch norm behind it; if there is none either, or it is a transposed convolution, c is zero. Products are summed
-    up in double precision, and taken in single precision unless the ridge is below `SAFE`. Weights are restored if the
-    work is cancelled.
+    the batch norm behind it; if there is none either, it is called several times, so that each call may have a norm of
+    its own, or it is a transposed convolution, c is zero. Products are summed up in double precision, and taken in
+    single precision unless the ridge is below `SAFE`. Weights are restored if the work is cancelled.
 
     Args:
         module: the cut network.
         data: whose inputs go through both networks.
         origin: what the module was cut from.
         device: on which it computes.
-        batch_size: inputs at once where memory can't hold all, fewer where it is short.
+        batch_size: inputs at once where `TOGETHER` can't hold all, fewer where it can't hold these or memory is short.
         ridge: relative to the mean variance of y.
         report: hears how far it is.
 
@@ -122,7 +124,7 @@ def reconstruct(
     with evaluating(base, device), evaluating(module, device), restoring(module), torch.no_grad():
         example = fetch(data, torch.arange(1))[0].to(device)
         seen = _observed_calls(base, module, example, readings, origin)
-        mending = _Mending(base, module, data, origin, seen, BatchSize(batch_size), ridge, report)
+        mending = _Mending(base, module, data, origin, seen, batch_size, ridge, report)
         mending.all()
     reasons |= {**seen.reasons, **mending.reasons}
     few = (f"fewer examples than unknowns in {', '.join(mending.unsure)}: give more calibration images",)
@@ -326,6 +328,12 @@ class _Solution:
         if self.windows is not None:
             self.windows.add(mine.input, whole.input)
 
+    @property
+    def unsure(self) -> bool:
+        """Whether there were fewer examples than unknowns."""
+        few = self.moments.seen < len(self.moments.stays)
+        return few or (self.windows is not None and self.windows.count < self.windows.unknowns)
+
     def replaced(self, weights: Tensor, *, constant: bool) -> tuple[Tensor, Tensor]:
         """The weights over what is left that stand in for those of the whole network, and what the outputs lack.
 
@@ -383,12 +391,14 @@ class _Mending:
         data: Samples,
         origin: Origin,
         seen: _Calls,
-        size: BatchSize,
+        batch_size: int,
         ridge: float,
         report: Report,
     ) -> None:
         self._base, self._module, self._data, self._origin, self._seen = base, module, data, origin, seen
-        self._size, self._ridge, self._report = size, ridge, report
+        self._most = TOGETHER // (2 * ALIVE * seen.largest)  # samples at once
+        self._size, self._ridge, self._report = BatchSize(max(1, min(batch_size, self._most))), ridge, report
+        self._shifts: dict[tuple[int, int, int], tuple[Tensor, dict[Place, Tensor]]] = {}
         self._biases = _own_biases(module)
         self._norms = norms_behind(origin.left, base)
         self._device = next(tensor.device for tensor in module.state_dict().values())
@@ -398,7 +408,7 @@ class _Mending:
         self.reasons: dict[str, str] = {}
 
     def all(self) -> None:
-        together = self._seen.order is not None and self._fits()
+        together = self._seen.order is not None and len(self._data) <= self._most
         while self._waiting:
             segment = self._segment() if together else {}
             try:
@@ -412,10 +422,6 @@ class _Mending:
                 together = False
             finally:
                 self._last = None
-
-    def _fits(self) -> bool:
-        one_batch = len(self._data) <= self._size.size
-        return one_batch or 2 * ALIVE * self._seen.largest * len(self._data) <= TOGETHER
 
     def _segment(self) -> dict[str, Reading]:
         """The next layers that can be mended in one pass: up to one whose weights are used several times."""
@@ -500,22 +506,31 @@ class _Mending:
         return seen
 
     def _write(self, reading: Reading, mine: Read, whole: Read, solution: _Solution) -> None:
-        norm = self._norms.get(reading.tensor)
+        calls = self._seen.calls[reading.tensor]
+        norm = self._norms.get(reading.tensor) if calls == 1 else None  # else each call may have a norm of its own
         bias = mine.bias if mine.bias is not None and _whose(mine.bias) in self._biases else None
         constant = not mine.geometry.transposed and (bias is not None or norm is not None)
         weights, shift = solution.replaced(self._weights(reading, whole), constant=constant)
         mine.weight.copy_(from_blocks(weights, mine.geometry, mine.weight.shape))
         if bias is not None and constant:
-            bias.add_(shift.flatten().to(bias))
+            self._shift(bias, mine.place, shift)
         elif norm is not None and constant:
-            mean = self._module.get_submodule(norm).running_mean
-            mean.sub_(shift.flatten().to(mean))
-        if solution.moments.seen < len(solution.moments.stays) and reading.layer not in self.unsure:
+            self._shift(self._module.get_submodule(norm).running_mean, mine.place, -shift)
+        if solution.unsure and reading.layer not in self.unsure:
             self.unsure.append(reading.layer)
+
+    def _shift(self, target: Tensor, place: Place, shift: Tensor) -> None:
+        """Adds to what the cut left in a bias or a mean, once for each place, however often its layer is solved."""
+        whole = target if target._base is None else target._base
+        part = id(whole), target.storage_offset(), len(target)
+        left, shifts = self._shifts.setdefault(part, (target.clone(), {}))
+        shifts[place] = shift.flatten().to(target)
+        target.copy_(left + torch.stack(list(shifts.values())).sum(0))
 
     def _solution(self, reading: Reading, mine: Read, whole: Read) -> _Solution:
         geometry, windows = mine.geometry, None
-        if not geometry.transposed and any(kernel > 1 for kernel, *_ in geometry.window):
+        several = not geometry.transposed and any(kernel > 1 for kernel, *_ in geometry.window)
+        if several and mine.weight[0].numel() <= MOST_UNKNOWNS:
             samples = len(self._data) * self._seen.calls[reading.tensor]
             share = window_share(geometry, mine.weight, mine.input.shape[2:], samples)
             windows = WindowMoments(self._weights(reading, whole), geometry, share, exact=self._ridge < SAFE)

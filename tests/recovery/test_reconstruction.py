@@ -1,5 +1,8 @@
 """Reconstruction: exact where what left is a combination of what stays, least squares elsewhere."""
 
+import threading
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from explorer.errors import Cancelled, ExplorerError
 from explorer.pruning import Plan, cut
 from explorer.recovery import Origin, reconstruct, reconstruction, recover
 from explorer.recovery.least_squares import Moments, Observed, windows
-from explorer.recovery.readers import Geometry, Reads
+from explorer.recovery.readers import Geometry, Reads, Walk
 from explorer.sources.networks.attention import SelfAttention
 from explorer.structure import analyse
 
@@ -40,6 +43,12 @@ def difference(module: nn.Module, origin: Origin) -> float:
     with torch.no_grad():
         mine, whole = module(inputs), origin.module(inputs)
     return ((mine - whole).abs().max() / whole.abs().max()).item()
+
+
+def error(module: nn.Module, origin: Origin, inputs: Tensor) -> float:
+    """The mean squared difference of outputs."""
+    with torch.no_grad():
+        return nn.functional.mse_loss(module(inputs), origin.module(inputs)).item()
 
 
 def combine(layer: nn.Module, row: int, mix: dict[int, float], constant: float = 0.0) -> None:
@@ -145,6 +154,41 @@ def test_the_solution_is_that_of_ridge_regression(constant, exact):
     assert (left**2).sum() <= (lacking**2).sum()
 
 
+def constant_left() -> nn.Sequential:
+    """A network of which one channel, 0.3 everywhere, can be left behind the first layer."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 1))
+    with torch.no_grad():
+        net[1].weight[0], net[1].bias[0] = 0.0, 0.3
+    return net
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1e-9])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_where_all_that_is_left_is_constant_nothing_is_fitted_to_rounding(kernel, ridge):
+    net = constant_left()
+    net[3] = nn.Conv2d(4, 3, kernel)
+    origin = origin_of(net, n0=(1, 2, 3))
+    module, as_cut = smaller(origin), smaller(origin)
+    reconstruct(module, data(), origin, device=CPU, ridge=ridge)
+    before, after = (error(each, origin, images()) for each in (as_cut, module))
+    assert after < before
+    assert module[3].weight.abs().max() < 100
+
+
+@pytest.mark.parametrize("kernel", [1, 4])
+def test_samples_that_are_all_the_same_make_nothing_worse(kernel):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 8, 3), nn.ReLU(), nn.AvgPool2d(4 // kernel), nn.Conv2d(8, 3, kernel)).eval()
+    same = images(1).repeat(3, 1, 1, 1)
+    origin = origin_of(net, n0=(1, 4))
+    module, as_cut = smaller(origin), smaller(origin)
+    reconstruct(module, TensorDataset(same, torch.zeros(3).long()), origin, device=CPU)
+    before, after = (error(each, origin, same) for each in (as_cut, module))
+    assert after <= before
+    assert module[3].weight.abs().max() < 100
+
+
 @pytest.mark.parametrize("shift", [0.0, 100.0])
 def test_sums_in_single_precision_are_as_good_far_from_zero_and_at_borders(shift):
     """Zeros of the padding lie far from channels about 100, where products of the numbers themselves cancel."""
@@ -222,14 +266,16 @@ def test_layers_mended_in_one_pass_get_what_each_gets_in_passes_of_its_own(kind,
     origin = origin_of(kind(), nstem=(1, 4, 6))
     together, apart = smaller(origin), smaller(origin)
     reconstruct(together, data(), origin, device=CPU)
-    monkeypatch.setattr(reconstruction, "TOGETHER", 0)
+    monkeypatch.setattr(reconstruction, "TOGETHER", 2**16)  # which holds 21 of them
     reconstruct(apart, data(), origin, device=CPU, batch_size=5)
     for name, tensor in together.state_dict().items():
         torch.testing.assert_close(tensor, apart.state_dict()[name])
 
 
-@pytest.mark.parametrize(("batch_size", "room", "most"), [(8, 2**16, 8), (24, 2**16, 24), (8, 2**22, 24)])
-def test_one_pass_takes_all_images_only_where_its_activations_fit(batch_size, room, most, monkeypatch):
+@pytest.mark.parametrize(
+    ("batch_size", "room", "most"), [(8, 2**16, 1), (8, 2**20, 8), (24, 2**20, 18), (8, 2**22, 24)]
+)
+def test_at_once_go_no_more_images_than_their_activations_fit(batch_size, room, most, monkeypatch):
     """What the layer reads is small in any case, and what comes before it large: 64 maps of 6 x 6 for every image."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(2, 64, 3, padding=1), nn.AvgPool2d(6), nn.Flatten(), nn.Linear(64, 5))
@@ -283,6 +329,18 @@ class TorchAttention(nn.Module):
         return self.inner(x, x, x, need_weights=False)[0]
 
 
+class Crossed(nn.Module):
+    """Attention whose fused projection is used in two parts: queries read something else than keys and values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        memory = x.square()
+        return self.inner(x, memory, memory, need_weights=False)[0]
+
+
 class Cells(nn.Module):
     """A cell that is called for every token, with weights for what it reads and for its state."""
 
@@ -322,7 +380,7 @@ def test_every_kind_of_reader_comes_nearer(reads, tokens, linear, together, monk
     origin = origin_of(Reader(reads(), tokens), nstem=(1, 2))
     module, as_cut = smaller(origin), smaller(origin)
     if not together:
-        monkeypatch.setattr(reconstruction, "TOGETHER", 0)
+        monkeypatch.setattr(reconstruction, "TOGETHER", 2**16)  # which holds 21 of them at most
     history = reconstruct(module, data(), origin, device=CPU, batch_size=24 if together else 7)
     assert not [warning for warning in history.warnings if "as cut" in warning]
     with torch.no_grad():
@@ -358,6 +416,113 @@ def test_windows_are_those_that_the_convolution_sees():
     torch.testing.assert_close(product, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_kernels_of_too_many_weights_keep_what_channels_give(monkeypatch):
+    origin = origin_of(chain(), n0=(1,))
+    module, small, none = (smaller(origin) for _ in range(3))
+    reconstruct(module, data(), origin, device=CPU)
+    for limit, net in ((45, small), (44, none)):
+        monkeypatch.setattr(reconstruction, "MOST_UNKNOWNS", limit)
+        reconstruct(net, data(), origin, device=CPU)
+    assert torch.equal(small[1].weight, module[1].weight)
+    assert not torch.allclose(none[1].weight, module[1].weight, atol=1e-3)
+    change = none[1].weight - smaller(origin)[1].weight
+    mix = change.flatten(2) / origin.module[1].weight[:, 1].flatten(1)[:, None]  # of the channel that left, everywhere
+    torch.testing.assert_close(mix, mix[:1, :, :1].expand_as(mix), atol=1e-3, rtol=1e-3)
+
+
+class Forgiving(nn.Module):
+    """Goes on whatever its first layer raises."""
+
+    def __init__(self, kinds: type[BaseException]) -> None:
+        super().__init__()
+        self.a, self.b, self.kinds = nn.Linear(4, 4), nn.Linear(4, 4), kinds
+
+    def forward(self, x: Tensor) -> Tensor:
+        with suppress(self.kinds):
+            x = self.a(x)
+        return self.b(x)
+
+
+@pytest.mark.parametrize("kinds", [Exception, BaseException])
+def test_a_walk_ends_in_a_network_that_goes_on_after_errors(kinds):
+    net, ended = Forgiving(kinds), threading.Event()
+
+    def consume() -> None:
+        with suppress(Cancelled), Walk(net, torch.zeros(1, 4), ["a.weight", "b.weight"]) as walk:
+            walk.next()
+            raise Cancelled
+        ended.set()
+
+    threading.Thread(target=consume, daemon=True).start()
+    assert ended.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("layer", "first"),
+    [
+        (nn.LSTM(8, 8, num_layers=2), {"weight_ih_l0": "bias_ih_l0"}),
+        (nn.GRU(8, 4, num_layers=2, bias=False, bidirectional=True), {"weight_ih_l0": "", "weight_ih_l0_reverse": ""}),
+        (
+            nn.LSTM(8, 6, num_layers=2, proj_size=4, bidirectional=True),
+            {"weight_ih_l0": "bias_ih_l0", "weight_ih_l0_reverse": "bias_ih_l0_reverse"},
+        ),
+        (nn.LSTM(8, 6, num_layers=2, proj_size=4, bias=False), {"weight_ih_l0": ""}),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_of_stacked_recurrent_layers_the_first_reads_what_is_given(layer, first, packed):
+    inputs, seen = torch.randn(3, 2, 8), []
+    with Reads(layer, [name for name, _ in layer.named_parameters()], seen.append):
+        layer(nn.utils.rnn.pack_padded_sequence(inputs, [3, 2]) if packed else inputs)
+    own = {id(parameter): name for name, parameter in layer.named_parameters()}
+    assert {read.place.tensor: own.get(id(read.bias), "") for read in seen} == first
+
+
+class Twice(nn.Module):
+    """A convolution without a bias that is called twice, each time with a batch norm of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(2, 8, 3), nn.Conv2d(8, 4, 1, bias=False)
+        self.one, self.two, self.out = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).relu()
+        return self.out(self.one(self.conv(x)).relu() + self.two(self.conv(-2 * x)).relu())
+
+
+def test_a_layer_with_several_norms_behind_gives_its_constant_to_none_of_them():
+    torch.manual_seed(0)
+    origin = origin_of(Twice(), nstem=(1, 2, 5))
+    module, as_cut = smaller(origin), smaller(origin)
+    reconstruct(module, data(), origin, device=CPU)
+    assert not torch.equal(module.conv.weight, as_cut.conv.weight)
+    assert not module.one.running_mean.any()
+    assert not module.two.running_mean.any()
+    assert error(module, origin, images()) < error(as_cut, origin, images())
+
+
+def test_a_layer_that_is_solved_anew_after_memory_ran_short_gets_its_constant_once(monkeypatch):
+    """In the pass of all images memory runs out when the second part of a fused projection is solved."""
+    torch.manual_seed(0)
+    origin = origin_of(Reader(Crossed(), tokens=True), nstem=(1, 2))
+    expected, module = smaller(origin), smaller(origin)
+    reconstruct(expected, data(), origin, device=CPU)
+    solved, calls = Moments.solved, []
+
+    def short(*given: object, **settings: object) -> object:
+        calls.append(given)
+        if len(calls) == 2:
+            raise MemoryError
+        return solved(*given, **settings)
+
+    monkeypatch.setattr(Moments, "solved", short)
+    reconstruct(module, data(), origin, device=CPU)
+    assert len(calls) > 3
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(module.state_dict()[name], tensor, atol=1e-4, rtol=1e-3)
+
+
 class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -382,11 +547,13 @@ def test_what_cannot_be_solved_stays_as_cut_by_name():
 def test_fewer_examples_than_unknowns_are_told():
     origin = origin_of(chain(), n0=(1,), n1=(2,))
     few = TensorDataset(images(1), torch.zeros(1).long())
-    assert reconstruct(smaller(origin), few, origin, device=CPU).warnings == ()
+    told = "fewer examples than unknowns in {}: give more calibration images"
+    assert reconstruct(smaller(origin), few, origin, device=CPU).warnings == (told.format(1),)
+    assert reconstruct(smaller(origin), data(), origin, device=CPU).warnings == ()
     net = nn.Sequential(nn.Flatten(), nn.Linear(72, 9), nn.ReLU(), nn.Linear(9, 3)).eval()
     origin = origin_of(net, n1=(0,))
     (warning,) = reconstruct(smaller(origin), few, origin, device=CPU).warnings
-    assert warning == "fewer examples than unknowns in 3: give more calibration images"
+    assert warning == told.format(3)
 
 
 @pytest.mark.parametrize("reports", [0, 1, 3])
