@@ -99,8 +99,8 @@ def _chosen(table: pd.DataFrame) -> pd.DataFrame:
 
 def _draw(table: pd.DataFrame) -> None:
     """The rows in a chart, if they have one network, data, metric and way of counting what was pruned."""
-    shown = st.segmented_control(
-        "Show", [DIFFERENCES, VALUES], default=DIFFERENCES, key=kept("published shown"), persist_state="session"
+    shown = st.radio(
+        "Show", [DIFFERENCES, VALUES], horizontal=True, key=kept("published shown"), persist_state="session"
     )
     column = "value" if shown == VALUES else "delta"
     drawn = table[(table.method != "unpruned") & table.x_value.notna() & table[column].notna()]

@@ -49,7 +49,7 @@ def test_what_a_report_tells(tmp_path):
         "one",
         f"run:{tmp_path / 'a'}",
         "ifap",
-        "l2",
+        "group-norm",
         "none",
     )
     assert (run.base, run.pruned, run.low, run.high, run.kept["macs"]) == (0.99, 0.97, 0.95, 0.98, 0.5)
