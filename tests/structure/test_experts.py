@@ -106,7 +106,9 @@ def test_taylor_takes_the_whole_of_an_expert():
     module = TOYS["whole_experts"].make()
     images, labels = torch.randn(6, *INPUT), torch.arange(6) % 5
     structure = analyse(module, images[:1])
-    found = score("taylor", module, structure, TensorDataset(images, labels), device="cpu", options={"batch": "64"}).groups["mix.router"]
+    found = score(
+        "taylor", module, structure, TensorDataset(images, labels), device="cpu", options={"batch": "64"}
+    ).groups["mix.router"]
     nn.functional.cross_entropy(module(images), labels).backward()
     own = [tensor for name, tensor in module.mix.named_parameters() if "router" not in name]
     expected = sum((tensor * tensor.grad).detach().flatten(1).sum(1) for tensor in own) ** 2

@@ -64,7 +64,7 @@ def test_rows_without_a_difference_are_drawn_by_their_values(shown):
     assert {"GTP", "IFM", "DFPC", "ALDS", "SVD-NAS"} <= set(test.dataframe[0].value.Table)
     test = choose(shown("published"), network="ResNet-50", data="ImageNet", metric="top1", x_kind="params_kept_pct")
     assert "None of these results states" in words_of(test)
-    test.segmented_control(key="published shown").set_value("Values").run()
+    test.radio(key="published shown").set_value("Values").run()
     assert not test.exception
     assert "for ResNet-50 on ImageNet" in words_of(test)
 
