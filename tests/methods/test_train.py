@@ -90,6 +90,7 @@ def test_a_frozen_body_keeps_every_tensor(spec):
     assert all(parameter.requires_grad for parameter in outcome.module.parameters())
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_after_its_last_epoch(spec, tmp_path, capsys):
     out = tmp_path / "out"
     asked = ["train", "--model", TEACHER, "--data", spec.data, "--epochs", "3", "--device", "cpu", "--no-track"]

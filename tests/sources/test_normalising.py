@@ -68,6 +68,7 @@ def pictures(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_same_pictures_as_files_get_the_same_answers_whole_and_cut(pictures, tmp_path):
     command = [sys.executable, "-m", "explorer", "prune", "--model", "demo:resnet20-digits", "--data", "digits"]
     options = ["--keep", "macs=0.9", "--recover", "reconstruct", "--out", str(tmp_path / "cut")]

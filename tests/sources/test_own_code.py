@@ -231,6 +231,7 @@ def command(*arguments: str, cache: Path) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.slow
 def test_from_ones_own_file_to_a_smaller_network_that_stands_alone(file, tmp_path):
     ref, out = f"python:{file}:problem?epochs=3", tmp_path / "small"
     options = ["--data", ref, "--keep", "macs=0.6", "--recover", "finetune", "--epochs", "2", "--out", str(out)]
