@@ -4,6 +4,7 @@ A verb's file is imported when that verb is asked for, and its options are made 
 """
 
 import argparse
+import itertools
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -87,11 +88,19 @@ class _Parser(argparse.ArgumentParser):
             self._verb = None
         if not self._any_order:
             return super().parse_known_args(args, namespace)
+        self._refuse_dashes(args or ())
         self._any_order = False  # as argparse comes back here for the options, and then for the rest
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self._any_order = True
+
+    def _refuse_dashes(self, args: Sequence[str]) -> None:
+        """Two dashes as an option's value, for which argparse gives an empty list, whatever the option's type."""
+        for argument in itertools.takewhile(lambda argument: argument != "--", args):
+            name, _, value = argument.partition("=")
+            if name.startswith("-") and value == "--":
+                self.error(f"argument {name}: '--' is no value")
 
     def _commands(self) -> set[str]:
         """The second words of a group."""

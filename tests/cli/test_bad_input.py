@@ -51,6 +51,8 @@ def complaint(arguments, tmp_path, capsys):
         ([*KEEP, "--seed", "x"], "'x' is no whole number"),
         ([*KEEP, "--input", "32"], "3x224x224"),
         (["demo", "letters", "--out", ""], "--out: it is empty"),
+        (["bench", "dg2pf", "--epochs=--"], "argument --epochs: '--' is no value"),
+        (["prune", "--keep=--", "--model", "x"], "argument --keep: '--' is no value"),
         (["demo", "letters", "--fonts", ""], "--fonts: it is empty"),
         (["demo", "train", "--out", ""], "--out: it is empty"),
         ([*KEEP, "--lock", "conv99"], "conv99"),
