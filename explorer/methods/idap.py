@@ -7,6 +7,7 @@ from explorer.methods.presets import Preset
 from explorer.methods.registry import METHODS, method
 from explorer.methods.spec import Spec
 from explorer.methods.tools import steps
+from explorer.methods.tools.gradual_settings import LIMITED, PACED
 from explorer.methods.tools.narrowing import Narrowing
 from explorer.methods.tools.outcome import Outcome
 from explorer.methods.tools.pace import Pace
@@ -20,21 +21,14 @@ _NARROWED, _SHORTENED = 0.6, 0.84  # where in the run the two stages end
 
 
 SETTINGS = {
-    "max_drop": Number(0.02, 0, 1e6, "by how much the validation metric may fall below the base model's"),
-    "teacher": Choice("base", ("base", "previous"), "whom a distillation imitates: the base model, or the step before"),
+    **LIMITED,
     "blocks": Number(None, 0, 1e6, "how many residual blocks may leave; by itself: what accuracy allows", whole=True),
     "block_order": Choice(
         "divergence",
         ("divergence", "loss"),
         "by how little a block changes its input, or by the loss without it",
     ),
-    "growth": Number(1.5, 0, 100, "α: step t of T removes ρ₀·(1 + t/T)^α of the units that remain; 0: all alike"),
-    "rho": Number(None, 0, 1, "ρ₀, the share of the units that the first step removes; by itself: what meets a target"),
-    "past_limit": Choice(
-        "shallower",
-        ("shallower", "stop"),
-        "what follows a step that falls too far and is taken back: the same half as deep, then a quarter; or the end",
-    ),
+    **PACED,
 }
 PRESETS = {
     "ours": Preset(
