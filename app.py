@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
 from explorer.ui.navigation import PAGES, Page
-from explorer.ui.parts import opening, say, sharing
+from explorer.ui.parts import companion, opening, say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
@@ -41,5 +41,6 @@ page = st.navigation(sections, position="top")
 opening.carry_out(session.current())
 body = st.container()  # one element, so that all of a page can go at once
 st.empty()  # where it was told that it is opened
+companion.show(session.current())
 with body:
     page.run()

@@ -38,7 +38,7 @@ LAYERS = (
         "criteria",
         "budget",
     ),
-    *("recovery", "export", "methods", "runs", "bench", "board", "api", "loops", "ui", "cli"),
+    *("recovery", "export", "methods", "runs", "bench", "board", "api", "loops", "learning", "ui", "cli"),
 )
 """What stands on what: each may import those before it."""
 ABOVE = ("__main__", "__init__")  # of the package: they only point to the rest

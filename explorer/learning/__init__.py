@@ -1,0 +1,1 @@
+"""What teaches: lessons, missions, a class, and the library of papers and words."""
