@@ -1,0 +1,1 @@
+"""Lessons: cards to predict, do, see and understand, played on the real workspace."""
