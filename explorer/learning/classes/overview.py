@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from explorer.learning.classes.records import Reached, Student
 from explorer.learning.lessons.lesson import Lesson, Predict, Reveal
@@ -56,8 +57,8 @@ def gathered(lesson: Lesson, students: Sequence[Student]) -> list[Gathered]:
 
 def revealing(lesson: Lesson, prediction: Predict) -> int | None:
     """The place of the card that shows what a prediction was about."""
-    places = (place for place, card in enumerate(lesson.cards) if isinstance(card, Reveal) and card.of == prediction.name)
-    return next(places, None)
+    reveals = ((place, card) for place, card in enumerate(lesson.cards) if isinstance(card, Reveal))
+    return next((place for place, card in reveals if card.of == prediction.name), None)
 
 
 def _answered(student: Student, lesson: Lesson, card: Predict) -> bool:
@@ -68,8 +69,8 @@ def _answered(student: Student, lesson: Lesson, card: Predict) -> bool:
 def _labels(card: Predict) -> tuple[str, ...]:
     if card.options is not None:
         return tuple(card.options)
-    edges = _edges(card)
-    return tuple(f"{low:g} to {high:g} {card.slider.unit}".strip() for low, high in zip(edges, edges[1:], strict=False))
+    unit = card.slider.unit
+    return tuple(f"{low:g} to {high:g} {unit}".strip() for low, high in pairwise(_edges(card)))
 
 
 def _edges(card: Predict) -> list[float]:

@@ -13,7 +13,7 @@ from explorer.runs.labels import label_of
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.ui.parts import say
-from explorer.ui.state import session
+from explorer.ui.state import classes, session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
@@ -65,10 +65,12 @@ def evaluation(workspace: Workspace) -> str:
 
 
 def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
-    """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
+    """Submits a job; the sentence is shown where the desk, or a class, refuses it. For use as a button's callback."""
     try:
-        whose = {"owner": workspace.token, "address": session.address()}
-        workspace.remember(kind, DESK.submit(request, title=title, key=kind, **whose))
+        with classes.admitted(DESK, workspace.token, request) as seconds:
+            whose = {"owner": workspace.token, "address": session.address()}
+            id = DESK.submit(request, title=title, key=kind, seconds=seconds, **whose)
+        workspace.remember(kind, id)
     except ExplorerError as error:
         st.session_state[f"refused-{kind}"] = str(error)
 
@@ -85,7 +87,12 @@ def cancel(job: Job) -> None:
 
 def resume(job: Job) -> None:
     """Goes on after the job's last finished step."""
-    _tell(job, DESK.resume)
+
+    def again(id: str) -> None:
+        with classes.admitted(DESK, job.owner, job.request):
+            DESK.resume(id)
+
+    _tell(job, again)
 
 
 def _tell(job: Job, order: Callable[[str], None]) -> None:
@@ -145,6 +152,8 @@ def _running(job: Job) -> None:
 
 def _line(job: Job) -> str:
     if job.state == "queued":
+        if job.seconds is not None:
+            return f"Waiting: it starts within {words.bound(DESK.longest_wait(job.id))}"
         ahead = DESK.position(job.id)
         if not ahead:
             return "Starting a worker"

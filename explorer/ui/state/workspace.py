@@ -227,6 +227,18 @@ class Workspaces:
                 workspace.used = self._clock()
             return workspace
 
+    def peek(self, token: str) -> Workspace | None:
+        """The workspace of `token`, which does not count as used by that; None where it is not in memory."""
+        with self._lock:
+            return self._kept.get(token)
+
+    def forget(self, token: str) -> None:
+        """Lets a workspace leave at once, with its uploads."""
+        with self._lock:
+            known = self._kept.pop(token, None)
+        if known is not None and self.gone:
+            self.gone(token)
+
     def near(self, workspace: Workspace) -> list[str]:
         """The tokens of all workspaces at one's address."""
         with self._lock:
