@@ -1,7 +1,14 @@
 // What a class looks at from the back of the room: how it is joined, and where everybody is.
 
-export default function ({ data, parentElement }) {
+export default function ({ parentElement }) {
   const root = parentElement.querySelector(".room") ?? parentElement.appendChild(made("section", "room"));
+  const home = (window.pruningClass ??= {});
+  home.draw = (data) => draw(root, data);
+  if (home.data) home.draw(home.data);
+  return () => delete home.draw;
+}
+
+function draw(root, data) {
   root.setAttribute("aria-label", data.label);
   const text = JSON.stringify(data);
   if (root.shown === text) return;

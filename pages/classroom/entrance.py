@@ -31,7 +31,7 @@ def _join(workspace: Workspace) -> None:
     st.subheader("Join a class", anchor=False)
     with st.form("join", border=True):
         code = st.text_input("Code on the board", classes.typed(), max_chars=2 * LENGTH, placeholder=f"{LENGTH} letters")
-        nickname = st.text_input("Nickname", max_chars=LONGEST, help="Everybody in the room sees it; it need not be yours.")
+        nickname = st.text_input("Nickname", max_chars=LONGEST, help="Everybody in the room sees it; it need not be your name.")
         sent = st.form_submit_button("Join", type="primary", icon=":material/login:")
     if not sent:
         return
@@ -81,7 +81,7 @@ def _open(workspace: Workspace) -> None:
         seconds = right.selectbox(
             "Each may take", list(SECONDS), list(SECONDS).index(LIMIT), format_func=SECONDS.__getitem__
         )
-        sent = st.form_submit_button("Open", type="primary", icon=":material/co_present:")
+        sent = st.form_submit_button("Open the class", type="primary", icon=":material/co_present:")
     if not sent:
         return
     try:

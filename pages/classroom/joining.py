@@ -21,9 +21,9 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
         "qr": _square(f"{address}?{classes.CODE}={room.code}"),
         "names": [student.nickname for student in students],
     }
-    if not st.context.url or is_alone():
+    if is_alone():
         say.warning("This server only answers on this machine: start it by python -m explorer app --class.")
-    classroom.room_component(classroom.FOLDER)(key="class join", data=told)
+    classroom.tell(told)
 
 
 def base() -> str:

@@ -27,7 +27,7 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
     if not students:
         say.info("Nobody has joined yet: the code stands under Join.", icon=":material/group:")
         return
-    classroom.room_component(classroom.FOLDER)(key="class places", data=told)
+    classroom.tell(told)
     st.caption("Who has changed nothing for two minutes stands in a lighter type.")
     _look_at_one(workspace, students)
 

@@ -19,13 +19,12 @@ VIEWS: dict[str, Callable[[Workspace, Classroom, list[Student]], None]] = {
     "Predictions": predictions.show,
     "Leaderboard": leaderboard.show,
 }
+PICTURES = ("Join", "Who is where")  # what is drawn by the program itself
 MANAGE = "Manage"
 
 
 def show(workspace: Workspace, taught: dict[str, Classroom]) -> None:
     """The chosen view of the chosen class."""
-    value = ".".join(classes.keys())
-    data = {"name": classes.COOKIE, "value": value, "days": classes.DAYS}
     key = next(iter(taught))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Class", anchor=False, width="content")
@@ -44,8 +43,11 @@ def show(workspace: Workspace, taught: dict[str, Classroom]) -> None:
         manage.show(workspace, room, key)
     else:
 
+        if view in PICTURES:
+            classroom.picture()
+
         def draw() -> None:
             VIEWS[view](workspace, room, classroom.look_around(room))
 
         st.fragment(draw, run_every=SECONDS)()
-    classroom.key_component(classroom.FOLDER)(key="class keys", data=data)
+    classroom.keep_keys()

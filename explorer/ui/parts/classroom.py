@@ -1,7 +1,6 @@
 """The class beside every page: what a student may start and how long she waits, and what her teacher sees of her."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -161,17 +160,27 @@ def look_around(room: Classroom) -> list[Student]:
     return register().students(room.code)
 
 
-@cache
-def room_component(root: Path) -> Any:
-    """What is looked at from the back of a room; registered once."""
-    css, js = ((root / f"room.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return st.components.v2.component("class_room", css=css, js=js)
+def picture() -> None:
+    """The place of what is looked at from the back of the room, which `tell` brings what it shows."""
+    _component("class_room", "room.js", "room.css")(key="class room", data={})
+
+
+def tell(told: dict[str, Any]) -> None:
+    """Shows it in the picture of this page; for a fragment, too."""
+    _component("class_room_feed", "room_feed.js")(key="class room feed", data=told)
+
+
+def keep_keys() -> None:
+    """Leaves the keys of this teacher in her browser, so that a reload finds them."""
+    data = {"name": classes.COOKIE, "value": ".".join(classes.keys()), "days": classes.DAYS}
+    _component("class_keys", "key.js")(key="class keys", data=data)
 
 
 @cache
-def key_component(root: Path) -> Any:
-    """Keeps a teacher's keys in her browser; registered once."""
-    return st.components.v2.component("class_keys", js=(root / "key.js").read_text(encoding="utf-8"))
+def _component(name: str, js: str, css: str = "") -> Any:
+    """Registered once."""
+    files = {kind: (FOLDER / file).read_text(encoding="utf-8") for kind, file in (("js", js), ("css", css)) if file}
+    return st.components.v2.component(name, **files)
 
 
 def tools_in_words(room: Classroom) -> str:
