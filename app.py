@@ -38,6 +38,7 @@ except ExplorerError as error:
     st.stop()
 sharing.open_link()
 page = st.navigation(sections, position="top")
+session.note_page(page.url_path)
 opening.carry_out(session.current())
 body = st.container()  # one element, so that all of a page can go at once
 st.empty()  # where it was told that it is opened
