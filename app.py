@@ -39,6 +39,7 @@ except ExplorerError as error:
 sharing.open_link()
 classroom.note_link()
 page = st.navigation(sections, position="top")
+session.note_page(page.url_path)
 if classroom.asked_for():
     st.switch_page(path_to("classroom"))
 opening.carry_out(session.current())

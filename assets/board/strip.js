@@ -3,6 +3,8 @@
 import { Counters, make } from "./parts.js";
 import { percent } from "./words.js";
 
+const WIDTHS = { medium: 1150, narrow: 900, slim: 480 }; // pixels up to which it is shown so
+
 export class Strip {
   /** @param send called with the name of a stage whose button was pressed */
   constructor(parent, send) {
@@ -22,8 +24,18 @@ export class Strip {
     );
     this.room = make("div.room", {}, this.element);
     parent.append(this.room);
-    this.sized = new ResizeObserver(() => this.room.style.setProperty("height", `${this.element.offsetHeight}px`));
+    this.main = document.querySelector("[data-testid=stMain]");
+    this.sized = new ResizeObserver(() => this.fit());
     this.sized.observe(this.element);
+    if (this.main) this.sized.observe(this.main);
+  }
+
+  /** As wide as the page beside a sidebar, which comes and goes; the page keeps its height free. */
+  fit() {
+    if (this.main) this.element.style.setProperty("left", `${this.main.getBoundingClientRect().left}px`);
+    const width = this.element.offsetWidth;
+    for (const [name, most] of Object.entries(WIDTHS)) this.element.classList.toggle(name, width <= most);
+    this.room.style.setProperty("height", `${this.element.offsetHeight}px`);
   }
 
   /**

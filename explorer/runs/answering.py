@@ -6,6 +6,7 @@ from typing import Any
 
 from explorer.batches import Samples
 from explorer.errors import Cancelled, ExplorerError
+from explorer.evaluation.side_by_side import side_by_side
 from explorer.memory import Kept, limit
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
@@ -13,11 +14,13 @@ from explorer.methods.studies.repair import repair
 from explorer.methods.tools import steps
 from explorer.methods.tools.portions import in_memory, portion
 from explorer.progress import Report, part
-from explorer.pruning import Plan
+from explorer.pruning import Plan, cut
+from explorer.recovery import RECOVERIES
 from explorer.recovery.portion import repair_samples
 from explorer.sources.stamps import stamp_of
 from explorer.tasks import Accuracy
 
+_TIMED = 0.5  # seconds that two networks are timed in turns, at least
 _OPEN = Kept(lambda: limit() // 2)  # a server and its workers share the machine's memory
 
 
@@ -87,19 +90,49 @@ def judged(spec: Spec, report: Report) -> dict[str, Any]:
     Raises:
         ExplorerError: the spec has no plan, or see `explorer.methods.studies.ladder.recovery_stage`.
     """
+    return recovered(replace(spec, recover="none"), report)
+
+
+def recovered(spec: Spec, report: Report) -> dict[str, Any]:
+    """What the spec's plan costs after the spec's own recovery, in the words of `repaired`.
+
+    Raises:
+        ExplorerError: the spec has no plan, its recovery trains, or see `explorer.methods.studies.ladder`.
+    """
+    if RECOVERIES[spec.recover].trains:
+        raise ExplorerError(f"{spec.recover!r} trains, which no question waits for: start a job of kind ladder")
     plan, found = _plan(spec), opened(spec, part(report, 0.0, 0.3))
     subject = found.subject
     stage = recovery_stage(
-        "none",
+        spec.recover,
         subject.module,
         subject.structure,
-        subject.task,
+        replace(subject.task, calibration=found.calibration),
         plan.check(subject.structure),
         data=found.judged,
         device=subject.device,
         report=part(report, 0.3, 1.0),
     )
     return _told(stage, subject)
+
+
+def timed(spec: Spec, report: Report) -> dict[str, Any]:
+    """How long the spec's plan takes against the whole network, both in turns, on noise of the network's input.
+
+    Returns:
+        The JSON of a `LatencyRatio`.
+
+    Raises:
+        ExplorerError: the spec has no plan, or see `explorer.evaluation.side_by_side`.
+    """
+    plan, subject = _plan(spec), opened(spec, part(report, 0.0, 0.3)).subject
+    smaller = cut(subject.module, subject.structure, plan.check(subject.structure)).module
+    shape = tuple(subject.loaded.example().shape[1:])
+    told = part(report, 0.3, 1.0)
+    (found,) = side_by_side(
+        subject.module, smaller, shape, device=subject.device, batches=(spec.batch,), seconds=_TIMED, report=told
+    )
+    return found.to_json()
 
 
 def _plan(spec: Spec) -> Plan:

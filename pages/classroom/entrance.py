@@ -7,7 +7,6 @@ from explorer.learning.classes.codes import LENGTH, LONGEST
 from explorer.learning.classes.records import SECONDS, TOOLS, TRAINING, Allowed, Classroom
 from explorer.learning.classes.register import LONGEST_TITLE
 from explorer.learning.lessons.reading import find_lesson, lessons
-from explorer.plain import plain
 from explorer.ui.navigation import PAGES
 from explorer.ui.parts import classroom, opening, say
 from explorer.ui.parts import lesson as lesson_panel
@@ -30,8 +29,12 @@ def show(workspace: Workspace) -> None:
 def _join(workspace: Workspace) -> None:
     st.subheader("Join a class", anchor=False)
     with st.form("join", border=True):
-        code = st.text_input("Code on the board", classes.typed(), max_chars=2 * LENGTH, placeholder=f"{LENGTH} letters")
-        nickname = st.text_input("Nickname", max_chars=LONGEST, help="Everybody in the room sees it; it need not be your name.")
+        code = st.text_input(
+            "Code on the board", classes.typed(), max_chars=2 * LENGTH, placeholder=f"{LENGTH} letters"
+        )
+        nickname = st.text_input(
+            "Nickname", max_chars=LONGEST, help="Everybody in the room sees it; it need not be your name."
+        )
         sent = st.form_submit_button("Join", type="primary", icon=":material/login:")
     if not sent:
         return
@@ -75,7 +78,9 @@ def _open(workspace: Workspace) -> None:
             format_func=lambda name: found[name].title if name in found else f"{FREE}, with {workspace.model}",
         )
         held = st.toggle("I open what predictions were about, for all at once", True)
-        tools = st.multiselect("Allowed beside cutting and repair", list(TOOLS), [TRAINING], format_func=TOOLS.__getitem__)
+        tools = st.multiselect(
+            "Allowed beside cutting and repair", list(TOOLS), [TRAINING], format_func=TOOLS.__getitem__
+        )
         left, right = st.columns(2)
         work = left.number_input("Trainings and searches of each student", 0, 20, WORK)
         seconds = right.selectbox(

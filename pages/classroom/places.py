@@ -12,7 +12,6 @@ from explorer.ui.navigation import PAGES
 from explorer.ui.parts import classroom, opening, say
 from explorer.ui.state.share import read_link
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import words
 
 AWAY = 120.0  # seconds without a change after which somebody may need help
 

@@ -19,7 +19,9 @@ def show(workspace: Workspace, student: Student, room: Classroom) -> None:
     say.caption(classroom.tools_in_words(room))
     _way_on(workspace, room)
     st.markdown("**Your own link**")
-    st.caption("By it you come back after a reload, on another computer, and when your tab was lost. Keep it to yourself.")
+    st.caption(
+        "By it you come back after a reload, on another computer, and when your tab was lost. Keep it to yourself."
+    )
     base = sharing.address().partition("/class")[0]
     st.code(f"{base}/class?{session.PARAMETER}={workspace.token}", language=None, wrap_lines=True)
     if st.button("Leave the class", type="tertiary", icon=":material/logout:", help="Your workspace stays yours."):

@@ -7,7 +7,6 @@ import streamlit as st
 from explorer.learning.classes.records import Classroom, Student
 from explorer.plain import plain
 from explorer.ui.parts import classroom, say
-from explorer.ui.state import classes
 from explorer.ui.state.workspace import Workspace
 from pages.classroom import joining, leaderboard, manage, places, predictions
 
@@ -42,7 +41,6 @@ def show(workspace: Workspace, taught: dict[str, Classroom]) -> None:
     if view == MANAGE:
         manage.show(workspace, room, key)
     else:
-
         if view in PICTURES:
             classroom.picture()
 

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.plain import plain
 from explorer.ui import engine
 from explorer.ui.engine import Opened
-from explorer.ui.parts import frame, opening, say, understood
+from explorer.ui.parts import frame, opening, say, understood, welcome
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
@@ -42,6 +42,7 @@ def open_model(workspace: Workspace, stages: Stages) -> Opened:
 workspace = session.current()
 purpose = "What the network answers, what it is made of, and what its channels are worth."
 stages = frame.step("look", purpose, workspace)
+welcome.offer(workspace)
 opened = open_model(workspace, stages)
 introduce(opened)
 opening.weights(opened)

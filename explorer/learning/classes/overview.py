@@ -48,9 +48,7 @@ def gathered(lesson: Lesson, students: Sequence[Student]) -> list[Gathered]:
         for answer in answers:
             counts[_bar(card, answer, len(labels))] += 1
         found.append(
-            Gathered(
-                place, revealing(lesson, card), card.question, labels, tuple(counts), len(answers), len(students)
-            )
+            Gathered(place, revealing(lesson, card), card.question, labels, tuple(counts), len(answers), len(students))
         )
     return found
 
@@ -130,7 +128,15 @@ def table(students: Sequence[Student], lesson: Lesson | None, metric: Metric | N
     predictions = [card for card in lesson.cards if isinstance(card, Predict)] if lesson else []
     head = ["nickname", "joined", "changed", "model", "data", "macs_share", "lesson", "card", "cards_done", "finished"]
     head += [f"answer_{card.name}" for card in predictions]
-    head += ["work_started", "best_value", "best_low", "best_high", "best_macs_share", "best_params_share", "best_after"]
+    head += [
+        "work_started",
+        "best_value",
+        "best_low",
+        "best_high",
+        "best_macs_share",
+        "best_params_share",
+        "best_after",
+    ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*head, "state"])

@@ -83,7 +83,9 @@ class Register:
         with self._store.transaction() as connection:
             (count,) = connection.execute("SELECT count(*) FROM classes").fetchone()
             if count >= CLASSES:
-                raise ExplorerError(f"{count} classes are open on this server, as many as there may be: delete old ones")
+                raise ExplorerError(
+                    f"{count} classes are open on this server, as many as there may be: delete old ones"
+                )
             room = Classroom(
                 _free(connection), told, model, data, lesson, mission, allowed or Allowed(), held, self._clock()
             )

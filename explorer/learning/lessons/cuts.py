@@ -95,7 +95,7 @@ def plan_of(
         model, data, criterion: what the card is about.
 
     Raises:
-        ExplorerError: the person has opened another network; or see `Cut.fractions`.
+        ExplorerError: the person has opened another network or cut nothing; or see `Cut.fractions`.
         NotYetError: the scores are not known yet.
     """
     if cut == "whole":
@@ -105,6 +105,8 @@ def plan_of(
     if situation.model != model:
         raise ExplorerError(f"{situation.model} is open, and this card is about {model}: open that first")
     structure, choice = situation.structure, situation.choice
+    if choice.empty:
+        raise ExplorerError("nothing is cut: go back to the card that asks for a cut, or let it be done for you")
     if not any(choice.budget.values()):
         return Plan(model).without(structure, choice.blocks)
     scores = situation.bench.scores(model, situation.data, situation.criterion, situation.options)

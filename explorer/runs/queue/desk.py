@@ -482,7 +482,9 @@ class Desk:
         """Ends a job that was asked to stop, by a person or because its time was over."""
         if job.overdue:
             advice = "choose fewer epochs or a smaller network"
-            self._end(job, "failed", error=f"it was stopped after the {job.seconds:g} seconds that it may take: {advice}")
+            self._end(
+                job, "failed", error=f"it was stopped after the {job.seconds:g} seconds that it may take: {advice}"
+            )
         else:
             self._end(job, "cancelled")
 

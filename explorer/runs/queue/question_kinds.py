@@ -74,3 +74,27 @@ def judge_question(spec: Spec, report: Report) -> dict[str, Any]:
     from explorer.runs.answering import judged
 
     return judged(spec, report)
+
+
+@QUESTIONS.register(
+    "recover",
+    title="Recover the plan",
+    explanation="What the spec's plan reaches after the spec's recovery, one that does not train.",
+)
+def recover_question(spec: Spec, report: Report) -> dict[str, Any]:
+    """A recovery stage's JSON with ``metric`` and ``answers``, see `explorer.runs.answering.recovered`."""
+    from explorer.runs.answering import recovered
+
+    return recovered(spec, report)
+
+
+@QUESTIONS.register(
+    "time",
+    title="Time the plan",
+    explanation="How long the spec's plan takes against the whole network, both timed in turns.",
+)
+def time_question(spec: Spec, report: Report) -> dict[str, Any]:
+    """The JSON of a `LatencyRatio`, see `explorer.runs.answering.timed`."""
+    from explorer.runs.answering import timed
+
+    return timed(spec, report)

@@ -40,7 +40,10 @@ def points(table: pd.DataFrame, edge: pd.DataFrame, metric: Metric, height: int 
     )
     marks = base.mark_point(filled=True, size=90, opacity=0.85).encode(
         color=alt.Color(
-            "after:N", title=None, scale=alt.Scale(domain=states, range=[COLOURS.get(state, MUTED) for state in states]), legend=_legend()
+            "after:N",
+            title=None,
+            scale=alt.Scale(domain=states, range=[COLOURS.get(state, MUTED) for state in states]),
+            legend=_legend(),
         ),
         shape=alt.Shape("after:N", title=None, scale=alt.Scale(domain=states), legend=_legend()),
         tooltip=[

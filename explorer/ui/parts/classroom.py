@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.errors import ExplorerError
 from explorer.learning.classes.overview import revealing
 from explorer.learning.classes.records import TOOLS, Classroom, Reached, Seen, Student
 from explorer.learning.classes.register import Register
@@ -34,7 +33,7 @@ def register() -> Register:
 def note_link() -> None:
     """Takes a class's link out of the URL; called by the entry script before the navigation."""
     if classes.take_parameters():
-        st.session_state[_GOTO] = True
+        st.session_state[_GOTO], st.session_state[session.NEW] = True, False  # she has come for the class
 
 
 def asked_for() -> bool:
@@ -101,7 +100,7 @@ _known: dict[str, tuple[Any, ...]] = {}
 def keep(workspace: Workspace, room: Classroom) -> None:
     """Keeps what a student is at, where that has changed since it was kept last."""
     trail = workspace.draft.trail
-    progress = getattr(workspace, "lesson", None)
+    progress = workspace.lesson
     now = (workspace.version, workspace.data, workspace.setting, progress, len(trail), trail[-1] if trail else None)
     if _known.get(workspace.token) == now:
         return
@@ -111,7 +110,7 @@ def keep(workspace: Workspace, room: Classroom) -> None:
 
 def seen(workspace: Workspace, room: Classroom) -> Seen:
     """What a workspace is at, for its class."""
-    progress = getattr(workspace, "lesson", None)
+    progress = workspace.lesson
     told = {}
     if progress is not None:
         told = {
@@ -192,20 +191,3 @@ def tools_in_words(room: Classroom) -> str:
         f"Cutting by hand; {', '.join(named)}: {room.allowed.work} for each student, "
         f"{words.bound(room.allowed.seconds)} each at most."
     )
-
-
-def restored(workspace: Workspace, state: str) -> None:
-    """Brings a student's cut back into a workspace that was lost with its server; a state that can't be read stays out.
-
-    Args:
-        state: a link's text, see `Seen`.
-    """
-    from explorer.ui.state.share import read_link
-
-    try:
-        shared = read_link(state)
-    except ExplorerError:
-        return
-    if shared.model == workspace.model:
-        workspace.judge_by(shared.criterion or workspace.criterion, shared.options)
-        workspace.go_to(shared.choice)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.ui.parts import classroom
+from explorer.ui.parts import classroom, lesson
+from explorer.ui.parts.holding import HOLDS
 from explorer.ui.state.workspace import Workspace
 
-PANELS: tuple[Callable[[Workspace], bool], ...] = (classroom.panel,)
+HOLDS.append(classroom.held)
+PANELS: tuple[Callable[[Workspace], bool], ...] = (classroom.panel, lesson.panel)
 """Each draws itself where it has something to show, and says whether it did; in this order, one below the other."""
 
 

@@ -75,9 +75,14 @@ def start(workspace: Workspace, kind: str, request: Request, title: str) -> None
         st.session_state[f"refused-{kind}"] = str(error)
 
 
+def refused(kind: str) -> str:
+    """Why the last order to a job of this kind was refused, told once; empty where it was not."""
+    return st.session_state.pop(f"refused-{kind}", "")
+
+
 def refusal(kind: str) -> None:
     """Shows why the last order to a job of this kind was refused, once."""
-    if sentence := st.session_state.pop(f"refused-{kind}", None):
+    if sentence := refused(kind):
         say.error(sentence, icon=":material/block:")
 
 

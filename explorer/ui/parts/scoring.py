@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.criteria import CRITERIA, Scores
 from explorer.errors import ExplorerError
+from explorer.runs.queue.job import Job
 from explorer.ui import engine
 from explorer.ui.parts import jobs, say
 from explorer.ui.state.workspace import Workspace
@@ -44,6 +45,25 @@ def known(workspace: Workspace) -> Scores | None:
         return found
     job = jobs.result(workspace, _key(_spec(workspace)))
     return None if job is None else engine.known(lambda: engine.read_scores(job["file"]))
+
+
+def scores_of(workspace: Workspace, model: str, data: str, criterion: str, options: Mapping[str, str]) -> Scores | Job:
+    """Scores of any network: at once where that is quick, else from a job of the workspace, which is started.
+
+    Raises:
+        ExplorerError: they can't be had, or the desk refuses the job.
+    """
+    if engine.scores_are_quick(model, criterion):
+        return engine.quick_scores(model, data, criterion, options)
+    spec = {"model": model, "data": data, "criterion": criterion, "options": dict(options), "samples": engine.SAMPLES}
+    key = _key(spec)
+    if jobs.find(workspace, key) is None:
+        jobs.start(workspace, key, {"kind": "score", "spec": spec}, f"Score {model} with {CRITERIA[criterion].title}")
+    job = jobs.find(workspace, key)
+    if job is None or job.state in ("failed", "cancelled"):
+        why = jobs.refused(key) if job is None else job.error or job.state
+        raise ExplorerError(f"the channels can't be scored by {CRITERIA[criterion].title}: {why}")
+    return engine.read_scores(job.result["file"]) if job.state == "done" else job
 
 
 def _spec(workspace: Workspace) -> dict[str, Any]:

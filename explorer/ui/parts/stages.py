@@ -191,14 +191,14 @@ class Stages:
 
     def _ask(self, name: str, plan: Plan, *, again: bool = False) -> Asked:
         """Asks for a stage of a plan; the newest one takes the place of those before."""
-        spec = {"model": self.at.model, "data": self.at.data, **_spec(plan)}
+        spec = {"model": self.at.model, "data": self.at.data, **plan_spec(plan)}
         request = {"kind": QUESTIONS[name], "spec": spec}
         return DESK.ask(request, self.workspace.token, name, again=again)
 
     def _trained(self, plan: Plan, now: Any, metric: Metric) -> bool:
         """The last stage is work of minutes; its result is found again with its plan. Whether it is under way."""
         stage = FIRST[TRAINED]
-        kind = _training(self.at, plan)[0]
+        kind = training(self.at.model, self.at.data, plan)[0]
         job = jobs.find(self.workspace, kind)
         if job is not None and job.state == "done":
             found = headline({**job.result["rungs"][-1], "metric": metric.name})
@@ -207,7 +207,7 @@ class Stages:
         elif job is not None and not job.final:
             self._tell(replace(stage, fraction=job.fraction))
         else:
-            refused = st.session_state.pop(f"refused-{kind}", "")
+            refused = jobs.refused(kind)
             ended = job.state if job is not None else ""
             about = visible(refused or (job.error if job is not None else "") or "Fine-tunes the cut network.")
             self._tell(replace(stage, action="Train", note="refused" if refused else ended, about=about))
@@ -226,7 +226,7 @@ class Stages:
             return
         self.at = At.of(self.workspace)
         if name == TRAINED:
-            kind, request = _training(self.at, plan)
+            kind, request = training(self.at.model, self.at.data, plan)
             jobs.start(self.workspace, kind, request, f"Fine-tune a plan for {self.at.model}")
         elif name in QUESTIONS:
             with contextlib.suppress(ExplorerError):  # the page asks again and says why it may not
@@ -318,17 +318,18 @@ def _cost(workspace: Workspace, structure: Structure, plan: Plan) -> dict[str, A
     }
 
 
-def _training(at: At, plan: Plan) -> tuple[str, dict[str, Any]]:
+def training(model: str, data: str, plan: Plan) -> tuple[str, dict[str, Any]]:
     """The key of the job that fine-tunes a plan, and what it is asked."""
-    spec = {"model": at.model, "data": at.data, **_spec(plan)}
+    spec = {"model": model, "data": data, **plan_spec(plan)}
     request = {"kind": "ladder", "spec": {**spec, "recover": "finetune", "epochs": EPOCHS}}
-    return f"tune {_digest(request)}", request
+    return f"tune {digest(request)}", request
 
 
-def _spec(plan: Plan) -> dict[str, Any]:
+def plan_spec(plan: Plan) -> dict[str, Any]:
     """A plan as a spec says it."""
     return {"plan": {name: list(units) for name, units in sorted(plan.remove.items())}, "skip": list(plan.blocks)}
 
 
-def _digest(document: Any) -> str:
+def digest(document: Any) -> str:
+    """A short name of a document, the same for equal ones."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,16 +8,23 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.learning.lessons.keeping import Kept
+from explorer.learning.lessons.progress import Progress
 from explorer.progress import Report
 from explorer.runs.queue.desk import DESK
 from explorer.sources.suffixes import WEIGHTS
+from explorer.ui.navigation import PAGES
+from explorer.ui.state import classes
 from explorer.ui.state.access import allowed_roots, check_ref
+from explorer.ui.state.share import take_state
 from explorer.ui.state.uploads import PICTURES, Archive, Uploads
-from explorer.ui.state.workspace import WORKSPACES, Workspace
+from explorer.ui.state.workspace import TOKEN, WORKSPACES, Workspace
 
 PARAMETER = "w"
 # Keys of the session.
 SHOWN = "shown"
+PAGE = "page in sight"
+NEW = "first visit"
 PROPOSED = "data to train on"  # the ref of data whose classes are not those of the workspace's model
 
 
@@ -34,6 +41,7 @@ def open_workspace() -> None:
     workspace = WORKSPACES.get(st.session_state.get("workspace")) or WORKSPACES.get(asked) or _returned(asked)
     if workspace is None:
         workspace = WORKSPACES.create(address())
+        st.session_state[NEW] = not asked
         if asked:
             st.toast("That workspace is no longer on this server. This is a new one.", icon=":material/info:")
     st.session_state["workspace"] = workspace.token
@@ -42,13 +50,51 @@ def open_workspace() -> None:
 
 
 def _returned(token: str | None) -> Workspace | None:
-    """The workspace of an earlier server, as far as its runs tell; asking for them also lets interrupted ones go on."""
-    jobs = DESK.jobs(token or "")
-    if not token or not jobs:
+    """The workspace of an earlier server, as far as its runs, its lesson and its class tell; runs go on then, too."""
+    if not token or not TOKEN.fullmatch(token):
         return None
-    spec = jobs[0].request["spec"]
+    jobs, opened, student = DESK.jobs(token), lessons().opened(token), classes.register(DESK.root).of_workspace(token)
+    state = student.seen if student is not None and student.seen.model else None
+    if not (jobs or opened or state):
+        return None
+    spec = jobs[0].request["spec"] if jobs else {}
+    progress, model, data = opened or (None, spec.get("model", ""), spec.get("data", ""))
+    if state is not None:
+        model, data = state.model, state.data
     keys = [(job.key or job.kind, job.id) for job in reversed(jobs)]
-    return WORKSPACES.restore(token, spec["model"], spec["data"], keys, address())
+    workspace = WORKSPACES.restore(token, model, data, keys, address())
+    if workspace is not None:
+        workspace.lesson = progress
+        if state is not None:
+            take_state(workspace, state.state)
+    return workspace
+
+
+def lessons() -> Kept:
+    """What is kept of lessons beside the runs."""
+    return _lessons(DESK.root)
+
+
+@cache
+def _lessons(root: Path) -> Kept:
+    return Kept(root)
+
+
+def learn(workspace: Workspace, progress: Progress) -> None:
+    """Goes on in a lesson, which is kept so that a reload, and another server, find it again."""
+    workspace.lesson = progress
+    lessons().keep(workspace.token, progress, workspace.model, workspace.data)
+
+
+def leave_lesson(workspace: Workspace) -> None:
+    """Closes the lesson; how far it was stays kept."""
+    workspace.lesson = None
+    lessons().leave(workspace.token)
+
+
+def note_page(address: str) -> None:
+    """Notes which page is in sight, by the path of its link; called by the entry script on every run."""
+    st.session_state[PAGE] = next((page.name for page in PAGES.values() if page.address == address), "")
 
 
 def address() -> str:

@@ -103,6 +103,17 @@ def read_link(text: str) -> Shared:
     return _read(content, damaged)
 
 
+def take_state(workspace: Workspace, text: str) -> None:
+    """Brings a workspace's own cut back from a link's text; one that can't be read, or is another model's, stays out."""
+    try:
+        shared = read_link(text)
+    except ExplorerError:
+        return
+    if shared.model == workspace.model:
+        workspace.judge_by(shared.criterion or workspace.criterion, shared.options)
+        workspace.go_to(shared.choice)
+
+
 def _read(content: bytes, complaint: str) -> Shared:
     try:
         document = json.loads(content)

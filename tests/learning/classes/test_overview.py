@@ -19,7 +19,14 @@ LESSON = Lesson.model_validate(
         "model": "demo:resnet20-digits",
         "data": "digits",
         "card": [
-            {"kind": "predict", "name": "fall", "title": "Fall", "text": "x", "question": "Why?", "options": ["a", "b"]},
+            {
+                "kind": "predict",
+                "name": "fall",
+                "title": "Fall",
+                "text": "x",
+                "question": "Why?",
+                "options": ["a", "b"],
+            },
             {
                 "kind": "predict",
                 "name": "much",

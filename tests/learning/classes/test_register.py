@@ -24,7 +24,9 @@ def opened(register, **settings):
 def test_a_class_is_there_again_after_a_restart(register, tmp_path):
     room, key = opened(register, lesson="cliff", allowed=Allowed((MEASURING,), 2, 30), held=False)
     student = register.join(room.code, "Ada", "a" * 32)
-    seen = Seen(MODEL, DATA, "state", 0.5, "cliff", 3, {"fall": 2.0}, (0, 1), False, (Reached(0.5, 0.4, 0.9, 0.8, 1.0, "bn"),))
+    seen = Seen(
+        MODEL, DATA, "state", 0.5, "cliff", 3, {"fall": 2.0}, (0, 1), False, (Reached(0.5, 0.4, 0.9, 0.8, 1.0, "bn"),)
+    )
     register.note("a" * 32, seen)
     register.reveal(room.code, "cliff", 4)
     again = Register(tmp_path)
