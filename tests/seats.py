@@ -70,6 +70,45 @@ class Seat:
         """What stands on the page now."""
         return Shown(self.query, [placed.element for _, placed in sorted(self._placed.items())])
 
+    def has(self, kind: str, label: str) -> bool:
+        """Whether a widget stands there, by Streamlit's name of its kind."""
+        return self._widget(kind, label) is not None
+
+    def _widget(self, kind: str, label: str) -> Any:
+        elements = (element for element in self.shown.elements if element.WhichOneof("type") == kind)
+        found = (getattr(element, kind) for element in elements)
+        return next((widget for widget in found if widget.label == label), None)
+
+    def named(self, component: str) -> str:
+        """The id of the component that was registered under a name."""
+        elements = (element for element in self.shown.elements if element.WhichOneof("type") == "bidi_component")
+        found = (element.bidi_component for element in elements)
+        return next(each.id for each in found if each.component_name.endswith(component))
+
+    @property
+    def words(self) -> str:
+        """All text on the page, as Markdown."""
+        elements = (element for element in self.shown.elements if element.WhichOneof("type") == "markdown")
+        return "\n".join(element.markdown.body for element in elements)
+
+    async def submit(self, button: str, typed: dict[str, str]) -> None:
+        """Types into fields of a form and presses its button; does not wait."""
+        fields = [
+            WidgetState(id=self._widget("text_input", label).id, string_value=text) for label, text in typed.items()
+        ]
+        await self.send(*fields, WidgetState(id=self._widget("button", button).id, trigger_value=True))
+
+    async def choose(self, label: str, option: str) -> None:
+        """Chooses one of a few buttons."""
+        state = WidgetState(id=self._widget("button_group", label).id)
+        state.string_array_value.data.append(option)
+        await self.ask(state)
+
+    async def next(self) -> None:
+        """Waits for the next message."""
+        heard = self.messages
+        await self.until(lambda: self.messages > heard)
+
     def components(self, member: str) -> list[tuple[str, dict[str, Any], int]]:
         """Id, document and run of the components whose documents have a member of that name."""
         found = []

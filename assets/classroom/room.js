@@ -58,6 +58,7 @@ function places(data) {
 
 function place(student) {
   const item = made("li", student.away ? "away" : "");
+  item.title = `last change ${new Date(1000 * student.changed).toLocaleTimeString()}`;
   item.append(made("span", "name", student.name), made("span", "where", student.where));
   if (student.cards) {
     const bar = item.appendChild(made("span", "cards"));

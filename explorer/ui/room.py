@@ -3,6 +3,7 @@
 import os
 
 from explorer.learning.classes.addresses import own_address
+from explorer.runs.queue.lanes import YIELD
 from explorer.runs.queue.limits import PAGES, UPLOADS, WAITING, WORKSPACES
 from explorer.ui.launcher import launch
 
@@ -14,6 +15,9 @@ LIMITS = {PAGES: "240", WORKSPACES: "240", WAITING: "128", UPLOADS: "2G"}
 Thirty are what two processor cores serve, see benchmarks/classroom.py.
 """
 
+CALM = {YIELD: "1", "OMP_NUM_THREADS": "1"}
+"""A page's answer goes first, and no process cuts its work up among processors that others keep busy."""
+
 
 def serve(*, port: int | None, address: str | None, start: tuple[str, str] | None) -> None:
     """Serves a room until it is interrupted; a limit that the environment names stands.
@@ -24,7 +28,7 @@ def serve(*, port: int | None, address: str | None, start: tuple[str, str] | Non
     Raises:
         ExplorerError: see `launch`.
     """
-    for name, value in LIMITS.items():
+    for name, value in {**LIMITS, **CALM}.items():
         os.environ.setdefault(name, value)
     print(told(address or EVERYBODY, port or PORT), flush=True)
     launch(port=port, address=address or EVERYBODY, start=start)

@@ -50,6 +50,7 @@ def _place(student: Student, lesson: Lesson | None) -> dict[str, object]:
         "cards": len(lesson.cards) if here else 0,
         "card": seen.card,
         "done": [*range(len(lesson.cards))] if here and seen.finished else list(seen.done),
+        "changed": student.changed,
         "away": time.time() - student.changed > AWAY,
     }
 

@@ -38,10 +38,15 @@ def _in_sight(found: list[Gathered], opened: frozenset[int]) -> int:
 
 
 def _one(room: Classroom, lesson: str, asked: Gathered, opened: frozenset[int]) -> None:
-    st.markdown(f"### {plain(asked.question)}")
+    st.header(plain(asked.question), anchor=False)
+    _open(room, lesson, asked, opened)
     bars = pd.DataFrame({"answer": asked.labels, "students": asked.counts})
     said = f"{asked.answered} of {asked.asked} have answered"
     frame.chart(said, charts.answers(bars), "How many students gave each answer")
+
+
+def _open(room: Classroom, lesson: str, asked: Gathered, opened: frozenset[int]) -> None:
+    """The teacher's button that shows everybody what is so, or that it is open."""
     if asked.reveal is None or not room.held:
         return
     if asked.reveal in opened:

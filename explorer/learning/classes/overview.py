@@ -124,19 +124,15 @@ def frontier(points: Iterable[tuple[str, Reached]], metric: Metric) -> list[tupl
 
 
 def table(students: Sequence[Student], lesson: Lesson | None, metric: Metric | None) -> str:
-    """A class as CSV, a line for each student. No cell is read as a formula: nicknames begin with letters or numbers."""
+    """A class as CSV, a line for each student.
+
+    No cell is read as a formula: nicknames begin with letters or numbers.
+    """
     predictions = [card for card in lesson.cards if isinstance(card, Predict)] if lesson else []
     head = ["nickname", "joined", "changed", "model", "data", "macs_share", "lesson", "card", "cards_done", "finished"]
     head += [f"answer_{card.name}" for card in predictions]
-    head += [
-        "work_started",
-        "best_value",
-        "best_low",
-        "best_high",
-        "best_macs_share",
-        "best_params_share",
-        "best_after",
-    ]
+    parts = ("value", "low", "high", "macs_share", "params_share", "after")
+    head += ["work_started", *(f"best_{part}" for part in parts)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*head, "state"])

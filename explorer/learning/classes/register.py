@@ -153,7 +153,7 @@ class Register:
             )
 
     def worked(self, workspace: str, most: int) -> bool:
-        """Counts one more piece of work of a student; False, and nothing counted, where that would be more than `most`."""
+        """Counts one more piece of work of a student, if that is not more than `most`; whether it is counted."""
         with self._store.transaction() as connection:
             done = connection.execute(
                 "UPDATE students SET work = work + 1 WHERE workspace = ? AND work < ?", (workspace, most)

@@ -250,6 +250,11 @@ class Desk:
         began = self._begun.get(job.id, time.monotonic())
         return max(0.0, (job.seconds or 0.0) - (time.monotonic() - began))
 
+    def crowd(self) -> int:
+        """How many questions and jobs wait, of all people."""
+        with self._lock:
+            return sum(len(lane.queue) + len(lane.questions) for lane in self._lanes.values())
+
     def queue(self, owner: str = "") -> list[Place]:
         """What runs and waits, lane by lane in the order in which it will be done, as `owner` may see it."""
         with self._lock:

@@ -12,6 +12,8 @@ from explorer.runs.queue.process_link import ProcessLink
 from explorer.runs.queue.ray_link import RayLink
 from explorer.runs.queue.turns import Turns
 
+YIELD = "EXPLORER_YIELD"
+"""In the environment: short work, too, leaves the processors to pages that want them, as many people share them."""
 _ON_CLUSTER = "Ray "  # what the names of devices begin with that a cluster has
 
 
@@ -128,4 +130,4 @@ def connect(lane: Lane, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
     """
     if lane.device.startswith(_ON_CLUSTER):
         return RayLink(lane.device.removeprefix(_ON_CLUSTER), on_event, on_exit, short=lane.short)
-    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short)
+    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short or bool(os.environ.get(YIELD)))

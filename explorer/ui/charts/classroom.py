@@ -7,7 +7,7 @@ from explorer.tasks import Metric
 from explorer.ui.charts.axes import TEXT, finish, metric_axis
 from explorer.ui.charts.colours import ACCENT, LOST, MUTED, RECOVERED
 
-LARGE, ROW = 20, 44  # pixels
+LARGE, ROW, ALL = 20, 44, 340  # pixels: of type, of a row, of all rows that a projector shows
 COLOURS = {"as cut": LOST, "repaired": RECOVERED[1], "trained": ACCENT}
 LEGIBLE = {"labelFontSize": LARGE, "labelLimit": 460, "labelColor": TEXT}
 
@@ -21,7 +21,7 @@ def answers(bars: pd.DataFrame) -> alt.LayerChart:
         x=alt.X("students:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.1])),
     )
     numbers = base.mark_text(align="left", dx=8, fontSize=LARGE, color=TEXT).encode(text="students:Q")
-    return finish(alt.layer(base.mark_bar(color=ACCENT), numbers), ROW * len(bars))
+    return finish(alt.layer(base.mark_bar(color=ACCENT), numbers), min(ROW, ALL // len(bars)) * len(bars))
 
 
 def points(table: pd.DataFrame, edge: pd.DataFrame, metric: Metric, height: int = 380) -> alt.LayerChart:

@@ -20,6 +20,8 @@ from explorer.ui.text import words
 Request = Any  # what Desk.submit takes
 PRUNE = "prune"  # the kind of job whose results are networks
 TRAIN = "train"  # the key of such a job that only trains
+CALM = 4  # pieces of work that may wait while pages look as often as they like
+SLOWEST = 4.0  # seconds between two looks where many wait
 # Keys of the session: the job whose network Take shows, the run whose settings Recover takes over.
 TAKE, BRANCH = "take", "branch"
 
@@ -120,8 +122,13 @@ def under_way(workspace: Workspace, kind: str) -> bool:
     return not job.final
 
 
+def pace(seconds: float) -> float:
+    """Seconds between two looks at work: fewer looks the more people wait, since looking takes time from their answers."""
+    return min(max(seconds, SLOWEST), seconds * max(1.0, DESK.crowd() / CALM))
+
+
 def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
-    """Shows a job that waits or runs, once a second, and reruns the page when it ends or a step of it has ended."""
+    """Shows a job that waits or runs, once a second or as `pace` says, and reruns the page when it ends or a step of it has ended."""
     active, steps = not job.final, len(job.points)
 
     def panel() -> None:
@@ -135,7 +142,7 @@ def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
         if more:
             more(now)
 
-    st.fragment(panel, run_every=1 if active else None)()
+    st.fragment(panel, run_every=pace(1.0) if active else None)()
 
 
 def _running(job: Job) -> None:

@@ -104,7 +104,7 @@ def read_link(text: str) -> Shared:
 
 
 def take_state(workspace: Workspace, text: str) -> None:
-    """Brings a workspace's own cut back from a link's text; one that can't be read, or is another model's, stays out."""
+    """Brings a workspace's own cut back from a link's text; one that is damaged, or another model's, stays out."""
     try:
         shared = read_link(text)
     except ExplorerError:
