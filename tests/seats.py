@@ -93,9 +93,8 @@ class Seat:
 
     async def submit(self, button: str, typed: dict[str, str]) -> None:
         """Types into fields of a form and presses its button; does not wait."""
-        fields = [
-            WidgetState(id=self._widget("text_input", label).id, string_value=text) for label, text in typed.items()
-        ]
+        ids = {label: self._widget("text_input", label).id for label in typed}
+        fields = [WidgetState(id=ids[label], string_value=text) for label, text in typed.items()]
         await self.send(*fields, WidgetState(id=self._widget("button", button).id, trigger_value=True))
 
     async def choose(self, label: str, option: str) -> None:

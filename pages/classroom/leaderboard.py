@@ -43,7 +43,8 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
         )
         edge = pd.DataFrame({"macs": [100 * p.macs for _, p in best], "value": [p.value for _, p in best]})
         holders = len({who for who, _ in best})
-        said = f"{len(points)} points, and the frontier that {holders} {'student holds' if holders == 1 else 'students hold'}"
+        hold = "student holds" if holders == 1 else "students hold"
+        said = f"{len(points)} points, and the frontier that {holders} {hold}"
         frame.chart(said, charts.points(table, edge, metric), "Points of all students over the MACs that they leave")
 
 

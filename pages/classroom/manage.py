@@ -1,4 +1,4 @@
-"""What only the teacher needs, and what is not for the projector: her link, the way back for a student, CSV, the end."""
+"""What only the teacher needs, and no projector: her link, the way back for a student, CSV, the end."""
 
 import streamlit as st
 

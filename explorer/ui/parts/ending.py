@@ -1,14 +1,19 @@
 """A class deleted with all that came of it."""
 
 import contextlib
+import time
 from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.learning.classes.records import Classroom, Student
+from explorer.runs.queue.desk import Desk
+from explorer.runs.queue.job import Job
 from explorer.runs.removing import remove_run
 from explorer.ui.parts import classroom
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
+
+PATIENCE = 8.0  # seconds: a job that does not stop by itself is ended after five
 
 
 def end(room: Classroom, students: list[Student]) -> list[str]:
@@ -16,18 +21,28 @@ def end(room: Classroom, students: list[Student]) -> list[str]:
 
     What a student of it has on her screen is a new, empty workspace from then on.
     """
-    desk, left = session.DESK, []
+    desk = session.DESK
     classroom.register().delete(room.code)
+    jobs = [job for student in students for job in desk.jobs(student.workspace)]
+    for job in jobs:
+        with contextlib.suppress(ExplorerError):  # one of another server
+            desk.cancel(job.id)
     for student in students:
-        for job in desk.jobs(student.workspace):
-            with contextlib.suppress(ExplorerError):
-                desk.cancel(job.id)
-            try:
-                remove_run(desk.root, Path(job.directory).name)
-            except ExplorerError as error:
-                left.append(str(error))
-            else:
-                desk.forget(Path(job.directory))
         WORKSPACES.forget(student.workspace)
         session.lessons().forget(student.workspace)
-    return left
+    return [why for job in jobs if (why := _removed(desk, job))]
+
+
+def _removed(desk: Desk, job: Job) -> str:
+    """Why a run's folder stays; empty where it is deleted. One that was just stopped takes a moment to let go of it."""
+    why, folder, end = "", Path(job.directory), time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            remove_run(desk.root, folder.name)
+        except ExplorerError as error:
+            why = str(error)
+            time.sleep(0.2)
+        else:
+            desk.forget(folder)
+            return ""
+    return why

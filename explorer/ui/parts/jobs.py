@@ -123,12 +123,15 @@ def under_way(workspace: Workspace, kind: str) -> bool:
 
 
 def pace(seconds: float) -> float:
-    """Seconds between two looks at work: fewer looks the more people wait, since looking takes time from their answers."""
+    """Seconds between two looks at work: fewer looks the more people wait, as looking takes time from their answers."""
     return min(max(seconds, SLOWEST), seconds * max(1.0, DESK.crowd() / CALM))
 
 
 def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
-    """Shows a job that waits or runs, once a second or as `pace` says, and reruns the page when it ends or a step of it has ended."""
+    """Shows a job that waits or runs, once a second or as `pace` says.
+
+    The page runs again when it ends, or a step of it has ended.
+    """
     active, steps = not job.final, len(job.points)
 
     def panel() -> None:

@@ -79,7 +79,7 @@ def test_one_person_waits_after_six_wrong_codes_and_nobody_else_does():
 
 @pytest.mark.parametrize(("addresses", "a_minute"), [(1, 6), (40, 20)])
 def test_guessing_for_half_an_hour_gets_nowhere(addresses, a_minute):
-    """18⁶ codes take years at this pace, whoever asks and from however many addresses, with a new workspace each time."""
+    """18⁶ codes take years at this pace, from however many addresses, with a new workspace each time."""
     clock, tried = Clock(), 0
     guard = Guard(clock)
     for second in range(0, 1800, 3):
