@@ -28,7 +28,7 @@ import psutil
 from sidebyside import options, present
 
 from tests.browser.app import running
-from tests.room import DATA, MODEL, Room, opened, play, waits
+from tests.room import opened, play, waits, wrong
 
 ANSWER, STALE = 3.0, 2.0  # seconds that the project sets itself
 AT_ONCE = 1.0  # a second: what is said to begin at once begins within it
@@ -38,28 +38,6 @@ def percentile(values: Sequence[float], part: float) -> float:
     """The smallest value that so large a part of all does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
-
-
-def wrong(room: Room) -> list[str]:
-    """Numbers that a page showed for a cut and that are not what the cut reaches, computed again by the engine."""
-    from explorer.board.choice import Choice
-    from explorer.pruning import Plan
-    from explorer.tasks import METRICS
-    from explorer.ui import engine
-    from explorer.ui.state.workspace import CRITERION
-
-    scores = engine.quick_scores(MODEL, DATA, CRITERION, {})
-    groups = engine.opened(MODEL).structure.groups
-    metric = METRICS[engine.task(DATA, engine.opened(MODEL).model).metric]
-    found = []
-    for work in room.works:
-        for answer in work.answers:
-            budget = {name: count / groups[name].units for name, count in answer.removed.items()}
-            plan: Plan = engine.plan_of(MODEL, scores, Choice(budget))
-            value = metric.text(engine.simulate(MODEL, DATA, plan).quality.value)
-            if value != answer.value:
-                found.append(f"{work.nickname}: {answer.value} instead of {value} for {answer.removed}")
-    return found
 
 
 def own_seconds() -> float:

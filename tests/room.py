@@ -14,7 +14,9 @@ from urllib.parse import urlencode
 from explorer.learning.classes.records import TRAINING, Allowed, Classroom
 from explorer.learning.classes.register import Register
 from explorer.runs.queue.job import FILE
-from explorer.ui.state.workspace import Choice
+from explorer.tasks import METRICS
+from explorer.ui import engine
+from explorer.ui.state.workspace import CRITERION, Choice
 from tests.markdown import as_read
 from tests.seats import Seat
 from tests.tabs import tab
@@ -174,6 +176,22 @@ def waits(root: Path) -> dict[str, tuple[str, float | None]]:
         if job.get("seconds") is not None and job["request"]["kind"] == "ladder":
             waited = None if job["started"] is None else job["started"] - job["created"]
             found[job["owner"]] = job["state"], waited
+    return found
+
+
+def wrong(room: Room) -> list[str]:
+    """Numbers that a page showed for a cut and that are not what the cut reaches, computed again by the engine."""
+    scores = engine.quick_scores(MODEL, DATA, CRITERION, {})
+    groups = engine.opened(MODEL).structure.groups
+    metric = METRICS[engine.task(DATA, engine.opened(MODEL).model).metric]
+    found = []
+    for work in room.works:
+        for answer in work.answers:
+            budget = {name: count / groups[name].units for name, count in answer.removed.items()}
+            plan = engine.plan_of(MODEL, scores, Choice(budget))
+            value = metric.text(engine.simulate(MODEL, DATA, plan).quality.value)
+            if value != answer.value:
+                found.append(f"{work.nickname}: {answer.value} instead of {value} for {answer.removed}")
     return found
 
 
