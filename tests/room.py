@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 
 from explorer.learning.classes.records import TRAINING, Allowed, Classroom
 from explorer.learning.classes.register import Register
+from explorer.pruning import Plan
 from explorer.runs.queue.job import FILE
+from explorer.structure import Cost
 from explorer.tasks import METRICS
 from explorer.ui import engine
 from explorer.ui.state.workspace import CRITERION, Choice
@@ -73,6 +75,7 @@ async def play(url: str, room: Room, size: int, seconds: float, seed: int, pause
     Args:
         pause: seconds from an answer to the next drag, at least and at most.
     """
+    plan_of({})  # opens the network, which the students compare with, before the time begins
     end = time.perf_counter() + seconds
     room.works = [Work(f"Student {number}") for number in range(1, size + 1)]
     watching = asyncio.create_task(teacher(url, room))
@@ -130,29 +133,45 @@ async def drag(seat: Seat, room: Room, work: Work, removed: dict[str, int]) -> N
     ((board, document, _),) = seat.components("groups")
     ((_, feed, _),) = seat.components("removed")
     units = {group["name"]: group["units"] for group in document["groups"]}
+    cost = plan_of(removed).cost(engine.opened(MODEL).structure)
     before, start = seat.runs, time.perf_counter()
     commit = {"revision": feed["revision"], "removed": removed, "locked": [], "blocks": [], "selected": None}
     room.changed.setdefault(work.nickname, time.time())
     await seat.trigger(board, "commit", {**commit, "inspect": None})
-    await seat.until(lambda: bool(stage(seat, "cut", before).get("value")))
-    value = stage(seat, "cut", before)["value"]
+    await seat.until(lambda: bool(answer(seat, before, cost)[0]))
+    value, run = answer(seat, before, cost)
     work.answers.append(Answer(dict(removed), value, time.perf_counter() - start))
-    await seat.settled()
+    await seat.until(lambda: seat.finished >= run)
     work.errors += seat.shown.errors
     shown = seat.shown.choice
     if shown is None or counts(shown, units) != removed:
         work.mixed.append(f"{work.nickname}: {shown} instead of {removed}")
 
 
+def answer(seat: Seat, after: int, cost: Cost) -> tuple[str, int]:
+    """What the strip says that a cut of this cost reaches, and in which run; a run before was of another cut."""
+    for _, document, run in seat.components("stages"):
+        now = (document["cost"] or {}).get("now", {})
+        if run > after and (now.get("macs"), now.get("params")) == (cost.macs, cost.params):
+            return next((each["value"] for each in document["stages"] if each["name"] == "cut"), ""), run
+    return "", 0
+
+
+def plan_of(removed: Mapping[str, int]) -> Plan:
+    """The plan of a cut, as the engine makes it."""
+    groups = engine.opened(MODEL).structure.groups
+    budget = {name: count / groups[name].units for name, count in removed.items()}
+    return engine.plan_of(MODEL, engine.quick_scores(MODEL, DATA, CRITERION, {}), Choice(budget))
+
+
 def counts(choice: Choice, units: Mapping[str, int]) -> dict[str, int]:
     return {name: round(part * units[name]) for name, part in choice.budget.items()}
 
 
-def stage(seat: Seat, name: str, after: int = 0) -> dict[str, Any]:
-    """A stage as the strip said it last in a run after that many; empty where it did not."""
-    documents = [document for _, document, run in seat.components("stages") if run > after]
-    found = [each for document in documents for each in document["stages"] if each["name"] == name]
-    return found[-1] if found else {}
+def stage(seat: Seat, name: str) -> dict[str, Any]:
+    """A stage as the strip said it last; empty where it did not."""
+    documents = (document for _, document, _ in seat.components("stages"))
+    return next((each for document in documents for each in document["stages"] if each["name"] == name), {})
 
 
 async def train(seat: Seat, work: Work) -> None:
@@ -181,17 +200,13 @@ def waits(root: Path) -> dict[str, tuple[str, float | None]]:
 
 def wrong(room: Room) -> list[str]:
     """Numbers that a page showed for a cut and that are not what the cut reaches, computed again by the engine."""
-    scores = engine.quick_scores(MODEL, DATA, CRITERION, {})
-    groups = engine.opened(MODEL).structure.groups
     metric = METRICS[engine.task(DATA, engine.opened(MODEL).model).metric]
     found = []
     for work in room.works:
-        for answer in work.answers:
-            budget = {name: count / groups[name].units for name, count in answer.removed.items()}
-            plan = engine.plan_of(MODEL, scores, Choice(budget))
-            value = metric.text(engine.simulate(MODEL, DATA, plan).quality.value)
-            if value != answer.value:
-                found.append(f"{work.nickname}: {answer.value} instead of {value} for {answer.removed}")
+        for each in work.answers:
+            value = metric.text(engine.simulate(MODEL, DATA, plan_of(each.removed)).quality.value)
+            if value != each.value:
+                found.append(f"{work.nickname}: {each.value} instead of {value} for {each.removed}")
     return found
 
 
