@@ -130,7 +130,7 @@ class Desk:
             return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
-        question = Question(request, kind.digest(spec), device_here(spec.device))
+        question = Question(request, kind.digest(spec, request), device_here(spec.device))
         with self._lock:
             if self._closed:
                 raise ExplorerError("the server is closing: ask again when it has started anew")
