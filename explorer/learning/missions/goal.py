@@ -37,12 +37,16 @@ class GoalKind(Entry):
     Args:
         says: (settings, metric's name) → the goal in a few words: ``At most 20.0 M MACs``.
         propose: facts of where a board stands → settings of a goal that is just met there; None where they don't tell.
+        entered: (metric's name) → how a person enters it: the setting, how much one of the unit is, and the unit.
+        usual: settings to begin with where the board proposes none; empty: then it is not offered.
         cost: which cost it is about, a field of `Facts`; empty: none. It is an axis of the picture of all points.
         metered: whether it is about the task's metric, which data without labels does not have.
     """
 
     says: Callable[[Settings, str], str] = field(repr=False)
     propose: Callable[[Facts], Settings | None] = field(repr=False)
+    entered: Callable[[str], tuple[str, float, str]] = field(repr=False)
+    usual: Settings = field(default_factory=dict)
     cost: str = ""
     metered: bool = False
 

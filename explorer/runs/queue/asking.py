@@ -40,6 +40,11 @@ class Asked:
         return self._over.is_set()
 
     @property
+    def request(self) -> Mapping[str, Any]:
+        """What was asked."""
+        return self._question.request
+
+    @property
     def fraction(self) -> float:
         return self._question.fraction
 

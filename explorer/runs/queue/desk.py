@@ -147,6 +147,11 @@ class Desk:
                 self._advance(lane)
             return asked
 
+    def asked(self, owner: str, key: str) -> Asked | None:
+        """What an owner has asked last under a key; nothing is asked anew."""
+        with self._lock:
+            return self._questions.latest(owner, key)
+
     def resume(self, id: str) -> None:
         """Queues a job again that has failed or was cancelled: it goes on after its last finished step.
 

@@ -21,6 +21,10 @@ def propose(facts: Facts) -> Settings | None:
     return {"at_most": min(1.0, ceil(100 * found.ratio * 1.05) / 100), "runtime": runtime, "batch": batch}
 
 
+def entered(metric: str) -> tuple[str, float, str]:
+    return "at_most", 0.01, "% of the milliseconds"
+
+
 @goal_kind(
     "latency",
     title="Latency",
@@ -32,6 +36,8 @@ def propose(facts: Facts) -> Settings | None:
     },
     says=says,
     propose=propose,
+    entered=entered,
+    usual={"at_most": 0.5},
     rank=40,
 )
 def latency(settings: Settings, facts: Facts) -> Standing:

@@ -14,6 +14,10 @@ def propose(facts: Facts) -> Settings | None:
     return None if not facts.macs else {"at_most": rounded_up(facts.macs)}
 
 
+def entered(metric: str) -> tuple[str, float, str]:
+    return "at_most", 1e6, "M MACs"
+
+
 @goal_kind(
     "macs",
     title="MACs",
@@ -21,6 +25,7 @@ def propose(facts: Facts) -> Settings | None:
     settings={"at_most": Number(None, 1, 1e15, "multiply-accumulates", whole=True)},
     says=says,
     propose=propose,
+    entered=entered,
     cost="macs",
     rank=10,
 )

@@ -15,7 +15,8 @@ def says(settings: Settings, metric: str) -> str:
     value = settings["at_least"]
     told = f"{100 * value:.3g}%" if named.share else f"{value:.3g}"
     stage = "" if after == "end" else f" {STAGES[after]}"
-    return f"At {'least' if named.higher_is_better else 'most'} {told} {named.short}{stage}"
+    bound = "least" if named.higher_is_better else "most"
+    return f"{named.label} of at {bound} {told}{stage}"
 
 
 def propose(facts: Facts) -> Settings | None:
@@ -23,6 +24,11 @@ def propose(facts: Facts) -> Settings | None:
     if found is None or not facts.measured_by.higher_is_better:
         return None
     return {"at_least": max(0.0, floor(100 * (found.value - _ROOM)) / 100)}
+
+
+def entered(metric: str) -> tuple[str, float, str]:
+    named = METRICS[metric]
+    return ("at_least", 0.01, f"% {named.short}") if named.share else ("at_least", 1.0, named.short)
 
 
 @goal_kind(
@@ -37,6 +43,7 @@ def propose(facts: Facts) -> Settings | None:
     },
     says=says,
     propose=propose,
+    entered=entered,
     metered=True,
     rank=50,
 )

@@ -14,6 +14,10 @@ def propose(facts: Facts) -> Settings | None:
     return None if not facts.params else {"at_most": rounded_up(facts.params)}
 
 
+def entered(metric: str) -> tuple[str, float, str]:
+    return "at_most", 1e3, "k parameters"
+
+
 @goal_kind(
     "params",
     title="Parameters",
@@ -21,6 +25,7 @@ def propose(facts: Facts) -> Settings | None:
     settings={"at_most": Number(None, 1, 1e15, "parameters", whole=True)},
     says=says,
     propose=propose,
+    entered=entered,
     cost="params",
     rank=20,
 )

@@ -15,6 +15,10 @@ def propose(facts: Facts) -> Settings | None:
     return None if not facts.size else {"at_most": rounded_up(facts.size)}
 
 
+def entered(metric: str) -> tuple[str, float, str]:
+    return "at_most", 1e3, "kB"
+
+
 @goal_kind(
     "size",
     title="File size",
@@ -22,6 +26,7 @@ def propose(facts: Facts) -> Settings | None:
     settings={"at_most": Number(None, 1, 1e15, "bytes of the file of weights", whole=True)},
     says=says,
     propose=propose,
+    entered=entered,
     cost="size",
     rank=30,
 )

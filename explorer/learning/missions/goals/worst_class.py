@@ -23,6 +23,10 @@ def propose(facts: Facts) -> Settings | None:
     return {"at_most": max(0.02, ceil(100 * float(np.nanmax(lost)) + 2) / 100)}
 
 
+def entered(metric: str) -> tuple[str, float, str]:
+    return "at_most", 0.01, "points"
+
+
 @goal_kind(
     "worst-class",
     title="Worst class",
@@ -35,6 +39,7 @@ def propose(facts: Facts) -> Settings | None:
     },
     says=says,
     propose=propose,
+    entered=entered,
     metered=True,
     rank=60,
 )
