@@ -34,7 +34,7 @@ class Page:
         return f"{self.step} {self.title}" if self.step else self.title
 
 
-LAB, LEARN = "Lab", "Learn"
+LAB = "Lab"
 PAGES: dict[str, Page] = {
     page.name: page
     for page in (
@@ -43,7 +43,7 @@ PAGES: dict[str, Page] = {
         Page("recover", "Recover", "recover", step=3, earlier=("prune-run",)),
         Page("take", "Take", "take", step=4, earlier=("export-bundle",)),
         Page("runs", "Runs", "runs", earlier=("compare-runs",)),
-        Page("missions", "Missions", "missions", section=LEARN),
+        Page("missions", "Missions", "missions"),
         Page("criteria", "Criteria", "compare-criteria", section=LAB),
         Page("sensitivity", "Sensitivity", "group-curves", section=LAB),
         Page("weights", "Weights", "single-weights", section=LAB),

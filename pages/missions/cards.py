@@ -12,7 +12,7 @@ from explorer.ui.parts import mission_link, mission_play, mission_words, say
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
-WIDTH = 330  # pixels of a card
+WIDTH = 285  # pixels of a card
 
 
 def show(workspace: Workspace, missions: Iterable[Mission]) -> None:

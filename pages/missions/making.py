@@ -40,7 +40,9 @@ def _form(workspace: Workspace, known: Facts) -> None:
     key = f"{workspace.version} {workspace.data}"
     title = st.text_input("Title", "Beat my cut", max_chars=LONGEST["title"], key="mission title")
     proposed = {goal.kind: goal for goal in proposals(known)}
-    goals = [goal for kind in GOALS.values() if (goal := _goal(kind, proposed.get(kind.name), known.metric, key))]
+    first = {next((kind for kind in proposed if GOALS[kind].metered is metered), None) for metered in (False, True)}
+    offered = [_goal(kind, proposed.get(kind.name), known.metric, key, kind.name in first) for kind in GOALS.values()]
+    goals = [goal for goal in offered if goal is not None]
     left, right = st.columns(2)
     tools = left.multiselect(
         "Allowed beside the cut", list(TOOLS), [REPAIRED], format_func=TOOLS.__getitem__, key="mission tools"
@@ -77,7 +79,7 @@ def _form(workspace: Workspace, known: Facts) -> None:
         say.caption("You play it at once; its link is at the top of this page.")
 
 
-def _goal(kind: GoalKind, proposed: Goal | None, metric: str, key: str) -> Goal | None:
+def _goal(kind: GoalKind, proposed: Goal | None, metric: str, key: str, chosen: bool) -> Goal | None:
     """A goal of a kind, if it is chosen, with the number that is entered."""
     start: dict[str, Any] = dict(proposed.settings if proposed is not None else kind.usual)
     if not start:
@@ -86,7 +88,7 @@ def _goal(kind: GoalKind, proposed: Goal | None, metric: str, key: str) -> Goal 
     with st.container(horizontal=True, vertical_alignment="center"):
         wanted = st.checkbox(
             plain(kind.title),
-            proposed is not None,
+            chosen,
             key=f"goal {kind.name} {key}",
             help=plain(kind.explanation),
             width=150,
@@ -100,14 +102,13 @@ def _goal(kind: GoalKind, proposed: Goal | None, metric: str, key: str) -> Goal 
             width=160,
             format="%.4g",
         )
-        say.caption(f"{'at least' if name == 'at_least' else 'at most'}, {unit}", width="content")
-    if not wanted:
-        return None
-    try:
-        return Goal.made(kind.name, **{**start, name: _value(number * one)})
-    except ExplorerError as error:
-        say.error(words.sentence(str(error)))
-        return None
+        try:
+            goal = Goal.made(kind.name, **{**start, name: _value(number * one)})
+        except ExplorerError as error:
+            say.caption(words.sentence(str(error)), width="stretch")
+            return None
+        say.caption(goal.says(metric), width="content")
+    return goal if wanted else None
 
 
 def _value(number: float) -> float:

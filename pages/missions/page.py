@@ -1,4 +1,4 @@
-"""Missions: goals for a smaller network, checked on data that nobody tunes on; made from the board, shared as a link."""
+"""Missions: goals for a smaller network, checked on data that nobody tunes on; chosen, made, and given to others."""
 
 import streamlit as st
 

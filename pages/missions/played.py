@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from explorer.learning.missions.facts import STAGES
+from explorer.learning.missions.facts import END, STAGES
+from explorer.learning.missions.goal import GOALS
 from explorer.learning.missions.mission import Mission
 from explorer.learning.missions.points import Point, best, frontier
 from explorer.plain import plain
@@ -24,8 +25,11 @@ def show(workspace: Workspace, mission: Mission) -> None:
             st.page_link(path_to("cut"), label="To the board", icon=":material/arrow_forward:")
         metric = mission_words.metric_of(mission)
         st.markdown("  \n".join(f":material/flag: {plain(goal.says(metric))}" for goal in mission.goals))
-        hidden = f"Checked on at most {mission.hidden:,} test samples, only when you hand in."
-        say.caption(f"{mission_words.rules(mission)} {hidden}")
+        say.caption(mission_words.rules(mission))
+        say.caption(
+            "The panel beside every page shows how you stand and has the button to hand in: only then is your network "
+            f"checked, on at most {mission.hidden:,} hidden test samples."
+        )
         with st.expander("Give it to others", icon=":material/share:"):
             st.code(mission_link.address_of(mission), language=None, wrap_lines=True, height=96)
         _points(workspace, mission)
@@ -39,11 +43,26 @@ def _points(workspace: Workspace, mission: Mission) -> None:
     metric = METRICS[found[-1].metric]
     edge = frontier(found, mission.cost, higher=metric.higher_is_better)
     own = [point for point in found if point.who == who]
-    drawing = everybody(found, edge, who, mission.cost, metric)
+    drawing = everybody(found, edge, who, mission.cost, metric, _limits(mission, metric.name))
     frame.chart(_finding(own, edge, found, mission), drawing, "Everybody's points: cost against the metric")
-    say.caption("No point beats those on the line. Filled points meet all goals; bars are 95% intervals.")
+    say.caption(
+        "Dashed are the goals. Filled points meet all of them; bars are 95% intervals. No point beats those on the line."
+    )
     if own:
         _own(own, mission)
+
+
+def _limits(mission: Mission, metric: str) -> tuple[float | None, float | None]:
+    """What the goals ask of the cost that is drawn, and of the metric of what is handed in."""
+    cost = value = None
+    for goal in mission.goals:
+        kind = GOALS[goal.kind]
+        name = kind.entered(metric)[0]
+        if kind.cost == mission.cost:
+            cost = goal.settings[name]
+        elif kind.metered and name == "at_least" and goal.settings["after"] == END:
+            value = goal.settings[name]
+    return cost, value
 
 
 def _finding(own: list[Point], edge: list[Point], found: list[Point], mission: Mission) -> str:
@@ -53,6 +72,8 @@ def _finding(own: list[Point], edge: list[Point], found: list[Point], mission: M
     mine = best(own, mission.cost)
     if mine is None:
         return of
+    if len(found) == 1:
+        return f"The first point here: {mission_words.cost(mine, mission.cost)} at {mission_words.value(mine)}"
     on = "on the frontier" if mine in edge else "behind the frontier"
     return f"Your best, {mission_words.cost(mine, mission.cost)} at {mission_words.value(mine)}, is {on} of {of}"
 

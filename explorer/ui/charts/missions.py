@@ -9,16 +9,23 @@ from explorer.learning.missions.points import Point
 from explorer.tasks import Metric
 from explorer.ui.charts.colours import ACCENT, MUTED
 
+Goals = tuple[float | None, float | None]
 TITLES = {"macs": "MACs", "params": "Parameters", "size": "Bytes of the weights file"}
 
 
 def everybody(
-    points: Sequence[Point], frontier: Sequence[Point], who: str, cost: str, metric: Metric
+    points: Sequence[Point], frontier: Sequence[Point], who: str, cost: str, metric: Metric, goals: Goals = (None, None)
 ) -> alt.LayerChart:
-    """Cost against the hidden metric; the points of `who` in the accent's colour, those of all others grey."""
+    """Cost against the hidden metric; the points of `who` in the accent's colour, those of all others grey.
+
+    Args:
+        goals: the limits of the cost and of the metric, dashed; None where there is none.
+    """
     table = _table(points, who, cost)
-    x = alt.X("cost:Q", title=TITLES[cost], scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(format="~s"))
-    axis = alt.Axis(format=".0%" if metric.share else "g")
+    x = alt.X(
+        "cost:Q", title=TITLES[cost], scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(format=".3s", tickCount=5)
+    )
+    axis = alt.Axis(format=".1%" if metric.share else "g", tickCount=5)
     y = alt.Y("value:Q", title=f"{metric.label}, hidden data", axis=axis, scale=alt.Scale(zero=False))
     colour = alt.Color(
         "by:N",
@@ -43,7 +50,17 @@ def everybody(
         .mark_point(size=70, filled=False)
         .encode(x=x, y=y, color=colour, tooltip=hover),
     ]
-    return alt.layer(*layers).properties(height=260)
+    return alt.layer(*_limits(goals, x, y), *layers).properties(height=260)
+
+
+def _limits(goals: Goals, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """The goals as dashed lines, upright for the cost and level for the metric."""
+    lines = (("cost", goals[0], {"x": x}), ("value", goals[1], {"y": y}))
+    return [
+        alt.Chart(pd.DataFrame({name: [limit]})).mark_rule(strokeDash=[5, 4], color=MUTED).encode(**place)
+        for name, limit, place in lines
+        if limit is not None
+    ]
 
 
 def _table(points: Sequence[Point], who: str, cost: str) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def panel(workspace: Workspace) -> bool:
         if mission is None:  # another tab has left it
             st.rerun(scope="app")
         _mission(workspace, mission)
-        if going and not _under_way(workspace):
+        if going != _under_way(workspace):
             st.rerun(scope="app")
 
     st.fragment(draw, run_every=OFTEN if going else None)()
@@ -39,15 +39,17 @@ def _under_way(workspace: Workspace) -> bool:
 
 def _mission(workspace: Workspace, mission: Mission) -> None:
     with st.container(gap="small", key="mission panel"):
-        st.subheader(f":material/flag: {plain(mission.title)}", anchor=False)
+        rules = plain(mission_words.rules(mission))
+        st.subheader(f":material/flag: {plain(mission.title)}", anchor=False, help=rules)
         if mission_play.is_open(workspace, mission):
+            mission_play.lock(workspace, mission)
             _goals(workspace, mission)
             _hand_in(workspace, mission)
         else:
             _elsewhere(workspace, mission)
         _outcome(workspace, mission)
         _record(workspace, mission)
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link(path_to("missions"), label="All missions", icon=":material/list:")
             st.button("Leave", type="tertiary", key="leave mission", on_click=mission_play.play, args=(workspace, None))
 
@@ -60,6 +62,8 @@ def _goals(workspace: Workspace, mission: Mission) -> None:
         standing = Standing(None) if known is None else goal.standing(known)
         st.markdown(mission_words.goal_line(goal, standing, metric, final=False))
     st.caption("By the board's own samples, as you go.")
+    if mission.locked or mission.criteria or not mission.tools:
+        say.caption(mission_words.rules(mission))
 
 
 def _hand_in(workspace: Workspace, mission: Mission) -> None:

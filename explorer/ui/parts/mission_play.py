@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import Workspace
 
 KEY = "mission"  # of the question that checks what was handed in
+LOCKED = "mission locks"  # the control's key under which it is noted whose groups were locked
 BOARD = ""  # what is handed in where no run is named: the cut on the board
 _RECORDING = threading.Lock()
 
@@ -79,6 +80,18 @@ class Attempt:
 def play(workspace: Workspace, mission: Mission | None) -> None:
     """Begins a mission, or leaves the one that is played; the board stays as it is."""
     workspace.mission, workspace.attempt = mission, None
+
+
+def lock(workspace: Workspace, mission: Mission) -> None:
+    """Locks on the board what must stay whole, once: whoever unlocks it again may."""
+    opened = engine.known(lambda: engine.opened(mission.model))
+    if opened is None or workspace.form.get(LOCKED) == mission.id:
+        return
+    workspace.note(LOCKED, mission.id)
+    with contextlib.suppress(ExplorerError):  # a group that there is not: handing in says so
+        locked = workspace.locked | mission.locks(opened.structure)
+        if locked != workspace.locked:
+            workspace.go_to(replace(workspace.draft.now, locked=locked))
 
 
 def player(workspace: Workspace) -> Player:

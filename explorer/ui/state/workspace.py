@@ -87,7 +87,9 @@ class Workspace:
     def empty(self) -> bool:
         """Whether nothing has been done in it."""
         chosen = (self.model, self.data, self.criterion) != (START.model, START.data, CRITERION)
-        return not (chosen or self.options or self.jobs or any(draft.version for draft in self._drafts.values()))
+        return not (
+            chosen or self.options or self.jobs or self.mission or any(draft.version for draft in self._drafts.values())
+        )
 
     @property
     def recent(self) -> list[str]:
