@@ -1,5 +1,6 @@
 """A mission made from where the board stands, in a minute."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -33,6 +34,8 @@ def show(workspace: Workspace) -> None:
         if cut
         else "Nothing is cut on your board yet: cut something first, and goals are proposed from where it stands."
     )
+    if cut and known.reached() is None:
+        st.caption("What your cut reaches repaired is measured on the page Cut: it is not known yet.")
     _form(workspace, known)
 
 
@@ -40,8 +43,8 @@ def _form(workspace: Workspace, known: Facts) -> None:
     key = f"{workspace.version} {workspace.data}"
     title = st.text_input("Title", "Beat my cut", max_chars=LONGEST["title"], key="mission title")
     proposed = {goal.kind: goal for goal in proposals(known)}
-    first = {next((kind for kind in proposed if GOALS[kind].metered is metered), None) for metered in (False, True)}
-    offered = [_goal(kind, proposed.get(kind.name), known.metric, key, kind.name in first) for kind in GOALS.values()]
+    chosen = _chosen(proposed)
+    offered = [_goal(kind, proposed.get(kind.name), known.metric, key, kind.name in chosen) for kind in GOALS.values()]
     goals = [goal for goal in offered if goal is not None]
     left, right = st.columns(2)
     tools = left.multiselect(
@@ -77,6 +80,13 @@ def _form(workspace: Workspace, known: Facts) -> None:
             mission_link.begin(workspace, mission)
             st.rerun()
         say.caption("You play it at once; its link is at the top of this page.")
+
+
+def _chosen(proposed: Mapping[str, Goal]) -> set[str]:
+    """The kinds that are chosen at first: one cost and one of what the network reaches, as every mission needs one."""
+    cost = next((kind for kind in proposed if not GOALS[kind].metered), "")
+    usual = (kind.name for kind in GOALS.values() if kind.metered and kind.usual)
+    return {cost, next((kind for kind in proposed if GOALS[kind].metered), next(usual, ""))}
 
 
 def _goal(kind: GoalKind, proposed: Goal | None, metric: str, key: str, chosen: bool) -> Goal | None:

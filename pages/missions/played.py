@@ -46,7 +46,7 @@ def _points(workspace: Workspace, mission: Mission) -> None:
     drawing = everybody(found, edge, who, mission.cost, metric, _limits(mission, metric.name))
     frame.chart(_finding(own, edge, found, mission), drawing, "Everybody's points: cost against the metric")
     say.caption(
-        "Dashed are the goals. Filled points meet all of them; bars are 95% intervals. No point beats those on the line."
+        "Dashed are the goals. Filled points meet all of them; bars are 95% intervals. No point beats the line."
     )
     if own:
         _own(own, mission)

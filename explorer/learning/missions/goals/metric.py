@@ -44,6 +44,7 @@ def entered(metric: str) -> tuple[str, float, str]:
     says=says,
     propose=propose,
     entered=entered,
+    usual={"at_least": 0.9},
     metered=True,
     rank=50,
 )
