@@ -29,7 +29,7 @@ from tests.markdown import as_read
 from tests.ui.pages import ROOT, button, choose, desk_of, stages, visited, words_of
 from tests.ui.test_commandline import parsed
 
-PAGES = ("look", "cut", "recover", "take", "runs", "criteria", "sensitivity", "weights", "scoreboard")
+PAGES = ("look", "cut", "recover", "take", "runs", "missions", "criteria", "sensitivity", "weights", "scoreboard")
 
 
 @pytest.fixture(autouse=True)
