@@ -6,9 +6,12 @@ from explorer.errors import ExplorerError
 from explorer.learning.classes.codes import LENGTH, LONGEST
 from explorer.learning.classes.records import SECONDS, TOOLS, TRAINING, Allowed, Classroom
 from explorer.learning.classes.register import LONGEST_TITLE
+from explorer.learning.lessons.lesson import Lesson
 from explorer.learning.lessons.reading import find_lesson, lessons
+from explorer.learning.missions.bundled import bundled
+from explorer.learning.missions.mission import Mission, mission_text, read_mission
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import classroom, opening, say
+from explorer.ui.parts import classroom, mission_link, opening, say
 from explorer.ui.parts import lesson as lesson_panel
 from explorer.ui.state import classes, session
 from explorer.ui.state.workspace import WORKSPACES, Workspace
@@ -62,21 +65,28 @@ def begin(workspace: Workspace, room: Classroom) -> str:
     """Lets a workspace begin with what its class is about; the page where that is done."""
     if room.lesson:
         return lesson_panel.begin(workspace, find_lesson(room.lesson))
+    if room.mission:
+        mission_link.begin(workspace, read_mission(room.mission))
+        return PAGES["cut"].path
     if (workspace.model, workspace.data) != (room.model, room.data):
         opening.ask(room.model, room.data)
     return PAGES["cut"].path
 
 
+def offered(workspace: Workspace) -> dict[str, Lesson | Mission | None]:
+    """What a class may do, by what it is called: a lesson, a mission that is bundled or played here, or nothing set."""
+    found: dict[str, Lesson | Mission | None] = {f"Lesson: {each.title}": each for each in lessons().values()}
+    missions = [*([workspace.mission] if workspace.mission else []), *bundled().values()]
+    found |= {f"Mission: {each.title}": each for each in missions}
+    return found | {f"{FREE}, with {workspace.model}": None}
+
+
 def _open(workspace: Workspace) -> None:
     st.subheader("Open a class", anchor=False)
-    found = lessons()
+    found = offered(workspace)
     with st.form("open", border=True):
         title = st.text_input("Title", max_chars=LONGEST_TITLE, placeholder="Pruning, period 3")
-        lesson = st.selectbox(
-            "What it does",
-            [*found, FREE],
-            format_func=lambda name: found[name].title if name in found else f"{FREE}, with {workspace.model}",
-        )
+        named = st.selectbox("What it does", list(found))
         held = st.toggle("I open what predictions were about, for all at once", True)
         tools = st.multiselect(
             "Allowed beside cutting and repair", list(TOOLS), [TRAINING], format_func=TOOLS.__getitem__
@@ -90,13 +100,14 @@ def _open(workspace: Workspace) -> None:
     if not sent:
         return
     try:
-        chosen = found.get(lesson)
+        chosen = found[named]
         model, data = (chosen.model, chosen.data) if chosen else (workspace.model, workspace.data)
         _, key = classroom.register().open(
             title,
             session.permitted(model, workspace),
             session.permitted(data, workspace),
-            lesson=chosen.name if chosen else "",
+            lesson=chosen.name if isinstance(chosen, Lesson) else "",
+            mission=mission_text(chosen) if isinstance(chosen, Mission) else "",
             allowed=Allowed(tuple(tools), work, seconds),
             held=held,
         )

@@ -12,12 +12,16 @@ from explorer.ui import engine
 from explorer.ui.charts import classroom as charts
 from explorer.ui.parts import frame, say
 from explorer.ui.state.workspace import Workspace
+from pages.classroom import handed_in
 
 ROWS = 8  # that a projector has room for
 AFTER = {"none": "as cut", "bn": "repaired", "reconstruct": "repaired", "finetune": "trained"}
 
 
 def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None:
+    if room.mission:
+        handed_in.show(room)
+        return
     try:
         task = engine.task(room.data, engine.opened(room.model).model)
     except ExplorerError as error:

@@ -12,6 +12,7 @@ from explorer.ui.parts import classroom, ending, say
 from explorer.ui.state import classes, session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
+from pages.classroom import handed_in
 from pages.classroom.joining import base
 from pages.classroom.places import lesson_of
 
@@ -25,7 +26,7 @@ def show(workspace: Workspace, room: Classroom, key: str) -> None:
             st.code(f"{base()}/class?{classes.KEY}={key}", language=None, wrap_lines=True)
         st.download_button(
             "Download as CSV",
-            lambda: table(classroom.look_around(room), lesson_of(room), _metric(room)),
+            lambda: table(classroom.look_around(room), lesson_of(room), _metric(room), handed_in.bests(room)),
             f"class-{room.code}.csv",
             "text/csv",
             icon=":material/download:",
@@ -53,8 +54,8 @@ def _one(room: Classroom, student: Student) -> None:
             "Remove",
             key=f"remove {student.nickname}",
             icon=":material/person_remove:",
-            on_click=classroom.register().remove,
-            args=(room.code, student.nickname),
+            on_click=ending.remove,
+            args=(room, student),
         )
 
 

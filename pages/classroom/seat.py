@@ -5,6 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.learning.classes.records import Classroom, Student
 from explorer.learning.lessons.reading import find_lesson
+from explorer.learning.missions.mission import read_mission
 from explorer.plain import plain
 from explorer.ui.navigation import PAGES
 from explorer.ui.parts import classroom, say, sharing
@@ -30,13 +31,15 @@ def show(workspace: Workspace, student: Student, room: Classroom) -> None:
 
 
 def _way_on(workspace: Workspace, room: Classroom) -> None:
-    if not room.lesson:
-        st.page_link(PAGES["cut"].path, label="Go to the board", icon=":material/arrow_forward:")
-        return
+    """The button that leads on in what the class does."""
     try:
-        lesson = find_lesson(room.lesson)
+        title = (
+            find_lesson(room.lesson).title if room.lesson else read_mission(room.mission).title if room.mission else ""
+        )
     except ExplorerError as error:
         say.error(str(error), icon=":material/error:")
         return
-    if st.button(f"Go on: {plain(lesson.title)}", type="primary", icon=":material/school:"):
+    if not title:
+        st.page_link(PAGES["cut"].path, label="Go to the board", icon=":material/arrow_forward:")
+    elif st.button(f"Go on: {plain(title)}", type="primary", icon=":material/school:"):
         st.switch_page(entrance.begin(workspace, room))

@@ -3,15 +3,18 @@
 import csv
 import io
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 from explorer.learning.classes.records import Reached, Student
 from explorer.learning.lessons.lesson import Lesson, Predict, Reveal
+from explorer.learning.missions.points import Point
 from explorer.tasks import Metric
 
 BARS = 10  # into which a slider's answers are sorted
+HANDED = ("met", "goals", "macs", "params", "value", "low", "high", "tries")  # of what was handed in
 HALF = 0.5  # of the MACs, at which the leaderboard compares
 
 
@@ -123,8 +126,17 @@ def frontier(points: Iterable[tuple[str, Reached]], metric: Metric) -> list[tupl
     return kept
 
 
-def table(students: Sequence[Student], lesson: Lesson | None, metric: Metric | None) -> str:
+def table(
+    students: Sequence[Student],
+    lesson: Lesson | None,
+    metric: Metric | None,
+    handed: Mapping[str, Point] = MappingProxyType({}),
+) -> str:
     """A class as CSV, a line for each student.
+
+    Args:
+        metric: what points tried are compared by; None where that is not known.
+        handed: the best that was handed in for the class's mission, by the nickname.
 
     No cell is read as a formula: nicknames begin with letters or numbers.
     """
@@ -133,6 +145,7 @@ def table(students: Sequence[Student], lesson: Lesson | None, metric: Metric | N
     head += [f"answer_{card.name}" for card in predictions]
     parts = ("value", "low", "high", "macs_share", "params_share", "after")
     head += ["work_started", *(f"best_{part}" for part in parts)]
+    head += [f"mission_{part}" for part in HANDED]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*head, "state"])
@@ -143,7 +156,9 @@ def table(students: Sequence[Student], lesson: Lesson | None, metric: Metric | N
         row += [seen.lesson, seen.card + 1 if seen.lesson else "", len(seen.done), int(seen.finished)]
         row += [_words(card, seen.answers.get(card.name)) for card in predictions]
         reached = (point.value, point.low, point.high, point.macs, point.params, point.recovery) if point else [""] * 6
-        writer.writerow([*row, student.work, *reached, seen.state])
+        network = handed.get(student.nickname)
+        judged = [getattr(network, part) if network else "" for part in HANDED]
+        writer.writerow([*row, student.work, *reached, *judged, seen.state])
     return out.getvalue()
 
 

@@ -14,6 +14,7 @@ from explorer.plain import plain
 from explorer.ui import engine
 from explorer.ui.navigation import PAGES
 from explorer.ui.parts import say
+from explorer.ui.parts.mission_play import Player
 from explorer.ui.parts.stages import plan_of
 from explorer.ui.state import classes, session
 from explorer.ui.state.share import Shared, link_text
@@ -78,6 +79,12 @@ def _allowance(workspace: Workspace, room: Classroom) -> None:
         )
     else:
         say.caption(f"You have started all {room.allowed.work} trainings or searches of this class.")
+
+
+def player(workspace: Workspace) -> Player | None:
+    """A student plays missions under her nickname, among those of her class."""
+    student = register().of_workspace(workspace.token)
+    return None if student is None else Player(student.nickname, student.code)
 
 
 def held(workspace: Workspace, lesson: Lesson, card: int) -> str:

@@ -6,14 +6,21 @@ from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.learning.classes.records import Classroom, Student
+from explorer.learning.missions.points import forget
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.removing import remove_run
-from explorer.ui.parts import classroom
+from explorer.ui.parts import classroom, mission_play
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
 
 PATIENCE = 8.0  # seconds: a job that does not stop by itself is ended after five
+
+
+def remove(room: Classroom, student: Student) -> None:
+    """Takes a student out of a class, with what she has handed in there; her workspace stays hers."""
+    classroom.register().remove(room.code, student.nickname)
+    forget(mission_play.store(), room.code, student.nickname)
 
 
 def end(room: Classroom, students: list[Student]) -> list[str]:
@@ -23,6 +30,7 @@ def end(room: Classroom, students: list[Student]) -> list[str]:
     """
     desk = session.DESK
     classroom.register().delete(room.code)
+    forget(mission_play.store(), room.code)
     jobs = [job for student in students for job in desk.jobs(student.workspace)]
     for job in jobs:
         with contextlib.suppress(ExplorerError):  # one of another server

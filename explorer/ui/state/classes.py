@@ -14,6 +14,7 @@ from explorer.learning.classes.guard import Guard
 from explorer.learning.classes.records import TOOLS, Classroom, Student
 from explorer.learning.classes.register import Register
 from explorer.learning.classes.tools import tool_of
+from explorer.learning.missions.mission import Mission, read_mission
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.kinds import is_short
@@ -93,6 +94,15 @@ def joined(classes: Register, code: str, person: str, address: str) -> Classroom
         GUARD.wrong(person, address)
         raise ExplorerError(f"there is no class {read}: look at the board once more")
     return room
+
+
+def mission_of(root: Path, code: str) -> Mission | None:
+    """The mission of a class; None where it has none, or another version of the program wrote it."""
+    room = register(root).of_code(code)
+    try:
+        return read_mission(room.mission) if room is not None and room.mission else None
+    except ExplorerError:
+        return None
 
 
 def membership(classes: Register, token: str) -> tuple[Student, Classroom] | None:

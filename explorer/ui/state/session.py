@@ -67,6 +67,7 @@ def _returned(token: str | None) -> Workspace | None:
         workspace.lesson = progress
         if state is not None:
             take_state(workspace, state.state)
+            workspace.mission = classes.mission_of(DESK.root, student.code)
     return workspace
 
 
