@@ -32,10 +32,10 @@ def show(workspace: Workspace, student: Student, room: Classroom) -> None:
 
 def _way_on(workspace: Workspace, room: Classroom) -> None:
     """The button that leads on in what the class does."""
+    title = ""
     try:
-        title = (
-            find_lesson(room.lesson).title if room.lesson else read_mission(room.mission).title if room.mission else ""
-        )
+        if room.lesson or room.mission:
+            title = (find_lesson(room.lesson) if room.lesson else read_mission(room.mission)).title
     except ExplorerError as error:
         say.error(str(error), icon=":material/error:")
         return
