@@ -68,7 +68,7 @@ def _ranks(mission: Mission, found: list[Point]) -> None:
         rank += 1
         cost, value = mission_words.cost(point, mission.cost), mission_words.value(point)
         said = f"{point.met} of {point.goals} goals, {cost}, {value}"
-        st.markdown(f"### {rank}. {plain(point.who)}  \n:small[{plain(said)}]")
+        st.markdown(f"### {int(rank)}. {plain(point.who)}  \n:small[{plain(said)}]")
     say.caption("On hidden test data, which nobody has tuned on.")
 
 

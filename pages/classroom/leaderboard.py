@@ -58,7 +58,7 @@ def _ranks(students: list[Student], metric: Metric) -> None:
     for rank, each in enumerate(ranked[:ROWS], start=1):
         point = each.best
         st.markdown(
-            f"### {rank}. {plain(each.student.nickname)} · {metric.text(point.value)}  \n"
+            f"### {int(rank)}. {plain(each.student.nickname)} · {metric.text(point.value)}  \n"
             f":small[{plain(AFTER.get(point.recovery, point.recovery))}, with {point.macs:.0%} of the MACs"
             f"{plain(_interval(point.low, point.high, metric))}]"
         )

@@ -23,13 +23,17 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
     at = st.segmented_control(
         "Prediction",
         places,
-        format_func=lambda place: f"Card {place + 1}",
+        format_func=_name,
         default=_in_sight(found, opened),
         key="class prediction",
         label_visibility="collapsed",
         required=True,
     )
     _one(room, lesson.name, found[places.index(at)], opened)
+
+
+def _name(place: int) -> str:
+    return plain(f"Card {place + 1}")
 
 
 def _in_sight(found: list[Gathered], opened: frozenset[int]) -> int:
