@@ -19,26 +19,21 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
         say.info("This class has no lesson with predictions.", icon=":material/psychology_alt:")
         return
     opened = classroom.register().revealed(room.code, lesson.name)
-    places = [each.card for each in found]
+    names = [f"Card {each.card + 1}" for each in found]
     at = st.segmented_control(
         "Prediction",
-        places,
-        format_func=_name,
-        default=_in_sight(found, opened),
+        [f"Card {each.card + 1}" for each in found],
+        default=names[_in_sight(found, opened)],
         key="class prediction",
         label_visibility="collapsed",
         required=True,
     )
-    _one(room, lesson.name, found[places.index(at)], opened)
-
-
-def _name(place: int) -> str:
-    return plain(f"Card {place + 1}")
+    _one(room, lesson.name, found[names.index(at)], opened)
 
 
 def _in_sight(found: list[Gathered], opened: frozenset[int]) -> int:
-    """The first prediction whose reveal is not open yet."""
-    return next((each.card for each in found if each.reveal not in opened), found[-1].card)
+    """The place, among all, of the first prediction whose reveal is not open yet."""
+    return next((place for place, each in enumerate(found) if each.reveal not in opened), len(found) - 1)
 
 
 def _one(room: Classroom, lesson: str, asked: Gathered, opened: frozenset[int]) -> None:

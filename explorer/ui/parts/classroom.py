@@ -1,5 +1,7 @@
 """The class beside every page: what a student may start and how long she waits, and what her teacher sees of her."""
 
+import sqlite3
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -111,8 +113,9 @@ def keep(workspace: Workspace, room: Classroom) -> None:
     now = (workspace.version, workspace.data, workspace.setting, progress, len(trail), trail[-1] if trail else None)
     if _known.get(workspace.token) == now:
         return
-    register().note(workspace.token, seen(workspace, room))
-    _known[workspace.token] = now
+    with suppress(sqlite3.OperationalError):  # the file is busy: nothing breaks, and the next look keeps it
+        register().note(workspace.token, seen(workspace, room))
+        _known[workspace.token] = now
 
 
 def seen(workspace: Workspace, room: Classroom) -> Seen:
