@@ -20,14 +20,8 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
         return
     opened = classroom.register().revealed(room.code, lesson.name)
     names = [f"Card {each.card + 1}" for each in found]
-    at = st.segmented_control(
-        "Prediction",
-        [f"Card {each.card + 1}" for each in found],
-        default=names[_in_sight(found, opened)],
-        key="class prediction",
-        label_visibility="collapsed",
-        required=True,
-    )
+    first = _in_sight(found, opened)
+    at = st.selectbox("Prediction", names, first, key="class prediction", label_visibility="collapsed", width=160)
     _one(room, lesson.name, found[names.index(at)], opened)
 
 
