@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.bench.frontier import write
 from explorer.criteria import score
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.spec import Spec
@@ -99,6 +100,20 @@ def test_groups_that_are_held_stay_where_they_are(subject):
     assert {len(tried.plan.remove[first]) for tried in found.tried} == {2}
     found = search(replace(SPEC, locked=(second,)), [0.5], tries=1)
     assert all(second not in tried.plan.remove for tried in found.tried)
+
+
+def test_what_a_single_group_predicts_is_measured_where_it_alone_is_cut_and_drawn_beside(subject, tmp_path):
+    _, second = subject.structure.groups
+    found = search(replace(SPEC, locked=(second,)), [0.8, 0.25], tries=0)
+    for best in found.best:
+        assert best.predicted == pytest.approx(best.quality.loss, rel=0.15, abs=0.02)
+    assert found.best[-1].predicted > found.whole.quality.loss
+    write(found, tmp_path / "both.svg")
+    assert "predicted by single groups" in (tmp_path / "both.svg").read_text()
+    unmeasured = search(SPEC, [0.6], ways=("uniform",))
+    assert unmeasured.best[0].predicted is None
+    write(unmeasured, tmp_path / "one.svg")
+    assert "predicted" not in (tmp_path / "one.svg").read_text()
 
 
 def test_a_curve_is_the_loss_of_a_network_whose_reader_was_solved_by_hand(subject):

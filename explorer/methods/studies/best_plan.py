@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from explorer.batches import Samples
-from explorer.budget import LatencyModel, Meter, Target, allocate
+from explorer.budget import Curves, LatencyModel, Meter, Target, allocate
 from explorer.budget.allocating import needed
 from explorer.budget.target import KINDS
 from explorer.criteria import Scores
@@ -49,6 +49,8 @@ class Tried:
         recovery: what it was repaired by.
         quality: the task's metric, on the validation samples that plans are judged by.
         test: the same on the test split; None where that was not asked for.
+        predicted: the loss if those of single groups, each measured alone after its readers' repair, added up; None
+            where none was measured.
     """
 
     way: str
@@ -60,6 +62,7 @@ class Tried:
     recovery: str
     quality: Accuracy | Quality
     test: Accuracy | Quality | None = None
+    predicted: float | None = None
 
     @property
     def amount(self) -> float:
@@ -67,9 +70,10 @@ class Tried:
         return self.kept if self.milliseconds is None else self.milliseconds
 
     def to_json(self) -> dict[str, Any]:
-        """``{way, target, params, macs, kept, latency_ms, recovery, loss, removed: {group: units}, METRIC, …}``.
+        """``{way, target, params, macs, kept, latency_ms, recovery, loss, predicted_loss, removed, METRIC, …}``.
 
-        `test` has the loss and the metric on the test split, None where that was not asked for.
+        `removed` is ``{group: units}``. `test` has the loss and the metric on the test split, None where that was not
+        asked for.
         """
         return {
             "way": self.way,
@@ -80,6 +84,7 @@ class Tried:
             "latency_ms": self.milliseconds,
             "recovery": self.recovery,
             "loss": self.quality.loss,
+            "predicted_loss": self.predicted,
             "removed": {name: len(units) for name, units in self.plan.remove.items()},
             **self.quality.to_json(),
             "test": None if self.test is None else {**self.test.to_json(), "loss": self.test.loss},
@@ -185,7 +190,7 @@ def search(
     tried = []
     for number, target in enumerate(asked := sorted(set(targets), reverse=True)):
         stretch = part(report, 0.35 + 0.6 * number / len(asked), 0.35 + 0.6 * (number + 1) / len(asked))
-        tried += _at(target, ways, tries, proposals, judge, stretch)
+        tried += [_foretold(each, whole, proposals) for each in _at(target, ways, tries, proposals, judge, stretch)]
     best = [min(plans, key=worse) for _, plans in groupby(tried, attrgetter("target"))]
     if watch is not None:
         timed = {id(each): _timed(each, subject, meter, watch, part(report, 0.95, 1.0)) for each in (whole, *best)}
@@ -293,6 +298,7 @@ class _Proposals:
         self._subject, self._spec, self._cost, self._meter, self._held = subject, spec, cost, meter, held
         self._scores: dict[str, Scores] = {}
         self._random = np.random.default_rng(spec.seed)
+        self._curves: Curves | None = None
         self.weights: dict[str, float] = {}
         self.warnings: list[str] = []
 
@@ -306,8 +312,15 @@ class _Proposals:
         if "closed-form" in ways:
             self._scores["closed-form"] = repairing.scores(repairing.closed_form())
         if {"measured", "searched"} & set(ways):
-            self._scores["measured"] = repairing.scores(repairing.measured(data, report=part(report, 0.4, 1.0)))
+            self._curves = repairing.measured(data, report=part(report, 0.4, 1.0))
+            self._scores["measured"] = repairing.scores(self._curves)
             self.weights = dict.fromkeys(self._scores["measured"].groups, 1.0)
+
+    def increase(self, plan: Plan) -> float | None:
+        """By how much the loss would rise if what single groups lose added up; None where that was not measured."""
+        if self._curves is None:
+            return None
+        return sum(self._curves.drop(name, len(units)) for name, units in plan.remove.items())
 
     def plan(self, way: str, target: float) -> Plan:
         """What a way proposes."""
@@ -340,6 +353,12 @@ class _Proposals:
         )
         self.warnings += found.warnings
         return Plan(self._spec.model, found.remove)
+
+
+def _foretold(found: Tried, whole: Tried, proposals: _Proposals) -> Tried:
+    """The same with the loss that single groups predict."""
+    increase = proposals.increase(found.plan)
+    return found if increase is None else replace(found, predicted=whole.quality.loss + increase)
 
 
 def _at(
