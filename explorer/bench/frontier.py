@@ -8,6 +8,7 @@ import pandas as pd
 from explorer.bench.figure import FORMATS, save
 from explorer.errors import ExplorerError
 from explorer.methods.studies.best_plan import Frontier, Tried
+from explorer.methods.studies.ways import AFTERWARDS
 from explorer.tasks import METRICS
 
 _INK, _GREY, _OURS, _LOST = "#37474f", "#87929a", "#1d8aa3", "#c2571a"
@@ -36,7 +37,7 @@ def _frontier(found: Frontier, x: alt.X) -> alt.LayerChart:
     judged = timed if found.cost == "latency" else [found.whole, *found.tried]
     y = alt.Y(
         "value:Q",
-        title=f"{_capital(metric.short)}, repaired",
+        title=f"{_capital(metric.short)}, {AFTERWARDS[found.after]}",
         axis=_axis(share=metric.share),
         scale=alt.Scale(zero=False),
     )
