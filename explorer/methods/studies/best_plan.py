@@ -166,8 +166,8 @@ def search(
 
     A criterion says which units of a group leave first, the search how many. Each way of `ways.WAYS` proposes plans
     for each target, those of `ways.PLAIN` by every criterion that competes; they are cut to at most the target,
-    repaired without training and judged on validation samples, and the one of the least loss is kept. The loss that a
-    way goes by adds up over groups, which a knapsack can take to the true cost (as in ZipLM, Kurtić et al. 2023,
+    repaired without training and judged on validation samples, and the one of the least loss is kept (see `worse`).
+    The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as in ZipLM, Kurtić et al. 2023,
     arXiv:2302.04089); since real losses don't, the way "searched" weights the groups' curves at random, judges the
     whole plan that a weighting leads to, and goes on from the best one (SPDY, Frantar and Alistarh 2022,
     arXiv:2201.13096).
@@ -260,9 +260,17 @@ def check_search(targets: Sequence[float], cost: str, ways: Sequence[str], tries
         raise ExplorerError(f"{tries} tries can't be made for every target: give a number from 0 to {_MOST_TRIES}")
 
 
-def worse(tried: Tried) -> tuple[float, float]:
-    """What the best plan has the least of: the loss, and of equal ones the cost."""
-    return tried.quality.loss, tried.kept
+def worse(tried: Tried) -> tuple[float, float, float]:
+    """What the best plan has the least of: the loss, and of equal ones the cost.
+
+    As cut, without recovery, it is what the metric lacks, and of equal ones the loss: outputs are of a wrong scale
+    there, and the loss tells of the scale more than of the answers.
+    """
+    quality = tried.quality
+    if tried.recovery != "none":
+        return quality.loss, tried.kept, 0.0
+    sign = 1 if METRICS[quality.metric].higher_is_better else -1
+    return -sign * quality.value, quality.loss, tried.kept
 
 
 def unbeaten(points: Sequence[Tried], metric: str) -> tuple[Tried, ...]:
