@@ -167,9 +167,9 @@ def search(
     A criterion says which units of a group leave first, the search how many. Each way of `ways.WAYS` proposes plans
     for each target, those of `ways.PLAIN` by every criterion that competes; they are cut to at most the target,
     repaired without training and judged on validation samples, and the one of the least loss is kept (see `worse`).
-    The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as in ZipLM, Kurtić et al. 2023,
-    arXiv:2302.04089); since real losses don't, the way "searched" weights the groups' curves at random, judges the
-    whole plan that a weighting leads to, and goes on from the best one (SPDY, Frantar and Alistarh 2022,
+    The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as in ZipLM, Kurtić et
+    al. 2023, arXiv:2302.04089); since real losses don't, the way "searched" weights the groups' curves at random,
+    judges the whole plan that a weighting leads to, and goes on from the best one (SPDY, Frantar and Alistarh 2022,
     arXiv:2201.13096).
 
     The metric of the best plans is a little too high, since the same samples have chosen them; a run's measurement on
