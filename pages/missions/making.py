@@ -104,7 +104,7 @@ def _goal(kind: GoalKind, proposed: Goal | None, metric: str, key: str, chosen: 
             width=150,
         )
         number = st.number_input(
-            unit,
+            plain(unit),
             value=float(start[name] / one),
             key=f"goal number {kind.name} {key}",
             disabled=not wanted,

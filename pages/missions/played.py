@@ -93,7 +93,7 @@ def _own(own: list[Point], mission: Mission) -> None:
             ],
         }
     )
-    with st.expander(f"Your tries: {mission_words.tries(own)}", icon=":material/history:"):
+    with st.expander(plain(f"Your tries: {mission_words.tries(own)}"), icon=":material/history:"):
         st.dataframe(
             rows.iloc[::-1].head(TRIES),
             hide_index=True,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.learning.missions.goal import Standing
+from explorer.learning.missions.goal import Goal, Standing
 from explorer.learning.missions.mission import Mission
 from explorer.plain import plain
 from explorer.ui.navigation import path_to
@@ -11,6 +11,11 @@ from explorer.ui.parts.mission_play import BOARD, Attempt
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
+DONE, OPEN, MISSED = (
+    ":green[:material/check_circle:]",
+    ":material/radio_button_unchecked:",
+    ":red[:material/cancel:]",
+)
 OFTEN = 1.0  # seconds between two looks while something is under way
 
 
@@ -60,7 +65,7 @@ def _goals(workspace: Workspace, mission: Mission) -> None:
     metric = known.metric if known is not None else mission_words.metric_of(mission)
     for goal in mission.goals:
         standing = Standing(None) if known is None else goal.standing(known)
-        st.markdown(mission_words.goal_line(goal, standing, metric, final=False))
+        st.markdown(_live(goal, standing, metric))
     st.caption("By the board's own samples, as you go.")
     if mission.locked or mission.criteria or not mission.tools:
         say.caption(mission_words.rules(mission))
@@ -113,14 +118,28 @@ def _outcome(workspace: Workspace, mission: Mission) -> None:
     verdict = attempt.verdict
     assert verdict is not None
     with st.container(border=True, gap="xsmall"):
-        said = "All goals are met" if verdict.done else f"{verdict.met} of {len(verdict.goals)} goals are met"
+        said = "All goals are met" if verdict.done else f"{verdict.met:d} of {len(verdict.goals):d} goals are met"
         st.markdown(f"**{said}**")
         for goal, standing in verdict.goals:
-            st.markdown(mission_words.goal_line(goal, standing, verdict.facts.metric, final=True))
+            st.markdown(_judged(goal, standing, verdict.facts.metric))
         reached = verdict.facts.reached()
         samples = f"on {reached.samples:,} hidden samples" if reached is not None else "on hidden samples"
         again = "; you had handed in this network before" if attempt.again else ""
         say.caption(f"Checked {samples}{again}.")
+
+
+def _live(goal: Goal, standing: Standing, metric: str) -> str:
+    """A goal as a line of Markdown: whether it is met so far, what it asks for, and what there is."""
+    now = f"  \nnow **{plain(standing.text)}**" if standing.text else ""
+    note = f"  \n:small[{plain(standing.note)}]" if standing.note else ""
+    return f"{DONE if standing.met else OPEN} {plain(goal.says(metric))}{now}{note}"
+
+
+def _judged(goal: Goal, standing: Standing, metric: str) -> str:
+    """A goal that was checked as a line of Markdown: met or missed, what it asks for, and what was reached."""
+    reached = f": **{plain(standing.text)}**" if standing.text else ""
+    note = f"  \n:small[{plain(standing.note)}]" if standing.note else ""
+    return f"{DONE if standing.met else MISSED} {plain(goal.says(metric))}{reached}{note}"
 
 
 def _record(workspace: Workspace, mission: Mission) -> None:

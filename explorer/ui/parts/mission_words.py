@@ -2,18 +2,14 @@
 
 from explorer.errors import ExplorerError
 from explorer.learning.missions.amounts import size
-from explorer.learning.missions.goal import Goal, Standing
 from explorer.learning.missions.mission import TOOLS, Mission
 from explorer.learning.missions.points import Point
-from explorer.plain import plain
 from explorer.tasks import METRICS
 from explorer.tasks.tools.task_kind import DEFAULT_METRIC
 from explorer.ui import engine
 from explorer.ui.text import words
 
 COSTS = {"macs": "MACs", "params": "Parameters", "size": "Bytes of the file"}
-_MARKS = {True: ":green[:material/check_circle:]", False: ":material/radio_button_unchecked:"}
-_MARKS_AT_END = {True: ":green[:material/check_circle:]", False: ":red[:material/cancel:]"}
 
 
 def metric_of(mission: Mission) -> str:
@@ -22,20 +18,6 @@ def metric_of(mission: Mission) -> str:
         return engine.metric_named(mission.data)
     except ExplorerError:
         return DEFAULT_METRIC
-
-
-def goal_line(goal: Goal, standing: Standing, metric: str, *, final: bool) -> str:
-    """A goal as a line of Markdown: a mark, what it asks for, and what there is.
-
-    Args:
-        final: whether it was checked, so that what is not met is a miss and not something yet to do.
-    """
-    marks = _MARKS_AT_END if final else _MARKS
-    mark = marks.get(standing.met is True if final else standing.met, ":material/radio_button_unchecked:")
-    now = f"  \nnow **{plain(standing.text)}**" if standing.text and not final else ""
-    reached = f": **{plain(standing.text)}**" if standing.text and final else ""
-    note = f"  \n:small[{plain(standing.note)}]" if standing.note else ""
-    return f"{mark} {plain(goal.says(metric))}{reached}{now}{note}"
 
 
 def rules(mission: Mission) -> str:
