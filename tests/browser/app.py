@@ -101,7 +101,7 @@ def _serving(script: str, port: int) -> list[str]:
 
 
 def _wait_for(app: App) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if app.process.poll() is not None:
             break
         try:
