@@ -21,9 +21,10 @@ from explorer.ui.navigation import path_to
 from explorer.ui.parts import jobs
 from explorer.ui.parts.chooser import KINDS, UPLOAD
 from explorer.ui.state import session
+from explorer.ui.state.form_keys import BY_ITSELF, WHO
 from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
-from pages.recover.settings import BY_ITSELF, FREE, WHO
+from pages.recover.settings import FREE
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 from tests.markdown import as_read
 from tests.ui.pages import ROOT, button, choose, desk_of, stages, visited, words_of

@@ -1,4 +1,4 @@
-"""Papers, each told in a paragraph of our own: ``assets/papers.json``, read, searched, and found by how they are cited."""
+"""Papers, each told in a paragraph of our own in ``assets/papers.json``: searched, and found by how they are cited."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from explorer.documents import Document, Positive, Text, checked
 from explorer.errors import unknown
@@ -105,13 +107,13 @@ class _Paper(Document):
     venue: Text
     summary: Text
     tags: list[Text]
-    authors: list[Text] = []
+    authors: list[Text] = Field(default_factory=list)
     link: Text = ""
-    needs: list[Text] = []
-    named: list[Text] = []
-    published: list[Text] = []
-    pages: list[Text] = []
-    models: list[Text] = []
+    needs: list[Text] = Field(default_factory=list)
+    named: list[Text] = Field(default_factory=list)
+    published: list[Text] = Field(default_factory=list)
+    pages: list[Text] = Field(default_factory=list)
+    models: list[Text] = Field(default_factory=list)
     lacks: Text = ""
 
 

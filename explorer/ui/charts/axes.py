@@ -66,3 +66,8 @@ def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     sized = chart.properties(width="container", height=height, autosize=sizing)
     legible = {f"{part}{what}": value for part in ("label", "title") for what, value in LEGIBLE.items()}
     return sized.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)
+
+
+def columns_fitting(least: int) -> alt.ExprRef:
+    """As many columns of a legend as fit, at least so many."""
+    return alt.ExprRef(f"max({least}, floor(width / 180))")

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
+from explorer.learning.library.glossary import about
 from explorer.plain import plain
 from explorer.structure import Structure
 from explorer.tasks import Task
@@ -62,7 +63,10 @@ def _chip(workspace: Workspace) -> None:
 def fact(
     label: str, value: str, note: str = "", definition: str = "", *, detail: str = "", border: bool = True
 ) -> None:
-    """A number with its unit, a note and a detail below it, and its definition on hover."""
+    """A number with its unit, a note and a detail below it, and its definition on hover.
+
+    Where none is given, a label that is a term of the glossary is explained by its sentence.
+    """
     st.metric(
         plain(label),
         plain(value),
@@ -70,7 +74,7 @@ def fact(
         delta_color="off",
         delta_description=plain(detail) or None,
         delta_arrow="off",
-        help=plain(definition) or None,
+        help=plain(definition or about(label)) or None,
         border=border,
         height="stretch" if border else "content",
     )
