@@ -28,10 +28,12 @@ GOOD = {
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],
     "export": ["--model", "run:{root}/runs/zeros", "--out", "{root}/new.onnx"],
+    "glossary": ["exact"],
     "inspect": ["--model", MODEL],
     "ladder": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", "--up-to", "none", *SMALL],
     "latency": ["--model", "torchvision:no_such_network"],  # a good one would time for minutes
     "models": [],
+    "papers": ["geometric", "--tag", "criteria"],
     "prune": [
         "--model",
         MODEL,

@@ -14,7 +14,7 @@ from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES, Page, after
-from explorer.ui.parts import chooser, opening, say, standing
+from explorer.ui.parts import chooser, opening, presenting, say, standing
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
@@ -29,6 +29,7 @@ def heading(title: str, purpose: str, workspace: Workspace, following: Page | No
         st.title(plain(title), anchor=False, width="content")
         say.caption(purpose, width="stretch")
         _chip(workspace)
+        presenting.switch(workspace)
         if following is not None:
             arrow = {"icon": ":material/arrow_forward:", "icon_position": "right"}
             st.page_link(following.path, label=plain(f"Next: {following.title}"), **arrow)
@@ -84,7 +85,7 @@ def chart(finding: str, drawing: alt.LayerChart, what: str, **options: Any) -> N
     """A chart below the sentence that says what it shows; `what` names the picture for who can't see it."""
     with st.container(gap="xsmall"):
         st.markdown(f"**{plain(finding)}**")
-        st.altair_chart(drawing, alt=f"{what}. {finding}.", **options)
+        st.altair_chart(presenting.lettered(drawing), alt=f"{what}. {finding}.", **options)
 
 
 def model_or_stop(workspace: Workspace, stages: Stages | None = None) -> Opened:
