@@ -68,10 +68,14 @@ def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
 
 
 def lettered(chart: Chart, size: int) -> Chart:
-    """The chart with axes, legends and headers in the page's colour and in letters of `size` pixels."""
+    """The chart with axes, legends and headers in the page's colour and in letters of `size` pixels.
+
+    Words within the chart that name no size of their own are of that size, too.
+    """
     look = {"Color": TEXT, "FontSize": size, "FontWeight": "normal"}
     legible = {f"{part}{what}": value for part in ("label", "title") for what, value in look.items()}
-    return chart.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)
+    around = chart.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)
+    return around.configure_text(fontSize=size)
 
 
 def columns_fitting(least: int) -> alt.ExprRef:
