@@ -1,7 +1,5 @@
 """The presenter's mode: large type and high contrast on every page, for a projector and a room."""
 
-from functools import cache
-
 import streamlit as st
 
 from explorer.places import ASSETS
@@ -11,6 +9,7 @@ from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 
 PARAMETER = "present"  # of a page's address: 1 turns the mode on, anything else turns it off
+STYLES = ASSETS / "presenting" / "presenting.css"
 _NOTED = "presenting"  # among the workspace's controls
 
 
@@ -26,7 +25,7 @@ def apply(workspace: Workspace) -> None:
         del st.query_params[PARAMETER]  # the switch on the page has the last word
         workspace.note(_NOTED, asked == "1")
     if on(workspace):
-        st.html(f"<style>{_styles()}</style>")
+        st.html(STYLES)
 
 
 def switch(workspace: Workspace) -> None:
@@ -49,8 +48,3 @@ def _turn(workspace: Workspace) -> None:
 def lettered(drawing: Chart) -> Chart:
     """A chart as it is, or in large letters where this session's workspace is being presented."""
     return lettered_as(drawing, LARGE) if on(session.current()) else drawing
-
-
-@cache
-def _styles() -> str:
-    return (ASSETS / "presenting" / "presenting.css").read_text(encoding="utf-8")
