@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.bench.answers import packed
 from explorer.bench.literature import METRICS, NETWORKS, PRUNED, SOURCES, TUNED, literature
 from explorer.bench.rivals import REVISION, SMALL, compared, kept_lines, lines_text
+from explorer.bench.rivals.players import CHOICE
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
 from tests.ui.pages import ROOT, words_of
@@ -100,7 +101,7 @@ def rival_rows() -> list[dict]:
             "params": 0.4, "macs": 0.5, "reach": 1.0, "stages": {"as_cut": stage, "recalibrated": stage},
         }  # fmt: skip
 
-    return [row("ours", "group-norm/global/reconstruct", 36), row("theirs", "l2-global", 20)]
+    return [row("ours", CHOICE, 36), row("theirs", "l2-global", 20)]
 
 
 def kept_text() -> str:
