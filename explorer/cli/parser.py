@@ -37,6 +37,7 @@ class Group:
 GROUPS = {
     "bench": Group("make one of the tables of the documentation", "table"),
     "demo": Group("make what is bundled again: trained networks, pictures of letters", "action", usual="train"),
+    "mission": Group("list missions; show, check or make one", "action", usual="list"),
     "runs": Group("list runs; show, rename, delete or compare them", "action", usual="list"),
 }
 

@@ -43,6 +43,7 @@ PAGES: dict[str, Page] = {
         Page("recover", "Recover", "recover", step=3, earlier=("prune-run",)),
         Page("take", "Take", "take", step=4, earlier=("export-bundle",)),
         Page("runs", "Runs", "runs", earlier=("compare-runs",)),
+        Page("missions", "Missions", "missions"),
         Page("criteria", "Criteria", "compare-criteria", section=LAB),
         Page("sensitivity", "Sensitivity", "group-curves", section=LAB),
         Page("weights", "Weights", "single-weights", section=LAB),

@@ -32,6 +32,10 @@ GOOD = {
     "inspect": ["--model", MODEL],
     "ladder": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", "--up-to", "none", *SMALL],
     "latency": ["--model", "torchvision:no_such_network"],  # a good one would time for minutes
+    "mission check": ["no such mission", "--plan", "{root}/runs/zeros/plan.json"],  # a good one would judge for seconds
+    "mission list": [],
+    "mission make": ["--title", "x", "--model", MODEL, "--data", DATA, "--goal", "metric:at_least=0.9"],
+    "mission show": ["first-cut"],
     "models": [],
     "papers": ["geometric", "--tag", "criteria"],
     "prune": [

@@ -130,7 +130,7 @@ class Desk:
             return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
-        question = Question(request, kind.digest(spec), device_here(spec.device))
+        question = Question(request, kind.digest(spec, request), device_here(spec.device))
         with self._lock:
             if self._closed:
                 raise ExplorerError("the server is closing: ask again when it has started anew")
@@ -146,6 +146,11 @@ class Desk:
                 lane.questions.add(question)
                 self._advance(lane)
             return asked
+
+    def asked(self, owner: str, key: str) -> Asked | None:
+        """What an owner has asked last under a key; nothing is asked anew."""
+        with self._lock:
+            return self._questions.latest(owner, key)
 
     def resume(self, id: str) -> None:
         """Queues a job again that has failed or was cancelled: it goes on after its last finished step.

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from explorer.ui.parts import mission
 from explorer.ui.state.workspace import Workspace
 
-PANELS: tuple[Callable[[Workspace], bool], ...] = ()
+PANELS: tuple[Callable[[Workspace], bool], ...] = (mission.panel,)
 """Each draws itself where it has something to show, and says whether it did; in this order, one below the other."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from explorer.board.choice import Budget, Choice, History, newest
 from explorer.errors import ExplorerError
+from explorer.learning.missions.mission import Mission
 from explorer.runs.queue.limits import WORKSPACES as SWITCH
 from explorer.runs.queue.limits import Limits, share
 
@@ -77,6 +78,8 @@ class Workspace:
         self.jobs: dict[str, str] = {}
         self.form: dict[str, Any] = {}  # what stands in controls, by their keys
         self.address, self.used = "", 0.0  # where its browser was when it came, and when it was last looked at
+        self.mission: Mission | None = None  # which is played
+        self.attempt: Any = None  # what was handed in for it last, see `explorer.ui.parts.mission_play`
         self._drafts: OrderedDict[str, Draft] = OrderedDict({self.model: Draft()})
         self._lock = threading.RLock()
 
@@ -84,7 +87,9 @@ class Workspace:
     def empty(self) -> bool:
         """Whether nothing has been done in it."""
         chosen = (self.model, self.data, self.criterion) != (START.model, START.data, CRITERION)
-        return not (chosen or self.options or self.jobs or any(draft.version for draft in self._drafts.values()))
+        return not (
+            chosen or self.options or self.jobs or self.mission or any(draft.version for draft in self._drafts.values())
+        )
 
     @property
     def recent(self) -> list[str]:
