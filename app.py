@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
 from explorer.ui.navigation import PAGES, Page, path_to
-from explorer.ui.parts import classroom, companion, mission_link, opening, say, sharing
+from explorer.ui.parts import classroom, companion, mission_link, opening, presenting, say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
@@ -38,6 +38,7 @@ except ExplorerError as error:
     st.stop()
 sharing.open_link()
 classroom.note_link()
+presenting.apply(session.current())
 mission_link.open_link(session.current())
 page = st.navigation(sections, position="top")
 session.note_page(page.url_path)

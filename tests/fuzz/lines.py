@@ -28,6 +28,7 @@ GOOD = {
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],
     "export": ["--model", "run:{root}/runs/zeros", "--out", "{root}/new.onnx"],
+    "glossary": ["exact"],
     "inspect": ["--model", MODEL],
     "ladder": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", "--up-to", "none", *SMALL],
     "latency": ["--model", "torchvision:no_such_network"],  # a good one would time for minutes
@@ -39,6 +40,7 @@ GOOD = {
     "mission make": ["--title", "x", "--model", MODEL, "--data", DATA, "--goal", "metric:at_least=0.9"],
     "mission show": ["first-cut"],
     "models": [],
+    "papers": ["geometric", "--tag", "criteria"],
     "prune": [
         "--model",
         MODEL,

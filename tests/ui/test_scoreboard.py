@@ -15,7 +15,7 @@ from explorer.ui.state.workspace import WORKSPACES
 from tests.ui.pages import ROOT, words_of
 
 PUBLISHED = 785
-SCRIPT = "from pathlib import Path\nfrom pages.scoreboard import {0}\n{0}.show({1})\n"
+SCRIPT = "from pathlib import Path\nfrom {2} import {0}\n{0}.show({1})\n"
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def shown(tmp_path, monkeypatch):
 
     def shown(part: str, argument: str = "") -> AppTest:
         script = tmp_path / f"{part}.py"
-        script.write_text(SCRIPT.format(part, argument))
+        script.write_text(
+            SCRIPT.format(part, argument, "explorer.ui.parts" if part == "published" else "pages.scoreboard")
+        )
         test = AppTest.from_file(str(script), default_timeout=60).run()
         assert not test.exception
         return test
