@@ -17,8 +17,8 @@ def panel(page: Page) -> Locator:
     return page.locator(".st-key-lesson")
 
 
-def onward(page: Page) -> Locator:
-    return page.locator(".st-key-lesson-next button")
+def onward(page: Page, place: int) -> Locator:
+    return page.locator(f".st-key-lesson-next-{place + 1} button")
 
 
 def play(page: Page, lesson: Lesson) -> None:
@@ -31,9 +31,9 @@ def play(page: Page, lesson: Lesson) -> None:
         elif isinstance(card, Do) and card.set is not None:
             panel(page).get_by_role("button", name="Do it for me").click()
         elif isinstance(card, Reveal):
-            train(page, card)
-        expect(onward(page)).to_have_text(re.compile("Next|Finish"), timeout=LONG)
-        onward(page).click()
+            train(page, place, card)
+        expect(onward(page, place)).to_have_text(re.compile("Next|Finish"), timeout=LONG)
+        onward(page, place).click()
     expect(panel(page)).to_contain_text("Finished")
     expect(panel(page)).to_contain_text("Every card is done.")
 
@@ -46,12 +46,12 @@ def predict(page: Page, card: Predict) -> None:
     expect(panel(page)).to_contain_text("Kept:")
 
 
-def train(page: Page, card: Reveal) -> None:
+def train(page: Page, place: int, card: Reveal) -> None:
     """Starts the trainings that a reveal offers, unless the lesson has them by now."""
     for measure in card.measure:
         if measure.recovery == "finetune":
             offered = panel(page).get_by_role("button", name=f"Train it: {measure.label}")
-            expect(offered.or_(onward(page).get_by_text(re.compile("Next|Finish")))).to_be_visible(timeout=LONG)
+            expect(offered.or_(onward(page, place).get_by_text(re.compile("Next|Finish")))).to_be_visible(timeout=LONG)
             if offered.is_visible():
                 offered.click()
 

@@ -31,6 +31,9 @@ GOOD = {
     "inspect": ["--model", MODEL],
     "ladder": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", "--up-to", "none", *SMALL],
     "latency": ["--model", "torchvision:no_such_network"],  # a good one would time for minutes
+    "lesson check": ["no such lesson"],  # a good one would measure for a minute
+    "lesson list": [],
+    "lesson show": ["two-minutes"],
     "models": [],
     "prune": [
         "--model",

@@ -99,9 +99,11 @@ def _draw(workspace: Workspace, lesson: Lesson) -> None:
             return
         count, place = len(lesson.cards), progress.card
         st.progress((place + 1) / count, text=f"Card {place + 1} of {count}")
+        steps = st.container(horizontal=True, gap="small")  # above what grows and shrinks: it stays where a hand is
         _card(workspace, lesson, progress)
-        if workspace.lesson is not None:
-            _steps(workspace, lesson, workspace.lesson)
+        with steps:
+            _steps(workspace, lesson, workspace.lesson or progress)
+        _out(workspace, lesson)
 
 
 def _card(workspace: Workspace, lesson: Lesson, progress: Progress) -> None:
@@ -123,30 +125,29 @@ def _card(workspace: Workspace, lesson: Lesson, progress: Progress) -> None:
 
 
 def _steps(workspace: Workspace, lesson: Lesson, progress: Progress) -> None:
-    """The ways on, back and out."""
+    """The ways back and on."""
     place, last = progress.card, progress.card == len(lesson.cards) - 1
     met = place in progress.done
-    with st.container(horizontal=True, gap="small"):
-        st.button(
-            "Back",
-            key="lesson back",
-            disabled=place == 0,
-            on_click=_go,
-            args=(workspace, lesson, place - 1),
-        )
-        st.button(
-            "Finish" if last and met else "Next" if met else "Skip",
-            key="lesson next",
-            type="primary" if met else "secondary",
-            on_click=_go,
-            args=(workspace, lesson, place + 1),
-            disabled=bool(held(workspace, lesson, place)),
-        )
+    st.button("Back", key="lesson back", disabled=place == 0, on_click=_go, args=(workspace, lesson, place - 1))
+    st.button(
+        "Finish" if last and met else "Next" if met else "Skip",
+        key=f"lesson next {place + 1}",  # one of each card's own: a second click never skips the card that follows
+        type="primary" if met else "secondary",
+        on_click=_go,
+        args=(workspace, lesson, place + 1),
+        disabled=bool(held(workspace, lesson, place)),
+    )
+
+
+def _out(workspace: Workspace, lesson: Lesson) -> None:
+    """The ways to the beginning, and out."""
     with st.container(horizontal=True, gap="small"):
         if st.button("Restart", key="lesson restart", type="tertiary"):
             begin(workspace, lesson, anew=True)
             st.rerun(scope="app")
-        if st.button("Leave", key="lesson leave", type="tertiary", help="The lesson is kept: Learn brings you back"):
+        if st.button(
+            "Leave", key="lesson leave", type="tertiary", help="How far you are is kept: Learn brings you back"
+        ):
             session.leave_lesson(workspace)
             st.rerun(scope="app")
 

@@ -78,7 +78,10 @@ def _answer(workspace: Workspace, card: Predict, key: str) -> None:
 
 
 def do(workspace: Workspace, lesson: Lesson, card: Do, progress: Progress) -> None:
-    """What is to be done, how that stands, and the ways to it."""
+    """What is to be done, how that stands, and the ways to it.
+
+    What is not shown leaves its place empty, so that nothing of before stands there while a page goes on.
+    """
     place = progress.card
     model, data = lesson.about(place)
     if not is_open(workspace, model, data):
@@ -86,27 +89,33 @@ def do(workspace: Workspace, lesson: Lesson, card: Do, progress: Progress) -> No
     verdict = _verdict(workspace, card)
     if verdict.met and place not in progress.done:
         session.learn(workspace, progress.did(place))
-    if card.asked is None:
-        pass
-    elif verdict.met or place in progress.done:
-        say.success(verdict.said if verdict.met and verdict.said else "Done.", icon=":material/check:")
-    elif verdict.said:
-        say.info(verdict.said, icon=":material/arrow_right:")
+    _stands(card, verdict, done=place in progress.done)
     here = st.session_state.get(session.PAGE) == card.page
     with st.container(horizontal=True, gap="small"):
-        if not here and card.page in PAGES:
+        if here or card.page not in PAGES:
+            st.empty()
+        else:
             st.page_link(PAGES[card.page].path, label="Take me there", icon=":material/arrow_forward:")
-        pressed = (
-            card.set is not None
-            and not verdict.met
-            and st.button("Do it for me", key="lesson do it", icon=":material/auto_fix_high:")
-        )
-    if card.hint and not verdict.met:
-        say.caption(card.hint)
+        if card.set is None or verdict.met:
+            pressed = False
+            st.empty()
+        else:
+            pressed = st.button("Do it for me", key="lesson do it", icon=":material/auto_fix_high:")
+    say.caption("" if verdict.met else card.hint)
     if pressed and _set(workspace, card, model, data):
         if here or card.page not in PAGES:
             st.rerun(scope="app")
         st.switch_page(PAGES[card.page].path)
+
+
+def _stands(card: Do, verdict: Verdict, *, done: bool) -> None:
+    """How far it is; a card without a check is met by looking."""
+    if card.asked is not None and (verdict.met or done):
+        say.success(verdict.said if verdict.met and verdict.said else "Done.", icon=":material/check:")
+    elif card.asked is not None and verdict.said:
+        say.info(verdict.said, icon=":material/arrow_right:")
+    else:
+        st.empty()
 
 
 def is_open(workspace: Workspace, model: str, data: str) -> bool:
