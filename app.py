@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
 from explorer.ui.navigation import PAGES, Page
-from explorer.ui.parts import companion, opening, say, sharing
+from explorer.ui.parts import companion, opening, presenting, say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
@@ -37,6 +37,7 @@ except ExplorerError as error:
     say.error(words.sentence(str(error)), icon=":material/block:")
     st.stop()
 sharing.open_link()
+presenting.apply(session.current())
 page = st.navigation(sections, position="top")
 session.note_page(page.url_path)
 opening.carry_out(session.current())

@@ -8,7 +8,7 @@ import { Counters, Foot, Tip, make, unitFacts } from "./parts.js";
 import { Row } from "./row.js";
 import { Rows } from "./rows.js";
 import { Colouring, Together } from "./tools.js";
-import { chartAt, layOut, look, rowAt, unitAt } from "./view.js";
+import { chartAt, layOut, look, rowAt, unitAt, within, zoomOf } from "./view.js";
 
 const SETTLED = 250; // milliseconds after the last key until it counts as done
 const ALL = 30; // rows that are shown without a scroller of their own
@@ -307,15 +307,13 @@ export class Board {
 
   over(event) {
     if (this.drag) return this.drag.move(event);
-    const box = this.sheet.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const [x, y] = within(this.sheet, event);
     const row = rowAt(this.view, y);
     this.point(row);
     const group = row === null || event.pointerType === "touch" ? null : this.rows.groups[row];
     const facts = group && this.facts(group, row, x, y);
     if (!facts) return this.tip.hide();
-    const root = this.root.getBoundingClientRect();
-    this.tip.show(event.clientX - root.left, event.clientY - root.top, ...facts);
+    this.tip.show(...within(this.root, event), ...facts);
   }
 
   /** What there is to say of a point of a row; null beside its cells and small charts. */
@@ -366,7 +364,7 @@ export class Board {
   /** How high the board may be in pixels; null for as high as its rows. */
   most() {
     if (this.height !== null) return this.height + (this.view.wide ? 0 : this.view.height);
-    return this.rows.count <= ALL ? null : Math.max(window.innerHeight - BESIDE, 320);
+    return this.rows.count <= ALL ? null : Math.max(window.innerHeight / zoomOf(this.root) - BESIDE, 320);
   }
 
   head() {

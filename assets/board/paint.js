@@ -2,6 +2,7 @@
 
 import { between } from "./clock.js";
 import { SCALES, strip } from "./colours.js";
+import { zoomOf } from "./view.js";
 
 const CELL_GAP_FROM = 5; // pixels of a cell from which gaps are drawn
 const OTHERS = 0.38; // opacity of what the pointed row has nothing to do with
@@ -28,7 +29,7 @@ export class Painter {
   paint(scene) {
     const { canvas, context } = this;
     const { view } = scene;
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = (window.devicePixelRatio || 1) * zoomOf(canvas);
     const [width, height] = [Math.round(view.width * ratio), Math.round((view.to - view.from) * ratio)];
     if (canvas.width !== width || canvas.height !== height) {
       [canvas.width, canvas.height] = [width, height];

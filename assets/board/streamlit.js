@@ -1,6 +1,7 @@
 // The board as Streamlit's component.
 
 import { Board } from "./board.js";
+import { zoomOf } from "./view.js";
 
 // Boards by key with what `feed.js` has brought for them.
 const HOMES = (window.pruningBoards ??= new Map());
@@ -11,7 +12,7 @@ function pin(root) {
   const parts = [header, window.pruningStrip?.strip?.element].filter(Boolean);
   const sized = new ResizeObserver(() => {
     const covered = Math.max(0, ...parts.map((part) => part.getBoundingClientRect().bottom));
-    root.style.setProperty("--pinned", `${covered}px`);
+    root.style.setProperty("--pinned", `${covered / zoomOf(root)}px`);
   });
   for (const part of parts) sized.observe(part);
   return () => sized.disconnect();

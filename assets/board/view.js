@@ -82,6 +82,17 @@ function tops(rows, height) {
   return { top, stages, total: at + 14 };
 }
 
+/** How much larger an element is shown than it is laid out: what boxes and pointers say is in pixels of the window. */
+export function zoomOf(element) {
+  return element.currentCSSZoom ?? 1;
+}
+
+/** Where a pointer is within an element, [across, down], in the pixels in which that is laid out. */
+export function within(element, { clientX, clientY }) {
+  const [box, zoom] = [element.getBoundingClientRect(), zoomOf(element)];
+  return [(clientX - box.left) / zoom, (clientY - box.top) / zoom];
+}
+
 /** The row at a height of the sheet; null on a stage heading and below the last row. */
 export function rowAt(view, y) {
   const row = lastBefore(view.top, y);

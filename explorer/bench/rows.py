@@ -112,11 +112,14 @@ class PlayedSparse(Row):
 
 
 class Stage(Document):
-    """What a player reached at one stage of the comparison with rivals."""
+    """What a player reached at one stage of the comparison with rivals, by its one plan or by one for this stage."""
 
     value: Share
     right: Text
     seconds: Seconds
+    reach: Seconds | None = None
+    params: Share | None = None
+    macs: Share | None = None
 
 
 class EndedRival(Document):

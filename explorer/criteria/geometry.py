@@ -40,7 +40,8 @@ def fpgm(context: Context, *, members: str = "mean") -> dict[str, np.ndarray | s
     "merging",
     title="Nearest neighbour",
     cost="none",
-    reference="Chen et al. 2024, Going Beyond Neural Network Feature Similarity: Iterative Feature Merging (ICLR 2024)",
+    reference="Chen et al. 2024, Iterative Feature Merging, in Going Beyond Neural Network Feature Similarity "
+    "(arXiv:2310.06756)",
     explanation="How far a unit is from its nearest neighbour, in all weights that make and read the two. Of two "
     "near units one leaves and the other counts as unique from then on. The score says which units could be "
     "merged; removing them without merging loses what they carried.",

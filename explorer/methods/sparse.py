@@ -65,6 +65,10 @@ def _asked(spec: Spec) -> tuple[Rule, list[Segment], str]:
     "network keeps its shapes: it takes less room when packed, and is faster only on hardware that skips zeros.",
     defaults={"criterion": "l1", "recover": "finetune"},
     sparse=True,
+    reference="Han et al. 2015 (arXiv:1506.02626); Zhu & Gupta 2017 (arXiv:1710.01878); "
+    "Frankle & Carbin 2019 (arXiv:1803.03635); Frankle et al. 2020 (arXiv:1912.05671); "
+    "Srinivas et al. 2022 (arXiv:2202.01290); Evci et al. 2020 (arXiv:1911.11134); "
+    "Mishra et al. 2021 (arXiv:2104.08378)",
     settings=SETTINGS,
     check=_asked,
 )

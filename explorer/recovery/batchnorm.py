@@ -25,6 +25,7 @@ NO_STATISTICS = "the network has no batch norm with running statistics: recalibr
     "training.",
     needs={"calibration data"},
     cost="1 forward",
+    reference="Li et al. 2020, EagleEye (arXiv:2007.02491)",
     rank=10,
 )
 def recalibration(module: nn.Module, work: Work) -> History:

@@ -36,6 +36,8 @@ _RIDGE = 1e-3  # of a feature's mean square, so that dead channels do no harm
     needs={"training data"},
     cost="2 forwards and 1 backward per epoch",
     unfit={"detection": "boxes have no outputs that could be compared place by place"},
+    reference="Hinton et al. 2015, Distilling the Knowledge in a Neural Network (arXiv:1503.02531); "
+    "Romero et al. 2015, FitNets (arXiv:1412.6550)",
     rank=20,
 )
 def distillation(module: nn.Module, work: Work) -> History:

@@ -48,6 +48,7 @@ def regime_for(work: Work) -> Regime:
     "validation slice. Minutes rather than seconds, and nearly all of the accuracy.",
     needs={"training data"},
     cost="1 forward and 1 backward per epoch",
+    reference="Han et al. 2015, Learning both Weights and Connections (arXiv:1506.02626)",
     rank=15,
 )
 def finetuning(module: nn.Module, work: Work) -> History:

@@ -38,6 +38,7 @@ _DEAD = 1e-12  # a variance below which a channel is constant and can't be resca
     "batch norm.",
     needs={"calibration data"},
     cost="2 forwards",
+    reference="without its shrinkage, Zhan et al. 2026, Adaptive Signal Resuscitation (arXiv:2605.21426)",
     rank=25,
 )
 def variance_matching(module: nn.Module, work: Work) -> History:

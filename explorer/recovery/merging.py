@@ -25,6 +25,7 @@ NO_ROWS = "no tensor with two axes holds its channels"
     explanation="Puts every channel that left into its nearest neighbour: what makes the two is averaged, what reads "
     "them is added. Instant, without data; exact for equal channels, and made for the criterion 'merging'.",
     cost="nothing but weights",
+    reference="Chen et al. 2024, Iterative Feature Merging (arXiv:2310.06756)",
     rank=30,
 )
 def merging(module: nn.Module, work: Work) -> History:

@@ -55,6 +55,9 @@ OTHERWISE = "what reads its channels is called otherwise in the cut network"
     "images, layer after layer. No training; exact where the lost channels are combinations of the kept ones.",
     needs={"calibration data"},
     cost="about 3 to 6 forwards; 2 more for every layer where memory is short",
+    reference="Chee et al. 2022, Model Preserving Compression for Neural Networks (arXiv:2108.00065); "
+    "Luo et al. 2017, ThiNet (arXiv:1707.06342); "
+    "He et al. 2017, Channel Pruning for Accelerating Very Deep Neural Networks (arXiv:1707.06168)",
     rank=35,
 )
 def reconstruction(module: nn.Module, work: Work) -> History:

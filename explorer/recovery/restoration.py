@@ -31,6 +31,7 @@ UNEVEN = "its channels don't enter alike the layers that read them"
     explanation="Writes every filter that left as a mix of those that stay, from weights and batch norms alone, and "
     "lets the next layers take that up. Instant, without data; for channels behind one layer and a ReLU.",
     cost="nothing but weights",
+    reference="Lee et al. 2025, Training-Free Restoration of Pruned Neural Networks (arXiv:2502.08474)",
     rank=40,
 )
 def restoration(module: nn.Module, work: Work) -> History:

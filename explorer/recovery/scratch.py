@@ -24,6 +24,7 @@ EPOCHS = 30  # as long as the bundled networks were trained
     "network of the same family, and what pruning must beat. Takes several times as long as fine-tuning.",
     needs={"training data"},
     cost="1 forward and 1 backward per epoch",
+    reference="Liu et al. 2019, Rethinking the Value of Network Pruning (arXiv:1810.05270)",
     rank=45,
 )
 def training_from_scratch(module: nn.Module, work: Work) -> History:

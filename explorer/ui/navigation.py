@@ -48,6 +48,8 @@ PAGES: dict[str, Page] = {
         Page("sensitivity", "Sensitivity", "group-curves", section=LAB),
         Page("weights", "Weights", "single-weights", section=LAB),
         Page("scoreboard", "Scoreboard", "method-scores", section=LAB),
+        Page("library", "Library", "library", section=LAB),
+        Page("glossary", "Glossary", "glossary", section=LAB),
     )
 }
 """By name, in the order of the navigation, which is that of the work; the first one is the opening page."""

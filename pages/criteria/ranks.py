@@ -13,7 +13,7 @@ from explorer.criteria.tools.agreement import places
 from explorer.methods.studies.agreement import CHANCE
 from explorer.plain import plain
 from explorer.ui.charts import multiples
-from explorer.ui.parts import frame, say
+from explorer.ui.parts import frame, presenting, say
 from explorer.ui.text import findings
 
 SHOWN = 12  # disputes
@@ -85,7 +85,7 @@ def _maps(document: Mapping[str, Any]) -> None:
         with column:
             st.caption(f"**{CRITERIA[criterion].title}**")
             drawing = multiples.rank_map(ranks, names, labels=criterion == lead)
-            st.altair_chart(drawing, alt=f"Ranks by {CRITERIA[criterion].title}, a row per group")
+            st.altair_chart(presenting.lettered(drawing), alt=f"Ranks by {CRITERIA[criterion].title}, a row per group")
     st.caption("Dark leaves first, bright stays longest, each within its group.")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.board.choice import Choice
+from explorer.criteria import CRITERIA
 from explorer.methods.spec import Spec
 from explorer.methods.studies.ways import TARGETS
 from explorer.structure import Structure
@@ -89,11 +90,20 @@ def take_result(workspace: Workspace, structure: Structure) -> None:
     now = workspace.draft.now
     plans = [found["tried"][place] for place in found["best"]]
     choices = [now.allotted(_budget(plan, structure), hand) for plan in plans]
+    wanted = [plan["target"] for plan in plans].index(job.request["targets"][0])
+    asked = workspace.setting
+    criterion = plans[wanted].get("criterion", spec.criterion)
+    if other := criterion != spec.criterion:
+        workspace.judge_by(criterion, {})
     for plan, choice in zip(plans, choices, strict=True):
-        workspace.tried(_point(plan, choice, found, workspace))
-    wanted = job.request["targets"][0]
-    workspace.go_to(next(choice for plan, choice in zip(plans, choices, strict=True) if plan["target"] == wanted))
-    st.session_state["remark"] = tuple(found["warnings"])
+        mine = plan.get("criterion", spec.criterion)
+        setting = asked if mine == spec.criterion else (workspace.data, mine)
+        workspace.tried(_point(plan, choice, found, setting))
+    workspace.go_to(choices[wanted])
+    told = (f"the best plan goes by {CRITERIA[criterion].title}, and so does the board now",) if other else ()
+    st.session_state["remark"] = (*told, *found["warnings"])
+    if other:
+        st.rerun()  # what stands on the page so far goes by the other criterion
 
 
 def _budget(plan: dict[str, Any], structure: Structure) -> dict[str, float]:
@@ -101,12 +111,12 @@ def _budget(plan: dict[str, Any], structure: Structure) -> dict[str, float]:
     return {name: lost / structure.full[name] for name, lost in plan["removed"].items()}
 
 
-def _point(plan: dict[str, Any], choice: Choice, found: dict[str, Any], workspace: Workspace) -> Point:
+def _point(plan: dict[str, Any], choice: Choice, found: dict[str, Any], setting: tuple[str, ...]) -> Point:
     """A plan of the search as a point of the trail."""
     metric, whole = found["metric"], found["whole"]
     return Point(
         choice,
-        workspace.setting,
+        setting,
         plan["recovery"],
         plan["macs"] / whole["macs"],
         plan["params"] / whole["params"],

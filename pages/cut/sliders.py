@@ -12,7 +12,7 @@ from explorer.pruning import Plan
 from explorer.structure import Structure
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import words
+from explorer.ui.text import terms, words
 
 OPEN_STAGES = 80
 
@@ -55,7 +55,7 @@ def _switch(workspace: Workspace, structure: Structure, block: str) -> None:
         f"{named(block)} stays  \nwhole block · {share:.0%} of MACs",
         key=key,
         on_change=partial(_take_out, workspace, block, key),
-        help="A residual block: taken out, it passes its input on unchanged, and the groups inside leave with it.",
+        help=plain(terms.told("residual block")),
     )
 
 

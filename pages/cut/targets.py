@@ -8,8 +8,9 @@ import streamlit as st
 from explorer.budget import ALLOCATORS, NORMALISERS, Target
 from explorer.plain import plain
 from explorer.ui.parts.stages import KEEP
+from explorer.ui.state.form_keys import ALLOCATOR, NORMALISER
 from explorer.ui.state.forms import kept
-from explorer.ui.text import words
+from explorer.ui.text import terms, words
 
 QUANTITIES = {"macs": "MACs", "params": "parameters", "size": "weights file", "latency": "latency"}
 LIMITS = {
@@ -34,7 +35,7 @@ def ask() -> None:
         width=92,
         label_visibility="collapsed",
         persist_state="session",
-        help="How much of the whole model's cost may remain",
+        help=plain(terms.told("target")),
     )
     st.markdown("% of the", width="content")
     st.selectbox(
@@ -50,8 +51,8 @@ def ask() -> None:
 
 def ask_further() -> None:
     """How targets are shared out, what else may limit the cost, and to what widths are rounded."""
-    _registry_choice("The target is shared out by", ALLOCATORS, "allocator", "global")
-    _registry_choice("Scores of different groups are compared by", NORMALISERS, "normaliser", "mean")
+    _registry_choice("The target is shared out by", ALLOCATORS, ALLOCATOR, "global")
+    _registry_choice("Scores of different groups are compared by", NORMALISERS, NORMALISER, "mean")
     st.selectbox(
         "Widths",
         ROUNDS,

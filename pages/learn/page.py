@@ -49,7 +49,7 @@ def mark(each: Lesson, progress: Progress | None, open_now: bool) -> None:
     if progress is not None and progress.finished and not open_now:
         st.badge("Done", icon=":material/check:", color="green")
     elif progress is not None and progress.fits(each):
-        st.badge(f"Card {progress.card + 1} of {len(each.cards)}", icon=":material/bookmark:", color="blue")
+        say.badge(f"Card {progress.card + 1} of {len(each.cards)}", icon=":material/bookmark:", color="blue")
 
 
 workspace = session.current()

@@ -7,7 +7,7 @@ from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.parts import frame, jobs, standing
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import words
+from explorer.ui.text import terms, words
 
 TELLING = 0.01  # by which balanced accuracy differs before it is worth a word
 
@@ -16,9 +16,9 @@ def show(workspace: Workspace, opened: Opened, task: Task | None) -> None:
     """Size, costs, input and metric; below them the button that measures a large network."""
     cost, shape = opened.structure.cost(), opened.model.input_shape
     with st.grid(5, min_column_width=150):
-        frame.fact("Parameters", words.count(cost.params), definition=words.PARAM_HELP)
-        frame.fact("MACs", words.count(cost.macs), definition=words.MAC_HELP)
-        frame.fact("Size on disk", words.size(opened.size_bytes), definition=words.SIZE_HELP)
+        frame.fact("Parameters", words.count(cost.params))
+        frame.fact("MACs", words.count(cost.macs))
+        frame.fact("Size on disk", words.size(opened.size_bytes))
         frame.fact("Input", words.shape(shape), definition=words.input_help(shape))
         _metric(workspace, task)
     if task is not None and task.measured and not engine.test_is_quick(workspace.model, task):
@@ -44,7 +44,8 @@ def _metric(workspace: Workspace, task: Task | None) -> None:
         note = f"{metric.interval(found.low, found.high)} · {note}"
     if abs((balanced := outcome.get("balanced_accuracy", found.value)) - found.value) >= TELLING:
         note += f" · balanced {balanced:.1%}"
-    frame.fact(metric.label, metric.text(found.value), note, f"{metric.definition} {words.INTERVAL_HELP}")
+    about = f"{metric.definition} Below it: {terms.told('interval')}"
+    frame.fact(metric.label, metric.text(found.value), note, about)
 
 
 def _offer_measurement(workspace: Workspace) -> None:

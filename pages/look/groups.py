@@ -5,6 +5,8 @@ import streamlit as st
 
 from explorer.plain import plain
 from explorer.structure import GROUP_KINDS, Structure
+from explorer.ui.parts import say
+from explorer.ui.text import terms
 
 ALL_ROWS = 24  # up to which a table is as high as it is long
 
@@ -12,10 +14,7 @@ ALL_ROWS = 24  # up to which a table is as high as it is long
 def show(structure: Structure, table: pd.DataFrame) -> None:
     """All groups; `table` as in `explorer.ui.text.tables.groups`."""
     with st.expander(f"{len(table)} groups of channels that can be cut", icon=":material/table_rows:"):
-        st.caption(
-            "A group is what has to leave together: removing a channel of one layer means removing it wherever it is "
-            f"added, normalised or read. Found in {structure.seconds:.2f} s."
-        )
+        say.caption(f"{terms.defined('group')} Found in {structure.seconds:.2f} s.")
         _table(table)
     if structure.blocked:
         _blocked(structure)
@@ -30,14 +29,14 @@ def _table(table: pd.DataFrame) -> None:
         height="content" if len(table) <= ALL_ROWS else 640,
         column_config={
             "name": st.column_config.TextColumn(
-                "Group", help="Named after the layer that first makes its channels", pinned=True
+                "Group",
+                help=plain(terms.told("group", "Named after the layer that first makes its channels.")),
+                pinned=True,
             ),
             "kind": st.column_config.TextColumn("Kind", help=plain(kinds)),
             "channels": st.column_config.NumberColumn("Channels", format="%d"),
-            "unit": st.column_config.NumberColumn(
-                "Per unit", help="Channels that leave at once, a whole head for instance"
-            ),
-            "exact": st.column_config.CheckboxColumn("Exact", help="Whether a mask gives the very logits of the cut"),
+            "unit": st.column_config.NumberColumn("Per unit", help=plain(terms.told("channels per unit"))),
+            "exact": st.column_config.CheckboxColumn("Exact", help=plain(terms.told("exact"))),
             "params": _share("Parameters", saves),
             "macs": _share("MACs", saves),
             "why": st.column_config.TextColumn("Why tied", width="large"),

@@ -7,6 +7,7 @@ from explorer.plain import plain
 from explorer.recovery import RECOVERIES
 from explorer.tasks import Task
 from explorer.ui.state.forms import kept
+from explorer.ui.text import terms
 from pages.recover import settings
 from pages.recover.held import key_of
 
@@ -50,15 +51,14 @@ def number(
 
 
 def epochs(method: Method, label: str, *, width: int | str = 140, disabled: bool = False) -> None:
-    about = "Passes over the training data. It stops earlier when the validation metric no longer rises."
+    about = terms.told("epoch", "It stops earlier when the validation metric no longer rises.")
     number(method, "epochs", label, settings.epochs_at_first(method), 1, about, width=width, disabled=disabled)
 
 
 def amount(method: Method, *, disabled: bool = False) -> None:
     """How much is to be kept, and of what."""
     with st.container(**SIDE_BY_SIDE):
-        about = "How much of the whole model's cost may remain"
-        number(method, "keep", "Keep (%)", settings.KEEP, 5, about, disabled=disabled)
+        number(method, "keep", "Keep (%)", settings.KEEP, 5, terms.told("target"), disabled=disabled)
         st.selectbox(
             "of the",
             list(QUANTITIES),

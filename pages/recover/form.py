@@ -11,12 +11,12 @@ from explorer.ui import engine
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import jobs, say
 from explorer.ui.parts.scoring import scores_for
+from explorer.ui.state.form_keys import BOARD, BOARD_METHOD, BY_ITSELF, WHO
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from explorer.ui.text.commandline import command
 from pages.recover import branch, methods, settings, ways
-from pages.recover.settings import BOARD, BOARD_METHOD, BY_ITSELF, WHO
 
 
 def show(workspace: Workspace, task: Task | None, structure: Structure) -> None:

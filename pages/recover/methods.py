@@ -13,12 +13,14 @@ from explorer.recovery import RECOVERIES
 from explorer.tasks import Metric, Task
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import cards, presets, say
+from explorer.ui.state.form_keys import METHOD
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import terms
 from pages.recover import controls, further, settings, values
 from pages.recover.controls import SIDE_BY_SIDE
 from pages.recover.held import key_of
-from pages.recover.settings import FREE, METHOD, TO_TARGET
+from pages.recover.settings import FREE, TO_TARGET
 
 TEACHERS = {"base": "The base model", "previous": "The step before"}
 
@@ -138,7 +140,7 @@ def _how(method: Method, task: Task | None) -> None:
             width=230,
             persist_state="session",
             disabled=after != "distill",
-            help="The teacher of a distillation",
+            help=plain(terms.told("teacher")),
         )
     usual = settings.usual(method)["criterion"]
     st.selectbox(
@@ -149,5 +151,5 @@ def _how(method: Method, task: Task | None) -> None:
         key=kept(key_of(method, "criterion"), CRITERIA),
         width=385,
         persist_state="session",
-        help="What says how much a channel is worth; the Look page explains each.",
+        help=plain(terms.told("criterion", "The Look page explains each.")),
     )

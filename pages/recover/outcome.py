@@ -10,7 +10,7 @@ from explorer.ui.charts.quality import qualities
 from explorer.ui.navigation import path_to
 from explorer.ui.parts import frame, jobs, learning, say, standing
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import findings, tables, words
+from explorer.ui.text import findings, tables, terms, words
 from pages.recover import trajectory
 
 
@@ -65,7 +65,7 @@ def _ways_on(job: Job, *, trusted: bool) -> None:
             "Take it",
             type="primary" if trusted else "secondary",
             icon=":material/download:",
-            help="The smaller network as files",
+            help=plain(terms.told("bundle")),
         )
         if taken:
             st.session_state[jobs.TAKE] = job.id

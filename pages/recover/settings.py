@@ -7,20 +7,26 @@ import streamlit as st
 
 from explorer.methods import METHODS, Method
 from explorer.methods.spec import CRITERION, Spec
-from explorer.recovery import EPOCHS, RECOVERIES, reconstruction
+from explorer.recovery import EPOCHS, RECOVERIES
 from explorer.tasks import METRICS, Metric, Task
 from explorer.ui import engine
 from explorer.ui.parts import stages
+from explorer.ui.state.form_keys import (
+    BOARD_METHOD,
+    BY_ITSELF,
+    LEAST_SQUARES,
+    METHOD,
+    MORE,
+    NOTHING,
+    OTHER,
+    REPAIR,
+    WAY,
+    WHO,
+)
 from explorer.ui.state.workspace import Workspace
 from pages.recover import further
 from pages.recover.held import held
 
-BOARD, BY_ITSELF = "Cut as on the board", "Let a method choose"
-WHO = "who chooses"  # the key of one of these two
-METHOD, BOARD_METHOD = "method", "method of the board"  # the keys of the method, for each of them
-NOTHING, REPAIR, TRAIN, MORE = "none", "repair", "finetune", "more"
-LEAST_SQUARES = reconstruction.REPAIR  # the recovery that a repair is, where any layer can be solved
-WAY, OTHER = "way", "other way"  # the keys of what follows the board's cut, and of which it is under More
 TO_TARGET, FREE = "To a target", "As far as accuracy allows"
 STEPS, EPOCHS_PER_STEP, KEEP = 8, 2, 50  # minutes on a laptop for the bundled networks
 

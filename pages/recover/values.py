@@ -6,25 +6,11 @@ from explorer.criteria import CRITERIA
 from explorer.methods import Method
 from explorer.methods.spec import Spec
 from explorer.tasks import Task
+from explorer.ui.state.form_keys import BOARD_METHOD, BY_ITSELF, METHOD, WHO, following
 from explorer.ui.state.workspace import Workspace
 from pages.recover import controls, further, settings
 from pages.recover.held import key_of
-from pages.recover.settings import (
-    BOARD,
-    BOARD_METHOD,
-    BY_ITSELF,
-    FREE,
-    LEAST_SQUARES,
-    METHOD,
-    MORE,
-    NOTHING,
-    OTHER,
-    REPAIR,
-    TO_TARGET,
-    TRAIN,
-    WAY,
-    WHO,
-)
+from pages.recover.settings import FREE, TO_TARGET
 
 
 def of(workspace: Workspace, method: Method, spec: Spec, task: Task | None) -> dict[str, Any]:
@@ -39,9 +25,7 @@ def of(workspace: Workspace, method: Method, spec: Spec, task: Task | None) -> d
     told = method.told(spec)
     values |= {name: told[name] for name in further.settings_of(method)}
     if not method.chooses:
-        first = {NOTHING: NOTHING, LEAST_SQUARES: REPAIR, TRAIN: TRAIN}
-        way = {WAY: first[spec.recover]} if spec.recover in first else {WAY: MORE, OTHER: spec.recover}
-        return {WHO: BOARD, BOARD_METHOD: method.name, **way, **_keyed(method, values)}
+        return {BOARD_METHOD: method.name, **following(spec.recover), **_keyed(method, values)}
     values["recovery"] = spec.recover
     if (target := spec.target()) and target.keep is not None:
         values |= {"keep": _within("keep", round(100 * target.keep)), "quantity": target.kind}

@@ -8,11 +8,11 @@ from explorer.recovery import RECOVERIES
 from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui.parts import cards, estimate, say
+from explorer.ui.state.form_keys import LEAST_SQUARES, MORE, NOTHING, OTHER, REPAIR, TRAIN, WAY
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.recover import controls, further, settings
-from pages.recover.settings import LEAST_SQUARES, MORE, NOTHING, OTHER, REPAIR, TRAIN, WAY
 
 
 def ask(workspace: Workspace, method: Method, task: Task | None, structure: Structure, share: float) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.ui.charts.comparison import ghost
 from explorer.ui.navigation import path_to
+from explorer.ui.parts import presenting
 
 
 def show() -> None:
@@ -12,4 +13,7 @@ def show() -> None:
         st.markdown("**No run yet.** Every run that you make stands here, with what it kept and what it reaches.")
         if st.button("Make one", type="primary", icon=":material/arrow_forward:"):
             st.switch_page(path_to("recover"))
-    st.altair_chart(ghost(), alt="An empty chart in which runs will stand, by what they keep and what they reach.")
+    st.altair_chart(
+        presenting.lettered(ghost()),
+        alt="An empty chart in which runs will stand, by what they keep and what they reach.",
+    )

@@ -16,7 +16,7 @@ from explorer.ui.parts import compared, jobs, opening, say
 from explorer.ui.parts.compared import Shown
 from explorer.ui.state.share import Shared
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import words
+from explorer.ui.text import terms, words
 from pages.runs import table
 
 STEP, END, REFUSED = "looked at step", "the end", "run stays as it is"
@@ -83,7 +83,7 @@ def _ways_on(workspace: Workspace, entry: Shown) -> None:
         if opened:
             _adopt(entry)
             st.switch_page(path_to("cut"))
-        if st.button("Branch", icon=":material/fork_right:", help="Another run, with the settings of this one"):
+        if st.button("Branch", icon=":material/fork_right:", help=plain(terms.told("branch"))):
             if entry.cut_channels:
                 _adopt(entry)
             _go(workspace, entry, jobs.BRANCH, entry.record.id, "recover")

@@ -20,6 +20,7 @@ from explorer.ui.parts import compared, say
 from explorer.ui.parts.compared import Shown
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import terms
 
 CHOSEN, REVISION, WHOSE = "chosen runs", "revision of the table of runs", "whose runs"
 MINE, EVERYONE = "Mine", "Everyone's"
@@ -27,11 +28,9 @@ STATES = {"queued": "waiting", "done": "finished"}
 DOT = "⬤"
 COLUMNS = {
     "Colour": st.column_config.TextColumn("", width=36, help="The run's colour in every picture"),
-    "MACs kept": st.column_config.NumberColumn(format="%.1f%%", help="Of the network before anything was cut"),
-    "Test metric": st.column_config.TextColumn(help="With its 95% interval"),
-    "Against its base": st.column_config.TextColumn(
-        help="McNemar's test on the same test samples: worse or better where chance could hardly do it"
-    ),
+    "MACs kept": st.column_config.NumberColumn(format="%.1f%%", help=plain(terms.told("MACs kept"))),
+    "Test metric": st.column_config.TextColumn(help=plain(terms.told("interval"))),
+    "Against its base": st.column_config.TextColumn(help=plain(terms.told("real difference"))),
     "Time of its base": st.column_config.NumberColumn(
         format="%.2f×", help="One pass for one input, timed in turns with the base; empty where that was not done"
     ),

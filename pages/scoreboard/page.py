@@ -1,9 +1,9 @@
 """Scoreboard: methods and criteria by what they left of accuracy, ours against torch-pruning, and what is published."""
 
 from explorer.places import ROOT
-from explorer.ui.parts import frame
+from explorer.ui.parts import frame, published
 from explorer.ui.state import session
-from pages.scoreboard import against, played, published
+from pages.scoreboard import against, played
 
 FILE = ROOT / "docs" / "scoreboard.jsonl"
 RIVALS = ROOT / "docs" / "rivals.json"

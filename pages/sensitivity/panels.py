@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.plain import plain
 from explorer.ui.charts import multiples
+from explorer.ui.parts import presenting
 
 
 def panels(finding: str, pictures: Sequence[alt.FacetChart], what: str) -> None:
@@ -14,4 +15,4 @@ def panels(finding: str, pictures: Sequence[alt.FacetChart], what: str) -> None:
     st.markdown(f"**{plain(finding)}**")
     with st.grid(multiples.COLUMNS, min_column_width=multiples.WIDTH + 45):
         for picture in pictures:
-            st.altair_chart(picture, alt=f"{what}. {finding}.")
+            st.altair_chart(presenting.lettered(picture), alt=f"{what}. {finding}.")

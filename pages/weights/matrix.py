@@ -13,6 +13,7 @@ from explorer.plain import named, plain
 from explorer.runs.history.single_weights import Snapshot
 from explorer.ui.charts.axes import finish
 from explorer.ui.charts.colours import CAME_BACK, MUTED, indexed_png, palette, rgb
+from explorer.ui.parts import presenting
 
 ROWS, COLUMNS = 256, 512  # weights that a picture shows one by one; more are gathered
 WIDE, LARGEST = 1024, 24  # pixels of a picture, and of one weight
@@ -103,7 +104,7 @@ def show(found: Snapshot, layer: str, last: int | None = None) -> None:
         st.image(shown.times_picture(last), width=width, alt=f"Since which step the weights of {layer} are zero")
         steps, weights = found.pruned_at[found.pruned_at > 0].unique(return_counts=True)
         counts = dict(zip(steps.tolist(), weights.tolist(), strict=True))
-        st.altair_chart(by_step(counts, last), alt="How many of the zeros are of which step")
+        st.altair_chart(presenting.lettered(by_step(counts, last)), alt="How many of the zeros are of which step")
         st.caption("White stays. What came back and left again counts from the last time.")
 
 

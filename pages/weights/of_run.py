@@ -14,7 +14,7 @@ from explorer.tasks import METRICS
 from explorer.ui.charts.zeros import sparsity_map
 from explorer.ui.parts import frame, say
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import findings, words
+from explorer.ui.text import findings, terms, words
 from pages.weights import layer, matrix, savings
 
 
@@ -58,7 +58,8 @@ def _scrubber(run: SparseRun) -> int:
 def _facts(run: SparseRun, step: int) -> None:
     told, moved, metric = run.at(step), run.moved(step), METRICS[run.metric]
     with st.grid(4, min_column_width=150):
-        frame.fact("Zero", f"{told['sparsity']:.1%}", definition="Of the weights of all layers that could become zero.")
+        about = terms.told("sparsity", "Counted over all layers that could become zero.")
+        frame.fact("Zero", f"{told['sparsity']:.1%}", definition=about)
         frame.fact("Left", words.count(moved.removed), definition="Weights that this step set to zero.")
         frame.fact("Came back", words.count(moved.regrown), definition="Weights that were zero before this step.")
         value = metric.text(told[f"{run.metric}_after"])

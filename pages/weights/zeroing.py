@@ -11,10 +11,12 @@ from explorer.errors import ExplorerError
 from explorer.methods import METHODS, Method
 from explorer.methods.checking import check
 from explorer.methods.spec import Spec
+from explorer.plain import plain
 from explorer.tasks import Task
 from explorer.ui.parts import controls, estimate, jobs, presets, say
+from explorer.ui.state.form_keys import SPARSE_METHOD
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import words
+from explorer.ui.text import terms, words
 from explorer.ui.text.commandline import command
 
 KIND = "sparse"
@@ -33,7 +35,7 @@ def offer(workspace: Workspace, share: float, scope: str, task: Task | None) -> 
     methods = [name for name, entry in METHODS.items() if entry.sparse]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
-            "Method", methods, format_func=lambda name: METHODS[name].title, key="sparse method", width=190
+            "Method", methods, format_func=lambda name: METHODS[name].title, key=SPARSE_METHOD, width=190
         )
         scored = {"criterion": _criterion()} if name == "sparse" else {}
         steps = st.number_input("Steps", 1, 100, STEPS, key="sparse steps", width=110)
@@ -71,7 +73,7 @@ def _criterion() -> str:
         format_func=lambda name: CRITERIA[name].title,
         key="criterion of sparse",
         width=130,
-        help="What says how much a single weight is worth: with the L1 norm, its magnitude.",
+        help=plain(terms.told("criterion", "The L1 norm is a weight's magnitude.")),
     )
 
 

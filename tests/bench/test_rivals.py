@@ -25,6 +25,7 @@ from explorer.bench.rivals import (
     kept_lines,
     markdown,
     outdated,
+    playing,
     said,
     short,
     verdicts,
@@ -32,12 +33,14 @@ from explorer.bench.rivals import (
 from explorer.bench.rivals.bootstrap import interval
 from explorer.bench.rivals.grid import Run
 from explorer.bench.rivals.library import STEPS, Way, as_plan, prune_to
-from explorer.bench.rivals.players import RIVALS, Gradual, Ours, player_of
+from explorer.bench.rivals.players import CHOICE, RIVALS, Gradual, Ours, Searched, player_of
 from explorer.bench.rivals.playing import Ground, play
 from explorer.bench.rows import PlayedRival
 from explorer.cli import main
 from explorer.documents import checked
 from explorer.errors import ExplorerError
+from explorer.methods.studies.best_plan import search
+from explorer.methods.studies.ways import PLAIN
 from explorer.pruning import Plan, cut
 from explorer.recovery import Origin, recover
 from explorer.sources import load_model, load_pair
@@ -47,6 +50,7 @@ from explorer.tasks import evaluate
 VGG, VIT = "demo:vgg-digits", "demo:vit-digits"
 TINY = Grid(
     models=(VGG,),
+    searched=(),
     rivals=("l2-global",),
     tuned=(),
     methods=(),
@@ -171,6 +175,27 @@ def test_a_run_holds_what_a_row_needs():
     assert list(play(run_of(Ours(), model=VIT))["stages"]) == ["as_cut", "repaired"]  # it has no batch norm
 
 
+def test_the_best_plan_is_searched_for_at_every_stage_and_keeps_to_the_target(monkeypatch):
+    asked = []
+
+    def watched(spec, targets, **given):
+        asked.append((given["after"], spec.criterion, *given["criteria"]))
+        return search(spec, targets, **given)
+
+    monkeypatch.setattr(playing, "search", watched)
+    player = Searched(("group-norm", "taylor-activation"))
+    assert player_of("ours", player.name) == player
+    found = checked(play(run_of(player)), PlayedRival, "row")
+    assert asked == [(after, *player.criteria) for after in ("none", "bn", "repair")]
+    assert list(found["stages"]) == ["as_cut", "recalibrated", "repaired"]
+    for stage in found["stages"].values():
+        assert 0.4 < stage["macs"] <= 0.5
+        assert stage["reach"] > 0
+        assert unpacked(stage["right"], found["tested"]).mean() == stage["value"]
+    alone = [play(run_of(Ours(name, way)))["stages"]["as_cut"] for name in player.criteria for way in PLAIN]
+    assert found["stages"]["as_cut"]["right"] in [each["right"] for each in alone]
+
+
 def test_a_run_that_can_not_be_made_says_why():
     found = checked(play(run_of(Ours("bn-scale"), model=VIT)), PlayedRival, "row")
     assert "batch normalisation" in found["error"]
@@ -196,7 +221,7 @@ def test_a_method_that_could_take_out_blocks_stops_at_the_target():
 
 
 def test_the_choice_is_judged_against_the_best_rival_of_each_stage():
-    choice = Ours().name
+    choice = CHOICE
     rows = [
         row("ours", choice, as_cut=10, recalibrated=20, repaired=38),
         row("ours", "l1/global/reconstruct", as_cut=40, recalibrated=40, repaired=40),
@@ -223,15 +248,15 @@ def test_the_choice_is_judged_against_the_best_rival_of_each_stage():
 
 
 def test_our_choices_stand_in_the_order_of_their_means():
-    rows = [row("ours", name, repaired=right) for name, right in ((Ours().name, 20), ("l1/global/reconstruct", 38))]
+    rows = [row("ours", name, repaired=right) for name, right in ((CHOICE, 20), ("l1/global/reconstruct", 38))]
     rows += [row("ours", "flow/global/reconstruct", repaired=20)]
     told = [(line["player"].partition("/")[0], line["ahead"], line["equal"]) for line in choices(rows)]
-    assert told == [("l1", 1, 0), ("group-norm", 0, 1), ("flow", 0, 1)]
+    assert told == [("l1", 1, 0), ("best-plan", 0, 1), ("flow", 0, 1)]
     assert choices(rows)[0]["stages"] == {"repaired": 38 / IMAGES}
 
 
 def test_only_seeds_that_both_have_are_compared():
-    rows = [row("ours", Ours().name, seed, as_cut=20 + seed) for seed in range(3)]
+    rows = [row("ours", CHOICE, seed, as_cut=20 + seed) for seed in range(3)]
     rows += [row("theirs", "l2-global", seed, as_cut=20 + seed) for seed in (1, 2, 5)]
     (line,) = compared(rows)
     assert (line["seeds"], line["difference"]) == (2, 0.0)
@@ -290,20 +315,18 @@ def test_rows_of_other_weights_images_or_revisions_are_played_again(tmp_path, mo
 
 
 def test_rows_of_other_settings_are_not_paired_and_do_not_hide_each_other():
-    ours = row("ours", Ours().name, as_cut=30)
+    ours = row("ours", CHOICE, as_cut=30)
     other = {"as_cut": {"value": 0.5, "right": packed(np.arange(20) < 10), "seconds": 1.0}}
     rows = [ours, row("theirs", "l2-global", as_cut=20)]
-    rows += [
-        each | {"samples": 64} for each in (row("ours", Ours().name, as_cut=5), row("theirs", "l2-global", as_cut=9))
-    ]
+    rows += [each | {"samples": 64} for each in (row("ours", CHOICE, as_cut=5), row("theirs", "l2-global", as_cut=9))]
     rows += [row("theirs", "l2-uniform") | {"tested": 20, "stages": other}]
     rows += [row("theirs", "l2-uniform", as_cut=40) | {"content": "other weights"}]
     assert [(line["ours_value"], line["rival_value"]) for line in compared(rows)] == [(0.75, 0.5), (0.125, 0.225)]
 
 
 def test_a_longer_training_that_one_side_has_not_ended_hides_no_shorter_one():
-    ours, theirs = row("ours", Ours().name, tuned=30), row("theirs", "l2-global", tuned=20)
-    begun = row("ours", Ours().name, tuned=40) | {"epochs": 8}
+    ours, theirs = row("ours", CHOICE, tuned=30), row("theirs", "l2-global", tuned=20)
+    begun = row("ours", CHOICE, tuned=40) | {"epochs": 8}
     (line,) = compared([ours, theirs, begun])
     assert (line["epochs"], line["ours_value"]) == (2, 0.75)
     (line,) = compared([ours, theirs, begun, theirs | {"epochs": 8}])

@@ -102,11 +102,12 @@ def test_evaluate_without_labels_shows_no_accuracy(capsys):
 
 def test_search_writes_plans_that_others_open(capsys, tmp_path):
     out, figure = tmp_path / "found", tmp_path / "frontier.svg"
-    asked = ["search", *MODEL, *DATA, "--targets", "0.5", "--ways", "uniform", "--criterion", "l2"]
+    asked = ["search", *MODEL, *DATA, "--targets", "0.5", "--ways", "uniform", "--criterion", "l2", "--criteria", "l2"]
     found = answer([*asked, "--out", str(out), "--figure", str(figure)], capsys)
     (tried,) = found["tried"]
     assert (tried["way"], tried["recovery"], found["best"]) == ("uniform", "reconstruct", [0])
     assert tried["macs"] == pytest.approx(found["whole"]["macs"] / 2, rel=0.02)
+    assert tried["macs"] <= found["whole"]["macs"] / 2
     assert found["files"] == [str(out / "search.json"), str(out / "plan-macs-0.5.json"), str(figure)]
     assert figure.read_text().startswith("<svg")
     opened = answer(["ladder", *MODEL, *DATA, "--plan", str(out / "plan-macs-0.5.json"), "--up-to", "none"], capsys)

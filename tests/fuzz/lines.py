@@ -28,6 +28,7 @@ GOOD = {
     "docs": ["--check"],
     "evaluate": ["--model", MODEL, "--data", DATA],
     "export": ["--model", "run:{root}/runs/zeros", "--out", "{root}/new.onnx"],
+    "glossary": ["exact"],
     "inspect": ["--model", MODEL],
     "ladder": ["--model", MODEL, "--data", DATA, "--criterion", "l2", "--keep", "macs=0.5", "--up-to", "none", *SMALL],
     "latency": ["--model", "torchvision:no_such_network"],  # a good one would time for minutes
@@ -35,6 +36,7 @@ GOOD = {
     "lesson list": [],
     "lesson show": ["two-minutes"],
     "models": [],
+    "papers": ["geometric", "--tag", "criteria"],
     "prune": [
         "--model",
         MODEL,

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.bench.frontier import write
 from explorer.criteria import score
 from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.spec import Spec
 from explorer.methods.studies.best_plan import Tried, search, unbeaten
 from explorer.methods.studies.repair import repair
-from explorer.methods.studies.ways import WAYS
+from explorer.methods.studies.ways import PLAIN, WAYS
 from explorer.methods.tools.repaired_curves import Repairing
 from explorer.pruning import Plan
 from explorer.runs.found_plans import check_plans, write_plans
@@ -93,12 +94,53 @@ def test_every_target_is_met_by_its_plan_and_no_way_beats_the_best(subject):
     assert [best.plan for best in again.best] == [best.plan for best in found.best]
 
 
+def test_plans_of_several_criteria_compete_and_keep_at_most_the_target(subject):
+    found = search(SPEC, [0.6, 0.4], tries=0, criteria=("group-norm", "taylor"))
+    assert {each.criterion for each in found.tried if each.way in PLAIN} == {"l2", "group-norm", "taylor"}
+    assert {each.criterion for each in found.tried if each.way not in PLAIN} == {"l2"}
+    assert [(each.way, each.kept) for each in found.tried if each.kept > each.target] == []
+    alone = search(SPEC, [0.6, 0.4], tries=0, criteria=())
+    for best, before in zip(found.best, alone.best, strict=True):
+        assert best.quality.loss <= before.quality.loss
+
+
+def test_rows_cut_by_hand_keep_the_units_that_their_criterion_chose(subject):
+    first, _ = subject.structure.groups
+    found = search(SPEC, [0.5], tries=0, held={first: 2}, criteria=("group-norm",))
+    assert {each.criterion for each in found.tried} == {"l2"}
+
+
+@pytest.mark.parametrize(("after", "recovery"), [("none", "none"), ("bn", "bn"), ("repair", "reconstruct")])
+def test_plans_are_judged_after_what_was_asked_for(subject, after, recovery):
+    found = search(SPEC, [0.5], after=after, ways=("uniform",), criteria=())
+    assert (found.after, found.best[0].recovery) == (after, recovery)
+
+
+def test_ways_that_go_by_a_repair_are_refused_where_nothing_is_repaired(subject):
+    with pytest.raises(ExplorerError, match="judge plans after the repair"):
+        search(SPEC, [0.5], after="none", ways=("measured",))
+
+
 def test_groups_that_are_held_stay_where_they_are(subject):
     first, second = subject.structure.groups
     found = search(SPEC, [0.5], tries=1, held={first: 2})
     assert {len(tried.plan.remove[first]) for tried in found.tried} == {2}
     found = search(replace(SPEC, locked=(second,)), [0.5], tries=1)
     assert all(second not in tried.plan.remove for tried in found.tried)
+
+
+def test_what_a_single_group_predicts_is_measured_where_it_alone_is_cut_and_drawn_beside(subject, tmp_path):
+    _, second = subject.structure.groups
+    found = search(replace(SPEC, locked=(second,)), [0.8, 0.25], tries=0)
+    for best in found.best:
+        assert best.predicted == pytest.approx(best.quality.loss, rel=0.15, abs=0.02)
+    assert found.best[-1].predicted > found.whole.quality.loss
+    write(found, tmp_path / "both.svg")
+    assert "predicted by single groups" in (tmp_path / "both.svg").read_text()
+    unmeasured = search(SPEC, [0.6], ways=("uniform",))
+    assert unmeasured.best[0].predicted is None
+    write(unmeasured, tmp_path / "one.svg")
+    assert "predicted" not in (tmp_path / "one.svg").read_text()
 
 
 def test_a_curve_is_the_loss_of_a_network_whose_reader_was_solved_by_hand(subject):
@@ -138,7 +180,9 @@ def test_scores_of_curves_keep_the_order_of_the_criterion(subject):
 
 
 def tried(kept, value):
-    return Tried("", kept, Plan(""), Cost(1, 1), kept, None, "none", Quality("top1", value, None, None, 9, 1 - value))
+    return Tried(
+        "", "", kept, Plan(""), Cost(1, 1), kept, None, "none", Quality("top1", value, None, None, 9, 1 - value)
+    )
 
 
 def test_the_frontier_gets_better_with_the_cost():

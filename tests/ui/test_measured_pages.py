@@ -303,6 +303,20 @@ def test_the_best_plan_comes_on_the_board_and_the_others_among_the_points_tried(
     assert space.budget == repaired[-1].choice.budget
 
 
+def test_a_best_plan_by_another_criterion_takes_the_board_there(desk):
+    space = WORKSPACES.create()
+    request = {"kind": "search", "spec": Spec(MODEL, "digits", criterion="flow").to_json(), "targets": [0.5, 0.3]}
+    found = found_plans(engine.opened(MODEL).structure, [0.5, 0.3])
+    found["tried"][0]["criterion"], found["tried"][1]["criterion"] = "group-norm", "flow"
+    desk.finish(space, "search", {**request, "cost": "macs", "held": {}}, found)
+    test = visited("cut", space)
+    assert not test.exception
+    assert (space.criterion, space.options) == ("group-norm", {})
+    assert any("goes by Group magnitude" in each.value for each in test.warning)
+    mine, other = sorted(point.setting[1] for point in space.draft.trail if point.recovery == "reconstruct")
+    assert (mine, other) == ("flow", "group-norm")
+
+
 def test_a_search_is_not_asked_for_what_it_can_not_find(desk):
     space = WORKSPACES.create()
     space.take_out(next(iter(engine.opened(MODEL).structure.blocks)), out=True)

@@ -21,15 +21,30 @@ from explorer.ui.navigation import path_to
 from explorer.ui.parts import jobs
 from explorer.ui.parts.chooser import KINDS, UPLOAD
 from explorer.ui.state import session
+from explorer.ui.state.form_keys import BY_ITSELF, WHO
 from explorer.ui.state.share import Shared, link_text
 from explorer.ui.state.workspace import MODEL, WORKSPACES, Choice, Workspace
-from pages.recover.settings import BY_ITSELF, FREE, WHO
+from pages.recover.settings import FREE
 from tests.hugging import BERT, SEGFORMER, save, text_folder
 from tests.markdown import as_read
 from tests.ui.pages import ROOT, button, choose, desk_of, stages, visited, words_of
 from tests.ui.test_commandline import parsed
 
-PAGES = ("look", "cut", "recover", "take", "runs", "criteria", "sensitivity", "weights", "scoreboard")
+PAGES = (
+    "look",
+    "cut",
+    "recover",
+    "take",
+    "runs",
+    "criteria",
+    "sensitivity",
+    "weights",
+    "scoreboard",
+    "library",
+    "glossary",
+)
+OF_OTHERS = ("scoreboard", "library", "glossary")
+"""Pages that are not about what is open."""
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +104,7 @@ def test_every_page_shows_the_metric_of_the_task(metric, others):
     space.choose(*others[metric])
     said = []
     for page in PAGES:
-        if page == "scoreboard":  # about the bundled tasks, whatever is open
+        if page in OF_OTHERS:
             continue
         test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         test.query_params["w"] = space.token

@@ -9,12 +9,13 @@ from streamlit.testing.v1 import AppTest
 from explorer.bench.answers import packed
 from explorer.bench.literature import METRICS, NETWORKS, PRUNED, SOURCES, TUNED, literature
 from explorer.bench.rivals import REVISION, SMALL, compared, kept_lines, lines_text
+from explorer.bench.rivals.players import CHOICE
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
 from tests.ui.pages import ROOT, words_of
 
 PUBLISHED = 785
-SCRIPT = "from pathlib import Path\nfrom pages.scoreboard import {0}\n{0}.show({1})\n"
+SCRIPT = "from pathlib import Path\nfrom {2} import {0}\n{0}.show({1})\n"
 
 
 @pytest.fixture
@@ -25,7 +26,9 @@ def shown(tmp_path, monkeypatch):
 
     def shown(part: str, argument: str = "") -> AppTest:
         script = tmp_path / f"{part}.py"
-        script.write_text(SCRIPT.format(part, argument))
+        script.write_text(
+            SCRIPT.format(part, argument, "explorer.ui.parts" if part == "published" else "pages.scoreboard")
+        )
         test = AppTest.from_file(str(script), default_timeout=60).run()
         assert not test.exception
         return test
@@ -98,7 +101,7 @@ def rival_rows() -> list[dict]:
             "params": 0.4, "macs": 0.5, "reach": 1.0, "stages": {"as_cut": stage, "recalibrated": stage},
         }  # fmt: skip
 
-    return [row("ours", "group-norm/global/reconstruct", 36), row("theirs", "l2-global", 20)]
+    return [row("ours", CHOICE, 36), row("theirs", "l2-global", 20)]
 
 
 def kept_text() -> str:

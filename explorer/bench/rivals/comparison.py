@@ -13,7 +13,7 @@ from explorer.bench.kept import Row, made
 from explorer.bench.rivals.bootstrap import interval
 from explorer.bench.rivals.grid import REVISION, Grid
 from explorer.bench.rivals.library import torch_pruning
-from explorer.bench.rivals.players import OURS, THEIRS, Ours, player_of
+from explorer.bench.rivals.players import CHOICE, OURS, THEIRS, player_of
 from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TUNED, play
 from explorer.bench.rows import PlayedRival, read_rows
 from explorer.progress import Report, silent
@@ -85,13 +85,14 @@ class _Series:
         return np.stack([unpacked(row["stages"][self.stage]["right"], row["tested"]) for row in rows])
 
     def over(self, seeds: Sequence[int], name: str) -> float:
-        return fmean(self.rows[seed][name] for seed in seeds)
+        """The mean of the stage's own, where it has a plan of its own, else of the row's."""
+        return fmean(self.rows[seed]["stages"][self.stage].get(name, self.rows[seed][name]) for seed in seeds)
 
     def seconds(self, seeds: Sequence[int]) -> float:
-        return fmean(self.rows[seed]["reach"] + self.rows[seed]["stages"][self.stage]["seconds"] for seed in seeds)
+        return self.over(seeds, "reach") + fmean(self.rows[seed]["stages"][self.stage]["seconds"] for seed in seeds)
 
 
-def compared(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
+def compared(rows: Sequence[Row], choice: str = CHOICE) -> list[Line]:
     """One line per network, target and stage: the choice against the rival that is best there by its mean.
 
     The rival is chosen among all that were played after the fact, which is to its advantage. Both are taken over the
@@ -202,7 +203,7 @@ def _alone(rows: Sequence[Row], side: str) -> Line:
     }
 
 
-def choices(rows: Sequence[Row], choice: str = Ours().name) -> list[Line]:
+def choices(rows: Sequence[Row], choice: str = CHOICE) -> list[Line]:
     """One line per choice of ours, the best repaired first: from which the default follows, on the validation images.
 
     Returns:

@@ -9,18 +9,19 @@ from typing import Any
 
 from explorer.bench.kept import data_of
 from explorer.bench.rivals.content import content_of
-from explorer.bench.rivals.players import ALLOCATION, CRITERION, REPAIR, RIVALS, Gradual, Ours, Player, Theirs
+from explorer.bench.rivals.players import ALLOCATION, CRITERION, REPAIR, RIVALS, Gradual, Ours, Player, Searched, Theirs
 from explorer.bench.seeds import MOST_SEEDS
 from explorer.budget import Target
 from explorer.errors import ExplorerError, unknown
 from explorer.methods import METHODS
+from explorer.methods.studies.ways import COMPETING
 from explorer.strict_json import dumps
 
 COMMAND = ("python", "-m", "explorer", "bench", "rivals")
 FILES = ("--resume", "docs/rivals.jsonl", "--out", "docs/rivals.md", "--figure", "docs/rivals.svg")
 SPLITS = ("test", "validation")
 UNTRAINED = 0  # epochs
-REVISION = 2
+REVISION = 3
 """Of what is compared and how: a higher one for every change of ours, of torch-pruning's version or of this comparison
 that gives the same run another result, so that finished rows of before are not paired with new ones."""
 TASKS = ("letters", "hard-shapes", "digits")  # the hard ones first
@@ -69,12 +70,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Grid:
-    """All runs of the comparison; the first of `ours` with the first allocation and repair is the choice it judges.
+    """All runs of the comparison; it judges the best plan among the criteria that are `searched`.
+
+    Where none are, the first of `ours` with the first allocation and repair is the choice that it judges.
 
     Without training every choice and every rival plays `seeds` times; then, with `epochs` of training in all, the
     choices, the `methods` and those rivals that are `tuned` play `tuned_seeds` times.
 
     Args:
+        searched: criteria whose plans compete on the validation images, see `Searched`; they need none of `ours`.
         ours: criteria.
         allocations, repairs: each with each criterion.
         rivals: names of `RIVALS`.
@@ -83,6 +87,7 @@ class Grid:
     """
 
     models: tuple[str, ...] = demos(TASKS, ("resnet20", "vgg", "vit"))
+    searched: tuple[str, ...] = COMPETING
     ours: tuple[str, ...] = (CRITERION,)
     allocations: tuple[str, ...] = (ALLOCATION,)
     repairs: tuple[str, ...] = (REPAIR,)
@@ -119,7 +124,8 @@ class Grid:
                 f"{self.epochs} epochs can't be shared out over {self.rounds} rounds: let the first be a multiple of "
                 "the second, or train nothing with --tuned-seeds 0"
             )
-        self.choices()
+        if not self.choices():
+            raise ExplorerError("nothing of ours is compared: name criteria by --searched or --ours")
 
     def command(self) -> str:
         """What makes this grid on the command line, with the files that the project keeps it in."""
@@ -127,9 +133,10 @@ class Grid:
         told = [[*filter(None, [flag]), *_options(self, usual)] for flag, usual in named]
         return shlex.join([*COMMAND, *min(told, key=len), *FILES])
 
-    def choices(self) -> list[Ours]:
+    def choices(self) -> list[Ours | Searched]:
         """All choices of ours; the first is the one that is judged."""
-        return [Ours(*names).check() for names in product(self.ours, self.allocations, self.repairs)]
+        searched = [Searched(self.searched).check()] if self.searched else []
+        return [*searched, *(Ours(*names).check() for names in product(self.ours, self.allocations, self.repairs))]
 
     def runs(self) -> Iterator[Run]:
         """All runs, those without training first, and in them the players of one seed side by side."""

@@ -1,4 +1,4 @@
-"""Who plays: a choice of ours, a way of torch-pruning's, or a method of ours that trains on its way."""
+"""Who plays: a choice of ours, the best plan among several, a way of torch-pruning's, or one that trains on its way."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -8,12 +8,14 @@ from explorer.budget import ALLOCATORS
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError, unknown
 from explorer.methods import METHODS
+from explorer.methods.studies.ways import COMPETING
 from explorer.recovery import RECOVERIES
 
 CRITERION, ALLOCATION = "group-norm", "global"  # of the default choice
 REPAIR = "reconstruct"
 """The recovery without training that is the last thing done to a cut of ours: the one that is called repaired."""
 OURS, THEIRS = "ours", "theirs"
+_SEARCHED = "best-plan"  # the first part of the name of what was searched
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,36 @@ class Ours:
         if RECOVERIES.get(self.repair).trains:
             raise ExplorerError(f"recovery {self.repair!r} trains, and a repair does not: name another one")
         return self
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The best plan of a search for every stage: what several criteria propose, uniformly and globally, is cut and
+    judged on validation images after what the stage does, and the one of the least loss is played."""
+
+    criteria: tuple[str, ...] = COMPETING
+    repair: str = REPAIR
+    side = OURS
+
+    @property
+    def name(self) -> str:
+        return f"{_SEARCHED}/{'+'.join(self.criteria)}/{self.repair}"
+
+    @property
+    def title(self) -> str:
+        among = ", ".join(CRITERIA[name].title for name in self.criteria)
+        return f"Best plan among {among}; {RECOVERIES[self.repair].title}"
+
+    def check(self) -> "Searched":
+        """This choice, if all of it is known."""
+        for name in self.criteria:
+            if name not in CRITERIA:
+                raise unknown("criterion", name, CRITERIA)
+        return self
+
+
+CHOICE = Searched().name
+"""The name of what is judged by default."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +110,7 @@ class Gradual:
         return METHODS[self.name].title
 
 
-Player = Ours | Theirs | Gradual
+Player = Ours | Searched | Theirs | Gradual
 
 
 def _rivals() -> dict[str, Theirs]:
@@ -106,4 +138,6 @@ def player_of(side: str, name: str) -> Player:
     parts = name.split("/")
     if len(parts) != 3:
         raise ExplorerError(f"{name!r} is no choice of ours: name criterion, allocation and repair between slashes")
+    if parts[0] == _SEARCHED:
+        return Searched(tuple(parts[1].split("+")), parts[2]).check()
     return Ours(*parts).check()

@@ -16,7 +16,7 @@ from explorer.bench.answers import packed
 from explorer.bench.kept import Row
 from explorer.bench.rivals.grid import UNTRAINED, Run
 from explorer.bench.rivals.library import as_plan, prune_to, torch_pruning
-from explorer.bench.rivals.players import REPAIR, THEIRS, Gradual, Ours, Theirs
+from explorer.bench.rivals.players import REPAIR, THEIRS, Gradual, Ours, Searched, Theirs
 from explorer.budget import Target
 from explorer.criteria import score
 from explorer.criteria.tools.context import calibration_slice
@@ -24,10 +24,14 @@ from explorer.errors import ExplorerError
 from explorer.memory import KEPT
 from explorer.methods import METHODS
 from explorer.methods.spec import Spec
+from explorer.methods.studies.best_plan import search
+from explorer.methods.studies.ways import PLAIN
 from explorer.methods.tools import steps
+from explorer.methods.tools.at_most import at_most
 from explorer.methods.tools.choosing import choose
 from explorer.methods.tools.stages import seed_everything
 from explorer.progress import silent
+from explorer.pruning import Plan
 from explorer.recovery import Origin, recover
 from explorer.structure import analyse, count
 from explorer.tasks import Accuracy, evaluate, model_loss
@@ -109,7 +113,8 @@ def play(run: Run) -> Row:
         `run` (its digest), `side`, `player` and the other fields of the run; `drawn`, how many calibration images;
         `params` and `macs` as fractions of the whole; `metric` with its value `base` of the whole network on `tested`
         images; `reach`, the seconds to the target; and `stages`, by name each with its `value`, the answers as
-        `explorer.bench.answers.packed` has them, and its `seconds` after the target was reached.
+        `explorer.bench.answers.packed` has them, and its `seconds` after the target was reached. A stage that has a
+        plan of its own has `reach`, `params` and `macs` of its own.
     """
     row = {"run": run.digest(), **run.told()}
     try:
@@ -125,17 +130,21 @@ def _our_choice(ground: Ground, player: Ours) -> dict[str, Any]:
     reached = _ours(ground, player)
     if ground.run.epochs == UNTRAINED:
         return _untrained(ground, reached, player.repair)
-    repair = partial(ground.recovered, player.repair, reached.module, reached.origin)
-    tuning = _tuning(ground, reached, repaired=player.repair != "none")
-    return _told(ground, reached, {TUNED: _staged(ground, reached, repair, tuning)})
+    return _repaired_and_tuned(ground, reached, player.repair)
+
+
+def _repaired_and_tuned(ground: Ground, reached: Reached, repair: str) -> dict[str, Any]:
+    work = partial(ground.recovered, repair, reached.module, reached.origin)
+    tuning = _tuning(ground, reached, repaired=repair != "none")
+    return _told(ground, reached, {TUNED: _staged(ground, reached, work, tuning)})
 
 
 def _ours(ground: Ground, player: Ours) -> Reached:
     """Analysed, scored, shared out and cut."""
-    run, subject = ground.run, ground.subject
+    run = ground.run
     seed_everything(run.seed)
     began = perf_counter()
-    subject = replace(subject, structure=analyse(subject.module, ground.example))
+    subject = _analysed(ground)
     scores = score(
         player.criterion,
         subject.module,
@@ -144,16 +153,56 @@ def _ours(ground: Ground, player: Ours) -> Reached:
         device=ground.device,
         seed=run.seed,
     )
-    spec = Spec(
-        run.model,
-        run.data,
-        criterion=player.criterion,
-        allocate=player.allocate,
-        keep=ground.keep,
-        seed=run.seed,
-        samples=ground.samples,
-    )
-    plan, *_ = choose(subject, spec, scores)
+    target = Target.parse(run.target)
+
+    def share_out(keep: float) -> tuple[Plan, float]:
+        spec = replace(_spec(ground, player.criterion), allocate=player.allocate, keep={target.kind: keep})
+        plan, *_ = choose(subject, spec, scores)
+        return plan, plan.cost(subject.structure).macs / subject.structure.cost().macs
+
+    return _cut(subject, at_most(needed_share(target), share_out), began)
+
+
+def _searched(ground: Ground, player: Searched) -> dict[str, Any]:
+    """The plan of every stage, searched for by what the stage does."""
+    stages: dict[str, Any] = {}
+    if ground.run.epochs != UNTRAINED:
+        return _repaired_and_tuned(ground, _best(ground, player, "repair"), player.repair)
+    for stage, after, recovery in (
+        (AS_CUT, "none", None),
+        (RECALIBRATED, "bn", "bn"),
+        (REPAIRED, "repair", player.repair),
+    ):
+        if stage == RECALIBRATED and not has_statistics(ground.subject.module):
+            continue
+        reached = _best(ground, player, after)
+        work = [] if recovery is None else [partial(ground.recovered, recovery, reached.module, reached.origin)]
+        stages[stage] = _staged(ground, reached, *work) | {"reach": reached.seconds, **_left(ground, reached)}
+    return _told(ground, reached, stages)
+
+
+def _best(ground: Ground, player: Searched, after: str) -> Reached:
+    """The cut that loses least on validation images, of those that the criteria propose."""
+    seed_everything(ground.run.seed)
+    began = perf_counter()
+    subject = _analysed(ground)
+    first, *others = player.criteria
+    share = needed_share(Target.parse(ground.run.target))
+    spec = _spec(ground, first)
+    found = search(spec, (share,), ways=PLAIN, criteria=others, after=after, subject=subject)
+    return _cut(subject, found.best[0].plan, began)
+
+
+def _analysed(ground: Ground) -> steps.Subject:
+    return replace(ground.subject, structure=analyse(ground.subject.module, ground.example))
+
+
+def _spec(ground: Ground, criterion: str) -> Spec:
+    run = ground.run
+    return Spec(run.model, run.data, criterion=criterion, seed=run.seed, samples=ground.samples, device=DEVICE)
+
+
+def _cut(subject: steps.Subject, plan: Plan, began: float) -> Reached:
     module = steps.cut_exactly(subject, plan).module
     return Reached(module, perf_counter() - began, Origin(subject.module, subject.structure, plan))
 
@@ -211,14 +260,18 @@ def _gradual(ground: Ground, player: Gradual) -> dict[str, Any]:
     )
 
 
-_PLAYED: dict[type, Callable[[Ground, Any], dict[str, Any]]] = {Ours: _our_choice, Theirs: _rival, Gradual: _gradual}
+_PLAYED: dict[type, Callable[[Ground, Any], dict[str, Any]]] = {
+    Ours: _our_choice,
+    Searched: _searched,
+    Theirs: _rival,
+    Gradual: _gradual,
+}
 
 
 def _untrained(ground: Ground, reached: Reached, repair: str) -> dict[str, Any]:
     """The stages without training: as cut; then recalibrated; and as cut, then repaired, if it is a cut of ours."""
     stages = {AS_CUT: ground.judge(reached.module) | {"seconds": 0.0}}
-    norms = (part for part in reached.module.modules() if isinstance(part, _BatchNorm))
-    ways = {RECALIBRATED: "bn"} if any(part.track_running_stats for part in norms) else {}
+    ways = {RECALIBRATED: "bn"} if has_statistics(reached.module) else {}
     if reached.origin is not None:
         ways[REPAIRED] = repair
     for stage, name in ways.items():
@@ -241,9 +294,25 @@ def _staged(ground: Ground, reached: Reached, *work: Callable[[], None]) -> dict
 
 
 def _told(ground: Ground, reached: Reached, stages: dict[str, Any]) -> dict[str, Any]:
-    whole = ground.subject.structure.cost()
-    left = steps.fractions(count(reached.module, ground.example), whole)
-    return {**left, "reach": reached.seconds, "stages": stages}
+    return {**_left(ground, reached), "reach": reached.seconds, "stages": stages}
+
+
+def _left(ground: Ground, reached: Reached) -> dict[str, float]:
+    """The fractions of parameters and MACs that are left."""
+    return steps.fractions(count(reached.module, ground.example), ground.subject.structure.cost())
+
+
+def has_statistics(module: nn.Module) -> bool:
+    """Whether there is a batch norm to recalibrate."""
+    norms = (part for part in module.modules() if isinstance(part, _BatchNorm))
+    return any(part.track_running_stats for part in norms)
+
+
+def needed_share(target: Target) -> float:
+    """The fraction that a target keeps; targets of a grid have one."""
+    if target.keep is None:
+        raise ExplorerError(f"target {target} is no share: write macs=0.5")
+    return target.keep
 
 
 def _opened(model: str, data: str, split: str) -> tuple[steps.Subject, float]:

@@ -6,7 +6,7 @@ from explorer.bench.kept import pipes
 from explorer.bench.marks import IN_SHORT
 from explorer.bench.rivals.comparison import AHEAD, BEHIND, EQUAL, Line, title_of, verdicts
 from explorer.bench.rivals.grid import Grid
-from explorer.bench.rivals.players import OURS, THEIRS, Ours
+from explorer.bench.rivals.players import CHOICE, OURS, THEIRS
 from explorer.bench.rivals.playing import AS_CUT, RECALIBRATED, REPAIRED, STAGES, TITLES, TUNED
 from explorer.recovery.portion import SAMPLES
 from explorer.tasks import METRICS
@@ -99,19 +99,23 @@ def markdown(lines: Sequence[Line], players: Sequence[Line], choices: Sequence[L
     """The whole document: the choice against the best rival, our choices where they are several, and every player."""
     among = f"## Choices of ours, mean over networks and targets\n\n{pipes(CHOICES, candidates(choices))}\n"
     fewest, most = SAMPLES
-    judged = title_of(OURS, lines[0]["ours"] if lines else Ours().name)
+    judged = title_of(OURS, lines[0]["ours"] if lines else CHOICE)
     return f"""# Against torch-pruning
 
     {grid.command()}
 
-Ours is one choice, fixed in advance: {judged}. torch-pruning plays by its group
-magnitude (p = 2, mean of a group) and its group Taylor importance, with uniform, global and isomorphic ranking, by one
-ranking and in steps; the last table names those that played. All cut the same networks until their MACs, by the same
-count, are at most the target and as near as they come. A seed draws the calibration images for gradients and batch-norm
-statistics, and orders the fine-tuning; test images, trainer and epochs are the same. The repair sees {fewest} to {most}
-of the drawn images, by the size of the network. Magnitudes see no images, so as cut they do not vary. Methods that
-train in steps (IFAP, IDAP++) draw their calibration images themselves; here they cut channels alone, and fine-tune in
-place of distilling, with the trainer of all others.
+Ours is one choice, fixed in advance: {judged}.
+Where that is the best plan of a search, each criterion proposes one by the same share of every group and one by a
+global ranking, all are judged on validation images after what the stage does, and the one of the least loss is played
+on the test images; the time of that is in its seconds.
+
+torch-pruning plays by its group magnitude (p = 2, mean of a group) and its group Taylor importance, with uniform,
+global and isomorphic ranking, by one ranking and in steps; the last table names those that played. All cut the same
+networks until their MACs, by the same count, are at most the target and as near as they come. A seed draws the
+calibration images for gradients and batch-norm statistics, and orders the fine-tuning; test images, trainer and epochs
+are the same. The repair sees {fewest} to {most} of the drawn images, by the size of the network. Magnitudes see no
+images, so as cut they do not vary. Methods that train in steps (IFAP, IDAP++) draw their calibration images themselves;
+here they cut channels alone, and fine-tune in place of distilling, with the trainer of all others.
 
 *Recalibrated*: batch-norm statistics from the calibration images. *Repaired*: ours by least squares on them, without
 training; torch-pruning has nothing of the kind, so the better of its cut and its recalibrated network stands against

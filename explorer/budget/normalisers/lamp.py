@@ -11,6 +11,7 @@ from explorer.criteria.lamp import lamp_scores
     title="LAMP",
     explanation="A score over the sum of those that are no smaller: the best unit of every group has 1, and of many "
     "equal ones most look small. Scores below zero are first raised by the lowest.",
+    reference="Lee et al. 2021, Layer-adaptive Sparsity for the Magnitude-based Pruning (arXiv:2010.07611)",
     rank=40,
 )
 def lamp(scores: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--small", action="store_true", help="two tasks, two networks, little training: half an hour")
     for name, what in (
         ("models", "for example demo:vgg-digits"),
-        ("ours", "criteria; the first is the choice that is judged (default: group-norm)"),
+        ("searched", "criteria whose best plan is judged, chosen on validation images (default: three)"),
+        ("ours", "further choices of ours by their criteria (default: group-norm)"),
         ("allocations", "each with each criterion (default: global)"),
         ("repairs", "recoveries without training, each with each of those (default: reconstruct)"),
         ("rivals", "ways of torch-pruning's, for example l2-global,taylor-isomorphic-steps"),

@@ -19,7 +19,7 @@ from explorer.cli.options import (
     whole,
 )
 from explorer.cli.verb import verb
-from explorer.methods.studies.ways import SEARCHED, TARGETS, TRIES, WAYS
+from explorer.methods.studies.ways import AFTER, AFTERWARDS, COMPETING, PLAIN, SEARCHED, TARGETS, TRIES, WAYS
 from explorer.progress import Report
 
 
@@ -36,6 +36,15 @@ def arguments(parser: ArgumentParser) -> None:
         type=names,
         metavar="A,B,…",
         help=f"that propose plans, of {names_of(WAYS)} (default: {names_of(SEARCHED)})",
+    )
+    parser.add_argument(
+        "--criteria",
+        type=names,
+        metavar="A,B,…",
+        help=f"whose plans compete with those of the criterion (default: {names_of(COMPETING)})",
+    )
+    parser.add_argument(
+        "--after", choices=tuple(AFTER), default="repair", help="what plans are judged after (default: repair)"
     )
     parser.add_argument(
         "--tries", type=whole, metavar="N", help=f"weightings that are judged for every target (default: {TRIES})"
@@ -75,7 +84,9 @@ def search(options: Options, report: Report) -> Answer:
         spec,
         TARGETS if options.targets is None else options.targets,
         cost=options.cost,
-        ways=options.ways or tuple(WAYS if options.compare else SEARCHED),
+        ways=options.ways or (tuple(WAYS if options.after == "repair" else PLAIN) if options.compare else None),
+        criteria=COMPETING if options.criteria is None else options.criteria,
+        after=options.after,
         tries=TRIES if options.tries is None else options.tries,
         test=options.compare,
         report=report,
@@ -97,9 +108,14 @@ def _text(document: Mapping[str, Any], *, compared: bool) -> str:
     best, beaten = document["best"], set(document["best"]) - set(document["frontier"])
     notes = {**dict.fromkeys(best, "best" if compared else ""), **dict.fromkeys(beaten, "a cheaper one is as good")}
     rows = [_row(document, place, notes.get(place, "")) for place in places]
-    heads = ["keep", "way", "MACs", "parameters", *(["ms"] if document["cost"] == "latency" else [])]
-    heads += [f"validation {short}, repaired", "loss", *([f"test {short}", "test loss"] if compared else []), ""]
-    judged = f"{len(document['tried'])} plans in {document['seconds']:.0f} s, units by {document['criterion']}"
+    heads = ["keep", "way", "units by", "MACs", "parameters", *(["ms"] if document["cost"] == "latency" else [])]
+    heads += [
+        f"validation {short}, {AFTERWARDS[document['after']]}",
+        "loss",
+        *([f"test {short}", "test loss"] if compared else []),
+        "",
+    ]
+    judged = f"{len(document['tried'])} plans in {document['seconds']:.0f} s"
     notes_below = [f"note: {warning}" for warning in document["warnings"]]
     files = [f"written: {', '.join(document['files'])}"] if document["files"] else []
     return "\n\n".join([table(heads, rows), judged, *files, *notes_below])
@@ -117,7 +133,17 @@ def _row(document: Mapping[str, Any], place: int, note: str) -> list[str]:
     tests = [] if test is None else [metric.text(test[metric.name]), f"{test['loss']:.3f}"]
     keep = "" if place < 0 else f"{document['cost']}={tried['target']:g}"
     said = quality(tried | {"metric": document["metric"]})
-    return [keep, tried["way"], *costs, *times, said, f"{tried['loss']:.3f}", *tests, note]
+    return [
+        keep,
+        tried["way"],
+        "" if place < 0 else tried["criterion"],
+        *costs,
+        *times,
+        said,
+        f"{tried['loss']:.3f}",
+        *tests,
+        note,
+    ]
 
 
 def _ms(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from explorer.batches import Samples
-from explorer.budget import LatencyModel, Meter, Target, allocate
+from explorer.budget import Allocation, Curves, LatencyModel, Meter, Target, allocate
 from explorer.budget.allocating import needed
 from explorer.budget.target import KINDS
 from explorer.criteria import Scores
@@ -19,9 +20,11 @@ from explorer.errors import ExplorerError, unknown
 from explorer.evaluation.size import size_model
 from explorer.files import json_text
 from explorer.methods.spec import Spec
+from explorer.methods.studies.ladder import RecoveryStage, recovery_stage
 from explorer.methods.studies.repair import repair
-from explorer.methods.studies.ways import SEARCHED, TARGETS, TRIES, WAYS
+from explorer.methods.studies.ways import AFTER, COMPETING, PLAIN, SEARCHED, TARGETS, TRIES, WAYS
 from explorer.methods.tools import steps
+from explorer.methods.tools.at_most import at_most
 from explorer.methods.tools.portions import in_memory, portion
 from explorer.methods.tools.repaired_curves import Repairing
 from explorer.methods.tools.stopwatch import Stopwatch
@@ -41,6 +44,7 @@ class Tried:
 
     Args:
         way: that proposed it, a key of `ways.WAYS`; "whole" of the whole network.
+        criterion: by which units leave their groups.
         target: the fraction of the cost that it was to keep.
         plan: what it removes.
         cost: parameters and MACs of what is left.
@@ -49,9 +53,12 @@ class Tried:
         recovery: what it was repaired by.
         quality: the task's metric, on the validation samples that plans are judged by.
         test: the same on the test split; None where that was not asked for.
+        predicted: the loss if those of single groups, each measured alone after its readers' repair, added up; None
+            where none was measured.
     """
 
     way: str
+    criterion: str
     target: float
     plan: Plan
     cost: Cost
@@ -60,6 +67,7 @@ class Tried:
     recovery: str
     quality: Accuracy | Quality
     test: Accuracy | Quality | None = None
+    predicted: float | None = None
 
     @property
     def amount(self) -> float:
@@ -67,12 +75,14 @@ class Tried:
         return self.kept if self.milliseconds is None else self.milliseconds
 
     def to_json(self) -> dict[str, Any]:
-        """``{way, target, params, macs, kept, latency_ms, recovery, loss, removed: {group: units}, METRIC, …}``.
+        """``{way, criterion, target, params, macs, kept, latency_ms, recovery, loss, predicted_loss, …}``.
 
-        `test` has the loss and the metric on the test split, None where that was not asked for.
+        METRIC and its interval stand beside them. `removed` is ``{group: units}``. `test` has the loss and the metric
+        on the test split, None where that was not asked for.
         """
         return {
             "way": self.way,
+            "criterion": self.criterion,
             "target": self.target,
             "params": self.cost.params,
             "macs": self.cost.macs,
@@ -80,6 +90,7 @@ class Tried:
             "latency_ms": self.milliseconds,
             "recovery": self.recovery,
             "loss": self.quality.loss,
+            "predicted_loss": self.predicted,
             "removed": {name: len(units) for name, units in self.plan.remove.items()},
             **self.quality.to_json(),
             "test": None if self.test is None else {**self.test.to_json(), "loss": self.test.loss},
@@ -92,8 +103,9 @@ class Frontier:
 
     Args:
         model: its ref.
-        criterion: that says which units of a group leave first.
+        criterion: that was asked for; every plan has its own.
         metric: the task's.
+        after: what plans were judged after, a key of `ways.AFTER`.
         cost: what a target may be about, one of `explorer.budget.target.KINDS`.
         whole: the network with nothing removed, first of all points.
         tried: every plan that was judged.
@@ -106,6 +118,7 @@ class Frontier:
     model: str
     criterion: str
     metric: str
+    after: str
     cost: str
     whole: Tried
     tried: tuple[Tried, ...]
@@ -115,7 +128,7 @@ class Frontier:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """``{model, criterion, metric, cost, whole, tried, best, frontier, seconds, warnings}``.
+        """``{model, criterion, metric, after, cost, whole, tried, best, frontier, seconds, warnings}``.
 
         `best` and `frontier` are places in `tried`; -1 is the whole network.
         """
@@ -124,6 +137,7 @@ class Frontier:
             "model": self.model,
             "criterion": self.criterion,
             "metric": self.metric,
+            "after": self.after,
             "cost": self.cost,
             "whole": self.whole.to_json(),
             "tried": [tried.to_json() for tried in self.tried],
@@ -139,20 +153,24 @@ def search(
     targets: Sequence[float] = TARGETS,
     *,
     cost: str = "macs",
-    ways: Sequence[str] = SEARCHED,
+    ways: Sequence[str] | None = None,
+    criteria: Sequence[str] = COMPETING,
+    after: str = "repair",
     tries: int = TRIES,
     held: Mapping[str, int] = MappingProxyType({}),
     test: bool = False,
+    subject: steps.Subject | None = None,
     report: Report = silent,
 ) -> Frontier:
     """The best plan that is found for each target, and the frontier that these make.
 
-    The criterion says which units of a group leave first, the search how many. Each way of `ways.WAYS` proposes plans
-    for each target; they are cut, repaired without training and judged on validation samples, and the one of the
-    least loss is kept. The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as
-    in ZipLM, Kurtić et al. 2023, arXiv:2302.04089); since real losses don't, the way "searched" weights the groups'
-    curves at random, judges the whole plan that a weighting leads to, and goes on from the best one (SPDY, Frantar and
-    Alistarh 2022, arXiv:2201.13096).
+    A criterion says which units of a group leave first, the search how many. Each way of `ways.WAYS` proposes plans
+    for each target, those of `ways.PLAIN` by every criterion that competes; they are cut to at most the target,
+    repaired without training and judged on validation samples, and the one of the least loss is kept (see `worse`).
+    The loss that a way goes by adds up over groups, which a knapsack can take to the true cost (as in ZipLM, Kurtić et
+    al. 2023, arXiv:2302.04089); since real losses don't, the way "searched" weights the groups' curves at random,
+    judges the whole plan that a weighting leads to, and goes on from the best one (SPDY, Frantar and Alistarh 2022,
+    arXiv:2201.13096).
 
     The metric of the best plans is a little too high, since the same samples have chosen them; a run's measurement on
     the test split is not.
@@ -161,31 +179,38 @@ def search(
         spec: model, data, criterion and what it is told, minimum and locked groups, widths, runtime and batch.
         targets: fractions of the whole network's cost.
         cost: what a target may be about, one of `explorer.budget.target.KINDS`.
-        ways: that propose plans, keys of `ways.WAYS`.
+        ways: that propose plans, keys of `ways.WAYS`; None: `ways.SEARCHED`, or where plans are not judged after a
+            repair, `ways.PLAIN`, since the others go by what a repair leaves.
+        criteria: that compete with the spec's; none do where groups are `held`, whose units the spec's has chosen.
+            Those that can't score the network are left out.
+        after: what plans are judged after, a key of `ways.AFTER`.
         tries: weightings that are judged for every target.
         held: groups that stay at so many units lost, besides those that the spec locks, which stay whole.
         test: whether every plan is judged on the test split, too: to compare ways, not to choose.
+        subject: what the spec names, where that is open already.
 
     Raises:
         ExplorerError: a target, cost or way that there is none of, data whose accuracy means nothing, bad refs.
         Cancelled: the report asked to stop.
     """
-    check_search(targets, cost, ways, tries)
+    ways = ways or (SEARCHED if after == "repair" else PLAIN)
+    check_search(targets, cost, ways, tries, after)
     start = time.perf_counter()
-    subject = steps.open_subject(spec, part(report, 0.0, 0.03))
+    subject = subject or steps.open_subject(spec, part(report, 0.0, 0.03))
     if not subject.task.measured:
         raise ExplorerError(f"accuracy on {spec.data!r} means nothing: use real data, for example --data digits")
     steps.known_groups(subject.structure, (*spec.locked, *held))
+    competing = () if any(held.values()) else tuple(criteria)
     held = dict.fromkeys(spec.locked, 0) | dict(held)
     meter, watch = _meter(subject, spec, cost, part(report, 0.03, 0.1))
-    judge = _Judge(subject, cost, meter, test)
-    whole = judge("whole", 1.0, Plan(spec.model), part(report, 0.1, 0.12))
+    judge = _Judge(subject, cost, meter, after, test)
+    whole = judge("whole", spec.criterion, 1.0, Plan(spec.model), part(report, 0.1, 0.12))
     proposals = _Proposals(subject, spec, cost, meter, held)
-    proposals.prepare(ways, judge.calibration, judge.data, part(report, 0.12, 0.35))
+    proposals.prepare(ways, competing, judge.calibration, judge.data, part(report, 0.12, 0.35))
     tried = []
     for number, target in enumerate(asked := sorted(set(targets), reverse=True)):
         stretch = part(report, 0.35 + 0.6 * number / len(asked), 0.35 + 0.6 * (number + 1) / len(asked))
-        tried += _at(target, ways, tries, proposals, judge, stretch)
+        tried += [_foretold(each, whole, proposals) for each in _at(target, ways, tries, proposals, judge, stretch)]
     best = [min(plans, key=worse) for _, plans in groupby(tried, attrgetter("target"))]
     if watch is not None:
         timed = {id(each): _timed(each, subject, meter, watch, part(report, 0.95, 1.0)) for each in (whole, *best)}
@@ -196,6 +221,7 @@ def search(
         spec.model,
         spec.criterion,
         subject.task.metric,
+        after,
         cost,
         whole,
         tuple(tried),
@@ -206,11 +232,12 @@ def search(
     )
 
 
-def check_search(targets: Sequence[float], cost: str, ways: Sequence[str], tries: int) -> None:
+def check_search(targets: Sequence[float], cost: str, ways: Sequence[str], tries: int, after: str = "repair") -> None:
     """Refuses what can't be searched for.
 
     Raises:
-        ExplorerError: a fraction out of range or none, a cost or way that there is none of, a negative number of tries.
+        ExplorerError: a fraction out of range or none, a cost or way that there is none of, ways that go by repairs
+            where nothing is repaired, a negative number of tries.
     """
     for target in targets:
         if not 0 < target < 1:
@@ -222,13 +249,28 @@ def check_search(targets: Sequence[float], cost: str, ways: Sequence[str], tries
     for way in ways:
         if way not in WAYS:
             raise unknown("way to propose plans", way, WAYS)
+    if after not in AFTER:
+        raise unknown("stage to judge plans after", after, AFTER)
+    if after != "repair" and (repaired := next((way for way in ways if way not in PLAIN), None)):
+        raise ExplorerError(
+            f"way {repaired!r} goes by what a repair leaves: judge plans after the repair, or name the ways "
+            f"{' and '.join(PLAIN)}"
+        )
     if not 0 <= tries <= _MOST_TRIES:
         raise ExplorerError(f"{tries} tries can't be made for every target: give a number from 0 to {_MOST_TRIES}")
 
 
-def worse(tried: Tried) -> tuple[float, float]:
-    """What the best plan has the least of: the loss, and of equal ones the cost."""
-    return tried.quality.loss, tried.kept
+def worse(tried: Tried) -> tuple[float, float, float]:
+    """What the best plan has the least of: the loss, and of equal ones the cost.
+
+    As cut, without recovery, it is what the metric lacks, and of equal ones the loss: outputs are of a wrong scale
+    there, and the loss tells of the scale more than of the answers.
+    """
+    quality = tried.quality
+    if tried.recovery != "none":
+        return quality.loss, tried.kept, 0.0
+    sign = 1 if METRICS[quality.metric].higher_is_better else -1
+    return -sign * quality.value, quality.loss, tried.kept
 
 
 def unbeaten(points: Sequence[Tried], metric: str) -> tuple[Tried, ...]:
@@ -244,41 +286,37 @@ def unbeaten(points: Sequence[Tried], metric: str) -> tuple[Tried, ...]:
 class _Judge:
     """Repairs plans and judges them, each once, on samples that stay in memory."""
 
-    def __init__(self, subject: steps.Subject, cost: str, meter: Meter, test: bool) -> None:
+    def __init__(self, subject: steps.Subject, cost: str, meter: Meter, after: str, test: bool) -> None:
         macs = subject.structure.cost().macs
-        self._subject, self._cost, self._meter = subject, cost, meter
+        self._subject, self._cost, self._meter, self._after = subject, cost, meter, after
         self.calibration = in_memory(repair_samples(subject.task.calibration, macs))
         self.data = in_memory(portion(subject.task.validation, macs))
         self._test = in_memory(subject.task.test) if test else None
         self._known: dict[str, Tried] = {}
 
-    def __call__(self, way: str, target: float, plan: Plan, report: Report) -> Tried:
+    def __call__(self, way: str, criterion: str, target: float, plan: Plan, report: Report) -> Tried:
         key = json_text(plan.to_json())
         if key not in self._known:
             self._known[key] = self._judged(plan, report)
-        return replace(self._known[key], way=way, target=target)
+        return replace(self._known[key], way=way, criterion=criterion, target=target)
+
+    def _stage(self, plan: Plan, data: Samples, report: Report) -> RecoveryStage:
+        subject = self._subject
+        given = {"data": data, "device": subject.device, "report": report}
+        if self._after == "repair":
+            task, calibration = subject.task, self.calibration
+            return repair(subject.module, subject.structure, task, plan, calibration=calibration, **given)
+        task = replace(subject.task, calibration=self.calibration)
+        return recovery_stage(self._after, subject.module, subject.structure, task, plan, **given)
 
     def _judged(self, plan: Plan, report: Report) -> Tried:
-        subject, kept = self._subject, plan.kept(self._subject.structure)
-        stages = [
-            repair(
-                subject.module,
-                subject.structure,
-                subject.task,
-                plan,
-                data=data,
-                calibration=self.calibration,
-                device=subject.device,
-                report=report,
-            )
-            for data in (self.data, self._test)
-            if data is not None
-        ]
+        kept = plan.kept(self._subject.structure)
+        stages = [self._stage(plan, data, report) for data in (self.data, self._test) if data is not None]
         left = self._meter(self._cost, kept) / self._meter(self._cost, {})
         qualities = [stage.quality for stage in stages]
         test = qualities[1] if len(qualities) > 1 else None
-        cost = plan.cost(subject.structure)
-        return Tried("", 1.0, plan, cost, left, None, stages[0].recovery, qualities[0], test)
+        cost = plan.cost(self._subject.structure)
+        return Tried("", "", 1.0, plan, cost, left, None, stages[0].recovery, qualities[0], test)
 
 
 class _Proposals:
@@ -292,32 +330,60 @@ class _Proposals:
     def __init__(self, subject: steps.Subject, spec: Spec, cost: str, meter: Meter, held: Mapping[str, int]) -> None:
         self._subject, self._spec, self._cost, self._meter, self._held = subject, spec, cost, meter, held
         self._scores: dict[str, Scores] = {}
+        self._curved: dict[str, Scores] = {}
         self._random = np.random.default_rng(spec.seed)
+        self._curves: Curves | None = None
         self.weights: dict[str, float] = {}
         self.warnings: list[str] = []
 
-    def prepare(self, ways: Sequence[str], calibration: Samples, data: Samples, report: Report) -> None:
+    def prepare(
+        self, ways: Sequence[str], competing: Sequence[str], calibration: Samples, data: Samples, report: Report
+    ) -> None:
         """Scores, and what the ways need to know of repairs."""
-        own = steps.scores_of(steps.score_subject(self._subject, self._spec, part(report, 0.0, 0.3)))
-        self._scores = dict.fromkeys(("uniform", "global"), own)
-        if not {"closed-form", "measured", "searched"} & set(ways):
+        own = self._scored(self._spec, part(report, 0.0, 0.2))
+        self._scores[self._spec.criterion] = own
+        others = [name for name in competing if name != self._spec.criterion] if {*PLAIN} & {*ways} else []
+        for number, name in enumerate(others):
+            stretch = part(report, 0.2 + 0.1 * number / len(others), 0.2 + 0.1 * (number + 1) / len(others))
+            with suppress(ExplorerError):  # it can't score this network, or needs labels that the data has not
+                self._scores[name] = self._scored(replace(self._spec, criterion=name, options={}), stretch)
+        if set(ways) <= {*PLAIN}:
             return
         repairing = Repairing.of(self._subject, own, calibration, part(report, 0.3, 0.4))
         if "closed-form" in ways:
-            self._scores["closed-form"] = repairing.scores(repairing.closed_form())
+            self._curved["closed-form"] = repairing.scores(repairing.closed_form())
         if {"measured", "searched"} & set(ways):
-            self._scores["measured"] = repairing.scores(repairing.measured(data, report=part(report, 0.4, 1.0)))
-            self.weights = dict.fromkeys(self._scores["measured"].groups, 1.0)
+            self._curves = repairing.measured(data, report=part(report, 0.4, 1.0))
+            self._curved["measured"] = repairing.scores(self._curves)
+            self.weights = dict.fromkeys(self._curved["measured"].groups, 1.0)
 
-    def plan(self, way: str, target: float) -> Plan:
-        """What a way proposes."""
-        if way in ("uniform", "global"):
-            return self._allocated(target, self._scores[way], way, self._spec.normalise)
-        return self._allocated(target, self._scores[way], "knapsack", "none")
+    def _scored(self, spec: Spec, report: Report) -> Scores:
+        return steps.scores_of(steps.score_subject(self._subject, spec, report))
+
+    @property
+    def criterion(self) -> str:
+        """By which units leave in the plans of all ways but the plain ones."""
+        return self._spec.criterion
+
+    def by(self, way: str) -> list[str]:
+        """The criteria by which a way proposes plans, the asked one first."""
+        return list(self._scores) if way in PLAIN else [self.criterion]
+
+    def increase(self, plan: Plan) -> float | None:
+        """By how much the loss would rise if what single groups lose added up; None where that was not measured."""
+        if self._curves is None:
+            return None
+        return sum(self._curves.drop(name, len(units)) for name, units in plan.remove.items())
+
+    def plan(self, way: str, criterion: str, target: float) -> Plan:
+        """What a way proposes by a criterion."""
+        if way in PLAIN:
+            return self._allocated(target, self._scores[criterion], way, self._spec.normalise)
+        return self._allocated(target, self._curved[way], "knapsack", "none")
 
     def weighted(self, target: float, weights: Mapping[str, float]) -> Plan:
         """What the measured curves propose when they are weighted."""
-        measured = self._scores["measured"]
+        measured = self._curved["measured"]
         groups = {name: worth * weights[name] for name, worth in measured.groups.items()}
         return self._allocated(target, replace(measured, groups=groups), "knapsack", "none")
 
@@ -327,31 +393,43 @@ class _Proposals:
         return {name: weight * float(np.exp(move)) for (name, weight), move in zip(weights.items(), moves, strict=True)}
 
     def _allocated(self, target: float, scores: Scores, allocate_by: str, normalise: str) -> Plan:
-        found = allocate(
-            allocate_by,
-            self._subject.structure,
-            scores,
-            Target(self._cost, target),
-            normalise=normalise,
-            minimum=self._spec.minimum,
-            locked=self._held,
-            meter=self._meter,
-            round_to=self._spec.round_to,
-        )
+        def share_out(asked: float) -> tuple[Allocation, float]:
+            found = allocate(
+                allocate_by,
+                self._subject.structure,
+                scores,
+                Target(self._cost, asked),
+                normalise=normalise,
+                minimum=self._spec.minimum,
+                locked=self._held,
+                meter=self._meter,
+                round_to=self._spec.round_to,
+            )
+            kept = Plan(self._spec.model, found.remove).kept(self._subject.structure)
+            return found, self._meter(self._cost, kept) / self._meter(self._cost, {})
+
+        found = at_most(target, share_out)
         self.warnings += found.warnings
         return Plan(self._spec.model, found.remove)
+
+
+def _foretold(found: Tried, whole: Tried, proposals: _Proposals) -> Tried:
+    """The same with the loss that single groups predict."""
+    increase = proposals.increase(found.plan)
+    return found if increase is None else replace(found, predicted=whole.quality.loss + increase)
 
 
 def _at(
     target: float, ways: Sequence[str], tries: int, proposals: _Proposals, judge: _Judge, report: Report
 ) -> list[Tried]:
     """The plans that were judged for one target."""
-    plain = [way for way in ways if way != "searched"]
-    rounds = len(plain) + (tries + 2) * (len(plain) < len(ways))
+    plain = [(way, criterion) for way in ways if way != "searched" for criterion in proposals.by(way)]
+    searched = "searched" in ways
+    rounds = len(plain) + (tries + 2) * searched
 
-    def judged(way: str, plan: Plan) -> Tried:
+    def judged(way: str, criterion: str, plan: Plan) -> Tried:
         nonlocal done
-        found = judge(way, target, plan, part(report, done / rounds, (done + 1) / rounds))
+        found = judge(way, criterion, target, plan, part(report, done / rounds, (done + 1) / rounds))
         done += 1
         if found not in tried:  # another weighting may lead to the same plan
             tried.append(found)
@@ -359,18 +437,19 @@ def _at(
 
     tried: list[Tried] = []
     done = 0
-    for way in plain:
-        judged(way, proposals.plan(way, target))
-    if len(plain) == len(ways):
+    for way, criterion in plain:
+        judged(way, criterion, proposals.plan(way, criterion, target))
+    if not searched:
         return tried
+    own = proposals.criterion
     starts = (dict.fromkeys(proposals.weights, 1.0), proposals.weights)
     best, weights = min(
-        ((judged("searched", proposals.weighted(target, each)), each) for each in starts),
+        ((judged("searched", own, proposals.weighted(target, each)), each) for each in starts),
         key=lambda pair: worse(pair[0]),
     )
     for _ in range(tries):
         changed = proposals.changed(weights)
-        found = judged("searched", proposals.weighted(target, changed))
+        found = judged("searched", own, proposals.weighted(target, changed))
         if worse(found) < worse(best):
             best, weights = found, changed
     proposals.weights = weights

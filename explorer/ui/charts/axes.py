@@ -1,6 +1,7 @@
 """What charts share: axes of metrics, costs and groups, the height of rows, and how a chart fills its place."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import altair as alt
 import numpy as np
@@ -8,11 +9,11 @@ import numpy as np
 from explorer.tasks import Metric
 from explorer.ui.text.words import shared_prefix
 
+Chart = TypeVar("Chart", alt.LayerChart, alt.FacetChart)
 COSTS = {"macs": "MACs", "params": "Parameters", "nonzero": "Non-zero parameters"}
 DASHES = [4, 3]
 TEXT = "currentColor"  # of the page, in either theme: charts are drawn as SVG
-SIZE = 14
-LEGIBLE = {"Color": TEXT, "FontSize": SIZE, "FontWeight": "normal"}
+SIZE, LARGE = 14, 17  # pixels of text: as usual, and for a room
 
 
 def short_names(names: Sequence[str]) -> str:
@@ -63,6 +64,20 @@ def cost_x(kind: str, shares: Iterable[float], title: str | None = None) -> alt.
 def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     """As wide as its place, its plot `height` pixels high. Titles are the page's: there they wrap."""
     sizing = alt.AutoSizeParams(type="fit-x", contains="padding")
-    sized = chart.properties(width="container", height=height, autosize=sizing)
-    legible = {f"{part}{what}": value for part in ("label", "title") for what, value in LEGIBLE.items()}
-    return sized.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)
+    return lettered(chart.properties(width="container", height=height, autosize=sizing), SIZE)
+
+
+def lettered(chart: Chart, size: int) -> Chart:
+    """The chart with axes, legends and headers in the page's colour and in letters of `size` pixels.
+
+    Words within the chart that name no size of their own are of that size, too.
+    """
+    look = {"Color": TEXT, "FontSize": size, "FontWeight": "normal"}
+    legible = {f"{part}{what}": value for part in ("label", "title") for what, value in look.items()}
+    around = chart.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)
+    return around.configure_text(fontSize=size)
+
+
+def columns_fitting(least: int) -> alt.ExprRef:
+    """As many columns of a legend as fit, at least so many."""
+    return alt.ExprRef(f"max({least}, floor(width / 180))")

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from explorer.tasks import Metric
-from explorer.ui.charts.axes import COSTS, DASHES, SIZE, TEXT, cost_x, finish, group_y, metric_axis, row_height
+from explorer.ui.charts.axes import COSTS, DASHES, TEXT, cost_x, finish, group_y, metric_axis, row_height
 from explorer.ui.charts.colours import BEFORE, MUTED
 
 SHAPES = ("circle", "diamond", "triangle-up", "cross")
@@ -205,7 +205,7 @@ def family(
         )
         .add_params(selection)
     )
-    named = alt.Chart(nodes[nodes.step == 0]).mark_text(align="right", dx=-6, dy=-13, fontSize=SIZE, color=TEXT)
+    named = alt.Chart(nodes[nodes.step == 0]).mark_text(align="right", dx=-6, dy=-13, color=TEXT)
     return finish(
         alt.layer(*([tie] if len(ties) else []), line, dots, named.encode(x=x, y=y, text="run:N")), 64 * (last + 1) + 20
     )

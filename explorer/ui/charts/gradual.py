@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 
 from explorer.tasks import Metric
-from explorer.ui.charts.axes import DASHES, SIZE, TEXT, cost_x, finish, group_y, metric_axis, row_height
+from explorer.ui.charts.axes import DASHES, TEXT, cost_x, finish, group_y, metric_axis, row_height
 from explorer.ui.charts.colours import ACCENT, AFTER, BEFORE, MUTED
 
 PLACES = {"base model": BEFORE, "as cut": MUTED, "recovered": ACCENT, "taken back": AFTER}
@@ -78,7 +78,7 @@ def _line_with_name(place: alt.X | alt.Y, where: pd.DataFrame, name: str, height
     looks = {"align": "left", "dx": 5} if upright else {"align": "right", "dx": -4, "dy": 9}
     base = alt.Chart(where).encode(**{channel: place})
     rule = base.mark_rule(strokeDash=DASHES, color=BEFORE)
-    label = base.mark_text(color=TEXT, fontSize=SIZE, text=name, **looks).encode(**{other: end})
+    label = base.mark_text(color=TEXT, text=name, **looks).encode(**{other: end})
     return [rule, label]
 
 
@@ -132,5 +132,5 @@ def rows(frame: pd.DataFrame) -> alt.LayerChart:
     base = alt.Chart(data).encode(y=y, tooltip=tooltip)
     whole = base.mark_bar(color=MUTED, opacity=0.28, cornerRadius=2).encode(x=x)
     kept = base.mark_bar(color=ACCENT, cornerRadius=2).encode(x=alt.X("share:Q", axis=axis))
-    label = base.mark_text(align="left", dx=6, fontSize=SIZE, color=TEXT).encode(x=x, text="said:N")
+    label = base.mark_text(align="left", dx=6, color=TEXT).encode(x=x, text="said:N")
     return finish(alt.layer(whole, kept, label), row_height(len(names)) * len(names))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from explorer.pruning.unstructured import BINS
 from explorer.runs.history.single_weights import Snapshot
-from explorer.ui.charts.axes import SIZE, TEXT, finish, group_y, row_height
+from explorer.ui.charts.axes import TEXT, finish, group_y, row_height
 from explorer.ui.charts.colours import ACCENT, AFTER, CAME_BACK, MUTED, SEQUENTIAL
 
 PARTS = {"leaves": MUTED, "stays": ACCENT, "came back": CAME_BACK}
@@ -35,7 +35,7 @@ def sparsity_bars(frame: pd.DataFrame) -> alt.LayerChart:
     base = alt.Chart(frame.assign(whole=1.0)).encode(y=group_y(names), tooltip=_counted())
     whole = base.mark_bar(color=ACCENT, cornerRadius=2).encode(x=alt.X("whole:Q", axis=axis, scale=scale))
     zeros = base.mark_bar(color=MUTED, cornerRadius=2).encode(x=alt.X("share:Q", axis=axis, scale=scale))
-    label = base.mark_text(align="left", dx=6, fontSize=SIZE, color=TEXT).encode(
+    label = base.mark_text(align="left", dx=6, color=TEXT).encode(
         x=alt.X("whole:Q", axis=axis, scale=scale), text=alt.Text("share:Q", format=".1%")
     )
     return finish(alt.layer(whole, zeros, label), row_height(len(names)) * len(names))

@@ -7,13 +7,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError
+from explorer.learning.library.glossary import about
 from explorer.plain import plain
 from explorer.structure import Structure
 from explorer.tasks import Task
 from explorer.ui import engine
 from explorer.ui.engine import Opened
 from explorer.ui.navigation import PAGES, Page, after
-from explorer.ui.parts import chooser, opening, say, standing
+from explorer.ui.parts import chooser, opening, presenting, say, standing
 from explorer.ui.parts.stages import Stages
 from explorer.ui.state.workspace import DATA, MODEL, Workspace
 
@@ -28,6 +29,7 @@ def heading(title: str, purpose: str, workspace: Workspace, following: Page | No
         st.title(plain(title), anchor=False, width="content")
         say.caption(purpose, width="stretch")
         _chip(workspace)
+        presenting.switch(workspace)
         if following is not None:
             arrow = {"icon": ":material/arrow_forward:", "icon_position": "right"}
             st.page_link(following.path, label=plain(f"Next: {following.title}"), **arrow)
@@ -62,7 +64,10 @@ def _chip(workspace: Workspace) -> None:
 def fact(
     label: str, value: str, note: str = "", definition: str = "", *, detail: str = "", border: bool = True
 ) -> None:
-    """A number with its unit, a note and a detail below it, and its definition on hover."""
+    """A number with its unit, a note and a detail below it, and its definition on hover.
+
+    Where none is given, a label that is a term of the glossary is explained by its sentence.
+    """
     st.metric(
         plain(label),
         plain(value),
@@ -70,7 +75,7 @@ def fact(
         delta_color="off",
         delta_description=plain(detail) or None,
         delta_arrow="off",
-        help=plain(definition) or None,
+        help=plain(definition or about(label)) or None,
         border=border,
         height="stretch" if border else "content",
     )
@@ -80,7 +85,7 @@ def chart(finding: str, drawing: alt.LayerChart, what: str, **options: Any) -> N
     """A chart below the sentence that says what it shows; `what` names the picture for who can't see it."""
     with st.container(gap="xsmall"):
         st.markdown(f"**{plain(finding)}**")
-        st.altair_chart(drawing, alt=f"{what}. {finding}.", **options)
+        st.altair_chart(presenting.lettered(drawing), alt=f"{what}. {finding}.", **options)
 
 
 def model_or_stop(workspace: Workspace, stages: Stages | None = None) -> Opened:

@@ -109,7 +109,7 @@ def _draw(workspace: Workspace, lesson: Lesson) -> None:
 def _card(workspace: Workspace, lesson: Lesson, progress: Progress) -> None:
     card = lesson.cards[progress.card]
     icon, word = KINDS[card.kind]
-    st.badge(word, icon=icon, color="blue")
+    say.badge(word, icon=icon, color="blue")
     st.markdown(f"**{plain(card.title)}**")
     lesson_cards.text(card.text)
     if why_not := held(workspace, lesson, progress.card):

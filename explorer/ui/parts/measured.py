@@ -15,7 +15,7 @@ from explorer.ui import engine
 from explorer.ui.parts import jobs, say
 from explorer.ui.state.forms import kept
 from explorer.ui.state.workspace import Workspace
-from explorer.ui.text import words
+from explorer.ui.text import terms, words
 
 
 def curves_of(workspace: Workspace) -> dict[str, Any] | None:
@@ -49,7 +49,9 @@ def _choose_runtime() -> None:
         width=160,
         persist_state="session",
     )
-    st.number_input("Batch", 1, 1024, 1, key=kept("batch"), width=120, persist_state="session", help="Inputs at a time")
+    st.number_input(
+        "Batch", 1, 1024, 1, key=kept("batch"), width=120, persist_state="session", help=plain(terms.told("batch"))
+    )
 
 
 def measure_curves(workspace: Workspace, task: Task | None) -> None:

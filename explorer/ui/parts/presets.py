@@ -9,6 +9,7 @@ from explorer.methods.spec import Spec
 from explorer.plain import plain
 from explorer.ui.parts import say
 from explorer.ui.state.forms import kept
+from explorer.ui.text import terms
 
 _WORDS = {
     "normalise": "normaliser",
@@ -36,7 +37,7 @@ def choose(method: Method, key: str, take: Callable[[str], None]) -> str:
         key=kept(key, method.presets),
         on_change=lambda: take(st.session_state[key]),
         persist_state="session",
-        help="It sets the controls below, which can be changed afterwards.",
+        help=plain(terms.told("preset")),
     )
     return chosen or names[0]
 

@@ -1,4 +1,4 @@
-"""How names and numbers read on screen: stages, units, definitions."""
+"""How names and numbers read on screen: stages, units, sentences."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -6,14 +6,6 @@ from itertools import takewhile
 from explorer.board.naming import noun as noun
 from explorer.board.naming import stages as stages
 from explorer.tasks import TASK_KINDS, Task
-
-MAC_HELP = "Multiply-accumulates of one forward pass for one input. Papers often write FLOPs for the same count."
-PARAM_HELP = "Numbers that training learns: weights, biases, normalisation scales."
-SIZE_HELP = "Bytes of all weights and buffers as stored in float32."
-INTERVAL_HELP = (
-    "Below it, the range in which the value on endlessly many such samples lies with 95% confidence. "
-    "Fewer samples, wider range."
-)
 
 
 def count(value: float) -> str:
