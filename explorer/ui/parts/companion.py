@@ -5,7 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.ui.parts import lesson
+from explorer.ui.parts.holding import HOLDS, held
 from explorer.ui.state.workspace import Workspace
+
+__all__ = ["HOLDS", "PANELS", "held", "show"]
 
 PANELS: tuple[Callable[[Workspace], bool], ...] = (lesson.panel,)
 """Each draws itself where it has something to show, and says whether it did; in this order, one below the other."""
