@@ -4,8 +4,8 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.places import ASSETS
-from explorer.ui.navigation import PAGES, Page
-from explorer.ui.parts import companion, opening, presenting, say, sharing
+from explorer.ui.navigation import PAGES, Page, path_to
+from explorer.ui.parts import classroom, companion, mission_link, opening, presenting, say, sharing
 from explorer.ui.state import session
 from explorer.ui.text import words
 
@@ -37,9 +37,13 @@ except ExplorerError as error:
     say.error(words.sentence(str(error)), icon=":material/block:")
     st.stop()
 sharing.open_link()
+classroom.note_link()
 presenting.apply(session.current())
+mission_link.open_link(session.current())
 page = st.navigation(sections, position="top")
 session.note_page(page.url_path)
+if classroom.asked_for():
+    st.switch_page(path_to("classroom"))
 opening.carry_out(session.current())
 body = st.container()  # one element, so that all of a page can go at once
 st.empty()  # where it was told that it is opened

@@ -132,6 +132,24 @@ TOYS = {
         def write(draft, path, report):
             path.write_text(str(sum(p.numel() for p in draft.exported.module.parameters())))
     """,
+    "goals of missions": """
+        from explorer.learning.missions.goal import Standing, goal_kind
+        from explorer.registry import Number
+
+        def says(settings, metric):
+            return f"Toys of at least {settings['at_least']:g}"
+
+        def propose(facts):
+            return {"at_least": 1.0}
+
+        def entered(metric):
+            return "at_least", 1.0, "toys"
+
+        @goal_kind("toy-goal", title="Toy goal", explanation="Toys on the shelf.", says=says, propose=propose,
+                   entered=entered, settings={"at_least": Number(None, 0, 9, "toys")}, metered=True)
+        def shelf(settings, facts):
+            return Standing(True, "a toy")
+    """,
     "commands": """
         from explorer.cli.console import Answer
         from explorer.cli.verb import verb
@@ -152,6 +170,7 @@ NAMES = {
     "layouts of folders": "toy-layout",
     "kinds of tasks": "toy-kind",
     "export formats": "toy-format",
+    "goals of missions": "toy-goal",
     "commands": "toy-verb",
 }
 
@@ -195,6 +214,11 @@ def test_the_documentation_has_a_line_for_it(kind):
     registry = registries()[kind]
     line = next(line for line in table(registry.declared().values()).splitlines() if f"`{NAMES[kind]}`" in line)
     assert registry[NAMES[kind]].explanation in line
+
+
+def test_a_mission_takes_it(said):
+    start = ("mission", "make", "--title", "x", "--model", "demo:vgg-digits", "--data", "digits")
+    assert "Toys of at least 2" in said(*start, "--goal", "toy-goal:at_least=2")
 
 
 def test_the_command_line_offers_it(said):

@@ -22,6 +22,7 @@ LAYERS = (
         "files",
         "places",
         "registry",
+        "packed",
     ),
     *(
         "distributed",

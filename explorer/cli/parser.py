@@ -38,6 +38,7 @@ GROUPS = {
     "bench": Group("make one of the tables of the documentation", "table"),
     "demo": Group("make what is bundled again: trained networks, pictures of letters", "action", usual="train"),
     "lesson": Group("list the lessons, show or check one", "action", usual="list"),
+    "mission": Group("list missions; show, check or make one", "action", usual="list"),
     "runs": Group("list runs; show, rename, delete or compare them", "action", usual="list"),
 }
 

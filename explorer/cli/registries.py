@@ -6,6 +6,7 @@ from explorer.budget import ALLOCATORS, NORMALISERS
 from explorer.cli.verb import VERBS
 from explorer.criteria import CRITERIA
 from explorer.export.registry import FORMATS
+from explorer.learning.missions.goal import GOALS
 from explorer.methods import METHODS
 from explorer.recovery import RECOVERIES
 from explorer.registry import Registry
@@ -26,5 +27,6 @@ def registries() -> dict[str, Registry[Any]]:
         "layouts of folders": FOLDER_LAYOUTS,
         "kinds of tasks": TASK_KINDS,
         "export formats": FORMATS,
+        "goals of missions": GOALS,
         "commands": VERBS,
     }

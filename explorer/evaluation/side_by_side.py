@@ -72,7 +72,7 @@ def side_by_side(
         for batch in batches:
             size = BatchSize(batch)
             times = size.retry(lambda n: _rounds((base, module), sample_inputs(inputs, n).to(device), seconds, report))
-            found.append(_ratio(times, size.size))
+            found.append(ratio_of(times, size.size))
     return found
 
 
@@ -98,7 +98,7 @@ def _rounds(modules: tuple[nn.Module, nn.Module], inputs: Tensor, seconds: float
     return np.stack(rounds)
 
 
-def _ratio(times: np.ndarray, batch: int) -> LatencyRatio:
+def ratio_of(times: np.ndarray, batch: int) -> LatencyRatio:
     """The ratio of the times of both networks in the same rounds, (rounds, 2), with its interval."""
     base, own = np.quantile(times, QUANTILE, axis=0)
     draws = np.random.default_rng(0).integers(len(times), size=(RESAMPLES, len(times)))

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 NAME = "learning.sqlite"
-_PATIENCE = 10.0  # seconds that a writer waits for another one
+_PATIENCE = 30.0  # seconds that a writer waits for another one
 
 
 class Store:
@@ -37,5 +37,6 @@ class Store:
         with closing(sqlite3.connect(self.file, timeout=_PATIENCE)) as connection:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA synchronous=NORMAL")  # with WAL only a loss of power takes the last moments
             with connection:
                 yield connection

@@ -544,6 +544,8 @@ class SavedJob(Document):
     deaths: Count = 0
     died_after: Count = 0
     key: Text = ""
+    seconds: Annotated[float, Field(gt=0, lt=1e9)] | None = None
+    overdue: bool = False
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

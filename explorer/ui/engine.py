@@ -34,10 +34,10 @@ from explorer.progress import Report, silent
 from explorer.pruning import Plan, plan_from_budget
 from explorer.recovery.repairing import repair_for
 from explorer.runs.documents import read_scored
-from explorer.sources import LoadedModel, load_model, load_task, task_for
+from explorer.sources import LoadedModel, describe_task, load_model, load_task, task_for
 from explorer.sources.stamps import stamp_of
 from explorer.structure import Structure, analyse, without
-from explorer.tasks import Accuracy, Answered, Quality, Task, answered, evaluate
+from explorer.tasks import TASK_KINDS, Accuracy, Answered, Quality, Task, answered, evaluate
 from explorer.ui.text import tables
 
 P, T = ParamSpec("P"), TypeVar("T")
@@ -143,6 +143,15 @@ def task(ref: str, model: LoadedModel) -> Task:
     """
     key = "task", ref, model.ref, stamp_of(ref), stamp_of(model.ref)
     return waited("Reading the data…", key, lambda: task_for(model, ref))
+
+
+def metric_named(ref: str) -> str:
+    """The name of the metric that data is judged by, by what its source tells beforehand.
+
+    Raises:
+        ExplorerError: it tells nothing, or the ref leads nowhere.
+    """
+    return TASK_KINDS[describe_task(ref).kind].metric.name
 
 
 def data_alone(ref: str) -> Task | None:
@@ -269,6 +278,12 @@ def _meter(ref: str, blocks: tuple[str, ...], stamp: str) -> Meter:
     found = opened(ref)
     size = size_model(found.model.module, found.structure)
     return Meter(without(found.structure, blocks), size.without(blocks))
+
+
+def size_of(ref: str, plan: Plan) -> int:
+    """Bytes of the weights file of what a plan leaves of the model."""
+    meter = _meter(ref, tuple(sorted(plan.blocks)), stamp_of(ref))
+    return int(meter("size", plan.kept(opened(ref).structure)))
 
 
 def scoring_seconds(ref: str, data: str, criterion: str) -> float | None:

@@ -27,6 +27,17 @@ def own_navigation() -> None:
     PagesManager.uses_pages_directory = False
 
 
+def unchecked_charts() -> None:
+    """Lets Altair draw without holding every part of every chart against its schema, which takes half of a page's time.
+
+    What pages draw is checked by tests, which do not start the app so.
+    """
+    from altair.utils import schemapi
+
+    schemapi.DEBUG_MODE = False
+    schemapi.SchemaBase.validate = classmethod(lambda cls, instance, schema=None: None)  # type: ignore[method-assign]
+
+
 def launch(
     *,
     port: int | None = None,
@@ -65,6 +76,7 @@ def launch(
     config._main_script_path = entry
     bootstrap.load_config_options({name: value for name, value in options.items() if value is not None})
     own_navigation()
+    unchecked_charts()
     for number in (signal.SIGTERM, signal.SIGINT):
         # Raised again when the server has closed; jobs are handed over at exit.
         signal.signal(number, lambda *_: sys.exit(0))

@@ -44,6 +44,8 @@ PAGES: dict[str, Page] = {
         Page("take", "Take", "take", step=4, earlier=("export-bundle",)),
         Page("runs", "Runs", "runs", earlier=("compare-runs",)),
         Page("learn", "Learn", "learn"),
+        Page("classroom", "Class", "class"),
+        Page("missions", "Missions", "missions"),
         Page("criteria", "Criteria", "compare-criteria", section=LAB),
         Page("sensitivity", "Sensitivity", "group-curves", section=LAB),
         Page("weights", "Weights", "single-weights", section=LAB),

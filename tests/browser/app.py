@@ -54,11 +54,12 @@ class App:
 
 
 @contextmanager
-def running(runs: Path, script: str = "app.py", *, sound: bool = True) -> Iterator[App]:
+def running(runs: Path, script: str = "app.py", *, sound: bool = True, room: bool = False) -> Iterator[App]:
     """The app, or another script of the project, on a free port, its runs in the folder `runs`.
 
     Args:
         sound: whether nothing may happen in it that nobody foresaw.
+        room: whether it is served as to a class.
 
     Raises:
         AssertionError: something happened in it that nobody foresaw, whether a test looked at that page or not.
@@ -66,7 +67,7 @@ def running(runs: Path, script: str = "app.py", *, sound: bool = True) -> Iterat
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, *_serving(script, port)]
+    command = [sys.executable, *_serving(script, port), *(["--class"] if room else [])]
     environment = {**os.environ, "EXPLORER_RUNS": str(runs), "PYTHONPATH": str(ROOT)}
     log = (runs / "server.log").open("wb")
     before = {path.name for path in (cache.folder() / "mishaps").glob("*.txt")}
@@ -100,7 +101,7 @@ def _serving(script: str, port: int) -> list[str]:
 
 
 def _wait_for(app: App) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if app.process.poll() is not None:
             break
         try:

@@ -35,6 +35,10 @@ GOOD = {
     "lesson check": ["no such lesson"],  # a good one would measure for a minute
     "lesson list": [],
     "lesson show": ["two-minutes"],
+    "mission check": ["no such mission", "--plan", "{root}/runs/zeros/plan.json"],  # a good one would judge for seconds
+    "mission list": [],
+    "mission make": ["--title", "x", "--model", MODEL, "--data", DATA, "--goal", "metric:at_least=0.9"],
+    "mission show": ["first-cut"],
     "models": [],
     "papers": ["geometric", "--tag", "criteria"],
     "prune": [

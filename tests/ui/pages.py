@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.runs.queue.desk import Desk
 from explorer.ui.navigation import path_to
-from explorer.ui.parts import compared, jobs, lesson_bench, opening
+from explorer.ui.parts import compared, jobs, lesson_bench, mission_facts, mission_play, opening
 from explorer.ui.parts import stages as told
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def desk_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """The desk of the pages, with the runs of a folder."""
     fresh = Desk(folder)
-    for module in (jobs, session, compared, told, lesson_bench):
+    for module in (jobs, session, compared, told, lesson_bench, mission_play, mission_facts):
         monkeypatch.setattr(module, "DESK", fresh)
     yield fresh
     fresh.close()

@@ -36,6 +36,7 @@ PAGES = (
     "recover",
     "take",
     "runs",
+    "missions",
     "criteria",
     "sensitivity",
     "weights",

@@ -16,6 +16,12 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="REF", help="to open it on (default: what it was made for)")
     parser.add_argument("--port", type=whole, metavar="N", help="to listen on (default: 8501)")
+    parser.add_argument(
+        "--class",
+        dest="room",
+        action="store_true",
+        help="serve a class in a room: listen on all interfaces, say what that opens, and limit what one server takes",
+    )
     parser.add_argument("--address", metavar="HOST", help="to listen on (default: this machine only)")
 
 
@@ -25,7 +31,13 @@ def app(options: Options, report: Report) -> Answer:
 
     if options.port is not None and not 0 < options.port < 2**16:
         raise ExplorerError("a port is a number from 1 to 65535: give another --port")
-    launch(port=options.port, address=options.address, start=_start(options))
+    start = _start(options)
+    if options.room:
+        from explorer.ui.room import serve
+
+        serve(port=options.port, address=options.address, start=start)
+    else:
+        launch(port=options.port, address=options.address, start=start)
     return Answer({}, "")
 
 

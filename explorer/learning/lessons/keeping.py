@@ -64,6 +64,11 @@ class Kept:
         with self._store.transaction() as connection:
             connection.execute("UPDATE lesson_progress SET open = 0 WHERE workspace = ?", (workspace,))
 
+    def forget(self, workspace: str) -> None:
+        """Deletes how far a workspace is in all lessons."""
+        with self._store.transaction() as connection:
+            connection.execute("DELETE FROM lesson_progress WHERE workspace = ?", (workspace,))
+
     def all(self, workspace: str) -> dict[str, Progress]:
         """How far a workspace is in every lesson that it has begun, by the lesson's name."""
         with self._store.transaction() as connection:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from explorer.evaluation import LatencyRatio
+from explorer.evaluation.side_by_side import ratio_of
 from explorer.methods.tools.runtimes import Once, Runtime
 from explorer.progress import Report
 from explorer.pruning import Plan, cut
@@ -40,6 +42,13 @@ def timed(
         bases.append(base)
         rows += [[time / base for time in _quantile_interval(column)] for column in times[:, 1:].T]
     return {"base": min(bases), "rows": rows}
+
+
+def beside(
+    base: nn.Module, module: nn.Module, runtime: Runtime, batch: int, seconds: float, report: Report
+) -> LatencyRatio:
+    """A network and its base in turns in a runtime, which was made for `batch` inputs at once."""
+    return ratio_of(_rounds([runtime(base), runtime(module)], seconds, report), batch)
 
 
 def _narrowed(module: nn.Module, structure: Structure, kept: Mapping[str, int]) -> nn.Module:

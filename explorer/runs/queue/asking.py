@@ -40,6 +40,11 @@ class Asked:
         return self._over.is_set()
 
     @property
+    def request(self) -> Mapping[str, Any]:
+        """What was asked."""
+        return self._question.request
+
+    @property
     def fraction(self) -> float:
         return self._question.fraction
 
@@ -66,7 +71,7 @@ class Asked:
     def still(self, request: Mapping[str, Any]) -> bool:
         """Whether a request is this question, to the letter and with the same files behind it: cheap to ask again."""
         question = self._question
-        return not self._replaced and question.request == request and question.files == _files(request)
+        return not self._replaced and question.request == request and question.files == files_behind(request)
 
     def wait(self, seconds: float) -> bool:
         """Whether it has come to its end, after so many seconds at most."""
@@ -95,10 +100,10 @@ class Question:
     stopping: bool = False
     deaths: int = 0
     askers: list[Asked] = field(default_factory=list)
-    files: tuple[str, str] = ("", "")
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.request, self.files = copy.deepcopy(dict(self.request)), _files(self.request)
+        self.request, self.files = copy.deepcopy(dict(self.request)), files_behind(self.request)
 
     @property
     def owner(self) -> str:
@@ -121,10 +126,6 @@ class Question:
         self.state = state
         for asked in self.askers:
             asked._over.set()
-
-
-def _files(request: Mapping[str, Any]) -> tuple[str, str]:
-    return files_behind(request["spec"]["model"], request["spec"]["data"])
 
 
 class Questions:

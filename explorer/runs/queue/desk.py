@@ -1,4 +1,4 @@
-"""The desk takes jobs, queues them in two lanes per device, and lets one worker process per lane do them."""
+"""The desk takes jobs, queues them in lanes of each device, and lets one worker process per lane do them."""
 
 import atexit
 import contextlib
@@ -6,7 +6,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ class Desk:
     replaced when it dies. Every method may be called from any thread; jobs are handed out as copies.
 
     A device has two lanes, each with a worker of its own: short work never waits behind long work, see
-    `explorer.runs.queue.kinds.JobKind.short`. In each the owners take turns, see `explorer.runs.queue.turns.Turns`.
+    `explorer.runs.queue.kinds.JobKind.short`. In each the owners take turns, see `explorer.runs.queue.turns.Turns`. A
+    third one, where it is used, has jobs that may only take so many seconds, in the order in which they came, so that
+    `longest_wait` can be told to a person before she starts one.
 
     Questions are quick work that makes no job and leaves nothing on disk, see `ask`.
 
@@ -59,6 +61,7 @@ class Desk:
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._addresses: dict[str, str] = {}  # of jobs that wait; in memory alone, so that none is ever written down
+        self._begun: dict[str, float] = {}  # when bounded jobs were begun here, by their ids
         self._lanes: dict[str, Lane] = {}
         self._questions = Questions()
         self._claims = Claims()
@@ -78,12 +81,19 @@ class Desk:
         return self._limits or Limits.of_environment()
 
     def submit(
-        self, request: Spec | dict[str, Any], owner: str = "", title: str = "", key: str = "", address: str = ""
+        self,
+        request: Spec | dict[str, Any],
+        owner: str = "",
+        title: str = "",
+        key: str = "",
+        address: str = "",
+        seconds: float | None = None,
     ) -> str:
         """Queues a job and returns its id.
 
         `request` is a `Spec` (a prune run) or ``{"kind": ..., "spec": {...}, ...}``, see `explorer.runs.queue.kinds`;
-        `key` is kept with the job, see `Job`; `address` is where the owner's browser is.
+        `key` is kept with the job, see `Job`; `address` is where the owner's browser is. A job that takes longer than
+        `seconds` is stopped and has failed; it waits in a lane in which all are bounded so, unless it is short.
 
         Raises:
             ExplorerError: an unknown kind, a bad spec or device, too many jobs waiting, no room for the folder.
@@ -98,7 +108,7 @@ class Desk:
         with self._lock:
             self._recall()
             self._admit(owner, address)
-            job = self._create(request, owner, title or kind.title, device, key)
+            job = self._create(request, owner, title or kind.title, device, key, seconds)
             if others is not None:
                 with contextlib.suppress(OSError):  # the name and the colour that follow from its id stay
                     new_label(job.bundle, job.id, others)
@@ -130,7 +140,7 @@ class Desk:
             return before
         kind = QUESTIONS.get(str(request.get("kind")))
         spec = kind.check(request)
-        question = Question(request, kind.digest(spec), device_here(spec.device))
+        question = Question(request, kind.digest(spec, request), device_here(spec.device))
         with self._lock:
             if self._closed:
                 raise ExplorerError("the server is closing: ask again when it has started anew")
@@ -146,6 +156,11 @@ class Desk:
                 lane.questions.add(question)
                 self._advance(lane)
             return asked
+
+    def asked(self, owner: str, key: str) -> Asked | None:
+        """What an owner has asked last under a key; nothing is asked anew."""
+        with self._lock:
+            return self._questions.latest(owner, key)
 
     def resume(self, id: str) -> None:
         """Queues a job again that has failed or was cancelled: it goes on after its last finished step.
@@ -212,6 +227,39 @@ class Desk:
             job = self._find(id)
             return self._lane(job).ahead_of(job)
 
+    def longest_wait(self, id: str | None = None, device: str = "auto") -> float:
+        """Seconds until a bounded job starts at most, whatever comes after it; every one before it takes all its time.
+
+        It holds as long as the server runs: stopping a job that does not stop by itself takes the grace.
+
+        Args:
+            id: of a job that waits; None: one that would be submitted now.
+            device: on which that would be done.
+
+        Raises:
+            ExplorerError: there is no such job, or no such device.
+        """
+        with self._lock:
+            job = None if id is None else self._find(id)
+            lane = self._lanes.get(Lane(job.device if job else device_for(device), False, True).name)
+            if lane is None or (job is not None and job.state != "queued"):
+                return 0.0
+            before = list(lane.queue)
+            if job is not None:
+                before = before[: next((place for place, other in enumerate(before) if other is job), 0)]
+            running = [lane.running] if lane.running else []
+            return sum(self._left(other) + self._grace for other in (*running, *before))
+
+    def _left(self, job: Job) -> float:
+        """Seconds that a bounded job may take yet."""
+        began = self._begun.get(job.id, time.monotonic())
+        return max(0.0, (job.seconds or 0.0) - (time.monotonic() - began))
+
+    def crowd(self) -> int:
+        """How many questions and jobs wait, of all people."""
+        with self._lock:
+            return sum(len(lane.queue) + len(lane.questions) for lane in self._lanes.values())
+
     def queue(self, owner: str = "") -> list[Place]:
         """What runs and waits, lane by lane in the order in which it will be done, as `owner` may see it."""
         with self._lock:
@@ -260,7 +308,7 @@ class Desk:
         with self._lock:
             for job in left:
                 if job.stopping:
-                    self._end(job, "cancelled")
+                    self._stopped(job)
                     continue
                 job.queue("interrupted: it goes on when the server has started again")
                 self._save(job)
@@ -280,10 +328,12 @@ class Desk:
                 f"or set {WAITING} to more"
             )
 
-    def _create(self, request: dict[str, Any], owner: str, title: str, device: str, key: str) -> Job:
+    def _create(
+        self, request: dict[str, Any], owner: str, title: str, device: str, key: str, seconds: float | None
+    ) -> Job:
         id = uuid.uuid4().hex[:12]
         directory = self.root / f"{time.strftime('%Y%m%d-%H%M%S')}-{id}"
-        job = Job(id, owner, title, request, device, str(directory), key=key)
+        job = Job(id, owner, title, request, device, str(directory), key=key, seconds=seconds)
         try:
             owned.make_folder(directory, owned.RUN)
             self._claims.take(job)
@@ -343,7 +393,7 @@ class Desk:
             self._jobs[job.id] = job.brief()
             self._claims.give_back(job)
         elif job.stopping:
-            self._end(job, "cancelled")
+            self._stopped(job)
         elif job.state == "running":
             self._interrupted(job, "the server stopped")
         else:
@@ -368,7 +418,8 @@ class Desk:
             self._questions.end(question, "dropped")
 
     def _lane(self, work: Job | Question) -> Lane:
-        lane = Lane(work.device, isinstance(work, Question) or is_short(work.request))
+        short = isinstance(work, Question) or is_short(work.request)
+        lane = Lane(work.device, short, not short and isinstance(work, Job) and work.seconds is not None)
         return self._lanes.setdefault(lane.name, lane)
 
     def _interrupted(self, job: Job, reason: str) -> None:
@@ -404,6 +455,9 @@ class Desk:
         else:
             self._save(work)
             lane.link.send({"run": work.directory, "job": work.id})
+            if work.seconds is not None:
+                self._begun.setdefault(work.id, time.monotonic())
+                self._later(self._left(work), self._expire, lane, lane.link, work)
 
     def _fail(self, work: Job | Question, error: str) -> None:
         if isinstance(work, Question):
@@ -419,15 +473,37 @@ class Desk:
         """
         lane.link.send({"cancel": work.id})
         grace = max(self._grace, PATIENCE) if isinstance(work, Question) else self._grace
-        timer = threading.Timer(grace, self._force, (lane, lane.link, work))
+        self._later(grace, self._force, lane, lane.link, work)
+
+    def _later(self, seconds: float, act: Callable[..., None], *given: Any) -> None:
+        timer = threading.Timer(seconds, act, given)
         timer.daemon = True
         timer.start()
+
+    def _expire(self, lane: Lane, link: Link, job: Job) -> None:
+        """Stops a bounded job whose time is over."""
+        with self._lock:
+            if lane.link is link and lane.current is job and not job.stopping:
+                job.stopping = job.overdue = True
+                self._save(job)
+                self._stop(lane, job)
+
+    def _stopped(self, job: Job) -> None:
+        """Ends a job that was asked to stop, by a person or because its time was over."""
+        if job.overdue:
+            advice = "choose fewer epochs or a smaller network"
+            self._end(
+                job, "failed", error=f"it was stopped after the {job.seconds:g} seconds that it may take: {advice}"
+            )
+        else:
+            self._end(job, "cancelled")
 
     def _log(self, lane: Lane) -> Path:
         return self.root / f"worker-{re.sub('[^A-Za-z0-9_]', '-', lane.name)[:64]}.log"
 
     def _end(self, job: Job, state: str, **outcome: Any) -> None:
         job.finish(state, **outcome)
+        self._begun.pop(job.id, None)
         if self._save(job):
             self._jobs[job.id] = job.brief()
         self._claims.give_back(job)
@@ -474,7 +550,7 @@ class Desk:
             case "done":
                 self._end(job, "done", result=event["result"])
             case "cancelled":
-                self._end(job, "cancelled")
+                self._stopped(job)
             case "failed":
                 self._end(job, "failed", error=event["error"])
 
@@ -489,7 +565,7 @@ class Desk:
                 if self._questions.died(work, reason):
                     lane.questions.add(work, first=True)
             elif work is not None and work.stopping:
-                self._end(work, "cancelled")
+                self._stopped(work)
             elif work is not None:
                 self._interrupted(work, reason)
             self._advance(lane)

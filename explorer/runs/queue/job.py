@@ -33,7 +33,8 @@ class Job:
     every other report that carried metrics: ``{time, fraction, message, **metrics}``. `result` is small and JSON; files
     lie in `directory`. `key` is what a page looks for it by, empty where that is its kind. `deaths` counts how often in
     a row the work ended without a word after `died_after` finished steps; `stopping` says that a person has asked a
-    running job to stop.
+    running job to stop. `seconds` is how long it may take at most, None where as long as it does; `overdue` says that
+    it is stopped because it took longer.
     """
 
     id: str
@@ -57,6 +58,8 @@ class Job:
     deaths: int = 0
     died_after: int = 0
     key: str = ""
+    seconds: float | None = None
+    overdue: bool = False
 
     @property
     def kind(self) -> str:
@@ -124,7 +127,7 @@ class Job:
 
     def queue(self, message: str = "waiting") -> None:
         """Puts the job back to before its start; what it has told is kept."""
-        self.state, self.message, self.stopping = "queued", message, False
+        self.state, self.message, self.stopping, self.overdue = "queued", message, False, False
         self.result = self.error = self.finished = None
 
     def finish(self, state: str, *, result: dict[str, Any] | None = None, error: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Lanes, two for each device: a queue and the place of work that serves it, for long work and for short."""
+"""Lanes of each device: a queue and the place of work that serves it, for long work, for short, and for bounded."""
 
 import os
 from dataclasses import dataclass, field
@@ -12,6 +12,8 @@ from explorer.runs.queue.process_link import ProcessLink
 from explorer.runs.queue.ray_link import RayLink
 from explorer.runs.queue.turns import Turns
 
+YIELD = "EXPLORER_YIELD"
+"""In the environment: short work, too, leaves the processors to pages that want them, as many people share them."""
 _ON_CLUSTER = "Ray "  # what the names of devices begin with that a cluster has
 
 
@@ -30,23 +32,29 @@ class Place:
 
 @dataclass
 class Lane:
-    """One of a device's two lanes: what waits in it, its worker, and what the worker is at.
+    """One of a device's lanes: what waits in it, its worker, and what the worker is at.
 
-    Long work goes on while short work is done, see `explorer.runs.queue.kinds.JobKind.short`. Questions are short.
+    Long work goes on while short work is done, see `explorer.runs.queue.kinds.JobKind.short`. Questions are short. Long
+    work that may only take so many seconds has a lane of its own: there who came first is served first, so that it can
+    be said to anybody before how long she will wait at most.
     """
 
     device: str
     short: bool
-    queue: Turns[Job] = field(default_factory=lambda: Turns(lambda job: job.owner))
+    bounded: bool = False
+    queue: Turns[Job] = field(init=False)
     questions: Turns[Question] = field(default_factory=lambda: Turns(lambda question: question.owner))
     link: Link | None = None
     current: Job | Question | None = None
     _asked_last: bool = False
 
+    def __post_init__(self) -> None:
+        self.queue = Turns(lambda job: "" if self.bounded else job.owner)
+
     @property
     def name(self) -> str:
-        """The device's, with the word short where that lane is meant."""
-        return f"{self.device} short" if self.short else self.device
+        """The device's, with a word for the lanes beside that of long work."""
+        return f"{self.device}{' short' * self.short}{' bounded' * self.bounded}"
 
     @property
     def running(self) -> Job | None:
@@ -122,4 +130,4 @@ def connect(lane: Lane, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
     """
     if lane.device.startswith(_ON_CLUSTER):
         return RayLink(lane.device.removeprefix(_ON_CLUSTER), on_event, on_exit, short=lane.short)
-    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short)
+    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short or bool(os.environ.get(YIELD)))

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.ui.parts import lesson
-from explorer.ui.parts.holding import HOLDS, held
+from explorer.ui.parts import classroom, lesson, mission, mission_play
+from explorer.ui.parts.holding import HOLDS
 from explorer.ui.state.workspace import Workspace
 
-__all__ = ["HOLDS", "PANELS", "held", "show"]
-
-PANELS: tuple[Callable[[Workspace], bool], ...] = (lesson.panel,)
+HOLDS.append(classroom.held)
+mission_play.PLAYERS.append(classroom.player)
+PANELS: tuple[Callable[[Workspace], bool], ...] = (classroom.panel, lesson.panel, mission.panel)
 """Each draws itself where it has something to show, and says whether it did; in this order, one below the other."""
 
 

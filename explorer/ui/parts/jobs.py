@@ -13,13 +13,15 @@ from explorer.runs.labels import label_of
 from explorer.runs.queue.desk import DESK
 from explorer.runs.queue.job import Job
 from explorer.ui.parts import say
-from explorer.ui.state import session
+from explorer.ui.state import classes, session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
 Request = Any  # what Desk.submit takes
 PRUNE = "prune"  # the kind of job whose results are networks
 TRAIN = "train"  # the key of such a job that only trains
+CALM = 4  # pieces of work that may wait while pages look as often as they like
+SLOWEST = 4.0  # seconds between two looks where many wait
 # Keys of the session: the job whose network Take shows, the run whose settings Recover takes over.
 TAKE, BRANCH = "take", "branch"
 
@@ -65,10 +67,12 @@ def evaluation(workspace: Workspace) -> str:
 
 
 def start(workspace: Workspace, kind: str, request: Request, title: str) -> None:
-    """Submits a job; the sentence is shown where the desk refuses it. For use as a button's callback."""
+    """Submits a job; the sentence is shown where the desk, or a class, refuses it. For use as a button's callback."""
     try:
-        whose = {"owner": workspace.token, "address": session.address()}
-        workspace.remember(kind, DESK.submit(request, title=title, key=kind, **whose))
+        with classes.admitted(DESK, workspace.token, request) as seconds:
+            whose = {"owner": workspace.token, "address": session.address()}
+            id = DESK.submit(request, title=title, key=kind, seconds=seconds, **whose)
+        workspace.remember(kind, id)
     except ExplorerError as error:
         st.session_state[f"refused-{kind}"] = str(error)
 
@@ -90,7 +94,12 @@ def cancel(job: Job) -> None:
 
 def resume(job: Job) -> None:
     """Goes on after the job's last finished step."""
-    _tell(job, DESK.resume)
+
+    def again(id: str) -> None:
+        with classes.admitted(DESK, job.owner, job.request):
+            DESK.resume(id)
+
+    _tell(job, again)
 
 
 def _tell(job: Job, order: Callable[[str], None]) -> None:
@@ -113,8 +122,16 @@ def under_way(workspace: Workspace, kind: str) -> bool:
     return not job.final
 
 
+def pace(seconds: float) -> float:
+    """Seconds between two looks at work: fewer looks the more people wait, as looking takes time from their answers."""
+    return min(max(seconds, SLOWEST), seconds * max(1.0, DESK.crowd() / CALM))
+
+
 def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
-    """Shows a job that waits or runs, once a second, and reruns the page when it ends or a step of it has ended."""
+    """Shows a job that waits or runs, once a second or as `pace` says.
+
+    The page runs again when it ends, or a step of it has ended.
+    """
     active, steps = not job.final, len(job.points)
 
     def panel() -> None:
@@ -128,7 +145,7 @@ def watch(job: Job, more: Callable[[Job], None] | None = None) -> None:
         if more:
             more(now)
 
-    st.fragment(panel, run_every=1 if active else None)()
+    st.fragment(panel, run_every=pace(1.0) if active else None)()
 
 
 def _running(job: Job) -> None:
@@ -150,6 +167,8 @@ def _running(job: Job) -> None:
 
 def _line(job: Job) -> str:
     if job.state == "queued":
+        if job.seconds is not None:
+            return f"Waiting: it starts within {words.bound(DESK.longest_wait(job.id))}"
         ahead = DESK.position(job.id)
         if not ahead:
             return "Starting a worker"

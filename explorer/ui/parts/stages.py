@@ -178,7 +178,7 @@ class Stages:
             if At.of(self.workspace) != self.at or not all(look() for _, look in going):
                 st.rerun(scope="app")
 
-        st.fragment(again, run_every=min(seconds for seconds, _ in going))()
+        st.fragment(again, run_every=jobs.pace(min(seconds for seconds, _ in going)))()
 
     def _repaired(self, plan: Plan, now: Any, metric: Metric) -> bool:
         """Asks for the repair and tells how that stands; whether it is still under way."""

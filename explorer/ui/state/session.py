@@ -14,7 +14,9 @@ from explorer.progress import Report
 from explorer.runs.queue.desk import DESK
 from explorer.sources.suffixes import WEIGHTS
 from explorer.ui.navigation import PAGES
+from explorer.ui.state import classes
 from explorer.ui.state.access import allowed_roots, check_ref
+from explorer.ui.state.share import take_state
 from explorer.ui.state.uploads import PICTURES, Archive, Uploads
 from explorer.ui.state.workspace import TOKEN, WORKSPACES, Workspace
 
@@ -48,17 +50,24 @@ def open_workspace() -> None:
 
 
 def _returned(token: str | None) -> Workspace | None:
-    """The workspace of an earlier server, as far as its runs and its lesson tell; interrupted runs go on then, too."""
-    jobs = DESK.jobs(token or "")
-    opened = lessons().opened(token) if token and TOKEN.fullmatch(token) else None
-    if not token or not (jobs or opened):
+    """The workspace of an earlier server, as far as its runs, its lesson and its class tell; runs go on then, too."""
+    if not token or not TOKEN.fullmatch(token):
+        return None
+    jobs, opened, student = DESK.jobs(token), lessons().opened(token), classes.register(DESK.root).of_workspace(token)
+    state = student.seen if student is not None and student.seen.model else None
+    if not (jobs or opened or state):
         return None
     spec = jobs[0].request["spec"] if jobs else {}
-    progress, model, data = opened or (None, spec["model"], spec["data"])
+    progress, model, data = opened or (None, spec.get("model", ""), spec.get("data", ""))
+    if state is not None:
+        model, data = state.model, state.data
     keys = [(job.key or job.kind, job.id) for job in reversed(jobs)]
     workspace = WORKSPACES.restore(token, model, data, keys, address())
     if workspace is not None:
         workspace.lesson = progress
+        if state is not None:
+            take_state(workspace, state.state)
+            workspace.mission = classes.mission_of(DESK.root, student.code)
     return workspace
 
 

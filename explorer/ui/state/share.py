@@ -1,9 +1,6 @@
 """A state of the board as text: a link to send, a file to keep."""
 
-import base64
-import binascii
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -11,6 +8,7 @@ from typing import Any
 
 from explorer.criteria import CRITERIA
 from explorer.errors import ExplorerError, unknown
+from explorer.packed import DAMAGED, pack, shown, unpack
 from explorer.pruning import Plan
 from explorer.strict_json import is_list, is_number, is_table, is_text
 from explorer.structure import Structure
@@ -79,13 +77,17 @@ def read_file(content: bytes) -> Shared:
     """
     if len(content) > LARGEST:
         raise ExplorerError(f"this file has {len(content):,} bytes: a plan has at most {LARGEST:,}")
-    return _read(content, "this file is no plan: choose a plan.json of a run, or a file that this page gave you")
+    complaint = "this file is no plan: choose a plan.json of a run, or a file that this page gave you"
+    try:
+        document = shown(content)
+    except ValueError:
+        raise ExplorerError(complaint) from None
+    return _checked(document, complaint)
 
 
 def link_text(shared: Shared) -> str:
     """The state as a parameter of a URL."""
-    text = json.dumps(shared.to_json(), separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
+    return pack(shared.to_json())
 
 
 def read_link(text: str) -> Shared:
@@ -94,23 +96,21 @@ def read_link(text: str) -> Shared:
     Raises:
         ExplorerError: the text is damaged.
     """
-    damaged = "the link is damaged: copy it again, all of it"
-    try:
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        content = zlib.decompressobj().decompress(packed, LARGEST)
-    except (binascii.Error, ValueError, zlib.error):
-        raise ExplorerError(damaged) from None
-    return _read(content, damaged)
+    return _checked(unpack(text, LARGEST), DAMAGED)
 
 
-def _read(content: bytes, complaint: str) -> Shared:
+def take_state(workspace: Workspace, text: str) -> None:
+    """Brings a workspace's own cut back from a link's text; one that is damaged, or another model's, stays out."""
     try:
-        document = json.loads(content)
-        if r"\u0000" in (text := json.dumps(document, ensure_ascii=False)):
-            raise ExplorerError(complaint)
-        text.encode()  # no halves of characters, which no page can show
-    except (ValueError, RecursionError):
-        raise ExplorerError(complaint) from None
+        shared = read_link(text)
+    except ExplorerError:
+        return
+    if shared.model == workspace.model:
+        workspace.judge_by(shared.criterion or workspace.criterion, shared.options)
+        workspace.go_to(shared.choice)
+
+
+def _checked(document: Any, complaint: str) -> Shared:
     if not isinstance(document, Mapping) or not isinstance(document.get("base"), str):
         raise ExplorerError(complaint)
     data, criterion = document.get("data"), document.get("criterion")

@@ -12,6 +12,7 @@ from typing import Any
 from explorer.board.choice import Budget, Choice, History, newest
 from explorer.errors import ExplorerError
 from explorer.learning.lessons.progress import Progress
+from explorer.learning.missions.mission import Mission
 from explorer.runs.queue.limits import WORKSPACES as SWITCH
 from explorer.runs.queue.limits import Limits, share
 
@@ -79,6 +80,8 @@ class Workspace:
         self.form: dict[str, Any] = {}  # what stands in controls, by their keys
         self.lesson: Progress | None = None  # the lesson that stands beside the pages
         self.address, self.used = "", 0.0  # where its browser was when it came, and when it was last looked at
+        self.mission: Mission | None = None  # which is played
+        self.attempt: Any = None  # what was handed in for it last, see `explorer.ui.parts.mission_play`
         self._drafts: OrderedDict[str, Draft] = OrderedDict({self.model: Draft()})
         self._lock = threading.RLock()
 
@@ -86,7 +89,7 @@ class Workspace:
     def empty(self) -> bool:
         """Whether nothing has been done in it."""
         chosen = (self.model, self.data, self.criterion) != (START.model, START.data, CRITERION)
-        begun = self.options or self.jobs or self.lesson
+        begun = self.options or self.jobs or self.lesson or self.mission
         return not (chosen or begun or any(draft.version for draft in self._drafts.values()))
 
     @property
@@ -229,6 +232,18 @@ class Workspaces:
             if (workspace := self._kept.get(token)) is not None:
                 workspace.used = self._clock()
             return workspace
+
+    def peek(self, token: str) -> Workspace | None:
+        """The workspace of `token`, which does not count as used by that; None where it is not in memory."""
+        with self._lock:
+            return self._kept.get(token)
+
+    def forget(self, token: str) -> None:
+        """Lets a workspace leave at once, with its uploads."""
+        with self._lock:
+            known = self._kept.pop(token, None)
+        if known is not None and self.gone:
+            self.gone(token)
 
     def near(self, workspace: Workspace) -> list[str]:
         """The tokens of all workspaces at one's address."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import takewhile
+from math import ceil
 
 from explorer.board.naming import noun as noun
 from explorer.board.naming import stages as stages
@@ -33,6 +34,13 @@ def duration(seconds: float) -> str:
         return f"{max(5, 5 * round(seconds / 5))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def bound(seconds: float) -> str:
+    """A length of time that nothing takes longer than: rounded up, to ten seconds, or to whole minutes."""
+    if seconds <= 90:
+        return f"{max(10, 10 * ceil(seconds / 10))} s"
+    return f"{ceil(seconds / 60)} min"
 
 
 def percent(fraction: float, digits: int = 1) -> str:
