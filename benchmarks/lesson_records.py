@@ -61,10 +61,11 @@ class Arm:
 
 
 def accuracy(arm: Arm, results: Results) -> list[Value]:
-    """The mean over the seeds, from the lowest to the highest."""
+    """The mean over the seeds, from the lowest to the highest; of a single seed its value."""
     shares = [100 * result["pruned"]["top1"] for result in results]
-    said = f"top-1 on {results[0]['pruned']['samples']:,} test images, mean of {_seeds(results)}"
-    return [_value(arm.name, arm.label, shares, "%", f"{said}, from the lowest to the highest")]
+    mean = f"mean of {_seeds(results)}, from the lowest to the highest" if len(results) > 1 else _seeds(results)
+    said = f"top-1 on {results[0]['pruned']['samples']:,} test images, {mean}"
+    return [_value(arm.name, arm.label, shares, "%", said)]
 
 
 def whole(results: Results) -> Value:

@@ -46,6 +46,7 @@ def test_what_it_does_for_a_person_meets_its_check_and_the_way_on_opens(space):
     assert space.lesson.card == 1
 
 
+@pytest.mark.slow
 def test_a_prediction_is_kept_by_the_server_and_found_again(space):
     pressed(begun(space), "lesson next 1")
     test = visited("cut", space)
@@ -55,6 +56,7 @@ def test_a_prediction_is_kept_by_the_server_and_found_again(space):
     assert (opened, model, data) == (space.lesson, space.model, space.data)
 
 
+@pytest.mark.slow
 def test_a_lesson_that_was_left_goes_on_where_it_was(space):
     pressed(begun(space), "lesson next 1")
     test = pressed(visited("cut", space), "lesson leave")
@@ -64,6 +66,7 @@ def test_a_lesson_that_was_left_goes_on_where_it_was(space):
     assert space.lesson.card == 1
 
 
+@pytest.mark.slow
 def test_a_class_may_withhold_a_card(space, monkeypatch):
     monkeypatch.setattr("explorer.ui.parts.holding.HOLDS", [*HOLDS, lambda *_: "Your teacher opens this card."])
     assert "Your teacher opens this card." in words_of(begun(space))
@@ -79,6 +82,7 @@ def test_a_first_visit_is_offered_a_look_once():
     assert not any(entry.key == "welcome look" for entry in again.run().button)
 
 
+@pytest.mark.slow
 def test_the_look_is_a_lesson_that_stands_beside_the_page(tmp_path, monkeypatch):
     with desk_of(tmp_path, monkeypatch):
         test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
@@ -86,6 +90,7 @@ def test_the_look_is_a_lesson_that_stands_beside_the_page(tmp_path, monkeypatch)
         assert find_lesson(OPENING).cards[0].title in words_of(test)
 
 
+@pytest.mark.slow
 def test_a_lesson_of_a_file_that_has_changed_begins_anew(space):
     with_more = lessons()[CLIFF]
     lesson.begin(space, with_more)

@@ -30,6 +30,7 @@ def begin(workspace: Workspace, lesson: Lesson, *, anew: bool = False) -> str:
     From the first card on it begins with its own network, data and criterion, and with an empty board, which undo
     brings back.
     """
+    say.toast("The lesson stands at the left; on a narrow screen the arrows at the top open it.")
     kept = None if anew else session.lessons().all(workspace.token).get(lesson.name)
     if kept is not None and kept.fits(lesson) and not kept.finished:
         session.learn(workspace, kept)

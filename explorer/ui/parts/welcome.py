@@ -28,7 +28,7 @@ def offer(workspace: Workspace) -> None:
     """
     if not st.session_state.get(session.NEW):
         return
-    if st.context.cookies.get(COOKIE) or not workspace.empty or opening.asked() is not None:
+    if st.context.cookies.get(COOKIE) == "1" or not workspace.empty or opening.asked() is not None:
         st.session_state[session.NEW] = False
         return
     with st.container(border=True, key="welcome", gap="small"):
