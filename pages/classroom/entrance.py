@@ -43,19 +43,31 @@ def _join(workspace: Workspace) -> None:
         return
     try:
         room = classes.joined(classroom.register(), code, workspace.token, session.address())
-        own = _own(workspace)
-        classroom.register().join(room.code, nickname, own.token)
+        own = _joined(workspace, room, nickname)
     except ExplorerError as error:
         say.error(words.sentence(str(error)), icon=":material/block:")
         return
-    st.switch_page(begin(own, room))
+    try:
+        page = begin(own, room)
+    except ExplorerError as error:  # she is in the class, whose page says what can be done there
+        say.toast(words.sentence(str(error)), icon=":material/error:")
+        st.rerun()
+    st.switch_page(page)
 
 
-def _own(workspace: Workspace) -> Workspace:
-    """A workspace of her own: this one, unless somebody has worked in it."""
-    if workspace.empty:
-        return workspace
-    own = WORKSPACES.create(session.address())
+def _joined(workspace: Workspace, room: Classroom, nickname: str) -> Workspace:
+    """The workspace in which she has joined: this one, unless somebody has worked in it; then it stays as it is.
+
+    Raises:
+        ExplorerError: she can't join; this workspace stays in sight.
+    """
+    own = workspace if workspace.empty else WORKSPACES.create(session.address())
+    try:
+        classroom.register().join(room.code, nickname, own.token)
+    except ExplorerError:
+        if own is not workspace:
+            WORKSPACES.forget(own.token)
+        raise
     st.session_state["workspace"] = own.token
     st.query_params[session.PARAMETER] = own.token
     return own
@@ -76,8 +88,9 @@ def begin(workspace: Workspace, room: Classroom) -> str:
 def offered(workspace: Workspace) -> dict[str, Lesson | Mission | None]:
     """What a class may do, by what it is called: a lesson, a mission that is bundled or played here, or nothing set."""
     found: dict[str, Lesson | Mission | None] = {f"Lesson: {each.title}": each for each in lessons().values()}
-    missions = [*([workspace.mission] if workspace.mission else []), *bundled().values()]
-    found |= {f"Mission: {each.title}": each for each in missions}
+    found |= {f"Mission: {each.title}": each for each in bundled().values()}
+    if (own := workspace.mission) is not None and own not in bundled().values():
+        found[f"Mission that is played here: {own.title}"] = own
     return found | {f"{FREE}, with {workspace.model}": None}
 
 
@@ -104,8 +117,8 @@ def _open(workspace: Workspace) -> None:
         model, data = (chosen.model, chosen.data) if chosen else (workspace.model, workspace.data)
         _, key = classroom.register().open(
             title,
-            session.permitted(model, workspace),
-            session.permitted(data, workspace),
+            session.open_to_all(model),
+            session.open_to_all(data),
             lesson=chosen.name if isinstance(chosen, Lesson) else "",
             mission=mission_text(chosen) if isinstance(chosen, Mission) else "",
             allowed=Allowed(tuple(tools), work, seconds),

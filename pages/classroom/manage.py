@@ -14,7 +14,6 @@ from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 from pages.classroom import handed_in
 from pages.classroom.joining import base
-from pages.classroom.places import lesson_of
 
 
 def show(workspace: Workspace, room: Classroom, key: str) -> None:
@@ -26,7 +25,7 @@ def show(workspace: Workspace, room: Classroom, key: str) -> None:
             st.code(f"{base()}/class?{classes.KEY}={key}", language=None, wrap_lines=True)
         st.download_button(
             "Download as CSV",
-            lambda: table(classroom.look_around(room), lesson_of(room), _metric(room), handed_in.bests(room)),
+            lambda: table(classroom.look_around(room), classroom.lesson_of(room), _metric(room), handed_in.bests(room)),
             f"class-{room.code}.csv",
             "text/csv",
             icon=":material/download:",
@@ -55,7 +54,7 @@ def _one(room: Classroom, student: Student) -> None:
             key=f"remove {student.nickname}",
             icon=":material/person_remove:",
             on_click=ending.remove,
-            args=(room, student),
+            args=(room, student.nickname),
         )
 
 
@@ -72,7 +71,7 @@ def _ask(room: Classroom, students: list[Student], key: str) -> None:
     say.caption(f"{len(students)} students are in it. Download the CSV first if you want to keep anything.")
     with st.container(horizontal=True):
         if st.button("Delete all of it", type="primary", icon=":material/delete_forever:"):
-            left = ending.end(room, students)
+            left = ending.end(room)
             classes.drop_key(key)
             for sentence in left:
                 say.toast(words.sentence(sentence))

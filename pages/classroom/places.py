@@ -7,7 +7,6 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.learning.classes.records import Classroom, Student
 from explorer.learning.lessons.lesson import Lesson
-from explorer.learning.lessons.reading import find_lesson
 from explorer.ui.navigation import PAGES
 from explorer.ui.parts import classroom, opening, say
 from explorer.ui.state.share import read_link
@@ -17,7 +16,7 @@ AWAY = 120.0  # seconds without a change after which somebody may need help
 
 
 def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None:
-    lesson = lesson_of(room)
+    lesson = classroom.lesson_of(room)
     told = {
         "view": "places",
         "label": "Who is where",
@@ -29,14 +28,6 @@ def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None
     classroom.tell(told)
     st.caption("Who has changed nothing for two minutes stands in a lighter type.")
     _look_at_one(workspace, students)
-
-
-def lesson_of(room: Classroom) -> Lesson | None:
-    """The lesson of the class; None where it has none, or another version of the program had it."""
-    try:
-        return find_lesson(room.lesson) if room.lesson else None
-    except ExplorerError:
-        return None
 
 
 def _place(student: Student, lesson: Lesson | None) -> dict[str, object]:

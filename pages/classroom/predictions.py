@@ -9,11 +9,10 @@ from explorer.plain import plain
 from explorer.ui.charts import classroom as charts
 from explorer.ui.parts import classroom, frame, say
 from explorer.ui.state.workspace import Workspace
-from pages.classroom.places import lesson_of
 
 
 def show(workspace: Workspace, room: Classroom, students: list[Student]) -> None:
-    lesson = lesson_of(room)
+    lesson = classroom.lesson_of(room)
     found = gathered(lesson, students) if lesson else []
     if lesson is None or not found:
         say.info("This class has no lesson with predictions.", icon=":material/psychology_alt:")
@@ -49,6 +48,6 @@ def _open(room: Classroom, lesson: str, asked: Gathered, opened: frozenset[int])
             "Show everybody what is so",
             type="primary",
             icon=":material/visibility:",
-            on_click=classroom.register().reveal,
-            args=(room.code, lesson, asked.reveal),
+            on_click=classroom.open_for_all,
+            args=(room, lesson, asked.reveal),
         )

@@ -8,10 +8,13 @@ from explorer.learning.lessons.reading import find_lesson
 from explorer.learning.missions.mission import read_mission
 from explorer.plain import plain
 from explorer.ui.navigation import PAGES
-from explorer.ui.parts import classroom, say, sharing
+from explorer.ui.parts import classroom, ending, say, sharing
 from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
+from explorer.ui.text import words
 from pages.classroom import entrance
+
+LEAVING = "Your workspace stays yours; what you handed in for missions here is deleted."
 
 
 def show(workspace: Workspace, student: Student, room: Classroom) -> None:
@@ -25,8 +28,13 @@ def show(workspace: Workspace, student: Student, room: Classroom) -> None:
     )
     base = sharing.address().partition("/class")[0]
     st.code(f"{base}/class?{session.PARAMETER}={workspace.token}", language=None, wrap_lines=True)
-    if st.button("Leave the class", type="tertiary", icon=":material/logout:", help="Your workspace stays yours."):
-        classroom.register().remove(room.code, student.nickname)
+    if st.button(
+        "Leave the class",
+        type="tertiary",
+        icon=":material/logout:",
+        help=LEAVING,
+    ):
+        ending.remove(room, student.nickname)
         st.rerun()
 
 
@@ -42,4 +50,9 @@ def _way_on(workspace: Workspace, room: Classroom) -> None:
     if not title:
         st.page_link(PAGES["cut"].path, label="Go to the board", icon=":material/arrow_forward:")
     elif st.button(f"Go on: {plain(title)}", type="primary", icon=":material/school:"):
-        st.switch_page(entrance.begin(workspace, room))
+        try:
+            page = entrance.begin(workspace, room)
+        except ExplorerError as error:
+            say.error(words.sentence(str(error)), icon=":material/error:")
+            return
+        st.switch_page(page)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.learning.classes.records import Classroom, Student
-from explorer.plain import plain
 from explorer.ui.parts import classroom, say
 from explorer.ui.state.workspace import Workspace
 from pages.classroom import joining, leaderboard, manage, places, predictions
@@ -28,7 +27,7 @@ def show(workspace: Workspace, taught: dict[str, Classroom]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Class", anchor=False, width="content")
         if len(taught) > 1:
-            titles = {each: plain(f"{room.title} ({room.code})") for each, room in taught.items()}
+            titles = {each: f"{room.title} ({room.code})" for each, room in taught.items()}
             key = st.selectbox(
                 "Which class", list(taught), format_func=titles.__getitem__, label_visibility="collapsed", width=300
             )
@@ -45,7 +44,8 @@ def show(workspace: Workspace, taught: dict[str, Classroom]) -> None:
             classroom.picture()
 
         def draw() -> None:
+            if classroom.register().of_code(room.code) is None:  # deleted in another tab
+                st.rerun(scope="app")
             VIEWS[view](workspace, room, classroom.look_around(room))
 
         st.fragment(draw, run_every=SECONDS)()
-    classroom.keep_keys()

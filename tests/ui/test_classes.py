@@ -154,7 +154,7 @@ def test_deleting_a_class_leaves_nothing_of_it(tmp_path, monkeypatch, hands):
         register.join(room.code, "Ada", space.token)
         job = submitted(desk, space.token, TRAIN)
         hands[0].tell("failed", error="x")
-        assert ending.end(room, register.students(room.code)) == []
+        assert ending.end(room) == []
         assert register.of_code(room.code) is None
         assert WORKSPACES.peek(space.token) is None
         assert desk.jobs(space.token) == []

@@ -15,6 +15,12 @@ LONGEST = 24  # characters of a nickname
 _NAMED = ("L", "N")  # Unicode's classes of letters and numbers, with which a nickname begins
 _WITHIN = ("L", "M", "N")
 _SIGNS = " -_.'"
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""Letters and marks that are drawn as nothing (Unicode's Default_Ignorable_Code_Point): two names could look alike."""
+_KEY = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 def new_code() -> str:
@@ -39,6 +45,11 @@ def new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
+def is_key(text: str) -> bool:
+    """Whether a text, which anybody may have put into a link, can be a key."""
+    return _KEY.fullmatch(text) is not None
+
+
 def digest(key: str) -> str:
     """What is kept of a key: who reads the server's file learns no right from it."""
     return hashlib.sha256(key.encode()).hexdigest()
@@ -56,6 +67,7 @@ def read_nickname(text: str) -> str:
     if len(name) > LONGEST:
         raise ExplorerError(f"the nickname has {len(name)} characters: {LONGEST} at most")
     wrong = {letter for letter in name if unicodedata.category(letter)[0] not in _WITHIN and letter not in _SIGNS}
+    wrong |= _UNSEEN & set(name)
     if wrong or unicodedata.category(name[0])[0] not in _NAMED:
         raise ExplorerError("a nickname begins with a letter or number, and has letters, numbers, blanks and -_.' only")
     return name

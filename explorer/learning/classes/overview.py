@@ -15,6 +15,7 @@ from explorer.tasks import Metric
 
 BARS = 10  # into which a slider's answers are sorted
 HANDED = ("met", "goals", "macs", "params", "value", "low", "high", "tries")  # of what was handed in
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula's beginning
 HALF = 0.5  # of the MACs, at which the leaderboard compares
 
 
@@ -138,7 +139,7 @@ def table(
         metric: what points tried are compared by; None where that is not known.
         handed: the best that was handed in for the class's mission, by the nickname.
 
-    No cell is read as a formula: nicknames begin with letters or numbers.
+    No cell is read as a formula: what begins as one does gets an apostrophe before it.
     """
     predictions = [card for card in lesson.cards if isinstance(card, Predict)] if lesson else []
     head = ["nickname", "joined", "changed", "model", "data", "macs_share", "lesson", "card", "cards_done", "finished"]
@@ -158,8 +159,13 @@ def table(
         reached = (point.value, point.low, point.high, point.macs, point.params, point.recovery) if point else [""] * 6
         network = handed.get(student.nickname)
         judged = [getattr(network, part) if network else "" for part in HANDED]
-        writer.writerow([*row, student.work, *reached, *judged, seen.state])
+        writer.writerow(map(_cell, [*row, student.work, *reached, *judged, seen.state]))
     return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet computes: a ref, for one, may begin with any character. Numbers stay numbers."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _when(seconds: float) -> str:

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 from explorer.errors import ExplorerError
@@ -16,6 +17,8 @@ from explorer.plain import visible
 STUDENTS = 60  # of one class
 CLASSES = 500  # of one server
 LONGEST_TITLE = 80  # characters
+UNREADABLE = (sqlite3.Error, OSError)
+"""What is raised where the file of classes is damaged, can't be made, or stays busy."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS classes (
     code TEXT PRIMARY KEY,
@@ -52,13 +55,19 @@ CREATE TABLE IF NOT EXISTS class_reveals (
 class Register:
     """All classes below a folder of runs. Every method may be called from any thread.
 
+    The file is opened when it is first asked: every method raises `UNREADABLE` where it can't be read or written.
+
     Args:
         root: the folder of runs.
         clock: seconds since the epoch.
     """
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._clock = Store(root, _SCHEMA), clock
+        self._root, self._clock = root, clock
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self._root, _SCHEMA)
 
     def open(
         self,
@@ -171,9 +180,10 @@ class Register:
             connection.execute("DELETE FROM students WHERE code = ? AND folded = ?", (code, folded(nickname)))
 
     def reveal(self, code: str, lesson: str, card: int) -> None:
-        """Opens what was withheld, for all in the class."""
+        """Opens what was withheld, for all in the class; nothing happens where the class is gone."""
         with self._store.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO class_reveals VALUES (?, ?, ?)", (code, lesson, card))
+            opened = "INSERT OR IGNORE INTO class_reveals SELECT code, ?, ? FROM classes WHERE code = ?"
+            connection.execute(opened, (lesson, card, code))
 
     def revealed(self, code: str, lesson: str) -> frozenset[int]:
         """The places of the cards of a lesson that are open."""
@@ -181,10 +191,13 @@ class Register:
             rows = connection.execute("SELECT card FROM class_reveals WHERE code = ? AND lesson = ?", (code, lesson))
             return frozenset(row["card"] for row in rows.fetchall())
 
-    def delete(self, code: str) -> None:
-        """Forgets a class with all that is known of its students."""
+    def delete(self, code: str) -> list[Student]:
+        """Forgets a class with all that is known of its students; gives those who were in it at that moment."""
         with self._store.transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")  # nobody joins between the two
+            rows = connection.execute("SELECT * FROM students WHERE code = ?", (code,)).fetchall()
             connection.execute("DELETE FROM classes WHERE code = ?", (code,))
+        return [_student(row) for row in rows]
 
 
 def _free(connection: sqlite3.Connection) -> str:

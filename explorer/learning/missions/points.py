@@ -3,10 +3,12 @@
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from explorer.errors import ExplorerError
 from explorer.learning.missions.mission import Mission, mission_text, read_mission
 from explorer.learning.store import Store
 
@@ -102,7 +104,7 @@ def record(store: Store, mission: Mission, who: str, scope: str, point: Point) -
     place = (mission.id, scope, who)
     with store.transaction() as connection:
         connection.execute("BEGIN IMMEDIATE")
-        _keep_mission(connection, mission, who)
+        _keep_mission(connection, mission, _maker(who, scope))
         known = connection.execute(
             "SELECT * FROM mission_point WHERE mission=? AND scope=? AND who=? AND entry=?", (*place, point.entry)
         ).fetchone()
@@ -141,7 +143,7 @@ def points(store: Store, mission: Mission, scope: str = "", who: str | None = No
 
 
 def forget(store: Store, scope: str, who: str | None = None) -> None:
-    """Deletes the points of a class, or of one person in it.
+    """Deletes the points of a class, or of one person in it; missions that were made there are nobody's then.
 
     Raises:
         sqlite3.Error: the file can't be written.
@@ -149,8 +151,10 @@ def forget(store: Store, scope: str, who: str | None = None) -> None:
     with store.transaction() as connection:
         if who is None:
             connection.execute("DELETE FROM mission_point WHERE scope=?", (scope,))
+            connection.execute("UPDATE mission SET by='' WHERE substr(by, 1, ?)=?", (len(scope) + 1, _maker("", scope)))
         else:
             connection.execute("DELETE FROM mission_point WHERE scope=? AND who=?", (scope, who))
+            connection.execute("UPDATE mission SET by='' WHERE by=?", (_maker(who, scope),))
 
 
 def best(found: Iterable[Point], cost: str = "macs") -> Point | None:
@@ -179,27 +183,44 @@ def frontier(found: Sequence[Point], cost: str = "macs", *, higher: bool = True)
     return kept
 
 
-def remember(store: Store, mission: Mission, who: str) -> None:
+def remember(store: Store, mission: Mission, who: str, scope: str = "") -> None:
     """Keeps a mission that was made here, so that its maker finds it again.
+
+    Args:
+        who, scope: as `record` takes them.
 
     Raises:
         sqlite3.Error: the file can't be written.
     """
     with store.transaction() as connection:
-        _keep_mission(connection, mission, who)
+        _keep_mission(connection, mission, _maker(who, scope))
 
 
-def made_by(store: Store, who: str, most: int = 20) -> list[Mission]:
+def made_by(store: Store, who: str, scope: str = "", most: int = 20) -> list[Mission]:
     """The missions that a person has made or played first here, the latest first.
+
+    Those that another version of the program wrote, and this one can't read, are left out.
+
+    Args:
+        who, scope: as `record` takes them.
 
     Raises:
         sqlite3.Error: the file can't be read.
     """
     with store.transaction() as connection:
         rows = connection.execute(
-            "SELECT text FROM mission WHERE by=? ORDER BY made DESC LIMIT ?", (who, most)
+            "SELECT text FROM mission WHERE by=? ORDER BY made DESC LIMIT ?", (_maker(who, scope), most)
         ).fetchall()
-    return [read_mission(row["text"]) for row in rows]
+    found = []
+    for row in rows:
+        with suppress(ExplorerError):
+            found.append(read_mission(row["text"]))
+    return found
+
+
+def _maker(who: str, scope: str) -> str:
+    """A person among all of the server: the same nickname in two classes is two people."""
+    return f"{scope}/{who}" if scope else who
 
 
 def _keep_mission(connection: Any, mission: Mission, who: str) -> None:

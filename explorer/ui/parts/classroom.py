@@ -1,16 +1,18 @@
 """The class beside every page: what a student may start and how long she waits, and what her teacher sees of her."""
 
-import sqlite3
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import streamlit as st
 
+from explorer.errors import ExplorerError
+from explorer.learning.classes.lasting import POINTS, lasting
 from explorer.learning.classes.overview import revealing
 from explorer.learning.classes.records import TOOLS, Classroom, Reached, Seen, Student
-from explorer.learning.classes.register import Register
+from explorer.learning.classes.register import UNREADABLE, Register
 from explorer.learning.lessons.lesson import Lesson, Predict
+from explorer.learning.lessons.reading import find_lesson
 from explorer.places import ASSETS
 from explorer.plain import plain
 from explorer.ui import engine
@@ -25,7 +27,6 @@ from explorer.ui.text import words
 
 FOLDER = ASSETS / "classroom"
 OFTEN = 5.0  # seconds between two looks of a student's panel: thirty of them share a processor
-POINTS = 40  # of one student, that her teacher sees
 _GOTO = "class asked for"  # key of the session
 
 
@@ -35,7 +36,7 @@ def register() -> Register:
 
 def note_link() -> None:
     """Takes a class's link out of the URL; called by the entry script before the navigation."""
-    if classes.take_parameters():
+    if classes.take_parameters(register()):
         st.session_state[_GOTO], st.session_state[session.NEW] = True, False  # she has come for the class
 
 
@@ -50,24 +51,26 @@ def panel(workspace: Workspace) -> bool:
     if found is None:
         return False
     student, room = found
-    keep(workspace, room)
+    keep(workspace, room, student)
 
     def draw() -> None:
+        now = classes.student_of(register(), workspace.token)
+        if now is None:  # the class was closed, or she was taken out of it
+            st.rerun(scope="app")
         with st.container(key="class panel", gap="small"):
-            st.markdown(f":small[{plain(room.title)} · **{plain(student.nickname)}**]")
-            _allowance(workspace, room)
+            st.markdown(f":small[{plain(room.title)} · **{plain(now.nickname)}**]")
+            _allowance(workspace, room, now)
             st.page_link(PAGES["classroom"].path, label="My class", icon=":material/groups:")
 
     st.fragment(draw, run_every=OFTEN)()
     return True
 
 
-def _allowance(workspace: Workspace, room: Classroom) -> None:
+def _allowance(workspace: Workspace, room: Classroom, student: Student) -> None:
     """What is left of what she may start, and the longest that it waits, before she starts it."""
-    if not room.allowed.tools:
+    if not room.allowed.tools or not room.allowed.work:
         return
-    now = register().of_workspace(workspace.token)
-    left = room.allowed.work - (now.work if now else 0)
+    left = room.allowed.work - student.work
     going = classes.under_way(session.DESK, workspace.token)
     if going is not None:
         wait = session.DESK.longest_wait(going.id)
@@ -85,7 +88,7 @@ def _allowance(workspace: Workspace, room: Classroom) -> None:
 
 def player(workspace: Workspace) -> Player | None:
     """A student plays missions under her nickname, among those of her class."""
-    student = register().of_workspace(workspace.token)
+    student = classes.student_of(register(), workspace.token)
     return None if student is None else Player(student.nickname, student.code)
 
 
@@ -103,19 +106,37 @@ def held(workspace: Workspace, lesson: Lesson, card: int) -> str:
     return "Your teacher opens this for everybody: look at the front."
 
 
-_known: dict[str, tuple[Any, ...]] = {}
+def lesson_of(room: Classroom) -> Lesson | None:
+    """The lesson of the class; None where it has none, or another version of the program had it."""
+    try:
+        return find_lesson(room.lesson) if room.lesson else None
+    except ExplorerError:
+        return None
 
 
-def keep(workspace: Workspace, room: Classroom) -> None:
-    """Keeps what a student is at, where that has changed since it was kept last."""
+def open_for_all(room: Classroom, lesson: str, card: int) -> None:
+    """Opens what was withheld, for all; what is predicted after that counts no more, what was before is kept first."""
+    look_around(room)
+    register().reveal(room.code, lesson, card)
+
+
+def keep(workspace: Workspace, room: Classroom, student: Student) -> None:
+    """Keeps what a student is at, where that has changed since it was kept last.
+
+    Args:
+        student: as she is kept.
+    """
     trail = workspace.draft.trail
     progress = workspace.lesson
-    now = (workspace.version, workspace.data, workspace.setting, progress, len(trail), trail[-1] if trail else None)
-    if _known.get(workspace.token) == now:
+    place = (student.code, student.joined, workspace.version, workspace.data, workspace.setting)
+    now = (*place, progress, len(trail), trail[-1] if trail else None)
+    if workspace.noted == now:
         return
-    with suppress(sqlite3.OperationalError):  # the file is busy: nothing breaks, and the next look keeps it
-        register().note(workspace.token, seen(workspace, room))
-        _known[workspace.token] = now
+    with suppress(*UNREADABLE):  # the file is busy: nothing breaks, and the next look keeps it
+        opened = register().revealed(room.code, room.lesson) if room.lesson else frozenset()
+        told = lasting(seen(workspace, room), student.seen, lesson_of(room), opened)
+        register().note(workspace.token, told)
+        workspace.noted = now
 
 
 def seen(workspace: Workspace, room: Classroom) -> Seen:
@@ -165,7 +186,7 @@ def look_around(room: Classroom) -> list[Student]:
     for student in register().students(room.code):
         workspace = WORKSPACES.peek(student.workspace)
         if workspace is not None:
-            keep(workspace, room)
+            keep(workspace, room, student)
     return register().students(room.code)
 
 
@@ -180,9 +201,11 @@ def tell(told: dict[str, Any]) -> None:
 
 
 def keep_keys() -> None:
-    """Leaves the keys of this teacher in her browser, so that a reload finds them."""
+    """Leaves the keys of this teacher in her browser, so that a reload finds them; those put away go there too."""
+    if not classes.known_to_browser():
+        return
     data = {"name": classes.COOKIE, "value": ".".join(classes.keys()), "days": classes.DAYS}
-    _component("class_keys", "key.js")(key="class keys", data=data)
+    _component("class_keys", "key.js")(key="class keys in browser", data=data)
 
 
 @cache
@@ -195,7 +218,7 @@ def _component(name: str, js: str, css: str = "") -> Any:
 def tools_in_words(room: Classroom) -> str:
     """What a class allows beside cutting by hand, in a sentence."""
     named = [TOOLS[tool].lower() for tool in room.allowed.tools]
-    if not named:
+    if not named or not room.allowed.work:
         return "Cutting by hand, sharing out a target, and repair without training."
     return (
         f"Cutting by hand; {', '.join(named)}: {room.allowed.work} for each student, "

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from explorer.errors import ExplorerError
-from explorer.learning.classes.records import Classroom, Student
+from explorer.learning.classes.records import Classroom
 from explorer.learning.missions.points import forget
 from explorer.runs.queue.desk import Desk
 from explorer.runs.queue.job import Job
@@ -17,19 +17,22 @@ from explorer.ui.state.workspace import WORKSPACES
 PATIENCE = 8.0  # seconds: a job that does not stop by itself is ended after five
 
 
-def remove(room: Classroom, student: Student) -> None:
-    """Takes a student out of a class, with what she has handed in there; her workspace stays hers."""
-    classroom.register().remove(room.code, student.nickname)
-    forget(mission_play.store(), room.code, student.nickname)
+def remove(room: Classroom, nickname: str) -> None:
+    """Takes a student out of a class, with what she has handed in there; her workspace stays hers.
+
+    Her nickname is free then, and who takes it next begins with nothing of hers.
+    """
+    classroom.register().remove(room.code, nickname)
+    forget(mission_play.store(), room.code, nickname)
 
 
-def end(room: Classroom, students: list[Student]) -> list[str]:
+def end(room: Classroom) -> list[str]:
     """Forgets a class, its students' workspaces and their runs; gives why some of that could not go.
 
     What a student of it has on her screen is a new, empty workspace from then on.
     """
     desk = session.DESK
-    classroom.register().delete(room.code)
+    students = classroom.register().delete(room.code)
     forget(mission_play.store(), room.code)
     jobs = [job for student in students for job in desk.jobs(student.workspace)]
     for job in jobs:

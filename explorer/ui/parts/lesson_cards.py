@@ -68,8 +68,8 @@ def predict(workspace: Workspace, lesson: Lesson, card: Predict, progress: Progr
 
 
 def _revealed(lesson: Lesson, card: Predict, progress: Progress) -> bool:
-    """Whether what was predicted has been shown."""
-    return any(getattr(lesson.cards[place], "of", "") == card.name for place in progress.revealed)
+    """Whether what was predicted has been shown, even if it is measured anew since."""
+    return any(getattr(lesson.cards[place], "of", "") == card.name for place in progress.done)
 
 
 def _answer(workspace: Workspace, card: Predict, key: str) -> None:

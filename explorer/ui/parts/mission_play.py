@@ -191,7 +191,13 @@ def follow(workspace: Workspace) -> Attempt | None:
         attempt.error = asked.error or "it failed"
     elif asked.state == "done" and asked.result is not None:
         with _RECORDING:  # two tabs of one workspace may look at once
-            if not attempt.over:
+            if attempt.over:
+                return attempt
+            if player(workspace) != attempt.player:
+                attempt.error = (
+                    "it was handed in for a class that is closed, or that you left meanwhile: hand it in again"
+                )
+            else:
                 _judge(attempt, verdict(attempt.mission, attempt.entry, asked.result))
     return attempt
 
@@ -236,11 +242,13 @@ def personal_best(workspace: Workspace, mission: Mission) -> Point | None:
 def keep(workspace: Workspace, mission: Mission) -> None:
     """Remembers a mission that the workspace's person has made."""
     with contextlib.suppress(sqlite3.Error):
-        remember(store(), mission, player(workspace).who)
+        who = player(workspace)
+        remember(store(), mission, who.who, who.scope)
 
 
 def others(workspace: Workspace, known: Iterable[Mission]) -> list[Mission]:
     """The missions that the person has made or played first here, without those that are known anyway."""
     with contextlib.suppress(sqlite3.Error):
-        return [found for found in made_by(store(), player(workspace).who) if found not in known]
+        who = player(workspace)
+        return [found for found in made_by(store(), who.who, who.scope) if found not in known]
     return []

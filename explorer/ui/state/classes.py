@@ -1,7 +1,7 @@
 """The classes of this server as a browser session meets them: whose student it is, whose teacher, what it may start."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.learning.classes.codes import read_code
+from explorer.learning.classes.codes import is_key, read_code
 from explorer.learning.classes.guard import Guard
 from explorer.learning.classes.records import TOOLS, Classroom, Student
-from explorer.learning.classes.register import Register
+from explorer.learning.classes.register import UNREADABLE, Register
 from explorer.learning.classes.tools import tool_of
 from explorer.learning.missions.mission import Mission, read_mission
 from explorer.runs.queue.desk import Desk
@@ -31,13 +31,17 @@ def register(root: Path) -> Register:
     return Register(root)
 
 
-def take_parameters() -> bool:
-    """Takes a code or a key out of the URL, where nobody looks over a shoulder at it; whether there was one."""
+def take_parameters(classes: Register) -> bool:
+    """Takes a code or a key out of the URL, where nobody looks over a shoulder at it; whether there was one.
+
+    A key of no class is not kept: a link that anybody wrote pushes no teacher's own key out.
+    """
     code, key = st.query_params.pop(CODE, None), st.query_params.pop(KEY, None)
     if code is not None:
         st.session_state[_TYPED] = code[:20]
-    if key is not None:
-        keep_key(key)
+    with suppress(*UNREADABLE):  # the page of the class says so
+        if key is not None and is_key(key) and classes.of_key(key) is not None:
+            keep_key(key)
     return code is not None or key is not None
 
 
@@ -49,7 +53,12 @@ def typed() -> str:
 def keys() -> list[str]:
     """What this browser has of teachers' keys, the latest first."""
     held = st.context.cookies.get(COOKIE, "").split(".")
-    return st.session_state.get(_KEYS, [key for key in held if key])[:KEPT]
+    return st.session_state.get(_KEYS, [key for key in held if is_key(key)])[:KEPT]
+
+
+def known_to_browser() -> bool:
+    """Whether this browser has, or was to have, keys: what it keeps follows what this session holds."""
+    return bool(keys()) or _KEYS in st.session_state
 
 
 def keep_key(key: str) -> None:
@@ -105,9 +114,17 @@ def mission_of(root: Path, code: str) -> Mission | None:
         return None
 
 
+def student_of(classes: Register, token: str) -> Student | None:
+    """Who works in a workspace; nobody where the file of classes can't be read, as pages go on without classes then."""
+    try:
+        return classes.of_workspace(token)
+    except UNREADABLE:
+        return None
+
+
 def membership(classes: Register, token: str) -> tuple[Student, Classroom] | None:
-    """Who works in a workspace, and in which class."""
-    student = classes.of_workspace(token)
+    """Who works in a workspace, and in which class; None as `student_of` tells."""
+    student = student_of(classes, token)
     room = None if student is None else classes.of_code(student.code)
     return None if student is None or room is None else (student, room)
 

@@ -3,11 +3,13 @@
 import os
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
+from explorer.learning.classes.register import UNREADABLE
 from explorer.learning.lessons.keeping import Kept
 from explorer.learning.lessons.progress import Progress
 from explorer.progress import Report
@@ -53,7 +55,9 @@ def _returned(token: str | None) -> Workspace | None:
     """The workspace of an earlier server, as far as its runs, its lesson and its class tell; runs go on then, too."""
     if not token or not TOKEN.fullmatch(token):
         return None
-    jobs, opened, student = DESK.jobs(token), lessons().opened(token), classes.register(DESK.root).of_workspace(token)
+    jobs, opened, student = DESK.jobs(token), None, classes.student_of(classes.register(DESK.root), token)
+    with suppress(*UNREADABLE):  # the work comes back without its lesson
+        opened = lessons().opened(token)
     state = student.seen if student is not None and student.seen.model else None
     if not (jobs or opened or state):
         return None
@@ -223,6 +227,15 @@ def permitted(ref: str, workspace: Workspace) -> str:
         ExplorerError: it names a path that this server does not open to browsers.
     """
     return opener(workspace)(ref)
+
+
+def open_to_all(ref: str) -> str:
+    """`ref` without surrounding space, if every browser may name it here, not just the one whose upload or run it is.
+
+    Raises:
+        ExplorerError: it names a path that this server does not open to all.
+    """
+    return check_ref(ref.strip(), allowed_roots(st.get_option("server.address"), os.environ.get("EXPLORER_ROOTS")))
 
 
 def alone() -> bool:

@@ -82,6 +82,7 @@ class Workspace:
         self.address, self.used = "", 0.0  # where its browser was when it came, and when it was last looked at
         self.mission: Mission | None = None  # which is played
         self.attempt: Any = None  # what was handed in for it last, see `explorer.ui.parts.mission_play`
+        self.noted: Any = None  # what its class was told of it last, see `explorer.ui.parts.classroom`
         self._drafts: OrderedDict[str, Draft] = OrderedDict({self.model: Draft()})
         self._lock = threading.RLock()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.learning.classes.codes import LETTERS, folded, new_code, read_code, read_nickname
+from explorer.learning.classes.codes import LETTERS, folded, is_key, new_code, new_key, read_code, read_nickname
 from explorer.learning.classes.guard import Guard
 
 
@@ -91,3 +91,14 @@ def test_guessing_for_half_an_hour_gets_nowhere(addresses, a_minute):
     free = 60 if addresses == 1 else 300
     assert tried <= free + 30 * a_minute + 1
     assert tried > 0.9 * (free + 30 * a_minute)
+
+
+@pytest.mark.parametrize("unseen", ["\u3164", "Ada\u3164", "Ada\ufe0f", "Ada\u034f"])
+def test_a_nickname_has_nothing_that_is_not_seen(unseen):
+    with pytest.raises(ExplorerError, match="letter or number"):
+        read_nickname(unseen)
+
+
+def test_a_key_is_told_from_what_a_link_may_hold():
+    assert is_key(new_key())
+    assert not any(map(is_key, ("", "x; max-age=0", "k" * 5000, "\ud800" * 32)))

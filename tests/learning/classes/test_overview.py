@@ -3,6 +3,7 @@
 import csv
 import io
 
+from explorer.learning.classes.lasting import lasting, worth_keeping
 from explorer.learning.classes.overview import frontier, gathered, standings, table
 from explorer.learning.classes.records import Reached, Seen, Student
 from explorer.learning.lessons.lesson import Lesson
@@ -86,3 +87,29 @@ def test_the_table_has_a_line_for_each_and_says_answers_in_words():
     assert row["joined"] == "1970-01-01T00:00:00Z"
     assert (row["answer_fall"], row["answer_much"]) == ("b", "")
     assert (row["best_value"], row["best_macs_share"], row["best_after"]) == ("0.7", "0.5", "none")
+
+
+def test_no_cell_of_the_table_is_computed_and_numbers_stay_numbers():
+    seen = Seen(model="=cmd|' /C calc'!A0", data="@x", lesson="cliff", answers={"much": 0.0})
+    room = [Student("BCDFGH", "Ada", "w", 0.0, 0.0, seen)]
+    (row,) = csv.DictReader(io.StringIO(table(room, LESSON, ACCURACY)))
+    assert row["model"] == "'=cmd|' /C calc'!A0"
+    assert row["data"] == "'@x"
+    assert row["answer_much"] == "0.0"
+
+
+def test_what_was_done_in_the_lesson_of_the_class_stays_when_it_is_closed():
+    before = Seen(lesson="cliff", card=2, answers={"fall": 1.0}, done=(0, 1), finished=True, macs=0.5)
+    for now in (Seen(macs=0.4), Seen(lesson="another", card=1, answers={"x": 0.0}, macs=0.4)):
+        assert lasting(now, before, LESSON) == Seen(
+            lesson="cliff", card=2, answers={"fall": 1.0}, done=(0, 1), finished=True, macs=0.4
+        )
+    assert lasting(Seen(lesson="another"), before).lesson == "another"  # a class without a lesson
+
+
+def test_points_that_nothing_beats_stay_whichever_way_the_metric_goes():
+    best, worst = point(0.1, 0.99), point(0.1, 0.01)
+    others = [point(0.2 + number / 1000, 0.5) for number in range(60)]
+    kept = worth_keeping([best, worst, *others, others[-1]], 10)
+    assert len(kept) == 10
+    assert {best, worst, others[-1]} <= set(kept)
