@@ -33,7 +33,7 @@ def desk(monkeypatch, tmp_path):
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
     asked, done = [], {}
 
-    def submit(request, owner="", title="", key="", address=""):
+    def submit(request, owner="", title="", key="", address="", seconds=None):
         JOBS[request["kind"]].check(request)
         asked.append(request)
         return "later"
