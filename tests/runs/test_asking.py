@@ -12,6 +12,7 @@ from explorer.errors import Cancelled, ExplorerError
 from explorer.methods.spec import Spec
 from explorer.methods.studies.repair import repair
 from explorer.methods.tools.portions import portion
+from explorer.progress import silent
 from explorer.pruning import Plan
 from explorer.recovery.portion import repair_samples
 from explorer.runs.answering import opened
@@ -281,3 +282,21 @@ def test_a_killed_worker_is_replaced_and_the_question_answered(desk):
     os.kill(desk.workers()["cpu short"], signal.SIGKILL)
     assert asked.wait(PATIENCE)
     assert asked.state == "done"
+
+
+@pytest.mark.parametrize(("kind", "told"), [("recover", {"recover": "bn"}), ("time", {"batch": 2})])
+def test_a_recovery_of_its_own_and_a_time_are_asked_for_a_plan(kind, told):
+    spec = {"model": "demo:resnet20-digits", "data": "digits", "plan": {"layer1.0.conv1": [0]}, **told}
+    answer = QUESTIONS[kind]({"kind": kind, "spec": spec}, silent)
+    if kind == "recover":
+        assert answer["recovery"] == "bn"
+        assert len(answer["answers"]) == answer["samples"]
+    else:
+        assert answer["batch"] == 2
+        assert 0 < answer["low"] <= answer["ratio"] <= answer["high"]
+
+
+def test_a_question_waits_for_no_training():
+    spec = {"model": "demo:resnet20-digits", "data": "digits", "plan": {}, "recover": "finetune"}
+    with pytest.raises(ExplorerError, match="trains"):
+        QUESTIONS["recover"]({"kind": "recover", "spec": spec}, silent)

@@ -90,7 +90,7 @@ def judge_question(spec: Spec, report: Report) -> dict[str, Any]:
     title="Recover the plan",
     explanation="What the spec's plan reaches after the spec's recovery, one that does not train.",
 )
-def recover_question(spec: Spec, request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def recover_question(spec: Spec, report: Report) -> dict[str, Any]:
     """A recovery stage's JSON with ``metric`` and ``answers``, see `explorer.runs.answering.recovered`."""
     from explorer.runs.answering import recovered
 
@@ -102,7 +102,7 @@ def recover_question(spec: Spec, request: Mapping[str, Any], report: Report) -> 
     title="Time the plan",
     explanation="How long the spec's plan takes against the whole network, both timed in turns.",
 )
-def time_question(spec: Spec, request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def time_question(spec: Spec, report: Report) -> dict[str, Any]:
     """The JSON of a `LatencyRatio`, see `explorer.runs.answering.timed`."""
     from explorer.runs.answering import timed
 
