@@ -61,7 +61,7 @@ def recalibrate(
         ExplorerError: fewer than two samples, or not even the smallest batch fits in memory.
     """
     start = perf_counter()
-    layers = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    layers = with_statistics(module)
     if not layers:
         return History("bn", seconds=0.0, warnings=(NO_STATISTICS,))
     if len(data) < 2:
@@ -116,3 +116,8 @@ def _observe(
     for step, indices in enumerate(order, start=1):
         module(fetch(data, indices)[0].to(device))
         report(step / len(order), f"batch-norm statistics: batch {step} of {len(order)}")
+
+
+def with_statistics(module: nn.Module) -> list[_BatchNorm]:
+    """The batch norms whose statistics can be estimated again."""
+    return [part for part in module.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]

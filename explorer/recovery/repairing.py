@@ -6,9 +6,9 @@ the bundled networks they take away up to two points of accuracy, and seldom add
 """
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.pruning import Plan, cut
+from explorer.recovery.batchnorm import with_statistics
 from explorer.recovery.before import NOTHING_LEFT, Origin, as_cut
 from explorer.recovery.reconstruction import REPAIR, unsolved
 from explorer.structure import Structure
@@ -27,5 +27,6 @@ def repair_for(module: nn.Module, structure: Structure, plan: Plan) -> tuple[str
     if len(reasons) < len(origin.losses):
         return REPAIR, ()
     why = as_cut(reasons) or ("no group lost channels: least squares have nothing to make up for",)
-    normed = any(isinstance(part, _BatchNorm) and part.track_running_stats for part in smaller.modules())
-    return ("bn", why) if normed else ("none", (*why, "there are no batch-norm statistics to estimate again"))
+    if with_statistics(smaller):
+        return "bn", why
+    return "none", (*why, "there are no batch-norm statistics to estimate again")

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.batches import batches
 from explorer.bench.answers import packed
@@ -33,6 +32,7 @@ from explorer.methods.tools.stages import seed_everything
 from explorer.progress import silent
 from explorer.pruning import Plan
 from explorer.recovery import Origin, recover
+from explorer.recovery.batchnorm import with_statistics
 from explorer.structure import analyse, count
 from explorer.tasks import Accuracy, evaluate, model_loss
 
@@ -160,7 +160,7 @@ def _ours(ground: Ground, player: Ours) -> Reached:
         plan, *_ = choose(subject, spec, scores)
         return plan, plan.cost(subject.structure).macs / subject.structure.cost().macs
 
-    return _cut(subject, at_most(needed_share(target), share_out), began)
+    return _cut(subject, at_most(_share(target), share_out), began)
 
 
 def _searched(ground: Ground, player: Searched) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _searched(ground: Ground, player: Searched) -> dict[str, Any]:
         (RECALIBRATED, "bn", "bn"),
         (REPAIRED, "repair", player.repair),
     ):
-        if stage == RECALIBRATED and not has_statistics(ground.subject.module):
+        if stage == RECALIBRATED and not with_statistics(ground.subject.module):
             continue
         reached = _best(ground, player, after)
         work = [] if recovery is None else [partial(ground.recovered, recovery, reached.module, reached.origin)]
@@ -187,7 +187,7 @@ def _best(ground: Ground, player: Searched, after: str) -> Reached:
     began = perf_counter()
     subject = _analysed(ground)
     first, *others = player.criteria
-    share = needed_share(Target.parse(ground.run.target))
+    share = _share(Target.parse(ground.run.target))
     spec = _spec(ground, first)
     found = search(spec, (share,), ways=PLAIN, criteria=others, after=after, subject=subject)
     return _cut(subject, found.best[0].plan, began)
@@ -271,7 +271,7 @@ _PLAYED: dict[type, Callable[[Ground, Any], dict[str, Any]]] = {
 def _untrained(ground: Ground, reached: Reached, repair: str) -> dict[str, Any]:
     """The stages without training: as cut; then recalibrated; and as cut, then repaired, if it is a cut of ours."""
     stages = {AS_CUT: ground.judge(reached.module) | {"seconds": 0.0}}
-    ways = {RECALIBRATED: "bn"} if has_statistics(reached.module) else {}
+    ways = {RECALIBRATED: "bn"} if with_statistics(reached.module) else {}
     if reached.origin is not None:
         ways[REPAIRED] = repair
     for stage, name in ways.items():
@@ -302,13 +302,7 @@ def _left(ground: Ground, reached: Reached) -> dict[str, float]:
     return steps.fractions(count(reached.module, ground.example), ground.subject.structure.cost())
 
 
-def has_statistics(module: nn.Module) -> bool:
-    """Whether there is a batch norm to recalibrate."""
-    norms = (part for part in module.modules() if isinstance(part, _BatchNorm))
-    return any(part.track_running_stats for part in norms)
-
-
-def needed_share(target: Target) -> float:
+def _share(target: Target) -> float:
     """The fraction that a target keeps; targets of a grid have one."""
     if target.keep is None:
         raise ExplorerError(f"target {target} is no share: write macs=0.5")
