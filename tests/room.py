@@ -25,7 +25,8 @@ from tests.tabs import tab
 
 MODEL, DATA = "demo:resnet20-digits", "digits"
 ROWS = 4  # that a student has cut at once
-BEGINS = re.compile(r"begins (?:at once|within (\d+) (s|min)) and takes")
+ALLOWED = re.compile(r"begins (?:at once|within \d+ (?:s|min)) and takes")  # before she starts hers
+STARTS = re.compile(r"Yours (?:starts within (\d+) (s|min)|is running)|You have started all")
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Work:
     """What one student met.
 
     `mixed` tells where her page showed another cut than her own. `bound` is how many seconds her training would wait at
-    most, as her page said before she started it.
+    most, as her page said when she had started it.
     """
 
     nickname: str
@@ -114,7 +115,7 @@ async def join(seat: Seat, room: Room, work: Work) -> None:
     await seat.submit("Join", {"Code on the board": room.classroom.code.lower(), "Nickname": work.nickname})
     await seat.until(lambda: bool(seat.components("groups")))
     await seat.settled()
-    work.token, seat.page = seat.token, "cut"
+    work.token = seat.token
 
 
 def next_cut(seat: Seat, removed: Mapping[str, int], choose: random.Random) -> dict[str, int]:
@@ -175,16 +176,21 @@ def stage(seat: Seat, name: str) -> dict[str, Any]:
 
 
 async def train(seat: Seat, work: Work) -> None:
-    """Presses the strip's button, as soon as there is one, and notes the bound that stands beside the page."""
-    found = BEGINS.search(as_read(seat.words))
-    if stage(seat, "trained").get("action") != "Train" or found is None:
+    """Presses the strip's button, as soon as there is one, and notes the bound that then stands beside the page."""
+    if stage(seat, "trained").get("action") != "Train" or not ALLOWED.search(as_read(seat.words)):
         return
-    work.bound = 0.0 if found[1] is None else float(found[1]) * {"s": 1, "min": 60}[found[2]]
+    start = time.perf_counter()
     await seat.trigger(seat.named("pruning_strip"), "action", "trained")
     await seat.settled()
     work.errors += seat.shown.errors
     if stage(seat, "trained").get("note") == "refused":
         work.errors.append(f"{work.nickname}: {stage(seat, 'trained').get('about')}")
+        return
+    await seat.until(lambda: STARTS.search(as_read(seat.words)) is not None)
+    found = STARTS.search(as_read(seat.words))
+    work.bound = time.perf_counter() - start  # it has been begun by now
+    if found and found[1]:
+        work.bound = float(found[1]) * {"s": 1, "min": 60}[found[2]]
 
 
 def waits(root: Path) -> dict[str, tuple[str, float | None]]:

@@ -36,7 +36,8 @@ class Seat:
     """
 
     def __init__(self, socket: ClientConnection, page: str) -> None:
-        self._socket, self.page = socket, page
+        self._socket, self._page = socket, page
+        self._script = ""  # what the server calls the page that it has shown last
         self.query = ""
         self._expected = 0
         self.runs = 0  # of the whole page, that have begun
@@ -120,7 +121,7 @@ class Seat:
 
     async def open(self, query: str = "") -> Shown:
         """Loads the page."""
-        self.query = query
+        self.query, self._script = query, ""
         return await self.ask()
 
     async def ask(self, *states: WidgetState) -> Shown:
@@ -133,7 +134,8 @@ class Seat:
         """Asks for a run, and does not wait for it."""
         message = BackMsg()
         message.rerun_script.query_string = self.query
-        message.rerun_script.page_name = self.page
+        message.rerun_script.page_name = "" if self._script else self._page
+        message.rerun_script.page_script_hash = self._script
         message.rerun_script.widget_states.widgets.extend(states)
         message.rerun_script.cached_message_hashes.extend(self._cached)
         if fragment:
@@ -191,6 +193,8 @@ class Seat:
             case "new_session" if not message.metadata.run.fragment_ids:
                 self.runs += 1
                 self._stop_timers()
+            case "navigation":
+                self._script = message.navigation.page_script_hash
             case "page_info_changed":
                 self.query = message.page_info_changed.query_string
             case "auto_rerun":
@@ -212,8 +216,10 @@ class Seat:
                     del self._placed[inside]
 
     def _end(self, how: int) -> None:
-        if how == ForwardMsg.FINISHED_SUCCESSFULLY:
+        """A part that runs alone tells as well that the whole has ended, of which Streamlit may lose the word."""
+        if how in (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY):
             self.finished = self.runs
+        if how == ForwardMsg.FINISHED_SUCCESSFULLY:
             self._placed = {path: placed for path, placed in self._placed.items() if placed.run == self.runs}
 
     def _refresh(self, fragment: str, seconds: float) -> None:

@@ -79,8 +79,8 @@ def _allowance(workspace: Workspace, room: Classroom, student: Student) -> None:
         wait = session.DESK.longest_wait()
         when = f"within {words.bound(wait)}" if wait else "at once"
         say.caption(
-            f"{left} of {room.allowed.work} trainings or searches left. One started now begins {when} and takes "
-            f"{words.bound(room.allowed.seconds)} at most."
+            f"{left} of {room.allowed.work} trainings or searches left. One started now, before others start theirs, "
+            f"begins {when} and takes {words.bound(room.allowed.seconds)} at most."
         )
     else:
         say.caption(f"You have started all {room.allowed.work} trainings or searches of this class.")
