@@ -159,15 +159,16 @@ class Seat:
 
         Raises:
             TimeoutError: it does not within `patience` seconds.
+            ConnectionError: nothing more will be heard.
         """
         start = time.perf_counter()
         async with asyncio.timeout(patience):
             while not holds():
-                self._changed.clear()
-                await self._changed.wait()
                 if self._reader is not None and self._reader.done():
                     self._reader.result()
                     raise ConnectionError("the server has closed the page")
+                self._changed.clear()
+                await self._changed.wait()
         return time.perf_counter() - start
 
     async def _listen(self) -> None:

@@ -5,6 +5,7 @@ and answers a deep link that is a server's first request with "Page not found". 
 through the entry script, so that idea is switched off before the server starts.
 """
 
+import gc
 import importlib
 import os
 import signal
@@ -38,6 +39,9 @@ def unchecked_charts() -> None:
     schemapi.SchemaBase.validate = classmethod(lambda cls, instance, schema=None: None)  # type: ignore[method-assign]
 
 
+SWITCH = 0.0005  # seconds that a busy page may keep the interpreter from the one that sends; Python's own are ten times it
+
+
 def launch(
     *,
     port: int | None = None,
@@ -66,12 +70,14 @@ def launch(
 
     for module in HEAVY:
         importlib.import_module(module)
+    gc.freeze()  # modules stay: no collection walks through them, of which each would hold up every page
     if start is not None:
         START.model, START.data = start
     share_pool()
     limits = Limits.of_environment()
     entry = str(SCRIPT if script is None else script)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.setswitchinterval(SWITCH)
     options: dict[str, Any] = {"server_port": port, "server_address": address}
     config._main_script_path = entry
     bootstrap.load_config_options({name: value for name, value in options.items() if value is not None})
