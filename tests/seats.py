@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -26,6 +27,13 @@ class Placed:
 
     element: Any
     run: int
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """What a component is told; empty for others. Read once: thirty seats share a processor with the server."""
+        if self.element.WhichOneof("type") != "bidi_component" or not self.element.bidi_component.json:
+            return {}
+        return json.loads(self.element.bidi_component.json)
 
 
 class Seat:
@@ -113,10 +121,8 @@ class Seat:
         """Id, document and run of the components whose documents have a member of that name."""
         found = []
         for _, placed in sorted(self._placed.items()):
-            if placed.element.WhichOneof("type") == "bidi_component" and placed.element.bidi_component.json:
-                document = json.loads(placed.element.bidi_component.json)
-                if member in document:
-                    found.append((placed.element.bidi_component.id, document, placed.run))
+            if member in placed.document:
+                found.append((placed.element.bidi_component.id, placed.document, placed.run))
         return found
 
     async def open(self, query: str = "") -> Shown:

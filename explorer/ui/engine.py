@@ -1,6 +1,5 @@
 """The engine as the pages call it: cached, one computation at a time, small work here and large work at the desk."""
 
-import threading
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
@@ -39,13 +38,15 @@ from explorer.sources.stamps import stamp_of
 from explorer.structure import Structure, analyse, without
 from explorer.tasks import TASK_KINDS, Accuracy, Answered, Quality, Task, answered, evaluate
 from explorer.ui.text import tables
+from explorer.ui.turn import Turn
 
 P, T = ParamSpec("P"), TypeVar("T")
 
 # Masks, hooks and backend switches are process-wide, and two cores serve one network best.
-_TURN = threading.RLock()
+_TURN = Turn()
 
 SAMPLES = 512
+BATCHES = 2  # that the validation slice is judged in
 TIMED_BATCH = 64
 FEW_TIMED = 4  # samples of a batch, of which one takes about as long as of a large one
 FEW_UNITS = 4000  # of which a knapsack is packed at once
@@ -415,7 +416,15 @@ def slice_of(ref: str, data: str) -> Samples:
 def _live(ref: str, data: str, stamp: str, data_stamp: str) -> Live:
     found = opened(ref)
     kind = task(data, found.model).kind
-    return Live(found.model.module, found.structure, slice_of(ref, data), kind=kind, device=choose_device("auto"))
+    return Live(
+        found.model.module,
+        found.structure,
+        slice_of(ref, data),
+        kind=kind,
+        device=choose_device("auto"),
+        batch_size=256,
+        batches=BATCHES,
+    )
 
 
 def _key(ref: str, data: str, plan: Plan) -> Hashable:

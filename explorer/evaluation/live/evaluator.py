@@ -51,7 +51,9 @@ class Live:
     Args:
         data: (input, label) pairs; read once, and kept on the device.
         kind: of the task, a key of `TASK_KINDS`.
-        batch_size: at most; there are at least `FEWEST_BATCHES` batches where there are as many samples.
+        batch_size: at most.
+        batches: at least so many where there are as many samples. A few large ones are done sooner than many small ones
+            while other threads want the interpreter, for which each operator has to wait.
         memory: bytes on the device for intermediate results, beside weights and data.
 
     Raises:
@@ -67,6 +69,7 @@ class Live:
         kind: str = DEFAULT_KIND,
         device: torch.device,
         batch_size: int = 64,
+        batches: int = FEWEST_BATCHES,
         memory: int = MEMORY,
     ) -> None:
         if len(data) == 0:
@@ -76,7 +79,7 @@ class Live:
         here = all(tensor.device == home for tensor in module.state_dict().values())
         self._module = mask(module, structure, Plan("")) if here else copy.deepcopy(module).to(device)
         self._module.eval()
-        self.batch_size = max(1, min(batch_size, len(data) // FEWEST_BATCHES))
+        self.batch_size = max(1, min(batch_size, len(data) // batches))
         self._resident: Resident | None = None
         if self._kind.unrepeatable:
             self._data: Samples = [data[index] for index in range(len(data))]

@@ -13,7 +13,8 @@ from explorer.runs.queue.ray_link import RayLink
 from explorer.runs.queue.turns import Turns
 
 YIELD = "EXPLORER_YIELD"
-"""In the environment: short work, too, leaves the processors to pages that want them, as many people share them."""
+"""In the environment: all work leaves the processors to pages that want them, short work too, as many people share them."""
+_NICE, _NICEST = 5, 19  # of long work, and of all where many share
 _ON_CLUSTER = "Ray "  # what the names of devices begin with that a cluster has
 
 
@@ -130,4 +131,5 @@ def connect(lane: Lane, log: Path, on_event: OnEvent, on_exit: OnExit) -> Link:
     """
     if lane.device.startswith(_ON_CLUSTER):
         return RayLink(lane.device.removeprefix(_ON_CLUSTER), on_event, on_exit, short=lane.short)
-    return ProcessLink(lane.name, log, on_event, on_exit, yielding=not lane.short or bool(os.environ.get(YIELD)))
+    nice = _NICEST if os.environ.get(YIELD) else 0 if lane.short else _NICE
+    return ProcessLink(lane.name, log, on_event, on_exit, nice=nice)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.mishaps import kept
-from explorer.runs.queue.links import YIELDING, Event, OnEvent, OnExit
+from explorer.runs.queue.links import NICE, Event, OnEvent, OnExit
 
 _LONGEST = 4 * 2**20  # bytes of a log; of a longer one the last quarter of that is kept
 
@@ -21,14 +21,15 @@ class ProcessLink:
 
     What else it prints goes to `log`.
 
-    A `yielding` one lets all other processes go first that want the processors.
+    Args:
+        nice: how far it lets other processes go first that want the processors, 0 to 19.
     """
 
-    def __init__(self, lane: str, log: Path, on_event: OnEvent, on_exit: OnExit, *, yielding: bool = False) -> None:
+    def __init__(self, lane: str, log: Path, on_event: OnEvent, on_exit: OnExit, *, nice: int = 0) -> None:
         self._on_event, self._on_exit, self._log = on_event, on_exit, log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "explorer.runs.queue.worker", *([YIELDING] if yielding else [])],
+                [sys.executable, "-m", "explorer.runs.queue.worker", *([f"{NICE}{nice}"] if nice else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -3,8 +3,8 @@
 In: ``{"run": folder, "job": id}`` starts the job saved there, ``{"ask": request, "job": id}`` asks a question, and
 ``{"cancel": id}`` stops either at its next report.
 Out: ``{"event": "progress"|"warning"|"done"|"failed"|"cancelled", "job": id, ...}``. Nothing else
-reaches standard output; prints and warnings go to standard error. With the argument ``--yielding`` all that others do
-on the machine goes first.
+reaches standard output; prints and warnings go to standard error. With ``--nice=19`` what others do on the machine goes
+first.
 """
 
 import contextlib
@@ -27,13 +27,12 @@ from explorer.progress import Report
 from explorer.runs.output import reserved_stdout
 from explorer.runs.queue.job import Job
 from explorer.runs.queue.kinds import JOBS
-from explorer.runs.queue.links import YIELDING
+from explorer.runs.queue.links import NICE
 from explorer.runs.queue.question_kinds import QUESTIONS
 from explorer.strict_json import dumps
 
 _ORPHAN_GRACE = 5.0
 _PROGRESS_INTERVAL = 0.1
-_NICENESS = 5  # a third of the time of a process that is not nice, where both want all of it
 
 
 class Worker:
@@ -169,20 +168,21 @@ def _free_device() -> None:
         torch.cuda.empty_cache()
 
 
-def _let_others_go_first() -> None:
+def _let_others_go_first(nice: int) -> None:
     """Short work and the server's pages get the processors that they want, and this process what is left.
 
     Linux may share time out among sessions before it looks at how nice their processes are, and a worker is a session
     of its own: that group is made as nice.
     """
-    os.nice(_NICENESS)
+    os.nice(nice)
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def main() -> None:
-    if YIELDING in sys.argv[1:] and hasattr(os, "nice"):
-        _let_others_go_first()
+    asked = [argument.removeprefix(NICE) for argument in sys.argv[1:] if argument.startswith(NICE)]
+    if asked and hasattr(os, "nice"):
+        _let_others_go_first(int(asked[0]))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     warnings.simplefilter("default")
     with reserved_stdout() as events:
