@@ -9,9 +9,9 @@ teacher's page shows who is where all the while.
 
 *Answer* is from letting go to the number (median, 95th percentile, largest; bound 3 s at the 95th). *Mixed* counts
 pages that showed another cut than the student's own; *wrong* counts numbers that were not those of that cut, each
-computed again here. *Over bound* counts trainings that waited longer than was shown to the student once she had started hers. *Stale*
-is from letting go until the teacher's page has the change (95th percentile, largest; bound 2 s). Run it on a quiet
-machine: the students' side takes a part of it, which is reported (*own share*, of one processor).
+computed again here. *Over bound* counts trainings that waited longer than was shown to the student once she had started
+hers. *Stale* is from letting go until the teacher's page has the change (95th percentile, largest; bound 2 s). Run it
+on a quiet machine: the students' side takes a part of it, which is reported (*own share*, of one processor).
 """
 
 import asyncio

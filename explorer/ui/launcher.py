@@ -39,9 +39,7 @@ def unchecked_charts() -> None:
     schemapi.SchemaBase.validate = classmethod(lambda cls, instance, schema=None: None)  # type: ignore[method-assign]
 
 
-SWITCH = (
-    0.0001  # seconds that a busy page may keep the interpreter from others' answers; Python's own are fifty times it
-)
+SWITCH = 0.0001  # seconds that a page may keep the interpreter from others' answers; Python's own are fifty times that
 
 
 def launch(

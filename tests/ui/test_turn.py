@@ -30,8 +30,8 @@ def test_threads_are_served_in_the_order_in_which_they_asked():
 
 def test_it_is_handed_on_when_work_fails():
     turn = Turn()
-    with pytest.raises(ValueError), turn:
-        raise ValueError
+    with pytest.raises(ZeroDivisionError), turn:
+        _ = 1 / 0
     other = threading.Thread(target=turn.__enter__)
     other.start()
     other.join(10)

@@ -13,7 +13,7 @@ from explorer.runs.queue.ray_link import RayLink
 from explorer.runs.queue.turns import Turns
 
 YIELD = "EXPLORER_YIELD"
-"""In the environment: all work leaves the processors to pages that want them, short work too, as many people share them."""
+"""In the environment: all work leaves the processors to pages that want them, short work too, as many share them."""
 _NICE, _NICEST = 5, 19  # of long work, and of all where many share
 _ON_CLUSTER = "Ray "  # what the names of devices begin with that a cluster has
 

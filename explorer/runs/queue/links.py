@@ -5,8 +5,10 @@ from typing import Any, Protocol
 
 LIVES = 2  # ends without a word at the same place, with which a piece of work has failed
 NICE = "--nice="
-"""The argument of a worker process that lets others go first, before how nice it is: 5 leaves it a third of the time of a
-process that is not, where both want all of it, and 19 a seventieth."""
+"""The argument of a worker process that lets others go first, before how nice it is.
+
+Where both want all of a processor, 5 leaves it a third of what a process has that is not nice, and 19 a seventieth.
+"""
 Event = dict[str, Any]
 OnEvent = Callable[["Link", Event], None]
 OnExit = Callable[["Link", str], None]
