@@ -64,7 +64,9 @@ def cost_x(kind: str, shares: Iterable[float], title: str | None = None) -> alt.
 def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     """As wide as its place, its plot `height` pixels high. Titles are the page's: there they wrap."""
     sizing = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return lettered(chart.properties(width="container", height=height, autosize=sizing), SIZE)
+    sized = chart.copy(deep=False)  # Altair's own methods each copy all that is within, which takes longer than to draw it
+    sized.width, sized.height, sized.autosize = "container", height, sizing
+    return lettered(sized, SIZE)
 
 
 def lettered(chart: Chart, size: int) -> Chart:
@@ -74,8 +76,14 @@ def lettered(chart: Chart, size: int) -> Chart:
     """
     look = {"Color": TEXT, "FontSize": size, "FontWeight": "normal"}
     legible = {f"{part}{what}": value for part in ("label", "title") for what, value in look.items()}
-    around = chart.configure_axis(**legible).configure_legend(**legible).configure_header(**legible)
-    return around.configure_text(fontSize=size)
+    around = chart.copy(deep=False)
+    around.config = alt.Config(
+        axis=alt.AxisConfig(**legible),
+        legend=alt.LegendConfig(**legible),
+        header=alt.HeaderConfig(**legible),
+        text=alt.MarkConfig(fontSize=size),
+    )
+    return around
 
 
 def columns_fitting(least: int) -> alt.ExprRef:
