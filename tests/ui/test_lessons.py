@@ -1,10 +1,13 @@
 """The lesson beside the pages, the page Learn, and what a first visit is offered."""
 
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.learning.lessons.lesson import Reveal
 from explorer.learning.lessons.reading import OPENING, find_lesson, lessons
-from explorer.ui.parts import lesson
+from explorer.ui.parts import lesson, lesson_bench
 from explorer.ui.parts.holding import HOLDS
 from explorer.ui.state import session
 from explorer.ui.state.workspace import WORKSPACES
@@ -64,6 +67,31 @@ def test_a_lesson_that_was_left_goes_on_where_it_was(space):
     assert not test.sidebar.button
     pressed(visited("learn", space), f"lesson start {CLIFF}")
     assert space.lesson.card == 1
+
+
+def test_what_a_worker_could_not_answer_is_asked_anew(space, monkeypatch):
+    asked = []
+
+    def ask(request, owner, key, *, again=False):
+        asked.append(again)
+        return SimpleNamespace(state="failed", error="the worker was stopped", fraction=0.0, message="")
+
+    opened = lessons()[CLIFF]
+    place = next(
+        place
+        for place, card in enumerate(opened.cards)
+        if isinstance(card, Reveal) and {each.recovery for each in card.measure} == {"none", "bn"}
+    )
+    monkeypatch.setattr(lesson_bench, "DESK", SimpleNamespace(ask=ask, jobs=lambda *_: []))
+    lesson.begin(space, opened)
+    space.lesson = space.lesson.at(place)
+    space.replace({"layer2.0.conv1": 0.5})
+    test = visited("look", space)
+    assert "The worker was stopped" in words_of(test)
+    assert set(asked) == {False}
+    pressed(test, "lesson try again")
+    assert asked.count(True) == 1
+    assert not test.exception
 
 
 @pytest.mark.slow

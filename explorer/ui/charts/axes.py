@@ -64,7 +64,7 @@ def cost_x(kind: str, shares: Iterable[float], title: str | None = None) -> alt.
 def finish(chart: alt.LayerChart, height: int) -> alt.LayerChart:
     """As wide as its place, its plot `height` pixels high. Titles are the page's: there they wrap."""
     sizing = alt.AutoSizeParams(type="fit-x", contains="padding")
-    sized = chart.copy(deep=False)  # Altair's own methods each copy all that is within, which takes longer than to draw it
+    sized = chart.copy(deep=False)  # Altair's own methods each copy all that is within
     sized.width, sized.height, sized.autosize = "container", height, sizing
     return lettered(sized, SIZE)
 

@@ -25,9 +25,13 @@ class PageBench:
     """Answers in the name of a workspace, whose jobs and questions they are.
 
     Questions are answered once for all who ask the same: a class that opens the same reveal waits for one answer.
+
+    Args:
+        again: whether what a worker has failed to answer is asked anew.
     """
 
     workspace: Workspace
+    again: bool = False
 
     def structure(self, model: str) -> Structure:
         return engine.opened(model).structure
@@ -71,7 +75,8 @@ class PageBench:
     def _answer(self, kind: str, model: str, data: str, plan: Plan, **more: Any) -> dict[str, Any]:
         """A worker's answer to a question about a plan."""
         spec = {"model": model, "data": data, **stages.plan_spec(plan), **more}
-        asked = DESK.ask({"kind": kind, "spec": spec}, self.workspace.token, f"lesson {stages.digest([kind, spec])}")
+        key = f"lesson {stages.digest([kind, spec])}"
+        asked = DESK.ask({"kind": kind, "spec": spec}, self.workspace.token, key, again=self.again)
         if asked.state == "done":
             return asked.result
         if asked.state == "failed":
@@ -97,8 +102,8 @@ def _judged(metric: str, found: Any, answers: np.ndarray | None = None, labels: 
     return Judged(metric, found.value, found.low, found.high, found.samples, answers, labels)
 
 
-def situation_of(workspace: Workspace, page: str) -> Situation:
-    """Where a workspace stands."""
+def situation_of(workspace: Workspace, page: str, *, again: bool = False) -> Situation:
+    """Where a workspace stands; `again` as `PageBench` has it."""
 
     def tried() -> tuple[Tried, ...]:
         points = [point for point in workspace.draft.trail if point.setting[0] == workspace.data]
@@ -115,7 +120,7 @@ def situation_of(workspace: Workspace, page: str) -> Situation:
         workspace.options,
         workspace.draft.now,
         page,
-        PageBench(workspace),
+        PageBench(workspace, again),
         tried,
         ended,
     )

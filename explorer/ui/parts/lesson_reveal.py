@@ -19,6 +19,8 @@ from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
+_AGAIN = "lesson asked anew"  # key of the session
+
 
 def reveal(workspace: Workspace, lesson: Lesson, card: Reveal, progress: Progress) -> None:
     """The prediction, the values, and what they come to."""
@@ -46,7 +48,8 @@ def _found(workspace: Workspace, lesson: Lesson, card: Reveal, place: int) -> tu
     needs_it = any("workspace" in (each.plan, each.against) for each in card.measure)
     if needs_it and not is_open(workspace, model, data):
         return None
-    situation = situation_of(workspace, st.session_state.get(session.PAGE, ""))
+    again = st.session_state.pop(_AGAIN, False)
+    situation = situation_of(workspace, st.session_state.get(session.PAGE, ""), again=again)
     standing = measure_all(card.measure, situation, model, data, lesson.criterion)
     if standing.complete:
         return standing.found
@@ -74,6 +77,12 @@ def _under_way(workspace: Workspace, lesson: Lesson, card: Reveal, place: int, s
             st.progress(min(later.fraction, 1.0), text=plain(said))
     for name, reason in standing.failed.items():
         say.warning(f"{labels[name].label}: {words.sentence(reason)}")
+    if standing.failed:
+        st.button("Try again", key="lesson try again", icon=":material/refresh:", on_click=_ask_anew)
+
+
+def _ask_anew() -> None:
+    st.session_state[_AGAIN] = True
 
 
 def _picture(card: Reveal, known: Sequence[Measured], guess: float | None) -> None:
