@@ -1,5 +1,7 @@
 """What only the teacher needs, and no projector: her link, the way back for a student, CSV, the end."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from explorer.errors import ExplorerError
@@ -18,7 +20,7 @@ from pages.classroom.joining import base
 
 def show(workspace: Workspace, room: Classroom, key: str) -> None:
     students = classroom.look_around(room)
-    say.caption(f"{len(students)} students. {classroom.tools_in_words(room)}")
+    say.caption(f"{_counted(students)}. {classroom.tools_in_words(room)}")
     with st.container(horizontal=True):
         with st.popover("Your secret link", icon=":material/key:"):
             st.caption("It makes whoever has it the teacher of this class. Keep it, and don't show it to the room.")
@@ -68,7 +70,7 @@ def _metric(room: Classroom) -> Metric | None:
 @st.dialog("Delete the class?")
 def _ask(room: Classroom, students: list[Student], key: str) -> None:
     st.markdown(f"All of **{plain(room.title)}** goes for good: nicknames, answers, points, and the students' runs.")
-    say.caption(f"{len(students)} students are in it. Download the CSV first if you want to keep anything.")
+    say.caption(f"In it: {_counted(students)}. Download the CSV first if you want to keep anything.")
     with st.container(horizontal=True):
         if st.button("Delete all of it", type="primary", icon=":material/delete_forever:"):
             left = ending.end(room)
@@ -78,3 +80,7 @@ def _ask(room: Classroom, students: list[Student], key: str) -> None:
             st.rerun()
         if st.button("Keep it"):
             st.rerun()
+
+
+def _counted(students: Sequence[Student]) -> str:
+    return f"{len(students)} student{'s' * (len(students) != 1)}"
