@@ -32,7 +32,7 @@ ACTIVATION = Choice(
     needs={"inputs"},
     cost="1 forward",
     forwards=1.0,
-    reference="Iterative Flow-Aware Pruning (IFAP), and its successor IDAP++ (arXiv:2511.20141)",
+    reference="Iterative Flow-Aware Pruning (IFAP), and IDAP++ (arXiv:2511.20141)",
     explanation="The size of a channel's activation times the length of the weights that make it. It is seen after "
     "normalisation and non-linearity, so a filter that the next layer never sees active counts for nothing. "
     "Unscaled, early layers with large feature maps look important: choose a scale, or normalise the budget.",
