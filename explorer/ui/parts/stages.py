@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,7 @@ from explorer.ui.text import words
 from explorer.ui.text.stage import Stage
 from explorer.ui.text.stages import CUT, EPOCHS, FIRST, REPAIRED, TRAINED, WHOLE
 
-OFTEN, SELDOM = 0.25, 1.0  # seconds between two looks at questions, and at a training
+OFTEN, SELDOM = 0.25, 1.0  # seconds between two looks at questions or words of progress, and at a training
 KEEP = 50  # percent of the whole network's cost, the goal at first
 BYTES = 4  # of a weight in float32
 QUESTIONS = {WHOLE: "judge", CUT: "judge", REPAIRED: "repair"}  # what a stage is asked by, where a worker answers
@@ -243,7 +244,14 @@ class Stages:
             self.strip.show(self.said)
 
     def _progress(self, name: str, metric: Metric) -> Report:
+        """Tells how far it is, and stops when the page is asked for anew, a few times a second: each is work."""
+        last = time.monotonic()
+
         def report(fraction: float, message: str, **metrics: float) -> None:
+            nonlocal last
+            if time.monotonic() - last < OFTEN:
+                return
+            last = time.monotonic()
             so_far = f"{metric.text(metrics[metric.name])} so far" if metric.name in metrics else ""
             self._tell(replace(FIRST[name], note=so_far, fraction=min(fraction, 1.0)))
 
