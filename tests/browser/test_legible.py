@@ -23,6 +23,7 @@ def hard_to_read(page):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_can_be_read(app, page, scheme):
     page.emulate_media(color_scheme=scheme)

@@ -11,7 +11,9 @@ pytestmark = pytest.mark.browser
 IN_SIGHT = sum(not page.section for page in NAVIGATION.values())
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 400)])
+@pytest.mark.parametrize(
+    ("scheme", "width"), [pytest.param("light", 1400, marks=pytest.mark.slow), pytest.param("dark", 400)]
+)
 def test_every_page_opens_by_its_link_and_needs_no_sideways_scrolling(app, page, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})

@@ -267,6 +267,7 @@ def test_data_that_does_not_fit_the_model_changes_nothing():
     assert workspace(test).data == "digits"
 
 
+@pytest.mark.slow
 def test_an_untrained_network_gets_the_outputs_of_the_data():
     """Also of other data later on: its weights are random, so nothing is lost."""
     test = choose(opened(), "torchvision:squeezenet1_1?stem=cifar")

@@ -55,6 +55,7 @@ def test_the_offer_goes_with_another_choice(tmp_path):
     assert "new last layer" not in words_of(test)
 
 
+@pytest.mark.slow
 def test_an_untrained_network_is_said_to_guess_and_trained_longer(tmp_path, submitted):
     Made(tmp_path).classes(".")
     space = WORKSPACES.create("")
