@@ -175,6 +175,7 @@ def test_a_run_holds_what_a_row_needs():
     assert list(play(run_of(Ours(), model=VIT))["stages"]) == ["as_cut", "repaired"]  # it has no batch norm
 
 
+@pytest.mark.slow
 def test_the_best_plan_is_searched_for_at_every_stage_and_keeps_to_the_target(monkeypatch):
     asked = []
 
@@ -417,6 +418,7 @@ def test_a_table_is_made_on_one_thread_also_in_this_process(monkeypatch):
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_the_command_writes_table_and_picture(tmp_path, capsys):
     table, picture = tmp_path / "table.md", tmp_path / "table.svg"
     asked = (

@@ -18,6 +18,7 @@ def ticked(page, row: int) -> None:
     settled(page)
 
 
+@pytest.mark.slow
 def test_runs_are_chosen_by_rows_and_names_renamed_and_deleted(tmp_path, browser):
     for name in ("first", "second"):
         damage.bundle(tmp_path / name, name)

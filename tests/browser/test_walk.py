@@ -185,6 +185,7 @@ def test_the_whole_job_without_a_mouse(app, page):
     expect(page.get_by_role("button", name="model.onnx").first).to_be_enabled()
 
 
+@pytest.mark.slow
 def test_two_people_do_not_see_each_others_runs(app, page, browser):
     """With other models, and also on the page of all runs, unless they look for them."""
     visit(page, app.url, PAGES[""])

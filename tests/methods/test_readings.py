@@ -60,6 +60,7 @@ def test_channels_from_blue_to_red_are_tried_and_turned(tmp_path):
     assert all(torch.equal(tensor, same[name]) for name, tensor in turned.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_network_that_is_read_rightly_or_knows_nothing_is_left_alone():
     assert readings(Spec("demo:vgg-digits", "digits", samples=128)).better == ()
     assert readings(Spec("torchvision:squeezenet1_1?num_classes=10", "digits", samples=64)).better == ()

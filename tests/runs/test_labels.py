@@ -125,6 +125,7 @@ def two(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_runs_of_the_command_line_get_colours_of_their_own(two):
     runs = read_runs(two)
     assert [run.name for run in runs] == ["one", "two"]
@@ -132,6 +133,7 @@ def test_runs_of_the_command_line_get_colours_of_their_own(two):
     assert len(beside(two / "one")) == 2
 
 
+@pytest.mark.slow
 def test_a_run_tells_how_its_end_stands_to_its_base(two):
     run = read_finished(two / "one", "one")
     base, end = (run.result[stage]["top1"] * run.result["base"]["samples"] for stage in ("base", "pruned"))
