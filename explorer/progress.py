@@ -1,5 +1,6 @@
 """How long work tells how far it is, and how it hears that it should stop."""
 
+import time
 from typing import Protocol
 
 
@@ -25,3 +26,20 @@ def part(report: Report, start: float, stop: float) -> Report:
         report(start + (stop - start) * fraction, message, **metrics)
 
     return staged
+
+
+def paced(report: Report, seconds: float, *, at_once: bool = True) -> Report:
+    """The report for a listener to whom each word is work: it hears one in so many seconds, and none between.
+
+    Args:
+        at_once: whether it hears the first word; else none before so many seconds.
+    """
+    last = float("-inf") if at_once else time.monotonic()
+
+    def told(fraction: float, message: str, **metrics: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            report(fraction, message, **metrics)
+
+    return told

@@ -1,7 +1,6 @@
 """What plans reach, measured beside the work of a notebook: the latest plan counts, and nobody waits."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from explorer import mishaps
 from explorer.errors import Cancelled, ExplorerError, one_line
 from explorer.evaluation.live import Answer, Live
-from explorer.progress import Report
+from explorer.progress import Report, paced
 from explorer.pruning import Plan
 from explorer.tasks import Metric
 
@@ -147,17 +146,18 @@ class Judge:
 
     def _progress(self, what: str, plan: Plan | None) -> Report:
         """Tells how far it is; where it is for one plan alone, another that is wanted ends it."""
-        metric, told = self._measure.metric, 0.0
+        metric = self._measure.metric
 
-        def report(fraction: float, message: str, **metrics: float) -> None:
-            nonlocal told
-            if plan is not None and self._wanted is not None:
-                raise Cancelled
-            if time.monotonic() - told < PAUSE:
-                return
-            told = time.monotonic()
+        def tell(fraction: float, message: str, **metrics: float) -> None:
             so_far = f"{metric.text(metrics[metric.name])} so far" if metric.name in metrics else "…"
             self._tell(Verdict(metric.label, so_far, note=f"evaluating {what}", fraction=min(fraction, 1.0)))
+
+        told = paced(tell, PAUSE)
+
+        def report(fraction: float, message: str, **metrics: float) -> None:
+            if plan is not None and self._wanted is not None:
+                raise Cancelled
+            told(fraction, message, **metrics)
 
         return report
 

@@ -19,7 +19,7 @@ from explorer.ui.state import session
 from explorer.ui.state.workspace import Workspace
 from explorer.ui.text import words
 
-_AGAIN = "lesson asked anew"  # key of the session
+_AGAIN = "lesson try again"  # key of a button
 
 
 def reveal(workspace: Workspace, lesson: Lesson, card: Reveal, progress: Progress) -> None:
@@ -48,7 +48,7 @@ def _found(workspace: Workspace, lesson: Lesson, card: Reveal, place: int) -> tu
     needs_it = any("workspace" in (each.plan, each.against) for each in card.measure)
     if needs_it and not is_open(workspace, model, data):
         return None
-    again = st.session_state.pop(_AGAIN, False)
+    again = st.session_state.get(_AGAIN, False)
     situation = situation_of(workspace, st.session_state.get(session.PAGE, ""), again=again)
     standing = measure_all(card.measure, situation, model, data, lesson.criterion)
     if standing.complete:
@@ -78,11 +78,7 @@ def _under_way(workspace: Workspace, lesson: Lesson, card: Reveal, place: int, s
     for name, reason in standing.failed.items():
         say.warning(f"{labels[name].label}: {words.sentence(reason)}")
     if standing.failed:
-        st.button("Try again", key="lesson try again", icon=":material/refresh:", on_click=_ask_anew)
-
-
-def _ask_anew() -> None:
-    st.session_state[_AGAIN] = True
+        st.button("Try again", key=_AGAIN, icon=":material/refresh:")
 
 
 def _picture(card: Reveal, known: Sequence[Measured], guess: float | None) -> None:

@@ -1,6 +1,5 @@
 """Going to another model or data: asked for anywhere, opened on a page of its own, refused with the reason."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.plain import plain
-from explorer.progress import Report
+from explorer.progress import Report, paced
 from explorer.sources import LoadedModel, OtherClassesError, ref_for
 from explorer.sources.reading.checking import BadPicturesError
 from explorer.ui import engine
@@ -164,15 +163,12 @@ def _unpacked(workspace: Workspace, archive: Archive) -> str:
 
 def _bar() -> Report:
     """A bar that follows work; it is drawn a few times a second, however often it is told."""
-    bar, drawn = st.progress(0.0), 0.0
+    bar = st.progress(0.0)
 
     def draw(fraction: float, message: str, **metrics: float) -> None:
-        nonlocal drawn
-        if time.monotonic() - drawn >= _DRAWN:
-            bar.progress(fraction, text=plain(words.sentence(message)))
-            drawn = time.monotonic()
+        bar.progress(fraction, text=plain(words.sentence(message)))
 
-    return draw
+    return paced(draw, _DRAWN)
 
 
 def _taken_over(workspace: Workspace, shared: Shared) -> Refusal | None:

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,7 @@ from explorer.budget.latency_table import LatencyModel, LatencyTable
 from explorer.errors import ExplorerError
 from explorer.methods.tools.portions import portion_places
 from explorer.plain import visible
-from explorer.progress import Report
+from explorer.progress import Report, paced
 from explorer.pruning import Plan
 from explorer.runs.queue.asking import Asked
 from explorer.runs.queue.desk import DESK
@@ -245,17 +244,12 @@ class Stages:
 
     def _progress(self, name: str, metric: Metric) -> Report:
         """Tells how far it is, and stops when the page is asked for anew, a few times a second: each is work."""
-        last = time.monotonic()
 
         def report(fraction: float, message: str, **metrics: float) -> None:
-            nonlocal last
-            if time.monotonic() - last < OFTEN:
-                return
-            last = time.monotonic()
             so_far = f"{metric.text(metrics[metric.name])} so far" if metric.name in metrics else ""
             self._tell(replace(FIRST[name], note=so_far, fraction=min(fraction, 1.0)))
 
-        return report
+        return paced(report, OFTEN, at_once=False)
 
     def _remember(self, plan: Plan, recovery: str, found: Any) -> None:
         """A point of the trail, as long as the workspace still stands at what was measured."""
